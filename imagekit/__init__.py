@@ -1,0 +1,1 @@
+"""imagekit: a Python project and its dependencies as a container image, and flows run in it."""

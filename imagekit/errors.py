@@ -1,0 +1,255 @@
+"""Everything imagekit raises on purpose.
+
+Each error is one line that says what is wrong, a ``hint`` that says what to do next,
+and, where another program had its own words (a resolver, a build backend, a traceback),
+those words in ``details``. ``exit_code`` is what the command line ends with.
+
+::
+
+    ImagekitError                     1
+    ├── InputError                    2   refused before any process or socket is used
+    │   ├── InvalidReference              an image reference
+    │   ├── InvalidRequirement            a requirement or a requirements file
+    │   ├── InvalidEntrypoint             PATH.py:FUNCTION
+    │   ├── InvalidParameters             a flow's parameters
+    │   ├── InvalidProject                pyproject.toml, pylock.toml, a path of the project
+    │   ├── InvalidConfig                 imagekit's own configuration
+    │   └── UnknownKeyword                a keyword that DockerImage does not take
+    ├── EngineError                   3
+    │   ├── EngineNotFound                nothing listens at the engine's address
+    │   ├── EnginePermission              the socket is there, and closed to this user
+    │   ├── NotAnEngine                   something answers that is no Docker Engine
+    │   ├── EngineTimeout                 no answer within the deadline
+    │   ├── EngineLost                    the engine went away in the middle
+    │   ├── BuildxMissing                 the docker client or its buildx plug-in is not there
+    │   ├── BaseNotFound                  a base image that is neither here nor can be pulled
+    │   └── BaseUnusable                  a base image without a usable Python
+    ├── ResolveError                  4
+    │   ├── Unsatisfiable                 no set of versions fits the requirements
+    │   ├── NoWheel                       only a source distribution fits, and builds are not allowed
+    │   ├── IndexUnreachable              the package index did not answer
+    │   ├── HashMismatch                  a file is not what the lock says
+    │   └── StaleLock                     the lock was made from other inputs
+    ├── BuildError                    5
+    │   ├── SourceBuildFailed             a source distribution did not become a wheel
+    │   ├── DockerfileFailed              a step of a Dockerfile failed
+    │   ├── WheelRefused                  a wheel that is damaged or not safe to unpack
+    │   ├── BaseBuildFailed               a base image could not be made from packages
+    │   ├── AssemblyFailed                the engine did not accept the assembled image
+    │   └── DiskFull                      no space left, with the path
+    ├── CheckFailed                   6   the built image's health check
+    ├── RegistryError                 7
+    │   ├── AuthError                     the registry refused the credentials
+    │   └── PushError                     the image did not arrive whole
+    └── RunError                      8
+        ├── FlowFailed                1   the flow raised; ``details`` is its traceback
+        ├── ResultNotSerializable     1   the flow returned what JSON cannot hold
+        └── RunCrashed                8   the container ended without the flow's word
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ImagekitError(Exception):
+    """Base of all errors raised on purpose.
+
+    ``message`` is one line. ``hint`` is what to do next. ``details`` are the words of the
+    program that failed, any number of lines.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, details: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def to_json(self) -> dict[str, object]:
+        """The error as a JSON object: ``error`` (class name), ``message``, ``hint``, ``details``."""
+        return {
+            "error": type(self).__name__,
+            "message": self.message,
+            "hint": self.hint,
+            "details": self.details,
+        }
+
+
+class InputError(ImagekitError, ValueError):
+    """What was asked for cannot be meant. Raised before any process or socket is used."""
+
+    exit_code = 2
+
+    @classmethod
+    def join(cls, problems: Sequence[InputError]) -> InputError:
+        """One error for all ``problems`` of a file, so that they are mended in one go."""
+        if len(problems) == 1:
+            return problems[0]
+        lines = "\n".join(p.message for p in problems)
+        return cls(f"{len(problems)} problems: {problems[0].message}", hint=problems[0].hint, details=lines)
+
+
+class InvalidReference(InputError):
+    """Not an image reference (distribution/reference grammar)."""
+
+
+class InvalidRequirement(InputError):
+    """Not a requirement (PEP 508), or a requirements file that cannot be honoured."""
+
+
+class InvalidEntrypoint(InputError):
+    """Not ``PATH.py:FUNCTION`` of a function that is there."""
+
+
+class InvalidParameters(InputError):
+    """Parameters that the flow's signature does not take, or JSON cannot hold."""
+
+
+class InvalidProject(InputError):
+    """A project's own file (pyproject.toml, pylock.toml, a path) that cannot be honoured."""
+
+
+class InvalidConfig(InputError):
+    """imagekit's configuration: unknown key, wrong type, bad value."""
+
+
+class UnknownKeyword(InputError, TypeError):
+    """A keyword that ``DockerImage`` does not take."""
+
+
+class EngineError(ImagekitError):
+    """The Docker Engine, or what it should hold, is not to be had."""
+
+    exit_code = 3
+
+
+class EngineNotFound(EngineError):
+    """Nothing listens at the engine's address."""
+
+
+class EnginePermission(EngineError):
+    """The engine's socket is there, and closed to this user."""
+
+
+class NotAnEngine(EngineError):
+    """Something answers at the engine's address that is no Docker Engine."""
+
+
+class EngineTimeout(EngineError):
+    """The engine did not answer within the deadline."""
+
+
+class EngineLost(EngineError):
+    """The engine went away in the middle of a call."""
+
+
+class BuildxMissing(EngineError):
+    """The docker client, or its buildx plug-in, is not installed."""
+
+
+class BaseNotFound(EngineError):
+    """The base image is neither in the engine nor can it be pulled."""
+
+
+class BaseUnusable(EngineError):
+    """The base image has no Python that imagekit can use."""
+
+
+class ResolveError(ImagekitError):
+    """The requirements could not be turned into a lock."""
+
+    exit_code = 4
+
+
+class Unsatisfiable(ResolveError):
+    """No set of versions fits the requirements; ``details`` are the resolver's own words."""
+
+
+class NoWheel(ResolveError):
+    """Only a source distribution fits, and building it was not allowed."""
+
+
+class IndexUnreachable(ResolveError):
+    """The package index, or a file on it, could not be fetched."""
+
+
+class HashMismatch(ResolveError):
+    """A downloaded file is not the one that the lock names."""
+
+
+class StaleLock(ResolveError):
+    """The lock was made from other inputs than those at hand."""
+
+
+class BuildError(ImagekitError):
+    """An image could not be built."""
+
+    exit_code = 5
+
+
+class SourceBuildFailed(BuildError):
+    """A source distribution, or the project itself, did not become a wheel."""
+
+
+class DockerfileFailed(BuildError):
+    """A step of a Dockerfile failed; ``details`` are the step's last lines."""
+
+
+class WheelRefused(BuildError):
+    """A wheel that is damaged, or whose members are not safe to unpack."""
+
+
+class BaseBuildFailed(BuildError):
+    """A base image could not be made from distribution packages."""
+
+
+class AssemblyFailed(BuildError):
+    """The engine did not accept the assembled image."""
+
+
+class DiskFull(BuildError):
+    """No space left on the device; the message names the path."""
+
+
+class CheckFailed(ImagekitError):
+    """The built image did not pass its health check."""
+
+    exit_code = 6
+
+
+class RegistryError(ImagekitError):
+    """A registry refused or failed."""
+
+    exit_code = 7
+
+
+class AuthError(RegistryError):
+    """The registry refused the credentials, or asks for some."""
+
+
+class PushError(RegistryError):
+    """The image did not arrive whole; the message names the step."""
+
+
+class RunError(ImagekitError):
+    """A flow run that did not complete."""
+
+    exit_code = 8
+
+
+class FlowFailed(RunError):
+    """The flow raised; ``details`` is its traceback."""
+
+    exit_code = 1
+
+
+class ResultNotSerializable(RunError):
+    """The flow returned a value that JSON cannot hold."""
+
+    exit_code = 1
+
+
+class RunCrashed(RunError):
+    """The container ended without the flow's own word on how it went."""

@@ -1,0 +1,37 @@
+"""OCI digests: ``sha256:`` and 64 lower-case hex digits (image-spec, descriptor.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, NewType
+
+Digest = NewType("Digest", str)
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def is_digest(text: str) -> bool:
+    """Whether ``text`` is a sha256 digest in the one spelling that OCI allows."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def digest_of(data: bytes) -> Digest:
+    """The digest of ``data``."""
+    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def canonical_json(value: Any) -> bytes:
+    """``value`` as the same bytes every time: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest_of_json(value: Any) -> Digest:
+    """The digest of ``value``'s canonical JSON; the key of everything that is cached."""
+    return digest_of(canonical_json(value))
+
+
+def short(digest: str) -> str:
+    """The first twelve hex digits, as engines print them."""
+    return digest.removeprefix("sha256:")[:12]

@@ -1,0 +1,43 @@
+"""What is known of a base image: its configuration and the Python in it.
+
+Values only. They are read from the image once by ``stages.probe`` and cached by image ID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagekit.oci.config import ImageConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonInfo:
+    """A base image's default ``python3`` (or ``python``), as it describes itself."""
+
+    executable: str  # absolute path in the image, links resolved: /usr/bin/python3.11
+    version: str  # full: 3.11.2
+    implementation: str  # sys.implementation.name: cpython
+    cache_tag: str  # of .pyc files: cpython-311
+    libc: str  # glibc or musl
+    libc_version: str  # 2.36
+    machine: str  # x86_64
+    prefix: str  # sys.base_prefix: /usr
+    markers: tuple[tuple[str, str], ...]  # the PEP 508 environment
+    distributions: tuple[tuple[str, str], ...]  # (name, version) of what python can import already
+
+    @property
+    def minor(self) -> str:
+        """``3.11``"""
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """A base image: where it came from, what it is, and the Python in it."""
+
+    reference: str  # as the user names it
+    image_id: str  # the engine's ID for it: changes whenever the content does
+    config: ImageConfig
+    python: PythonInfo
+    passwd: str  # text of /etc/passwd
+    group: str  # text of /etc/group

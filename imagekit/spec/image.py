@@ -1,0 +1,87 @@
+"""What is wanted: one image, described by values that were read once.
+
+An ``ImageSpec`` holds no handle on an engine and has read every file that decides
+what is *in* the image but the project's source (a ``SourceTree`` lists that).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagekit.oci.platform import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementLine:
+    """One requirement and where it was written, so that an error can say so.
+
+    ``text`` is a valid PEP 508 requirement with its hashes taken off.
+    """
+
+    text: str
+    origin: str  # "requirements.txt:3", "pyproject.toml [project] dependencies", "packages"
+    hashes: tuple[str, ...] = ()  # "sha256:<hex>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexes:
+    """Where packages come from; ``None`` leaves it to the resolver's own configuration."""
+
+    default: str | None = None
+    extra: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMapping:
+    """A file of the context that is copied to an absolute path of the image."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project that is installed itself, from its ``pyproject.toml``.
+
+    ``import_root`` is the directory (relative to the context, ``"."`` or ``"src"``) that goes
+    on the import path when the project is installed by metadata alone; ``None`` where it must
+    be built into a wheel (dynamic metadata, compiled code, a layout that is neither flat nor src).
+    """
+
+    name: str
+    version: str | None  # None when dynamic
+    import_root: str | None
+    scripts: tuple[tuple[str, str], ...] = ()  # (name, "module:attr")
+    gui_scripts: tuple[tuple[str, str], ...] = ()
+    entry_points: tuple[tuple[str, str, str], ...] = ()  # (group, name, value), scripts not among them
+    metadata: str = ""  # core metadata (METADATA), from the static fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSpec:
+    """One image as it is wanted, before anything is resolved."""
+
+    context: Path
+    requirements: tuple[RequirementLine, ...] = ()
+    constraints: tuple[RequirementLine, ...] = ()
+    requires_hashes: bool = False  # some requirement has a hash: then all that is installed must
+    requires_python: str = ""  # a specifier set, from pyproject.toml
+    project: Project | None = None
+    lock_file: Path | None = None  # the user's own pylock.toml
+    python: str | None = None  # "3.11"; None: the interpreter's that runs imagekit
+    platform: Platform = field(default_factory=Platform.host)
+    base_image: str | None = None  # None: the default for that Python
+    indexes: Indexes = Indexes()
+    resolver: str = "uv"  # or "pip-tools"
+    source_builds: tuple[str, ...] = ()  # normalized names that may be built from source; ("*",): all
+    env: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    files: tuple[FileMapping, ...] = ()
+    include_source: bool = True  # the context, under .dockerignore rules, at workdir
+    dockerignore: Path | None = None  # None: context/.dockerignore
+    workdir: str = "/app"
+    entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
+    health_check: bool = True
