@@ -1,0 +1,235 @@
+"""The Docker Engine's API behind one seam: containers.
+
+What imagekit creates carries labels that say so, with the process that owns it, so that
+what a killed process left behind can be told from what is in use.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagekit.engine.client import Engine
+from imagekit.engine.faults import translated
+from imagekit.errors import EngineLost
+
+LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
+LABEL_OWNER = "imagekit.owner"  # host, process ID and start time of the process that made it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """A container that is to be made."""
+
+    image: str
+    command: Sequence[str]
+    kind: str
+    entrypoint: Sequence[str] | None = None  # None: the image's own; (): none
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    workdir: str | None = None
+    name: str | None = None
+    network: str | None = None  # "none": no network; None: the engine's default
+    labels: Mapping[str, str] = field(default_factory=dict)
+    interactive: bool = False  # stdin is attached, and its end ends it
+    auto_remove: bool = False
+    host_config: Mapping[str, Any] = field(default_factory=dict)  # more of the API's HostConfig
+
+
+class Container:
+    """A container of ours on an engine. As a context manager it is gone at the end of the block."""
+
+    def __init__(self, engine: Engine, container_id: str) -> None:
+        self._engine = engine
+        self.id = container_id
+
+    @classmethod
+    def create(cls, engine: Engine, spec: ContainerSpec) -> Container:
+        host_config: dict[str, Any] = {"AutoRemove": spec.auto_remove, **spec.host_config}
+        if spec.network is not None:
+            host_config["NetworkMode"] = spec.network
+        body: dict[str, Any] = {
+            "Image": spec.image,
+            "Cmd": list(spec.command),
+            "Env": [f"{k}={v}" for k, v in spec.env.items()],
+            "Labels": {LABEL_KIND: spec.kind, LABEL_OWNER: owner(), **spec.labels},
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "HostConfig": host_config,
+        }
+        if spec.entrypoint is not None:
+            # An empty list would mean "the image's own"; one empty string means none.
+            body["Entrypoint"] = list(spec.entrypoint) or [""]
+        if spec.user is not None:
+            body["User"] = spec.user
+        if spec.workdir is not None:
+            body["WorkingDir"] = spec.workdir
+        if spec.interactive:
+            body |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
+        with translated(f"creating a container of {spec.image}", engine.address):
+            answer = engine.api.create_container_from_config(body, spec.name)
+        return cls(engine, answer["Id"])
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+    def put(self, directory: str, archive: bytes) -> None:
+        """Unpack the tar ``archive`` below ``directory``; works before the container is started."""
+        with translated("copying into a container", self._engine.address):
+            self._engine.api.put_archive(self.id, directory, archive)
+
+    def get(self, path: str) -> bytes | None:
+        """The content of the file at ``path``, also after the end; ``None`` where there is none."""
+        import docker.errors
+
+        with translated("copying from a container", self._engine.address):
+            try:
+                chunks, _ = self._engine.api.get_archive(self.id, path)
+            except docker.errors.NotFound:
+                return None
+            data = b"".join(chunks)
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is not None:
+                    return content.read()
+        return None
+
+    def start(self) -> None:
+        with translated("starting a container", self._engine.address):
+            self._engine.api.start(self.id)
+
+    def attach(self, *, stdin: bool = False) -> Attached:
+        """Its streams. Attach before starting, or the first lines are lost."""
+        params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1}
+        with translated("attaching to a container", self._engine.address):
+            return Attached(self._engine.api.attach_socket(self.id, params=params), self._engine.address)
+
+    def wait(self) -> int:
+        """Block until it ends; its exit code. The deadline is of each call, not of the container's life."""
+        import requests.exceptions
+
+        while True:
+            with translated("waiting for a container", self._engine.address):
+                try:
+                    return int(self._engine.api.wait(self.id)["StatusCode"])
+                except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
+                    if "timed out" not in str(error).lower():
+                        raise
+            self._engine.api.ping()
+
+    def inspect(self) -> Mapping[str, Any] | None:
+        import docker.errors
+
+        with translated("inspecting a container", self._engine.address):
+            try:
+                found: Mapping[str, Any] = self._engine.api.inspect_container(self.id)
+            except docker.errors.NotFound:
+                return None
+        return found
+
+    def stop(self, grace: int) -> None:
+        """SIGTERM, and SIGKILL after ``grace`` seconds."""
+        import docker.errors
+
+        with translated("stopping a container", self._engine.address):
+            try:
+                self._engine.api.stop(self.id, timeout=grace)
+            except docker.errors.NotFound:
+                pass
+
+    def remove(self) -> None:
+        """Kill and remove it, with its anonymous volumes; no error where it is gone already."""
+        import docker.errors
+
+        with translated("removing a container", self._engine.address):
+            try:
+                self._engine.api.remove_container(self.id, force=True, v=True)
+            except docker.errors.APIError as error:
+                # 404: gone; 409: its removal is under way.
+                if error.status_code not in (404, 409):
+                    raise
+
+
+class Attached:
+    """A container's streams over one hijacked connection."""
+
+    def __init__(self, connection: Any, address: str) -> None:
+        self._connection = connection
+        # Behind the SDK's file object there is the socket (or the TLS one).
+        self._socket: socket.socket = getattr(connection, "_sock", connection)
+        self._socket.settimeout(None)
+        self._address = address
+
+    def send(self, data: bytes) -> None:
+        with translated("writing to a container", self._address):
+            self._socket.sendall(data)
+
+    def end_input(self) -> None:
+        """End the container's standard input."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def frames(self) -> Iterator[tuple[int, bytes]]:
+        """``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error, as they come."""
+        while True:
+            header = self._exactly(8)
+            if header is None:
+                return
+            stream, length = struct.unpack(">BxxxL", header)
+            # A frame can be any size; hand it on in pieces that stay small.
+            while length:
+                piece = self._receive(min(length, 1 << 18))
+                if not piece:
+                    raise EngineLost(f"the Docker Engine at {self._address} went away (reading a container's output)")
+                length -= len(piece)
+                yield stream, piece
+
+    def _exactly(self, count: int) -> bytes | None:
+        data = b""
+        while len(data) < count:
+            piece = self._receive(count - len(data))
+            if not piece:
+                return None
+            data += piece
+        return data
+
+    def _receive(self, count: int) -> bytes:
+        with translated("reading a container's output", self._address):
+            return self._socket.recv(count)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def owner(pid: int | None = None) -> str:
+    """``HOST:PID:START`` of a process, which names it even after its number is used again."""
+    pid = pid or os.getpid()
+    try:
+        # Field 22 is the start time; the name in field 2 may hold spaces and brackets.
+        start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        start = ""
+    return f"{socket.gethostname()}:{pid}:{start}"
+
+
+def sweep(engine: Engine) -> int:
+    """Remove containers of ours whose process is gone; how many. Those of other hosts are left alone."""
+    with translated("listing containers", engine.address):
+        found = engine.api.containers(all=True, filters={"label": LABEL_OWNER})
+    removed = 0
+    for entry in found:
+        host, _, process = entry["Labels"].get(LABEL_OWNER, "").rpartition(":")[0].rpartition(":")
+        if host == socket.gethostname() and owner(int(process)) != entry["Labels"][LABEL_OWNER]:
+            Container(engine, entry["Id"]).remove()
+            removed += 1
+    return removed

@@ -1,0 +1,102 @@
+"""The SDK's and the socket's exceptions, told apart as imagekit's own errors."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from imagekit.errors import (
+    DiskFull,
+    EngineError,
+    EngineLost,
+    EngineNotFound,
+    EnginePermission,
+    EngineTimeout,
+    NotAnEngine,
+)
+
+# What makes an answer come at all: a socket that is missing must be said within a moment.
+CONNECT_SECONDS = 2.0
+
+
+def reach(address: str) -> None:
+    """Open and close a connection to ``address``, so that each way of not reaching it has its own error.
+
+    ``unix://`` and ``tcp://`` are tried; other schemes (ssh, npipe) are left to the SDK.
+    """
+    parts = urlsplit(address)
+    try:
+        if parts.scheme == "unix":
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(CONNECT_SECONDS)
+                probe.connect(parts.path)
+        elif parts.scheme in ("tcp", "http", "https"):
+            host, port = parts.hostname or "localhost", parts.port or 2375
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+    except PermissionError:
+        raise EnginePermission(
+            f"no permission to use the Docker Engine at {address}",
+            hint="add your user to the group 'docker' and log in again, or run as root",
+        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise EngineNotFound(
+            f"no Docker Engine: {address} does not exist",
+            hint="install Docker Engine and start it (imagekit doctor tells more), or set DOCKER_HOST",
+        ) from None
+    except OSError as error:
+        reason = "connection refused" if error.errno == errno.ECONNREFUSED else str(error)
+        raise EngineNotFound(
+            f"the Docker Engine at {address} is not running ({reason})",
+            hint="start it: systemctl start docker, or dockerd as root",
+        ) from None
+
+
+@contextmanager
+def translated(doing: str, address: str) -> Iterator[None]:
+    """Turn whatever the SDK raises while ``doing`` something into one of our errors.
+
+    An ``APIError`` (the engine answered, with a refusal) becomes ``EngineError`` with the
+    engine's own explanation; callers that expect a refusal catch it inside.
+    """
+    import docker.errors
+    import requests.exceptions
+    import urllib3.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise refusal(f"{doing}: {error.explanation or error}".strip()) from error
+    except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
+        raise EngineTimeout(
+            f"the Docker Engine at {address} did not answer in time ({doing})",
+            hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
+        ) from error
+    except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError) as error:
+        if "timed out" in str(error).lower():
+            raise EngineTimeout(
+                f"the Docker Engine at {address} did not answer in time ({doing})",
+                hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
+            ) from error
+        raise EngineLost(
+            f"the Docker Engine at {address} went away ({doing})",
+            hint="start it again and repeat the command: finished layers are kept",
+        ) from error
+    except docker.errors.DockerException as error:
+        raise NotAnEngine(
+            f"what answers at {address} is not a Docker Engine",
+            hint="check DOCKER_HOST or docker context ls",
+            details=str(error),
+        ) from error
+
+
+def refusal(text: str) -> EngineError | DiskFull:
+    """The error for what the engine said in refusing."""
+    if "no space left on device" in text:
+        return DiskFull(
+            f"no space left where the Docker Engine keeps its data ({text})",
+            hint="docker system df shows what uses it",
+        )
+    return EngineError(text)
