@@ -1,0 +1,215 @@
+"""A wheel as it would be installed: which member goes where, and what an installer adds.
+
+Sources: the binary distribution format and "recording installed projects" specifications
+(PEP 427, PEP 376, PEP 610), entry points specification. Nothing is unpacked to disk.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import posixpath
+import stat
+import zipfile
+from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from imagekit.errors import WheelRefused
+from imagekit.layers.archive import is_safe_member
+from imagekit.plan.prefix import Prefix
+
+INSTALLER = "imagekit"
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a wheel at its place in the image."""
+
+    path: str  # relative to the image's root, no leading slash
+    info: zipfile.ZipInfo
+    executable: bool
+    rewrite: bool  # a script whose first line may be "#!python"
+
+
+class Wheel:
+    """An opened wheel. Raises ``WheelRefused`` for one that is damaged or not safe to unpack."""
+
+    def __init__(self, path: Path, prefix: Prefix) -> None:
+        self.filename = path.name
+        self._prefix = prefix
+        try:
+            name, self.version, _, _ = parse_wheel_filename(path.name)
+            self.name = canonicalize_name(name)
+            self._zip = zipfile.ZipFile(path)
+        except (InvalidWheelFilename, zipfile.BadZipFile) as error:
+            raise WheelRefused(f"{path.name} is not a wheel ({error})") from error
+        self._dist_info = self._find_dist_info()
+        self._recorded = self._read_record()
+        self.members = tuple(sorted(self._members(), key=lambda m: m.path))
+        self._check(self.members)
+
+    def __enter__(self) -> Wheel:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._zip.close()
+
+    @property
+    def dist_info(self) -> str:
+        """``NAME-VERSION.dist-info``"""
+        return self._dist_info
+
+    def read(self, member: Member) -> bytes:
+        """The whole content of a member, as it is installed."""
+        data = self._zip.read(member.info)
+        return _with_interpreter(data, self._prefix.python) if member.rewrite else data
+
+    def stream(self, member: Member) -> Iterator[bytes]:
+        """The content in pieces; for members that are not rewritten."""
+        with self._zip.open(member.info) as source:
+            while piece := source.read(_PIECE):
+                yield piece
+
+    def console_scripts(self) -> list[tuple[str, bytes]]:
+        """``(path, content)`` of the scripts that the entry points ask for."""
+        from installer.scripts import Script
+
+        text = self._text("entry_points.txt")
+        if not text:
+            return []
+        scripts = []
+        for section in ("console_scripts", "gui_scripts"):
+            for name, value in _entry_points(text, section, self.filename):
+                module, _, rest = value.partition(":")
+                attribute = rest.partition("[")[0].strip()
+                if not name or "/" in name or not attribute:
+                    raise WheelRefused(f"{self.filename}: entry point {name!r} = {value!r} is not a script")
+                _, data = Script(name, module.strip(), attribute, section.partition("_")[0]).generate(  # type: ignore[arg-type]
+                    self._prefix.python, "posix"
+                )
+                scripts.append((self._at(f"{self._prefix.scripts}/{name}"), data))
+        return scripts
+
+    def additions(self, scripts: list[tuple[str, bytes]], compiled: list[str]) -> list[tuple[str, bytes]]:
+        """``INSTALLER`` and ``RECORD``, the latter with everything that is installed, ``compiled`` files included."""
+        site = self._at(self._prefix.site)
+        installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
+        rows = [self._row(member) for member in self.members]
+        rows += [(_relative(path, site), _hash(data), str(len(data))) for path, data in (*scripts, installer)]
+        rows += [(_relative(path, site), "", "") for path in compiled]
+        record = f"{site}/{self._dist_info}/RECORD"
+        rows.append((_relative(record, site), "", ""))
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(sorted(rows))
+        return [installer, (record, out.getvalue().encode())]
+
+    def _row(self, member: Member) -> tuple[str, str, str]:
+        relative = _relative(member.path, self._at(self._prefix.site))
+        if member.rewrite:
+            data = self.read(member)
+            return relative, _hash(data), str(len(data))
+        return relative, self._recorded.get(member.info.filename, ""), str(member.info.file_size)
+
+    def _at(self, relative: str) -> str:
+        return f"{self._prefix.root}/{relative}".lstrip("/")
+
+    def _find_dist_info(self) -> str:
+        found = {n.split("/", 1)[0] for n in self._zip.namelist() if n.split("/", 1)[0].endswith(".dist-info")}
+        if len(found) != 1:
+            raise WheelRefused(f"{self.filename} has {len(found)} .dist-info directories, not one")
+        (name,) = found
+        if canonicalize_name(name.removesuffix(".dist-info").partition("-")[0]) != self.name:
+            raise WheelRefused(f"{self.filename} holds {name}, which is another project's")
+        return name
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._zip.read(f"{self._dist_info}/{name}").decode("utf-8")
+        except KeyError:
+            return ""
+        except UnicodeDecodeError as error:
+            raise WheelRefused(f"{self.filename}: {name} is not UTF-8") from error
+
+    def _read_record(self) -> dict[str, str]:
+        return {row[0]: row[1] for row in csv.reader(self._text("RECORD").splitlines()) if len(row) >= 2}
+
+    def _members(self) -> Iterator[Member]:
+        data = f"{self._dist_info.removesuffix('.dist-info')}.data/"
+        # purelib and platlib are one directory on the systems that images are for.
+        schemes = {
+            "purelib": self._prefix.site,
+            "platlib": self._prefix.site,
+            "scripts": self._prefix.scripts,
+            "headers": f"{self._prefix.headers}/{self.name}",
+            "data": "",
+        }
+        # Signatures and the wheel's own RECORD are not installed (PEP 427); RECORD is written anew.
+        left_out = {f"{self._dist_info}/{n}" for n in ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED")}
+        for info in self._zip.infolist():
+            name = info.filename
+            if info.is_dir() or name in left_out:
+                continue
+            if not is_safe_member(name) or "\\" in name or "\0" in name:
+                raise WheelRefused(f"{self.filename} holds {name!r}, which would leave its place or hide another file")
+            mode = info.external_attr >> 16
+            if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+                raise WheelRefused(f"{self.filename} holds {name!r}, which is no regular file")
+            executable = bool(mode & 0o111)
+            if not name.startswith(data):
+                yield Member(self._at(f"{self._prefix.site}/{name}"), info, executable, False)
+                continue
+            scheme, _, rest = name.removeprefix(data).partition("/")
+            if scheme not in schemes or not rest:
+                raise WheelRefused(f"{self.filename} holds {name!r}, whose scheme is unknown")
+            is_script = scheme == "scripts"
+            target = f"{schemes[scheme]}/{rest}".lstrip("/")
+            yield Member(self._at(target), info, executable or is_script, is_script)
+
+    def _check(self, members: tuple[Member, ...]) -> None:
+        for previous, member in pairwise(members):
+            if previous.path == member.path:
+                raise WheelRefused(f"{self.filename} holds {member.path} twice")
+
+
+def direct_url(url: str, sha256: str) -> bytes:
+    """``direct_url.json`` (PEP 610) of a distribution that did not come from an index."""
+    value = {"archive_info": {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}}, "url": url}
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _with_interpreter(data: bytes, python: str) -> bytes:
+    line, end, rest = data.partition(b"\n")
+    if not line.startswith(b"#!python"):
+        return data
+    arguments = line.rstrip(b"\r").removeprefix(b"#!pythonw").removeprefix(b"#!python")
+    return b"#!" + python.encode() + arguments + end + rest
+
+
+def _entry_points(text: str, section: str, filename: str) -> list[tuple[str, str]]:
+    parser = ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except ConfigError as error:
+        raise WheelRefused(f"{filename}: entry_points.txt cannot be read ({error.message})") from error
+    return list(parser.items(section)) if parser.has_section(section) else []
+
+
+def _hash(data: bytes) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+def _relative(path: str, site: str) -> str:
+    if path.startswith(f"{site}/"):
+        return path[len(site) + 1 :]
+    return posixpath.relpath(path, site)
