@@ -6,7 +6,7 @@ Rooms below the command line report *tasks*; who listens decides what is drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 
@@ -23,18 +23,11 @@ class Task(Protocol):
 class Reporter(Protocol):
     """Where progress goes. Implementations must be usable from several threads."""
 
-    def task(self, title: str, total: int | None = None, unit: str = "") -> "TaskContext":
+    def task(self, title: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Task]:
         """Begin a piece of work; ``total`` is ``None`` where it cannot be known. ``unit`` may be ``"B"`` for bytes."""
 
     def line(self, text: str) -> None:
         """A line worth keeping (a build step's output, a decision)."""
-
-
-class TaskContext(Protocol):
-    """A task as a context manager: it ends when the block does."""
-
-    def __enter__(self) -> Task: ...
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _Silent:

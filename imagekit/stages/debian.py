@@ -1,0 +1,174 @@
+"""Base images made from Debian's packages, where none can be pulled.
+
+Small, reproducible, every .deb locked by version and hash. The image is assembled from
+the root filesystem and a configuration of our own, so that the same lock has the same image ID.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from imagekit.errors import BaseBuildFailed
+from imagekit.oci.config import History, ImageConfig
+from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.oci.platform import Platform
+from imagekit.progress import Reporter, SilentReporter
+from imagekit.stages.debian_lock import DebianLock, lock_packages, run_words
+from imagekit.stages.debian_rootfs import MMDEBSTRAP, build_rootfs
+from imagekit.stages.declared import BaseDeclaration, base_declaration
+
+# Part of the key of a kept root filesystem: raise it when the same packages give other bytes.
+FORMAT = 1
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianBase:
+    """A base image from Debian packages, as it is wanted."""
+
+    python: str = "3.11"
+    platform: Platform = field(default_factory=Platform.host)
+
+    @property
+    def reference(self) -> str:
+        """The name that the image gets in the engine."""
+        return f"imagekit/python:{self.python}"
+
+    @property
+    def declaration(self) -> BaseDeclaration:
+        """What it is to hold; ``InputError`` for a Python that no declared suite has."""
+        return base_declaration(self.python)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianRootfs:
+    """A base image ready to be loaded: its one layer and its configuration."""
+
+    tar: Path
+    diff_id: Digest
+    size: int  # bytes of the tar
+    config: ImageConfig
+    lock: DebianLock
+
+
+def lock_base(base: DebianBase) -> DebianLock:
+    """Resolve the packages of ``base`` on the Debian mirror that this machine uses."""
+    require_debian()
+    return lock_packages(base.declaration, architecture=base.platform.architecture)
+
+
+def build_base(
+    base: DebianBase,
+    *,
+    cache: Path,
+    lock: DebianLock | None = None,
+    reporter: Reporter | None = None,
+) -> DebianRootfs:
+    """Make the base image's layer and configuration; the same lock gives the same bytes.
+
+    ``cache`` keeps .deb files and root filesystems for the next time. Without ``lock``
+    the packages are resolved anew. Raises ``BaseBuildFailed``.
+    """
+    reporter = reporter or SilentReporter()
+    declaration = base.declaration
+    require_debian()
+    if base.platform.machine != Platform.host().machine:
+        raise BaseBuildFailed(
+            f"a base image for {base.platform} cannot be made on {Platform.host()}",
+            hint="make it on a machine of that kind, or name a base image with --base",
+        )
+    if lock is None:
+        with reporter.task(f"Locking Debian packages of {declaration.suite}"):
+            lock = lock_base(base)
+    store = cache / "debian"
+    store.mkdir(parents=True, exist_ok=True)
+    key = digest_of_json({"format": FORMAT, "lock": lock.digest, "declaration": asdict(declaration)})
+    tar = store / f"{key.removeprefix('sha256:')}.tar"
+    kept = _kept(tar)
+    if kept is None:
+        _require_root()
+        require_mmdebstrap(reporter)
+        rootfs = build_rootfs(lock, declaration, tar, store=store / "debs", reporter=reporter)
+        kept = (rootfs.diff_id, rootfs.size)
+        _note(tar).write_text(json.dumps({"diff_id": rootfs.diff_id, "size": rootfs.size}))
+    diff_id, size = kept
+    return DebianRootfs(tar=tar, diff_id=diff_id, size=size, config=_config(base, lock, diff_id), lock=lock)
+
+
+def require_debian() -> None:
+    """``BaseBuildFailed`` unless this is Debian, or something with its tools and keys."""
+    missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
+    if missing:
+        raise BaseBuildFailed(
+            f"base images from Debian packages are made on Debian; {missing[0]} is not here",
+            hint="name a base image that the engine has or can pull with --base",
+        )
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise BaseBuildFailed(
+            "making a base image from Debian packages needs root",
+            hint="run it with sudo, or name a base image with --base",
+        )
+
+
+def require_mmdebstrap(reporter: Reporter) -> None:
+    """Install mmdebstrap by apt where it is missing."""
+    if shutil.which(MMDEBSTRAP) is not None:
+        return
+    reporter.line("Installing mmdebstrap by apt-get")
+    install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends", "install"]
+    hint = "apt-get install mmdebstrap"
+    try:
+        run_words([*install, "--", MMDEBSTRAP], failure="mmdebstrap could not be installed", hint=hint)
+    except BaseBuildFailed:
+        # No package lists yet. A third-party source that fails must not stop it:
+        # whether mmdebstrap can be had is seen by asking for it again.
+        try:
+            run_words(["apt-get", "-q", "update"], failure="apt-get update failed")
+        except BaseBuildFailed as error:
+            reporter.line(error.message)
+        run_words([*install, "--", MMDEBSTRAP], failure="mmdebstrap could not be installed", hint=hint)
+
+
+def _note(tar: Path) -> Path:
+    return tar.with_suffix(".json")
+
+
+def _kept(tar: Path) -> tuple[Digest, int] | None:
+    """Digest and size of a root filesystem made before, if it is still what it was."""
+    try:
+        noted = json.loads(_note(tar).read_text())
+        diff_id, size = Digest(noted["diff_id"]), int(noted["size"])
+        if tar.stat().st_size != size:
+            return None
+        digest = hashlib.sha256()
+        with tar.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (diff_id, size) if f"sha256:{digest.hexdigest()}" == diff_id else None
+
+
+def _config(base: DebianBase, lock: DebianLock, diff_id: Digest) -> ImageConfig:
+    version = next((p.version for p in lock.packages if p.name == "python3"), base.python)
+    bare = ImageConfig({"os": base.platform.os, "architecture": base.platform.architecture})
+    return bare.extended(
+        layers=[(diff_id, History(f"imagekit base build --python {base.python} (Debian {lock.suite})"))],
+        settings={"Cmd": ["python3"]},
+        env={"PATH": PATH, "LANG": "C.UTF-8"},
+        labels={
+            "org.opencontainers.image.title": f"Python {base.python} on Debian {lock.suite}",
+            "org.opencontainers.image.version": version,
+            "imagekit.base.suite": lock.suite,
+            "imagekit.base.lock": lock.digest,
+        },
+        created=None,
+    )

@@ -1,0 +1,267 @@
+"""Locking the Debian packages of a base image.
+
+apt resolves them in a directory of its own: the host's package lists, sources,
+pins and installed packages have no say. Nothing here needs root.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from imagekit.errors import BaseBuildFailed
+from imagekit.oci.digest import Digest, digest_of
+from imagekit.stages.declared import BaseDeclaration
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+
+LOCK_VERSION = 1
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """One suite of a Debian mirror."""
+
+    uri: str  # without a trailing slash, and without credentials
+    suite: str
+    component: str = "main"
+
+    def to_list_line(self) -> str:
+        """The source as apt reads it (sources.list(5))."""
+        return f"deb [signed-by={KEYRING}] {self.uri} {self.suite} {self.component}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebPackage:
+    """One .deb file, exactly."""
+
+    name: str
+    version: str
+    architecture: str  # "all", or the image's
+    uri: str  # of the mirror it is on: Repository.uri
+    filename: str  # its path there
+    sha256: str  # hex
+    size: int  # bytes of the .deb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianLock:
+    """All the .deb files of a base image, and the sources that its apt will use."""
+
+    suite: str
+    python: str
+    architecture: str  # as Debian spells it; the same as OCI's for amd64 and arm64
+    wanted: tuple[str, ...]
+    repositories: tuple[Repository, ...]
+    packages: tuple[DebPackage, ...]  # by name
+
+    def to_bytes(self) -> bytes:
+        """TOML; the same lock gives the same bytes."""
+        import tomli_w
+
+        document = {
+            "lock-version": LOCK_VERSION,
+            "suite": self.suite,
+            "python": self.python,
+            "architecture": self.architecture,
+            "wanted": list(self.wanted),
+            "repositories": [asdict(r) for r in self.repositories],
+            "packages": [asdict(p) for p in self.packages],
+        }
+        return tomli_w.dumps(document).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DebianLock:
+        """Read what ``to_bytes`` wrote; ``BaseBuildFailed`` for anything else."""
+        try:
+            document = tomllib.loads(data.decode())
+            if document["lock-version"] != LOCK_VERSION:
+                raise ValueError(f"lock-version {document['lock-version']} is not {LOCK_VERSION}")
+            return cls(
+                suite=document["suite"],
+                python=document["python"],
+                architecture=document["architecture"],
+                wanted=tuple(document["wanted"]),
+                repositories=tuple(Repository(**r) for r in document["repositories"]),
+                packages=tuple(DebPackage(**p) for p in document["packages"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BaseBuildFailed(f"not a lock of Debian packages: {error}", hint="lock the base anew") from error
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(self.to_bytes())
+
+
+def run_words(argv: Sequence[str], *, failure: str, hint: str | None = None) -> str:
+    """The output of a program that must succeed; its own words go into the error's details."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, errors="replace")
+    except FileNotFoundError as error:
+        raise BaseBuildFailed(
+            f"{failure}: {error.filename} is not installed",
+            hint="base images are made from Debian packages on Debian; or name a base image with --base",
+        ) from error
+    if done.returncode != 0:
+        raise BaseBuildFailed(failure, hint=hint, details=(done.stderr.strip() or done.stdout.strip())[-4000:])
+    return done.stdout
+
+
+def mirrors_of_host() -> dict[str, str]:
+    """URI of the mirror for each suite that this machine's apt uses, of component ``main``.
+
+    A site's own mirror is thereby used without being named twice.
+    """
+    rows = run_words(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
+        failure="the package sources of this machine could not be read",
+    )
+    found: dict[str, str] = {}
+    for row in rows.splitlines():
+        suite, component, uri = row.split(" ", 2)
+        if component == "main":
+            found.setdefault(suite, uri.rstrip("/"))
+    return found
+
+
+def repositories_for(declaration: BaseDeclaration, mirrors: dict[str, str]) -> tuple[Repository, ...]:
+    """The declared suites on the mirrors at hand.
+
+    A suite that the host does not use is looked for where the host's own release is:
+    a mirror has all of them. Security updates are on a mirror of their own.
+    """
+    security = next((uri for suite, uri in mirrors.items() if suite.endswith("-security")), None)
+    archive = next((uri for suite, uri in mirrors.items() if not suite.endswith("-security")), None)
+    found = []
+    for suite in (declaration.suite, *declaration.updates):
+        uri = mirrors.get(suite, security if suite.endswith("-security") else archive)
+        if uri is not None:
+            found.append(Repository(uri=uri, suite=suite))
+    if not any(r.suite == declaration.suite for r in found):
+        raise BaseBuildFailed(
+            "this machine's apt names no Debian mirror",
+            hint="name a base image with --base, or add a Debian source to /etc/apt/sources.list.d",
+        )
+    return tuple(found)
+
+
+def lock_packages(
+    declaration: BaseDeclaration,
+    *,
+    architecture: str = "amd64",
+    repositories: Sequence[Repository] | None = None,
+) -> DebianLock:
+    """Resolve Debian's essential packages, the declared ones and all they depend on.
+
+    ``repositories`` are those of the host's mirror when not given.
+    Raises ``BaseBuildFailed`` where there is no apt, no mirror answers or nothing fits.
+    """
+    repositories = tuple(repositories or repositories_for(declaration, mirrors_of_host()))
+    wanted = tuple(sorted(declaration.packages))
+    with tempfile.TemporaryDirectory(prefix="imagekit-apt-") as directory:
+        apt = _private_apt(Path(directory), architecture, repositories)
+        run_words(
+            [*apt, "apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update"],
+            failure="the Debian mirror's package lists could not be fetched",
+            hint="check that `apt-get update` works on this machine",
+        )
+        printed = run_words(
+            [*apt, "apt-get", "-q", "-y", "--print-uris", "install", "--", "?essential", *wanted],
+            failure=f"the packages of the {declaration.suite} base do not fit together",
+        )
+        uris = [unquote(m) for m in re.findall(r"^'([^']+)' ", printed, re.MULTILINE)]
+        names = sorted({uri.rpartition("/")[2].partition("_")[0] for uri in uris})
+        shown = run_words([*apt, "apt-cache", "show", "--", *names], failure="apt could not describe its own choice")
+    packages = [_matched(stanza, uris) for stanza in _stanzas(shown)]
+    by_name = {p.name: p for p in packages if p is not None}
+    if len(by_name) != len(uris):
+        raise BaseBuildFailed(f"apt chose {len(uris)} packages and described {len(by_name)} of them")
+    return DebianLock(
+        suite=declaration.suite,
+        python=declaration.python,
+        architecture=architecture,
+        wanted=wanted,
+        repositories=tuple(Repository(uri=without_credentials(r.uri), suite=r.suite) for r in repositories),
+        packages=tuple(by_name[name] for name in sorted(by_name)),
+    )
+
+
+def without_credentials(uri: str) -> str:
+    """``uri`` with a user name and password taken off: it goes into a lock and an image."""
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def apt_with(config: Path) -> list[str]:
+    """The start of a command line that makes apt read ``config`` instead of the host's configuration."""
+    return ["env", "LC_ALL=C.UTF-8", f"APT_CONFIG={config}"]
+
+
+def _private_apt(root: Path, architecture: str, repositories: Sequence[Repository]) -> list[str]:
+    for name in ("lists/partial", "cache/archives/partial", "empty"):
+        (root / name).mkdir(parents=True)
+    (root / "status").touch()
+    (root / "sources.list").write_text("".join(r.to_list_line() for r in repositories))
+    settings = {
+        "Dir::Etc::main": f"{root}/empty/apt.conf",
+        "Dir::Etc::parts": f"{root}/empty",
+        "Dir::Etc::sourcelist": f"{root}/sources.list",
+        "Dir::Etc::sourceparts": f"{root}/empty",
+        "Dir::Etc::preferences": f"{root}/empty/preferences",
+        "Dir::Etc::preferencesparts": f"{root}/empty",
+        "Dir::State": str(root),
+        "Dir::State::status": f"{root}/status",
+        "Dir::Cache": f"{root}/cache",
+        "APT::Architecture": architecture,
+        "APT::Install-Recommends": "false",
+        "Acquire::Languages": "none",
+    }
+    config = root / "apt.conf"
+    lines = [f'{key} "{value}";' for key, value in settings.items()]
+    lines.append(f'#clear APT::Architectures;\nAPT::Architectures {{ "{architecture}"; }};')
+    lines.extend(network_settings_of_host())
+    config.write_text("\n".join(lines) + "\n")
+    return apt_with(config)
+
+
+def network_settings_of_host() -> list[str]:
+    """How this machine's apt reaches mirrors (proxies, certificates, a clock not to be trusted), as apt.conf lines."""
+    dump = run_words(["apt-config", "dump"], failure="apt's configuration could not be read")
+    kept = re.compile(r"Acquire::(https?(::\S+)?|Check-Date|Check-Valid-Until|Retries) ")
+    lines = [line for line in dump.splitlines() if kept.match(line)]
+    return [*lines, 'APT::Sandbox::User "root";', 'quiet "2";']
+
+
+def _stanzas(text: str) -> Iterator[dict[str, str]]:
+    """Control stanzas (deb-control(5)), without their continuation lines."""
+    for block in text.split("\n\n"):
+        fields = (line.partition(": ") for line in block.splitlines() if line and not line[0].isspace())
+        stanza = {key: value for key, _, value in fields}
+        if "Package" in stanza:
+            yield stanza
+
+
+def _matched(stanza: dict[str, str], uris: Sequence[str]) -> DebPackage | None:
+    filename = stanza["Filename"]
+    uri = next((u for u in uris if u.endswith("/" + filename)), None)
+    if uri is None:
+        return None
+    return DebPackage(
+        name=stanza["Package"],
+        version=stanza["Version"],
+        architecture=stanza["Architecture"],
+        uri=without_credentials(uri.removesuffix("/" + filename)),
+        filename=filename,
+        sha256=stanza["SHA256"],
+        size=int(stanza["Size"]),
+    )
