@@ -1,0 +1,109 @@
+"""What resolvers say when they fail, turned into imagekit's errors.
+
+The phrases are those of uv 0.8 to 0.13 (``crates/uv-resolver/src/pubgrub/report.rs``,
+``crates/uv-client``) and of pip 23 to 26 below pip-tools. What none of them names is an
+:class:`~imagekit.errors.Unsatisfiable` when the resolver called it that, else a plain
+:class:`~imagekit.errors.ResolveError`; the resolver's own words are always in ``details``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError, Unsatisfiable
+from imagekit.lock.pylock import no_wheel
+from imagekit.lock.redaction import redacted
+from imagekit.lock.target import Target
+
+_NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+_NO_WHEEL = (
+    re.compile(rf"\b{_NAME}(?:\[[^\]]*\])?\S* (?:has|have) no (?:usable )?wheels?\b"),
+    re.compile(r"Wheels are required for `" + _NAME + "`"),
+    re.compile(r"[Bb]uilding source distributions(?: for `" + _NAME + r"`)? is disabled"),
+)
+_NETWORK = (
+    "Request failed after",
+    "error sending request",
+    "Failed to fetch",
+    "Could not connect",
+    "dns error",
+    "client error (Connect)",
+    "invalid peer certificate",
+    "Max retries exceeded",
+    "ConnectionError",
+    "NewConnectionError",
+    "HTTP status server error",
+    "SSLError",
+    "certificate verify failed",
+    "operation timed out",
+)
+_HASH = ("Hash mismatch", "DO NOT MATCH THE HASHES", "HashMismatch")
+_UNSATISFIABLE = (
+    "No solution found",
+    "ResolutionImpossible",
+    "conflicting dependencies",
+    "No matching distribution found",
+    "Could not find a version",
+)
+# pip-compile ends with its own traceback, which tells a user nothing that the lines above it do not.
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n.*", re.DOTALL | re.MULTILINE)
+_POOL = re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)")
+_URL = re.compile(r"https?://[^\s`'\"()<>]+")
+_BECAUSE = re.compile(r"(?:cause: )?(Because .*)", re.DOTALL)
+_CONCLUSION = re.compile(r",? we can conclude that (?:your requirements|the requirements) are unsatisfiable\.?")
+
+
+def complaint(words: str, target: Target, *, program: str = "uv") -> ResolveError | DiskFull:
+    """The error for what a resolver wrote before it ended with a failure."""
+    words = _TRACEBACK.sub("", redacted(words)).strip()
+    if "No space left on device" in words:
+        return DiskFull("no space left on the device while resolving", hint="free some space", details=words)
+    if any(phrase in words for phrase in _HASH):
+        return HashMismatch(
+            f"a file that {program} fetched is not what its hash says",
+            hint="never install it; find out who changed it, or lock its hash anew",
+            details=words,
+        )
+    if any(phrase in words for phrase in _NETWORK) and "No solution found" not in words:
+        return unreachable(words, words)
+    names = sorted({m.group("name").lower() for p in _NO_WHEEL for m in p.finditer(words) if m.group("name")})
+    if names:
+        # uv names every version it looked at: "tensorflow==1.15.0 has no wheels".
+        return no_wheel([re.split(r"[=<>!~]", n)[0].rstrip(".") for n in names], target, details=words)
+    if any(phrase in words for phrase in _UNSATISFIABLE):
+        return Unsatisfiable(
+            _reason(words),
+            hint="loosen one of the requirements named; the details say which need which",
+            details=words,
+        )
+    last = next((line.strip() for line in words.splitlines() if "error" in line.lower()), "")
+    said = f": {last.removeprefix('error: ')}" if last else ""
+    return ResolveError(f"{program} could not resolve the requirements{said}", details=words)
+
+
+def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable:
+    """The error for an index that does not answer; the first URL in ``url_or_words`` is named."""
+    found = _URL.search(redacted(url_or_words))
+    pool = _POOL.search(url_or_words)
+    where = "no address known"
+    if found:
+        where = found.group().rstrip(".,:")
+    elif pool:
+        where = f"{pool['host']}:{pool['port']}"
+    return IndexUnreachable(
+        f"the package index did not answer: {where}",
+        hint="check the network, the index's address, proxy and CA bundle; "
+        "`imagekit doctor` says which of them is wrong",
+        details=words,
+    )
+
+
+def _reason(words: str) -> str:
+    found = _BECAUSE.search(words)
+    if found is None:
+        line = next((x for x in words.splitlines() if any(p in x for p in _UNSATISFIABLE)), "")
+        return "the requirements cannot be met together: " + line.strip().removeprefix("ERROR: ")
+    sentence = " ".join(found.group(1).split("\n\n")[0].split())
+    sentence = re.split(r"\s(?=And because )", sentence)[-1] if len(sentence) > 240 else sentence
+    sentence = _CONCLUSION.sub("", sentence).strip().rstrip(",.")
+    return f"no set of versions fits: {sentence[0].lower()}{sentence[1:]}"

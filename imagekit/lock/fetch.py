@@ -1,0 +1,299 @@
+"""Bringing a lock's files to disk: verified while they stream in, kept by their hash.
+
+A store is a directory of ``<sha256>/<filename>``. A file is there whole and verified, or not at
+all: it is written beside its place and renamed into it, so several processes may share a store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
+from imagekit.lock.redaction import credentials_of, redacted, without_credentials
+from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.progress import Reporter
+
+if TYPE_CHECKING:
+    import requests
+
+_CHUNK = 1 << 18  # bytes held in memory for each download
+_CONNECT_SECONDS = 15.0
+_READ_SECONDS = 60.0  # between two pieces of a file, not for all of it
+_LONGEST_PAUSE = 30.0  # a server's Retry-After beyond this is not waited for
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+Advance = Callable[[int], None]
+
+
+class _PassingFault(Exception):
+    """A failure that may be gone the next time; ``pause`` is what the server asked for, in seconds."""
+
+    def __init__(self, words: str, pause: float | None = None) -> None:
+        super().__init__(words)
+        self.pause = pause
+
+
+class WheelStore:
+    """The files of locks, on disk. Safe to use from several threads and processes.
+
+    ``directory`` is made as needed. ``ca_bundle``: a PEM file to trust instead of the default one.
+    ``credentials``: (user, password) by ``host`` or ``host:port``; without one ``~/.netrc`` is asked.
+    ``attempts`` bounds how often a passing failure (a 5xx, a broken connection, a file cut short) is tried;
+    ``pause`` is the first wait between two tries, in seconds, doubled each time.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        ca_bundle: Path | None = None,
+        credentials: Mapping[str, tuple[str, str]] | None = None,
+        attempts: int = 5,
+        pause: float = 0.5,
+    ) -> None:
+        self._directory = directory
+        self._ca_bundle = ca_bundle
+        self._credentials = dict(credentials or {})
+        self._attempts = attempts
+        self._pause = pause
+        self._sessions = threading.local()
+
+    def path(self, artifact: Artifact) -> Path:
+        """Where ``artifact`` lies once it is here."""
+        return self._directory / artifact.sha256 / artifact.filename
+
+    def get(self, artifact: Artifact, *, package: str = "", advance: Advance = lambda _: None) -> Path:
+        """The verified file of ``artifact``, fetched if it is not here yet.
+
+        ``advance`` is told the bytes as they arrive. Errors: :class:`HashMismatch` (never tried again),
+        :class:`IndexUnreachable` naming ``package`` and the URL without its secrets, :class:`DiskFull`.
+        """
+        path = self.path(artifact)
+        size = _size(path)
+        if size is not None and (size == artifact.size or (artifact.size is None and size > 0)):
+            advance(size)
+            return path
+        if size is not None and _digest(path) == artifact.sha256:
+            advance(size)
+            return path
+        name = package or artifact.filename
+        try:
+            return self._fetch(artifact, name, advance)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(
+                    f"no space left for {path}", hint="free some space: imagekit's cache can be removed"
+                ) from error
+            raise
+
+    def _fetch(self, artifact: Artifact, name: str, advance: Advance) -> Path:
+        shown = redacted(artifact.url)
+        for attempt in range(1, self._attempts + 1):
+            received = 0
+
+            def count(amount: int) -> None:
+                nonlocal received
+                received += amount
+                advance(amount)
+
+            try:
+                return self._once(artifact, name, count)
+            except _PassingFault as fault:
+                advance(-received)
+                wanted = self._pause * 2 ** (attempt - 1) if fault.pause is None else fault.pause
+                if attempt == self._attempts or wanted > _LONGEST_PAUSE:
+                    raise IndexUnreachable(
+                        f"{name}: could not be fetched from {shown}: {redacted(str(fault))}",
+                        hint="check the network, proxy and CA bundle (`imagekit doctor`), then run it again: "
+                        "what is already fetched is kept",
+                    ) from None
+                time.sleep(wanted)
+        raise AssertionError("attempts is at least 1")
+
+    def _once(self, artifact: Artifact, name: str, advance: Advance) -> Path:
+        path = self.path(artifact)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                actual = self._stream(artifact, name, stream, advance)
+            if actual != artifact.sha256:
+                raise HashMismatch(
+                    f"{name}: {redacted(artifact.url)} is not the file that the lock names",
+                    hint="never install it; if the index replaced the file on purpose, lock anew: imagekit lock",
+                    details=f"expected sha256:{artifact.sha256}\nreceived sha256:{actual}",
+                )
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        return path
+
+    def _stream(self, artifact: Artifact, name: str, stream: BinaryIO, advance: Advance) -> str:
+        """Write ``artifact`` to ``stream``; its sha256 as hex."""
+        digest = hashlib.sha256()
+        for chunk in self._chunks(artifact, name):
+            digest.update(chunk)
+            stream.write(chunk)
+            advance(len(chunk))
+        return digest.hexdigest()
+
+    def _chunks(self, artifact: Artifact, name: str) -> Iterator[bytes]:
+        if artifact.url.startswith("file:"):
+            yield from _local_chunks(artifact.url, name)
+        else:
+            yield from self._remote_chunks(artifact, name)
+
+    def _remote_chunks(self, artifact: Artifact, name: str) -> Iterator[bytes]:
+        import requests
+        import urllib3
+
+        shown = redacted(artifact.url)
+        host = urlsplit(artifact.url).netloc.rpartition("@")[2]
+        credentials = self._credentials.get(host) or credentials_of([artifact.url]).get(host)
+        received = 0
+        try:
+            with self._session().get(
+                without_credentials(artifact.url),
+                stream=True,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                auth=credentials,
+                # As stored: the hash is that of the file, not of what an encoding makes of it.
+                headers={"Accept-Encoding": "identity"},
+                verify=True if self._ca_bundle is None else str(self._ca_bundle),
+            ) as response:
+                _check_status(response, name, shown)
+                expected = response.headers.get("Content-Length")
+                for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                    received += len(chunk)
+                    yield chunk
+        except requests.exceptions.SSLError as error:
+            raise IndexUnreachable(
+                f"{name}: the certificate of {host} is not trusted",
+                hint="set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to the CA bundle of your site",
+                details=redacted(str(error)),
+            ) from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise IndexUnreachable(f"{name}: {shown} cannot be fetched: {redacted(str(error))}") from None
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _PassingFault(_cause(error)) from None
+        # urllib3 1.x does not notice a body that ends too early.
+        if expected is not None and expected.isdigit() and received < int(expected):
+            raise _PassingFault(f"the connection ended after {received} of {expected} bytes")
+
+    def _session(self) -> requests.Session:
+        # Sessions are not safe to share between threads.
+        session: requests.Session | None = getattr(self._sessions, "session", None)
+        if session is None:
+            import requests
+
+            session = self._sessions.session = requests.Session()
+        return session
+
+
+def fetch_all(
+    packages: Sequence[LockedPackage], store: WheelStore, *, reporter: Reporter, threads: int = 6
+) -> Iterator[tuple[LockedPackage, Path]]:
+    """Each of ``packages`` with its verified file, in the order in which they arrive.
+
+    The first failure is raised once the downloads under way have ended; those not begun are dropped.
+    The big ones start first where sizes are known, so that none is left for the end.
+    """
+    if not packages:
+        return
+    sizes = [p.artifact.size for p in packages]
+    total = None if None in sizes else sum(s for s in sizes if s is not None)
+    queue = sorted(packages, key=lambda p: -(p.artifact.size or 0))
+    title = f"fetching {len(packages)} file{'s' * (len(packages) != 1)}"
+    with reporter.task(title, total, "B") as task, ThreadPoolExecutor(max_workers=threads) as pool:
+        futures = {pool.submit(store.get, p.artifact, package=p.name, advance=task.advance): p for p in queue}
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    package = futures[future]
+                    path = future.result()
+                    task.note(package.artifact.filename)
+                    yield package, path
+        finally:
+            # Also when the caller stops early, or is interrupted.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_status(response: requests.Response, name: str, shown: str) -> None:
+    status = response.status_code
+    if status in _PASSING:
+        raise _PassingFault(f"HTTP {status} {response.reason}", _retry_after(response.headers.get("Retry-After")))
+    if status in (401, 403):
+        raise IndexUnreachable(
+            f"{name}: {shown} asks for credentials, or refuses them (HTTP {status})",
+            hint="put them into ~/.netrc, or into the index's URL in the environment",
+        )
+    if status != 200:
+        raise IndexUnreachable(
+            f"{name}: {shown} answers HTTP {status} {response.reason}",
+            hint="if the file was removed from the index, lock anew: imagekit lock --upgrade",
+        )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _local_chunks(url: str, name: str) -> Iterator[bytes]:
+    path = Path(url2pathname(urlsplit(url).path))
+    try:
+        with path.open("rb") as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except FileNotFoundError:
+        raise IndexUnreachable(
+            f"{name}: {path} is not there", hint="put the file back, or lock anew: imagekit lock"
+        ) from None
+
+
+def _cause(error: BaseException) -> str:
+    text = str(error)
+    for known in ("Connection refused", "Name or service not known", "Connection reset", "timed out"):
+        if known in text:
+            return known
+    return " ".join(text.split())
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""What decides a resolution, as one digest: a lock is stale when it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from imagekit.lock.redaction import without_credentials
+from imagekit.lock.target import Target
+from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.spec.image import ImageSpec, RequirementLine
+
+# Part of every digest: raised when the same inputs are to be resolved in another way.
+FORMAT = 1
+
+
+def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
+    """The digest of all that decides what ``spec`` resolves to for ``target``.
+
+    Where a requirement was written, and in which order, is no part of it; neither are the
+    credentials of an index. What an index holds is not known before it is asked, so a lock
+    goes stale by what is wanted, and not by what was released since.
+    """
+    indexes = spec.indexes
+    return digest_of_json(
+        {
+            "format": FORMAT,
+            "requirements": _lines(spec.requirements),
+            "constraints": _lines(spec.constraints),
+            "requires_hashes": spec.requires_hashes,
+            "indexes": {
+                "default": None if indexes.default is None else without_credentials(indexes.default),
+                "extra": [without_credentials(u) for u in indexes.extra],
+                "find_links": [without_credentials(u) for u in indexes.find_links],
+                "no_index": indexes.no_index,
+            },
+            "source_builds": sorted(spec.source_builds),
+            "resolver": spec.resolver,
+            "target": {
+                "python": target.python,
+                "platform": str(target.platform),
+                "libc": target.libc,
+                "libc_version": target.libc_version,
+                "implementation": target.environment.get("implementation_name", "cpython"),
+            },
+        }
+    )
+
+
+def _lines(lines: Iterable[RequirementLine]) -> list[list[object]]:
+    # Extras and markers are part of the text.
+    return sorted([without_credentials_in(line.text), sorted(line.hashes)] for line in lines)
+
+
+def without_credentials_in(requirement: str) -> str:
+    """``requirement`` with the credentials of its direct URL, if it has one, left out."""
+    name, at, url = requirement.partition("@")
+    return f"{name}@{without_credentials(url.strip())}" if at and "://" in url else requirement
+
+
+def direct_names(spec: ImageSpec, target: Target) -> frozenset[str]:
+    """The normalized names that ``spec`` itself asks for on ``target``."""
+    return frozenset(canonicalize_name(r.name) for r, _ in applying(spec.requirements, target))
+
+
+def applying(lines: Iterable[RequirementLine], target: Target) -> list[tuple[Requirement, RequirementLine]]:
+    """The requirements among ``lines`` whose markers hold on ``target``."""
+    environment = target.environment
+    parsed = [(Requirement(line.text), line) for line in lines]
+    return [(r, line) for r, line in parsed if r.marker is None or r.marker.evaluate({**environment, "extra": ""})]

@@ -1,0 +1,326 @@
+"""Reading and writing locks: PEP 751 ``pylock.toml``.
+
+imagekit's own locks hold one file for each package, the one that fits their target, and what
+they were made from under ``[tool.imagekit]``. Locks of other programs hold several files and
+markers; :func:`select` takes from them what a target needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import tomli_w
+from packaging.markers import Environment
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockValidationError,
+)
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from imagekit.errors import InvalidProject, NoWheel, StaleLock
+from imagekit.lock.redaction import redacted, without_credentials
+from imagekit.lock.target import Target
+from imagekit.lock.values import Artifact, Lock, LockedPackage
+from imagekit.oci.digest import Digest, is_digest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LOCK_VERSION = "1.0"
+ANY = "*"  # among names that may be built from source: all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockFile:
+    """A lock file that was read and is valid; nothing of it is chosen yet."""
+
+    pylock: Pylock
+    origin: Path  # relative paths in it start at its directory
+
+    @property
+    def own(self) -> Mapping[str, Any] | None:
+        """``[tool.imagekit]``, or ``None`` for a lock that another program wrote."""
+        tool = (self.pylock.tool or {}).get("imagekit")
+        return tool if isinstance(tool, dict) else None
+
+    @property
+    def inputs(self) -> Digest | None:
+        """What an imagekit lock was made from; ``None`` for another program's lock."""
+        return None if self.own is None else Digest(_own_text(self.own, "inputs", self.origin))
+
+
+def dump(lock: Lock, *, relative_to: Path | None = None) -> str:
+    """``lock`` as the text of a ``pylock.toml``: the same lock, the same bytes.
+
+    Files below the directory ``relative_to`` (where the lock will lie) are named by ``path``,
+    all others by ``url``. No URL keeps its credentials.
+    """
+    python = ".".join(lock.python.split(".")[:2])
+    document: dict[str, Any] = {
+        "lock-version": LOCK_VERSION,
+        "requires-python": f"=={python}.*",
+        "created-by": "imagekit",
+        "packages": [_package_table(p, relative_to) for p in sorted(lock.packages, key=lambda p: p.name)],
+        "tool": {
+            "imagekit": {
+                "inputs": lock.inputs,
+                "python": lock.python,
+                "platform": lock.platform,
+                "direct": sorted(p.name for p in lock.packages if p.direct),
+                **{k: lock.extra[k] for k in sorted(lock.extra)},
+            }
+        },
+    }
+    return tomli_w.dumps(document)
+
+
+def _package_table(package: LockedPackage, relative_to: Path | None) -> dict[str, Any]:
+    artifact = package.artifact
+    file: dict[str, Any] = {"name": artifact.filename, **_location(artifact.url, relative_to)}
+    if artifact.size is not None:
+        file["size"] = artifact.size
+    file["hashes"] = {"sha256": artifact.sha256}
+    table: dict[str, Any] = {"name": package.name, "version": package.version}
+    if artifact.is_wheel:
+        table["wheels"] = [file]
+    else:
+        table["sdist"] = file
+    return table
+
+
+def _location(url: str, relative_to: Path | None) -> dict[str, str]:
+    if relative_to is not None and url.startswith("file:"):
+        path = Path(url2pathname(urlsplit(url).path))
+        if path.is_relative_to(relative_to):
+            return {"path": path.relative_to(relative_to).as_posix()}
+    return {"url": without_credentials(url)}
+
+
+def parse(text: str, origin: Path) -> LockFile:
+    """The lock file in ``text``, read from ``origin``; :class:`InvalidProject` names the key that is wrong."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidProject(f"{origin}: not TOML: {error}") from None
+    try:
+        pylock = Pylock.from_dict(document)
+    except PylockValidationError as error:
+        key = f"{error.context}: " if error.context else ""
+        raise InvalidProject(
+            redacted(f"{origin}: {key}{_one_line(error.message)}"),
+            hint="make the lock anew with the program that wrote it",
+        ) from None
+    return LockFile(pylock=pylock, origin=origin)
+
+
+def load(text: str, origin: Path) -> Lock:
+    """The lock that :func:`dump` wrote into ``text``; anything else is :class:`InvalidProject`."""
+    file = parse(text, origin)
+    if file.own is None:
+        raise InvalidProject(f"{origin}: tool.imagekit: missing: another program wrote this lock")
+    own = file.own
+    inputs = _own_text(own, "inputs", origin)
+    if not is_digest(inputs):
+        raise InvalidProject(f"{origin}: tool.imagekit.inputs: not a sha256 digest")
+    direct = own.get("direct")
+    if not isinstance(direct, list):
+        raise InvalidProject(f"{origin}: tool.imagekit.direct: missing, or not a list of names")
+    packages: list[LockedPackage] = []
+    for index, package in enumerate(file.pylock.packages):
+        files: list[PackageWheel | PackageSdist] = list(package.wheels or ())
+        if package.sdist is not None:
+            files.append(package.sdist)
+        if len(files) != 1:
+            raise InvalidProject(f"{origin}: packages[{index}]: {package.name} must have exactly one file")
+        packages.append(
+            LockedPackage(
+                name=package.name,
+                version=_version(package, files[0].filename, origin),
+                artifact=_artifact(package.name, files[0].filename, files[0], origin),
+                direct=package.name in direct,
+            )
+        )
+    return Lock(
+        packages=tuple(sorted(packages, key=lambda p: p.name)),
+        inputs=Digest(inputs),
+        python=_own_text(own, "python", origin),
+        platform=_own_text(own, "platform", origin),
+        extra={k: v for k, v in own.items() if k not in ("inputs", "python", "platform", "direct")},
+    )
+
+
+def _own_text(own: Mapping[str, Any], key: str, origin: Path) -> str:
+    value = own.get(key)
+    if not isinstance(value, str):
+        raise InvalidProject(f"{origin}: tool.imagekit.{key}: missing, or not a string")
+    return value
+
+
+def select(
+    file: LockFile,
+    target: Target,
+    *,
+    inputs: Digest,
+    direct: Collection[str] = (),
+    extras: Iterable[str] = (),
+    groups: Iterable[str] | None = None,
+    source_builds: Sequence[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Lock:
+    """What ``file`` holds for ``target``: one file for each package whose markers hold.
+
+    The best wheel by the target's tags is taken; a source distribution only where no wheel fits
+    and ``source_builds`` names the package (or is ``("*",)``). ``groups`` of ``None`` are the
+    file's default groups. :class:`NoWheel` where no file is left, :class:`StaleLock` where the
+    file excludes the target's Python, :class:`InvalidProject` where a source cannot be installed.
+    """
+    environment = {**target.environment, "python_full_version": target.python}
+    try:
+        chosen = list(
+            file.pylock.select(
+                environment=cast(Environment, environment),
+                tags=target.tags,
+                extras=list(extras),
+                dependency_groups=None if groups is None else list(groups),
+            )
+        )
+    except PylockSelectError as error:
+        raise _unselectable(error, file, target) from None
+    packages: list[LockedPackage] = []
+    missing: list[str] = []
+    for package, source in chosen:
+        artifact = _chosen(package, source, file.origin)
+        fits = _fits(artifact, target) if artifact.is_wheel else _may_build(package.name, source_builds)
+        if not fits:
+            missing.append(package.name)
+            continue
+        packages.append(
+            LockedPackage(
+                name=package.name,
+                version=_version(package, artifact.filename, file.origin),
+                artifact=artifact,
+                direct=package.name in direct,
+            )
+        )
+    if missing:
+        raise no_wheel(missing, target)
+    return Lock(
+        packages=tuple(sorted(packages, key=lambda p: p.name)),
+        inputs=inputs,
+        python=target.python,
+        platform=str(target.platform),
+        extra=dict(extra or {}),
+    )
+
+
+def no_wheel(names: Sequence[str], target: Target, *, details: str | None = None) -> NoWheel:
+    """The error for packages of which no wheel fits ``target`` and none may be built."""
+    listed = ", ".join(sorted(names))
+    flags = " ".join(f"--allow-source-build {n}" for n in sorted(names))
+    return NoWheel(
+        f"no wheel of {listed} fits Python {target.python} on {target.platform} ({target.libc} {target.libc_version})",
+        hint=f"allow building from source: add to `source-builds` in [tool.imagekit], or pass {flags}",
+        details=details,
+    )
+
+
+def _unselectable(error: PylockSelectError, file: LockFile, target: Target) -> InvalidProject | NoWheel | StaleLock:
+    words = _one_line(str(error))
+    if words.startswith("No wheel found"):
+        name = words.split("for package ")[-1].split(" ")[0].strip("'\"")
+        return no_wheel([name], target)
+    if "python_full_version" in words or "any of the environments" in words:
+        return StaleLock(
+            f"{file.origin}: the lock is not for Python {target.python} on {target.platform}",
+            hint="make the lock anew for this target: imagekit lock",
+            details=words,
+        )
+    return InvalidProject(f"{file.origin}: packages: {words}")
+
+
+def _chosen(
+    package: Package,
+    source: PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist,
+    origin: Path,
+) -> Artifact:
+    if isinstance(source, PackageVcs | PackageDirectory):
+        kind = "vcs" if isinstance(source, PackageVcs) else "directory"
+        raise InvalidProject(
+            f"{origin}: packages.{kind}: {package.name} is locked to a {kind} source, which has no hash to hold it to",
+            hint=f"build a wheel of {package.name} and name it by its path or URL",
+        )
+    if isinstance(source, PackageArchive):
+        location = source.url or source.path or ""
+        if source.subdirectory:
+            raise InvalidProject(f"{origin}: packages.archive.subdirectory: {package.name}: not supported")
+        return _artifact(package.name, _last_part(location), source, origin)
+    return _artifact(package.name, source.filename, source, origin)
+
+
+def _artifact(name: str, filename: str, source: PackageArchive | PackageWheel | PackageSdist, origin: Path) -> Artifact:
+    sha256 = source.hashes.get("sha256", "")
+    if not is_digest(f"sha256:{sha256}"):
+        raise InvalidProject(f"{origin}: packages.hashes: {name}: {filename} has no sha256 hash")
+    if "/" in filename or "\\" in filename or filename in ("", ".", ".."):
+        raise InvalidProject(f"{origin}: packages.name: {name}: {filename!r} is not a file name")
+    url = source.url
+    if url is None:
+        assert source.path is not None  # the parser demands one of the two
+        url = (origin.parent.resolve() / source.path).as_uri()
+    elif urlsplit(url).scheme not in ("https", "http", "file"):
+        raise InvalidProject(redacted(f"{origin}: packages.url: {name}: cannot fetch {url}"))
+    return Artifact(filename=filename, url=url, sha256=sha256, size=source.size)
+
+
+def _last_part(location: str) -> str:
+    path = urlsplit(location).path if "://" in location else location
+    return unquote(path.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _version(package: Package, filename: str, origin: Path) -> str:
+    # The field is optional in the format, the version in a file's name is not.
+    if package.version is not None:
+        return str(package.version)
+    try:
+        if filename.endswith(".whl"):
+            return str(parse_wheel_filename(filename)[1])
+        return str(parse_sdist_filename(filename)[1])
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        raise InvalidProject(f"{origin}: packages.version: {package.name}: neither given nor in {filename!r}") from None
+
+
+def _fits(artifact: Artifact, target: Target) -> bool:
+    try:
+        tags = parse_wheel_filename(artifact.filename)[3]
+    except InvalidWheelFilename:
+        return False
+    return not tags.isdisjoint(target.tags)
+
+
+def _may_build(name: NormalizedName, source_builds: Sequence[str]) -> bool:
+    return ANY in source_builds or name in source_builds
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,264 @@
+"""From what is wanted to a lock: the user's own, a cached one, or one that is resolved now."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from imagekit.errors import DiskFull, InvalidProject, ResolveError, StaleLock, Unsatisfiable
+from imagekit.lock.hashes import allowed_hashes, only_allowed, require_all
+from imagekit.lock.inputs import applying, direct_names, inputs_digest
+from imagekit.lock.piptools import compile_pins, host_is
+from imagekit.lock.pylock import LockFile, dump, load, parse, select
+from imagekit.lock.runner import BaseRunner, CompletedInBase
+from imagekit.lock.target import Target
+from imagekit.lock.uv import (
+    CONSTRAINTS,
+    PYLOCK,
+    REQUIREMENTS,
+    HostProcess,
+    compile_pylock,
+    requirements_text,
+)
+from imagekit.lock.values import Lock
+from imagekit.oci.digest import Digest, short
+from imagekit.progress import Reporter
+from imagekit.spec.image import ImageSpec, Indexes
+
+__all__ = ["BaseRunner", "CompletedInBase", "HostProcess", "inputs_digest", "obtain", "resolve"]
+
+
+def obtain(
+    spec: ImageSpec,
+    target: Target,
+    *,
+    cache_dir: Path,
+    reporter: Reporter,
+    run_in_base: BaseRunner | None = None,
+    host: HostProcess | None = None,
+    upgrade: bool = False,
+    extras: Sequence[str] = (),
+    groups: Sequence[str] | None = None,
+) -> Lock:
+    """The lock of ``spec`` for ``target``.
+
+    The user's own lock file (``spec.lock_file``) is selected from; one of imagekit's that was made
+    from other inputs, and another program's that lacks what is asked for, is :class:`StaleLock`.
+    Without one, the lock in ``cache_dir/locks`` of the same inputs is used, else the requirements
+    are resolved and the lock is kept there. ``upgrade`` passes over both and resolves now.
+    ``extras`` and ``groups`` choose among those of the user's lock file.
+    """
+    inputs = inputs_digest(spec, target)
+    _check_python(spec, target)
+    if spec.lock_file is not None and not upgrade:
+        return _from_file(spec, spec.lock_file, target, inputs, extras, groups)
+    cached = cache_dir / "locks" / f"{inputs.removeprefix('sha256:')}.toml"
+    if not upgrade and (lock := _from_cache(cached, inputs)) is not None:
+        return lock
+    lock = resolve(spec, target, reporter=reporter, run_in_base=run_in_base, host=host, upgrade=upgrade)
+    _store(cached, dump(lock))
+    # What was stored is what is returned, so that the first build and the second see the same.
+    return load(dump(lock), cached)
+
+
+def resolve(
+    spec: ImageSpec,
+    target: Target,
+    *,
+    reporter: Reporter,
+    run_in_base: BaseRunner | None = None,
+    host: HostProcess | None = None,
+    upgrade: bool = False,
+    previous: Lock | None = None,
+) -> Lock:
+    """Ask the resolver, now. The versions of ``previous`` are kept where they still fit (uv only).
+
+    With ``source_builds`` the resolver runs build backends, which must not run on the host:
+    :class:`ResolveError` where there is no ``run_in_base`` for it.
+    """
+    inputs = inputs_digest(spec, target)
+    if not spec.requirements:
+        return Lock(packages=(), inputs=inputs, python=target.python, platform=str(target.platform))
+    runs_backends = bool(spec.source_builds)
+    needs_base = runs_backends or (spec.resolver == "pip-tools" and not host_is(target))
+    if needs_base and run_in_base is None:
+        raise ResolveError(
+            "resolving must run in the base image here, and no engine is at hand",
+            hint="start a Docker Engine, or resolve with uv and without source builds",
+        )
+    in_base = run_in_base if runs_backends else None
+    count = len(spec.requirements)
+    title = f"resolving {count} requirement{'s' * (count != 1)} for Python {target.python} on {target.platform}"
+    with reporter.task(title) as task:
+        files = _files(spec)
+        if spec.resolver == "pip-tools":
+            task.note("pip-compile")
+            pins = compile_pins(
+                files,
+                target,
+                indexes=spec.indexes,
+                source_builds=spec.source_builds,
+                upgrade=upgrade,
+                host=host,
+                run_in_base=run_in_base if needs_base else None,
+            )
+            text = _pins_to_pylock(spec, pins, target, host=host, in_base=in_base)
+        else:
+            task.note("uv")
+            if previous is not None and not upgrade:
+                files[PYLOCK] = dump(previous).encode()
+            text = compile_pylock(
+                files,
+                target,
+                indexes=spec.indexes,
+                source_builds=spec.source_builds,
+                upgrade=upgrade,
+                host=host,
+                run_in_base=in_base,
+            )
+    file = parse(text, Path(f"(the answer of {spec.resolver})"))
+    return _selected(spec, file, target, inputs)
+
+
+def _files(spec: ImageSpec) -> dict[str, bytes]:
+    files = {REQUIREMENTS: requirements_text(spec.requirements, spec.indexes).encode()}
+    if spec.constraints:
+        bare = [replace(line, hashes=()) for line in spec.constraints]
+        files[CONSTRAINTS] = requirements_text(bare, Indexes()).encode()
+    return files
+
+
+def _pins_to_pylock(
+    spec: ImageSpec, pins: str, target: Target, *, host: HostProcess | None, in_base: BaseRunner | None
+) -> str:
+    # pip-compile named the indexes in its answer: those of pip's configuration too.
+    secretless = Indexes(no_index=spec.indexes.no_index)
+    if in_base is None:
+        secretless = Indexes(no_index=spec.indexes.no_index, find_links=spec.indexes.find_links)
+    return compile_pylock(
+        {REQUIREMENTS: pins.encode()},
+        target,
+        indexes=secretless,
+        source_builds=spec.source_builds,
+        no_deps=True,
+        best_match=True,
+        host=host,
+        run_in_base=in_base,
+    )
+
+
+def _selected(spec: ImageSpec, file: LockFile, target: Target, inputs: Digest) -> Lock:
+    allowed = allowed_hashes(spec, target)
+    lock = select(
+        only_allowed(file, allowed) if allowed else file,
+        target,
+        inputs=inputs,
+        direct=direct_names(spec, target),
+        source_builds=spec.source_builds,
+    )
+    if spec.requires_hashes:
+        require_all(lock, allowed)
+    return lock
+
+
+def _check_python(spec: ImageSpec, target: Target) -> None:
+    if spec.requires_python and not SpecifierSet(spec.requires_python).contains(target.python, prereleases=True):
+        raise Unsatisfiable(
+            f"the project requires Python {spec.requires_python}, and the base image has {target.python}",
+            hint="choose another Python with `python` in [tool.imagekit] or --python",
+        )
+
+
+def _from_file(
+    spec: ImageSpec, path: Path, target: Target, inputs: Digest, extras: Sequence[str], groups: Sequence[str] | None
+) -> Lock:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidProject(f"{path}: cannot be read: {error}") from None
+    file = parse(text, path)
+    if file.inputs is not None and file.inputs != inputs:
+        raise StaleLock(
+            f"{path} was made from other requirements, or for another target, than those at hand",
+            hint="make it anew: imagekit lock",
+            details=_difference(file, target),
+        )
+    own = file.own
+    direct = direct_names(spec, target)
+    if own is not None and not direct:
+        direct = frozenset(own.get("direct") or ())
+    allowed = allowed_hashes(spec, target)
+    lock = select(
+        only_allowed(file, allowed) if allowed else file,
+        target,
+        inputs=inputs,
+        direct=direct,
+        extras=extras,
+        groups=groups,
+        # A lock of ours holds a source distribution only where it was allowed.
+        source_builds=spec.source_builds,
+    )
+    if own is None:
+        _check_answers(spec, lock, path, target)
+    return lock
+
+
+def _difference(file: LockFile, target: Target) -> str | None:
+    own: Mapping[str, object] = file.own or {}
+    then = (own.get("python"), own.get("platform"))
+    now = (target.python, str(target.platform))
+    if then == now:
+        return None
+    return f"made for Python {then[0]} on {then[1]}; wanted for Python {now[0]} on {now[1]}"
+
+
+def _check_answers(spec: ImageSpec, lock: Lock, path: Path, target: Target) -> None:
+    # Another program's lock does not say what it was made from; that it answers can be seen.
+    locked = {p.name: p.version for p in lock.packages}
+    for requirement, line in applying(spec.requirements, target):
+        version = locked.get(canonicalize_name(requirement.name))
+        if version is None:
+            raise StaleLock(
+                f"{path} has no {requirement.name}, which {line.origin} asks for",
+                hint="make the lock anew with the program that wrote it, or with imagekit lock",
+            )
+        if not requirement.specifier.contains(version, prereleases=True):
+            raise StaleLock(
+                f"{path} has {requirement.name} {version}, and {line.origin} asks for {line.text}",
+                hint="make the lock anew with the program that wrote it, or with imagekit lock",
+            )
+
+
+def _from_cache(path: Path, inputs: Digest) -> Lock | None:
+    try:
+        lock = load(path.read_text("utf-8"), path)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, InvalidProject):
+        # A cache that cannot be read is a cache that has nothing.
+        return None
+    return lock if lock.inputs == inputs else None
+
+
+def _store(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(prefix=f".{short(path.stem)}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:  # mkstemp makes it 0600
+            stream.write(text)
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
+            raise DiskFull(
+                f"no space left for {path}", hint="free some space: imagekit's cache can be removed"
+            ) from error
+        raise
