@@ -84,11 +84,19 @@ class InputError(ImagekitError, ValueError):
 
     @classmethod
     def join(cls, problems: Sequence[InputError]) -> InputError:
-        """One error for all ``problems`` of a file, so that they are mended in one go."""
+        """One error for all ``problems`` (one at least), so that they are mended in one go.
+
+        It is of the nearest class that all of them share.
+        """
+        first = problems[0]
         if len(problems) == 1:
-            return problems[0]
+            return first
+        shared: type[InputError] = InputError
+        for candidate in reversed(type(first).__mro__):
+            if issubclass(candidate, InputError) and all(isinstance(p, candidate) for p in problems):
+                shared = candidate
         lines = "\n".join(p.message for p in problems)
-        return cls(f"{len(problems)} problems: {problems[0].message}", hint=problems[0].hint, details=lines)
+        return shared(f"{len(problems)} problems: {first.message}", hint=first.hint, details=lines)
 
 
 class InvalidReference(InputError):

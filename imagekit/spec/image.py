@@ -65,16 +65,20 @@ class ImageSpec:
     """One image as it is wanted, before anything is resolved."""
 
     context: Path
+    name: str | None = None  # of the image, as [tool.imagekit] or [project] has it
     requirements: tuple[RequirementLine, ...] = ()
     constraints: tuple[RequirementLine, ...] = ()
     requires_hashes: bool = False  # some requirement has a hash: then all that is installed must
     requires_python: str = ""  # a specifier set, from pyproject.toml
     project: Project | None = None
     lock_file: Path | None = None  # the user's own pylock.toml
-    python: str | None = None  # "3.11"; None: the interpreter's that runs imagekit
+    python: str | None = None  # "3.11"; None: whichever the base image named has
     platform: Platform = field(default_factory=Platform.host)
     base_image: str | None = None  # None: the default for that Python
     indexes: Indexes = Indexes()
+    prereleases: bool = False  # --pre
+    only_binary: tuple[str, ...] = ()  # normalized names, or (":all:",): --only-binary
+    no_binary: tuple[str, ...] = ()  # the same: --no-binary
     resolver: str = "uv"  # or "pip-tools"
     source_builds: tuple[str, ...] = ()  # normalized names that may be built from source; ("*",): all
     env: tuple[tuple[str, str], ...] = ()

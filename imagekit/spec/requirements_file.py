@@ -1,0 +1,260 @@
+"""pip's requirements files, read whole: what they ask for, and nothing that could surprise.
+
+The format is pip's ("Requirements File Format"). Every file must lie in the project, and every
+problem is told with file and line, all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from imagekit.errors import InputError, InvalidRequirement
+from imagekit.spec.image import Indexes, RequirementLine
+from imagekit.spec.local_requirement import local_requirement, named_url
+from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.requirements_options import check_hash, read_options, split_line
+from imagekit.spec.requirements_text import LogicalLine, decode, logical_lines
+from imagekit.spec.url import redacted, refuse_login
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementsFile:
+    """A requirements file with all that it includes."""
+
+    requirements: tuple[RequirementLine, ...] = ()
+    constraints: tuple[RequirementLine, ...] = ()
+    indexes: Indexes = field(default_factory=Indexes)
+    only_binary: tuple[str, ...] = ()  # normalized names, or (":all:",)
+    no_binary: tuple[str, ...] = ()  # the same
+    prereleases: bool = False
+    requires_hashes: bool = False
+    installs_project: bool = False  # "." or "-e .": the project itself
+    project_extras: tuple[str, ...] = ()  # of ".[a,b]"
+    files_read: tuple[Path, ...] = ()
+
+
+@dataclass
+class _Gathered:
+    """What has been read so far."""
+
+    root: Path
+    variables: Mapping[str, str]
+    requirements: list[RequirementLine] = field(default_factory=list)
+    constraints: list[RequirementLine] = field(default_factory=list)
+    default_index: str | None = None
+    extra_indexes: list[str] = field(default_factory=list)
+    find_links: list[str] = field(default_factory=list)
+    no_index: bool = False
+    formats: dict[str, list[str]] = field(default_factory=lambda: {"--no-binary": [], "--only-binary": []})
+    prereleases: bool = False
+    require_hashes: bool = False
+    project_extras: list[str] | None = None
+    files: dict[tuple[Path, bool], None] = field(default_factory=dict)
+    problems: list[InvalidRequirement] = field(default_factory=list)
+
+
+def read_requirements(path: Path, root: Path, variables: Mapping[str, str] | None = None) -> RequirementsFile:
+    """The requirements of ``path`` and of all that it includes by ``-r`` and ``-c``.
+
+    ``root`` is the project's directory, which no file may leave; ``variables`` is what ``${NAME}``
+    stands for. ``InvalidRequirement`` names every problem by ``file:line``.
+    """
+    got = _Gathered(root=root.resolve(), variables=variables or {})
+    try:
+        _read_file(got, _inside(got, path, path.name), is_constraint=False, chain=())
+    except InvalidRequirement as problem:
+        got.problems.append(problem)
+    _check_hashes(got)
+    if got.problems:
+        raise InputError.join(got.problems)
+    return RequirementsFile(
+        requirements=tuple(got.requirements),
+        constraints=tuple(got.constraints),
+        indexes=Indexes(
+            default=got.default_index,
+            extra=tuple(dict.fromkeys(got.extra_indexes)),
+            find_links=tuple(dict.fromkeys(got.find_links)),
+            no_index=got.no_index,
+        ),
+        only_binary=tuple(got.formats["--only-binary"]),
+        no_binary=tuple(got.formats["--no-binary"]),
+        prereleases=got.prereleases,
+        requires_hashes=got.require_hashes or any(line.hashes for line in got.requirements),
+        installs_project=got.project_extras is not None,
+        project_extras=tuple(dict.fromkeys(got.project_extras or ())),
+        files_read=tuple(dict.fromkeys(path for path, _ in got.files)),
+    )
+
+
+def _inside(got: _Gathered, path: Path, origin: str) -> Path:
+    """``path`` with its links followed, which must be a file of the project."""
+    try:
+        real = path.resolve()
+        is_file = real.is_file()
+    except (OSError, ValueError, RuntimeError):
+        raise InvalidRequirement(f"{origin}: {str(path)!r} is not a path", hint="name a file") from None
+    if not real.is_relative_to(got.root):
+        raise InvalidRequirement(
+            f"{origin}: {path.name!r} is outside the project directory", hint="copy it into the project"
+        )
+    if not is_file:
+        raise InvalidRequirement(
+            f"{origin}: {path.name!r} is {'no file' if real.exists() else 'not there'}", hint=f"looked for {path}"
+        )
+    return real
+
+
+def _read_file(got: _Gathered, path: Path, *, is_constraint: bool, chain: tuple[Path, ...]) -> None:
+    if (path, is_constraint) in got.files:
+        return
+    got.files[path, is_constraint] = None
+    name = path.relative_to(got.root).as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise InvalidRequirement(f"{name}: cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
+    for line in logical_lines(decode(data, name), name, got.variables, got.problems):
+        try:
+            _read_line(got, line, f"{name}:{line.number}", path, is_constraint=is_constraint, chain=(*chain, path))
+        except InvalidRequirement as problem:
+            got.problems.append(InvalidRequirement(line.hide(problem.message), hint=problem.hint))
+
+
+def _read_line(
+    got: _Gathered, line: LogicalLine, origin: str, path: Path, *, is_constraint: bool, chain: tuple[Path, ...]
+) -> None:
+    text, options = split_line(line.text)
+    pairs = list(read_options(options, origin)) if options else []
+    if text:
+        hashes = []
+        for name, value in pairs:
+            if name != "--hash":
+                raise InvalidRequirement(
+                    f"{origin}: {name} does not go with a requirement", hint="give it its own line"
+                )
+            hashes.append(check_hash(value, origin))
+        _add_requirement(got, text, tuple(hashes), origin, is_constraint=is_constraint)
+        return
+    for name, value in pairs:
+        if name in ("--requirement", "--constraint"):
+            _include(got, value, origin, path, is_constraint=name == "--constraint", chain=chain)
+        elif name == "--editable":
+            _add_requirement(got, value, (), origin, is_constraint=is_constraint, is_editable=True)
+        elif name == "--hash":
+            raise InvalidRequirement(f"{origin}: --hash without a requirement", hint="put it behind its requirement")
+        else:
+            _apply_option(got, name, value, origin, path)
+
+
+def _include(
+    got: _Gathered, value: str, origin: str, path: Path, *, is_constraint: bool, chain: tuple[Path, ...]
+) -> None:
+    if "://" in value or value.startswith("file:"):
+        raise InvalidRequirement(
+            f"{origin}: {redacted(value)!r} is a URL, and only files of the project are read",
+            hint="download it into the project, and name that file",
+        )
+    real = _inside(got, path.parent / value, origin)
+    if real in chain:
+        names = " → ".join(p.relative_to(got.root).as_posix() for p in (*chain[chain.index(real) :], real))
+        raise InvalidRequirement(f"{origin}: files include each other: {names}", hint="take one of the includes out")
+    _read_file(got, real, is_constraint=is_constraint, chain=chain)
+
+
+def _add_requirement(
+    got: _Gathered,
+    text: str,
+    hashes: tuple[str, ...],
+    origin: str,
+    *,
+    is_constraint: bool,
+    is_editable: bool = False,
+) -> None:
+    extras = local_requirement(text, got.root, origin, is_editable=is_editable)
+    if extras is not None:
+        if is_constraint or hashes:
+            raise InvalidRequirement(
+                f"{origin}: the project itself takes neither constraint nor hash", hint="remove it"
+            )
+        got.project_extras = [*(got.project_extras or ()), *extras]
+        return
+    line = parse_requirement(named_url(text), origin, hashes)
+    parsed = Requirement(line.text)
+    if hashes and parsed.url is None and not _is_pinned(parsed):
+        raise InvalidRequirement(f"{origin}: {text!r} has a hash and no version", hint="pin it: NAME==VERSION --hash=…")
+    if is_constraint and (parsed.extras or parsed.url):
+        raise InvalidRequirement(
+            f"{origin}: a constraint takes neither extras nor URL", hint="write NAME and its versions only"
+        )
+    (got.constraints if is_constraint else got.requirements).append(line)
+
+
+def _is_pinned(requirement: Requirement) -> bool:
+    specifiers = list(requirement.specifier)
+    return len(specifiers) == 1 and specifiers[0].operator in ("==", "===") and "*" not in specifiers[0].version
+
+
+def _apply_option(got: _Gathered, name: str, value: str, origin: str, path: Path) -> None:
+    if name in ("--no-binary", "--only-binary"):
+        other = "--only-binary" if name == "--no-binary" else "--no-binary"
+        _set_formats(value, got.formats[name], got.formats[other])
+    elif name == "--find-links":
+        got.find_links.append(_find_links(value, origin, path))
+    elif name in ("--index-url", "--extra-index-url"):
+        parts = refuse_login(value, origin)
+        if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
+            raise InvalidRequirement(f"{origin}: {value!r} is not an index", hint="write https://HOST/simple")
+        if name == "--index-url":
+            got.default_index = value
+        else:
+            got.extra_indexes.append(value)
+    elif name == "--no-index":
+        got.no_index = True
+    elif name == "--pre":
+        got.prereleases = True
+    elif name == "--require-hashes":
+        got.require_hashes = True
+
+
+def _find_links(value: str, origin: str, path: Path) -> str:
+    if "://" in value or value.startswith("file:"):
+        refuse_login(value, origin)
+        return value
+    directory = path.parent / value
+    if not directory.exists():
+        raise InvalidRequirement(f"{origin}: {value!r} is not there", hint="name a directory of wheels, or a URL")
+    return str(directory.resolve())
+
+
+def _set_formats(value: str, these: list[str], others: list[str]) -> None:
+    """pip's rules: ``:all:`` and ``:none:`` overrule what stood before, a name moves to where it was named last."""
+    for name in value.split(","):
+        if name == ":all:":
+            these[:] = [":all:"]
+            others.clear()
+        elif name == ":none:":
+            these.clear()
+        elif name.strip():
+            normalized = canonicalize_name(name.strip())
+            if normalized in others:
+                others.remove(normalized)
+            if normalized not in these:
+                these.append(normalized)
+
+
+def _check_hashes(got: _Gathered) -> None:
+    if not got.require_hashes and not any(line.hashes for line in got.requirements):
+        return
+    for line in got.requirements:
+        if not line.hashes and "#sha256=" not in line.text:
+            got.problems.append(
+                InvalidRequirement(
+                    f"{line.origin}: {redacted(line.text)!r} has no hash, and others have one",
+                    hint="hash all of them: uv pip compile --generate-hashes, or none",
+                )
+            )

@@ -1,0 +1,47 @@
+"""Reading a TOML file, its faults told with file and line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from imagekit.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+
+_POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
+
+
+def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
+    """The tables of ``path``; what is wrong with it is raised as ``error``."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise error(f"{path.name} is not there", hint=f"looked for {path}") from None
+    except OSError as problem:
+        raise error(f"{path.name} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        raise error(f"{path.name}:{line}: not UTF-8", hint="TOML is UTF-8: save the file as that") from None
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        words = str(problem).splitlines()[0]
+        position = _POSITION.search(words)
+        # Without a position the file ended too soon.
+        line = int(position[1]) if position else text.count("\n") + 1
+        raise error(f"{path.name}:{line}: {_POSITION.sub('', words)}", hint="mend the TOML there") from None
+    except RecursionError:
+        raise error(f"{path.name}: nested too deeply", hint="flatten its tables") from None
+    return tables
+
+
+def line_of(text: str, key: str) -> int | None:
+    """The first line that sets ``key``, found by its look; ``None`` where none does."""
+    pattern = re.compile(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=")
+    return next((n for n, line in enumerate(text.splitlines(), 1) if pattern.match(line)), None)
