@@ -1,0 +1,29 @@
+"""Plan + layer digests → image configuration. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imagekit.oci.config import History, ImageConfig
+from imagekit.oci.digest import Digest
+from imagekit.plan.values import Plan, PlannedLayer
+
+# How `imagekit inspect` knows our layers again, and what `docker history` shows.
+MARK = "imagekit "
+
+
+def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
+    """The configuration of the planned image, whose own layers have ``diff_ids``, the lowest first."""
+    layers = [(diff_id, History(created_by(layer))) for diff_id, layer in zip(diff_ids, plan.layers, strict=True)]
+    return plan.base.config.extended(
+        layers=layers,
+        settings={"User": plan.user.name, "WorkingDir": plan.workdir},
+        env=plan.env,
+        labels=plan.labels,
+        created=plan.created,
+    )
+
+
+def created_by(layer: PlannedLayer) -> str:
+    """The history entry of a layer: ``imagekit wheels: rich==13.7.1``."""
+    return f"{MARK}{layer.kind}: {' '.join(layer.packages) or layer.title}"

@@ -1,0 +1,101 @@
+"""Which wheels share a layer, and in which order the layers lie. Pure functions.
+
+Three facts decide it:
+
+* An image has a bounded number of layers, so beyond that number wheels share one.
+* An engine chains layers: whatever lies above a changed one is unpacked again. So what
+  people move (direct requirements) and what is small lies on top; what is large, below.
+* A layer that changes is pushed and loaded whole. So a version that moves should change
+  its own layer alone.
+
+For the last, *membership* must not depend on what a new version changes. It depends on
+the set of names, on which of them are direct, and, for names that share a layer, on
+whether a wheel is heavy; so a moved version changes one layer, and two where it crosses
+from heavy to light (``tests/plan`` holds that as a property).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+# The classic image store refuses 127 layers (its overlay mounts have 128 lower directories).
+LAYER_LIMIT = 120
+# Kept free for what comes above: runtime extras, a user's own steps.
+RESERVED = 8
+# A wheel of this many bytes is worth a layer that no light one shares.
+HEAVY = 512 * 1024
+
+# Well-known large distributions: a layer of their own first, where not every wheel can have one.
+# Names only, because a rule that asks for sizes would move other packages when a size moves.
+WELL_KNOWN_LARGE = frozenset(
+    """awscli babel bokeh botocore catboost cmake cryptography cython dash datasets debugpy django duckdb faiss-cpu
+    faker fonttools gensim geopandas google-cloud-aiplatform grpcio h5py ipython jax jaxlib jedi keras kubernetes
+    lightgbm llvmlite lxml matplotlib mlflow mypy netcdf4 networkx nltk notebook numba numpy opencv-python
+    opencv-python-headless openai pandas pillow playwright plotly polars prefect psycopg2-binary pyarrow pydantic-core
+    pygments pymupdf pyodbc pyproj pyspark pyqt5 pyqt6 pyside6 rasterio ray ruff scikit-image scikit-learn scipy
+    selenium sentencepiece shapely snowflake-connector-python spacy sqlalchemy statsmodels streamlit sympy tensorflow
+    tokenizers torch torchaudio torchvision transformers triton uv xgboost""".split()
+)
+
+
+class Packaged(Protocol):
+    """What layering needs to know of a wheel."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def direct(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
+
+
+W = TypeVar("W", bound=Packaged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    zone: str  # own, heavy, light
+    index: int
+
+
+def wheel_budget(base_layers: int, other_layers: int) -> int:
+    """How many layers wheels may have above ``base_layers``, beside ``other_layers`` of ours."""
+    return max(8, LAYER_LIMIT - RESERVED - base_layers - other_layers)
+
+
+def arrange(wheels: Sequence[W], budget: int) -> tuple[tuple[W, ...], ...]:
+    """``wheels`` in at most ``budget`` layers, the lowest first; each layer in name order."""
+    places = _places(wheels, budget)
+    groups: dict[_Place, list[W]] = {}
+    for wheel in sorted(wheels, key=lambda w: w.name):
+        groups.setdefault(places[wheel.name], []).append(wheel)
+    return tuple(tuple(group) for group in sorted(groups.values(), key=_height))
+
+
+def _places(wheels: Sequence[W], budget: int) -> dict[str, _Place]:
+    ranked = sorted(wheels, key=lambda w: (not w.direct, w.name not in WELL_KNOWN_LARGE, _hash(w.name)))
+    if len(ranked) <= budget:
+        return {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked)}
+    # A share of the layers is for groups: enough that a group stays small, few enough that
+    # most packages keep a layer of their own.
+    shared = max(4, min(budget // 2, (len(ranked) - budget) // 2))
+    heavy = max(1, shared // 3)
+    light = shared - heavy
+    places = {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked[: budget - shared])}
+    for wheel in ranked[budget - shared :]:
+        zone, count = ("heavy", heavy) if wheel.size >= HEAVY else ("light", light)
+        places[wheel.name] = _Place(zone, _hash(wheel.name) % count)
+    return places
+
+
+def _height(group: Sequence[Packaged]) -> tuple[bool, int, str]:
+    # Sizes by powers of two: a new version of about the same size keeps its place.
+    total = sum(wheel.size for wheel in group)
+    return any(wheel.direct for wheel in group), -total.bit_length(), group[0].name
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

@@ -1,0 +1,177 @@
+"""Spec + lock + base → plan. Pure: no file is read, nothing is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+
+from imagekit.lock.values import Lock, LockedPackage
+from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.plan.layering import arrange, wheel_budget
+from imagekit.plan.prefix import Prefix
+from imagekit.plan.user import account_files, choose_user
+from imagekit.plan.values import (
+    FORMAT,
+    EnvironmentLayer,
+    FilesLayer,
+    Plan,
+    PlannedLayer,
+    PlannedWheel,
+    ProjectLayer,
+    SourceLayer,
+    User,
+    WheelsLayer,
+)
+from imagekit.spec.base import BaseImage
+from imagekit.spec.image import ImageSpec, Project
+
+
+def make_plan(
+    spec: ImageSpec,
+    lock: Lock,
+    base: BaseImage,
+    *,
+    file_digests: Mapping[str, str],
+    source_digest: str | None,
+    labels: Mapping[str, str],
+    created: str | None,
+) -> Plan:
+    """The plan of an image.
+
+    ``file_digests`` has the content digest of every ``spec.files`` target; ``source_digest`` is the
+    source tree's, or ``None`` where no source goes in; ``labels`` are added under the user's own.
+    """
+    prefix = Prefix.venv(base.python)
+    user = choose_user(base)
+    layers: list[PlannedLayer] = [_environment(spec, base, prefix, user)]
+    above: list[PlannedLayer] = []
+    if spec.project is not None and spec.project.import_root is not None:
+        above.append(_project(spec.project, prefix, spec.workdir))
+    if spec.files:
+        key = _key("files", sorted((target, file_digests[target]) for target in file_digests))
+        above.append(FilesLayer(kind="files", title=_count(len(spec.files), "file"), key=key, files=spec.files))
+    if source_digest is not None:
+        key = _key("source", [spec.workdir, user.uid, user.gid, source_digest])
+        above.append(SourceLayer(kind="source", title="source", key=key, workdir=spec.workdir, user=user))
+    budget = wheel_budget(len(base.config.diff_ids), 1 + len(above))
+    wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
+    layers += [_wheels(group) for group in arrange(wheels, budget)]
+    return Plan(
+        base=base,
+        prefix=prefix,
+        user=user,
+        layers=(*layers, *above),
+        env=_environment_variables(spec, base, prefix, user),
+        labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels)},
+        workdir=spec.workdir,
+        created=created,
+    )
+
+
+def planned_wheel(package: LockedPackage, base: BaseImage, prefix: Prefix) -> PlannedWheel:
+    """``package`` with the key of its layer: wheel, full Python version, prefix and format decide it."""
+    python = base.python
+    artifact = package.artifact
+    return PlannedWheel(
+        name=package.name,
+        version=package.version,
+        filename=artifact.filename,
+        sha256=artifact.sha256,
+        size=artifact.size or 0,
+        direct=package.direct,
+        from_source=not artifact.is_wheel,
+        key=_key(
+            "wheel",
+            # Bytecode differs between patch releases that share a magic number.
+            [
+                artifact.sha256,
+                python.implementation,
+                python.version,
+                python.cache_tag,
+                prefix.root,
+                prefix.python,
+                prefix.site,
+            ],
+        ),
+    )
+
+
+def created_at(epoch: str | None) -> str | None:
+    """``SOURCE_DATE_EPOCH`` as RFC 3339 (reproducible-builds.org); ``None`` where it is not set."""
+    if not epoch:
+        return None
+    return datetime.fromtimestamp(int(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _environment(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> EnvironmentLayer:
+    accounts = {path: data.decode() for path, data in account_files(base, user).items()}
+    python = base.python
+    key = _key(
+        "environment",
+        [
+            prefix.root,
+            prefix.site,
+            python.executable,
+            python.version,
+            accounts,
+            user.uid,
+            user.gid,
+            user.home,
+            spec.workdir,
+        ],
+    )
+    return EnvironmentLayer(
+        kind="environment", title="environment", key=key, prefix=prefix, user=user, workdir=spec.workdir
+    )
+
+
+def _wheels(group: Sequence[PlannedWheel]) -> WheelsLayer:
+    key = group[0].key if len(group) == 1 else _key("group", [wheel.key for wheel in group])
+    title = group[0].pin if len(group) == 1 else _count(len(group), "package")
+    return WheelsLayer(kind="wheels", title=title, key=key, wheels=tuple(group))
+
+
+def _project(project: Project, prefix: Prefix, workdir: str) -> ProjectLayer:
+    key = _key(
+        "project",
+        [
+            project.name,
+            project.version,
+            project.import_root,
+            project.scripts,
+            project.gui_scripts,
+            project.entry_points,
+            project.metadata,
+            prefix.root,
+            prefix.site,
+            workdir,
+        ],
+    )
+    return ProjectLayer(
+        kind="project",
+        title=f"{project.name}=={project.version}",
+        key=key,
+        project=project,
+        prefix=prefix,
+        workdir=workdir,
+    )
+
+
+def _environment_variables(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> dict[str, str]:
+    path = base.config.env.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {
+        "PATH": f"{prefix.scripts_path}:{path}",
+        "VIRTUAL_ENV": prefix.root,
+        "HOME": user.home,
+        # A flow's lines should be seen when they are printed, not when a buffer is full.
+        "PYTHONUNBUFFERED": "1",
+        **dict(spec.env),
+    }
+
+
+def _key(kind: str, value: object) -> Digest:
+    return digest_of_json([FORMAT, kind, value])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

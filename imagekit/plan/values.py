@@ -1,0 +1,138 @@
+"""The plan: an image's layers in order, each with the key of all that goes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.oci.digest import Digest
+from imagekit.plan.prefix import Prefix
+from imagekit.spec.base import BaseImage
+from imagekit.spec.image import FileMapping, Project
+
+# Part of every key: a change of how layers are written must not meet layers written before it.
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedWheel:
+    """One wheel that is installed, by its hash."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int  # bytes of the wheel file; 0 where it is not known
+    direct: bool
+    key: Digest
+    from_source: bool = False  # a source distribution that is built first: then the hash is that one's
+
+    @property
+    def pin(self) -> str:
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who runs in the image."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    exists: bool  # in the base already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLayer:
+    """One layer that will be there: what it is for, what is in it, and the key of that."""
+
+    kind: str
+    title: str
+    key: Digest
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """``name==version`` of what is installed in it."""
+        return ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "title": self.title, "key": self.key, "packages": list(self.packages)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentLayer(PlannedLayer):
+    """The virtual environment without packages, the user, the working directory."""
+
+    prefix: Prefix
+    user: User
+    workdir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelsLayer(PlannedLayer):
+    """One wheel, or a few that share a layer."""
+
+    wheels: tuple[PlannedWheel, ...]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(wheel.pin for wheel in self.wheels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLayer(PlannedLayer):
+    """The project itself, installed by its metadata; its modules are in the source layer."""
+
+    project: Project
+    prefix: Prefix
+    workdir: str
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (f"{self.project.name}=={self.project.version}",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesLayer(PlannedLayer):
+    """Files that were asked for by name."""
+
+    files: tuple[FileMapping, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLayer(PlannedLayer):
+    """The project's source."""
+
+    workdir: str
+    user: User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An image before any layer of it is made."""
+
+    base: BaseImage
+    prefix: Prefix
+    user: User
+    layers: tuple[PlannedLayer, ...]
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    workdir: str
+    created: str | None  # RFC 3339, from SOURCE_DATE_EPOCH alone
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "base": {
+                "reference": self.base.reference,
+                "image_id": self.base.image_id,
+                "python": self.base.python.version,
+            },
+            "prefix": self.prefix.root,
+            "user": self.user.name,
+            "workdir": self.workdir,
+            "env": dict(self.env),
+            "labels": dict(self.labels),
+            "layers": [layer.to_json() for layer in self.layers],
+        }
