@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+EXAMPLE := examples/sales-forecast
+
+.PHONY: help setup demo test lint clean
+
+help: ## these words
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: ## .venv, a Docker Engine if none answers, a base image
+	@scripts/setup
+
+demo: setup ## build the example's image and run its flow in it
+	@$(BIN)/imagekit build $(EXAMPLE)
+	@cd $(EXAMPLE) && ../../$(BIN)/imagekit run flow.py:forecast -p days=14
+
+# A group of tests that shares something dear (a base image, an engine of its own) runs in one worker.
+test: setup lint ## all of the above, then the tests
+	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+lint: ## ruff and mypy
+	@scripts/setup --no-engine
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## remove what was made in this checkout; images, engine and caches stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks build dist
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
