@@ -1,0 +1,291 @@
+"""One flow in one container, which is gone when its end is known."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from imagekit.engine.client import Engine
+from imagekit.engine.containers import Attached, Container, ContainerSpec
+from imagekit.errors import (
+    BaseUnusable,
+    EngineError,
+    EngineLost,
+    EngineTimeout,
+    FlowFailed,
+    InputError,
+    ResultNotSerializable,
+    RunCrashed,
+)
+from imagekit.run.interrupts import interrupts
+from imagekit.run.outcome import Facts, judge
+from imagekit.run.request import BOOTSTRAP, DIRECTORY, OUTCOME, REQUEST, Request, check_environment, container_name
+from imagekit.run.values import CANCELLED, COMPLETED, FAILED, RunResult
+from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch
+
+LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is known
+
+# An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
+RECONNECT_SECONDS = 15.0
+
+# A flow needs no privileges. Each key can be set otherwise by ``host_config``.
+SAFE_DEFAULTS: Mapping[str, Any] = {
+    "CapDrop": ["ALL"],
+    "SecurityOpt": ["no-new-privileges"],
+    "PidsLimit": 4096,
+}
+
+
+def run_flow(
+    engine: Engine,
+    *,
+    image: str,
+    entrypoint: str,
+    parameters: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
+    workdir: str | None = None,
+    name: str | None = None,
+    timeout: float | None = None,
+    network: str | None = None,
+    on_output: Sink | None = None,
+    grace: int = 10,
+    host_config: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    raise_on_failure: bool = False,
+) -> RunResult:
+    """Run ``entrypoint`` (``PATH.py:FUNCTION``, the path relative to the image's working directory) in ``image``.
+
+    ``on_output`` gets ``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error as they come, from
+    another thread, one call at a time. After ``timeout`` seconds, Ctrl-C or SIGTERM the flow gets SIGTERM
+    (its ``finally`` blocks run) and after ``grace`` seconds more SIGKILL; a second Ctrl-C kills at once.
+    ``network`` is a network's name, ``"none"`` for no network, ``None`` for the engine's default.
+    ``host_config`` are keys of the API's HostConfig, which take the place of ``SAFE_DEFAULTS``.
+
+    Raises ``InvalidEntrypoint``, ``InvalidParameters`` or ``InputError`` before the engine is called, ``EngineError``
+    where no container can be had, ``BaseUnusable`` where the image has no Python. However the flow ends is in the
+    result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
+    ``KeyboardInterrupt`` are raised instead.
+    """
+    request = Request.of(str(entrypoint), parameters)
+    check_environment(env or {})
+    if timeout is not None and not timeout > 0:
+        raise InputError(f"a time limit of {timeout} seconds cannot be kept", hint="give a number above 0")
+    run = _Run(
+        engine=engine,
+        request=request,
+        reference=image,
+        name=container_name(name, request.function),
+        env=env or {},
+        workdir=workdir,
+        network=network,
+        host_config={**SAFE_DEFAULTS, **(host_config or {})},
+        labels=labels or {},
+        timeout=timeout,
+        grace=grace,
+    )
+    output = Output(on_output)
+    happenings: SimpleQueue[Happening] = SimpleQueue()
+
+    def asked(number: int) -> None:
+        happenings.put(StopAsked(why="interrupt" if number == signal.SIGINT else "terminate"))
+
+    with interrupts(asked):
+        try:
+            result = run.carry_out("python", output, happenings)
+        except _NoSuchProgram:
+            # Debian's own Python has no command of that name.
+            result = run.carry_out("python3", output, happenings)
+    if output.failure is not None:
+        raise output.failure
+    if raise_on_failure:
+        raise_for(result)
+    return result
+
+
+def raise_for(result: RunResult) -> None:
+    """Raise what fits a run that did not complete; nothing for one that did."""
+    if result.state == COMPLETED:
+        return
+    problem = result.error
+    message = problem.message if problem else result.state
+    hint, details = (problem.hint, problem.traceback) if problem else (None, None)
+    if result.state == CANCELLED:
+        raise KeyboardInterrupt(message)
+    if result.state != FAILED:
+        raise RunCrashed(message, hint=hint, details=details)
+    if problem and problem.kind == "result-not-serializable":
+        raise ResultNotSerializable(message, hint=hint)
+    kind = problem.type.rpartition(".")[2] if problem and problem.type else ""
+    line = f"{kind}: {message}" if kind and message else message or kind
+    raise FlowFailed(line.partition("\n")[0], hint=hint, details=details)
+
+
+class _NoSuchProgram(Exception):
+    """The image has no program of that name on its PATH."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    engine: Engine
+    request: Request
+    reference: str
+    name: str
+    env: Mapping[str, str]
+    workdir: str | None
+    network: str | None
+    host_config: Mapping[str, Any]
+    labels: Mapping[str, str]
+    timeout: float | None
+    grace: int
+
+    def carry_out(self, python: str, output: Output, happenings: SimpleQueue[Happening]) -> RunResult:
+        container = self._create(python)
+        streams: Attached | None = None
+        lost = False
+        try:
+            read_only = bool(self.host_config.get("ReadonlyRootfs"))
+            directory = DIRECTORY if read_only else "/"
+            container.put(directory, self.request.archive(directory))
+            streams = container.attach()
+            started, clock = datetime.now(timezone.utc), time.monotonic()
+            self._start(container, python)
+            watch(container, streams, output, happenings)
+            facts, image = self._follow(container, output, happenings, clock)
+            lost = facts.engine_lost
+            seconds = time.monotonic() - clock
+        finally:
+            if streams is not None:
+                streams.close()
+            try:
+                container.remove()
+            except (EngineLost, EngineTimeout):
+                # Nothing can be removed without an engine; the next sweep does it.
+                if not lost:
+                    raise
+        verdict = judge(facts)
+        return RunResult(
+            state=verdict.state,
+            exit_code=facts.exit_code,
+            result=verdict.result,
+            image=image or self.reference,
+            reference=self.reference,
+            name=self.name,
+            seconds=seconds,
+            started=_iso(started),
+            ended=_iso(datetime.now(timezone.utc)),
+            cause=verdict.cause,
+            error=verdict.error,
+            python=verdict.python,
+        )
+
+    def _create(self, python: str) -> Container:
+        mark = secrets.token_hex(8)
+        host_config = dict(self.host_config)
+        if host_config.get("ReadonlyRootfs"):
+            volume = {"Type": "volume", "Target": DIRECTORY}
+            host_config["Mounts"] = [*host_config.get("Mounts", ()), volume]
+        spec = ContainerSpec(
+            image=self.reference,
+            command=[python, BOOTSTRAP, REQUEST, OUTCOME],
+            entrypoint=(),
+            kind="run",
+            env=self.env,
+            workdir=self.workdir,
+            name=self.name,
+            network=self.network,
+            labels={**self.labels, LABEL_RUN: mark},
+            host_config=host_config,
+        )
+        try:
+            return Container.create(self.engine, spec)
+        except (KeyboardInterrupt, EngineTimeout):
+            # The engine may have made it without our having heard.
+            with suppress(EngineError):
+                made = Container(self.engine, self.name)
+                found = made.inspect()
+                if found and found["Config"]["Labels"].get(LABEL_RUN) == mark:
+                    made.remove()
+            raise
+
+    def _start(self, container: Container, python: str) -> None:
+        try:
+            container.start()
+        except EngineError as error:
+            if "executable file not found" not in error.message:
+                raise
+            if python == "python":
+                raise _NoSuchProgram from None
+            raise BaseUnusable(
+                f"{self.reference} has no Python on its PATH", hint="run flows in an image that has python or python3"
+            ) from error
+
+    def _follow(
+        self, container: Container, output: Output, happenings: SimpleQueue[Happening], clock: float
+    ) -> tuple[Facts, str | None]:
+        """Wait until it is over, for whatever reason; what is known then, and the image's ID."""
+        image: str | None = None
+        stopped: str | None = None
+        lost = False
+        exit_code: int | None = None
+        try:
+            with suppress(EngineError):
+                # While the flow runs this costs nothing.
+                image = (container.inspect() or {}).get("Image")
+            while True:
+                left = None if self.timeout is None or stopped else clock + self.timeout - time.monotonic()
+                try:
+                    happening = happenings.get(timeout=None if left is None else max(left, 0))
+                except Empty:
+                    happening = StopAsked(why="timeout")
+                if isinstance(happening, StopAsked):
+                    stopped = stopped or happening.why
+                    with suppress(EngineError):
+                        container.stop(self.grace)
+                elif isinstance(happening, Ended):
+                    exit_code = happening.exit_code
+                    break
+                elif isinstance(happening, Lost):
+                    lost = True
+                    if not self._adopt(container, output, happenings):
+                        return Facts(outcome=None, exit_code=None, stopped=stopped, engine_lost=True), image
+            outcome = container.get(OUTCOME)
+            state = None if outcome else (container.inspect() or {}).get("State")
+        except KeyboardInterrupt:
+            # The second signal: whatever the flow was about, it is killed by the removal.
+            return Facts(outcome=None, exit_code=None, stopped=stopped or "interrupt", state={}), image
+        except (EngineLost, EngineTimeout):
+            return Facts(outcome=None, exit_code=exit_code, stopped=stopped, engine_lost=True), image
+        facts = Facts(
+            outcome=outcome,
+            exit_code=exit_code,
+            stopped=stopped,
+            state=state,
+            engine_lost=lost,
+            timeout=self.timeout,
+        )
+        return facts, image
+
+    def _adopt(self, container: Container, output: Output, happenings: SimpleQueue[Happening]) -> bool:
+        """Find the container again on an engine that comes back; ``False`` where it does not come back."""
+        until = time.monotonic() + RECONNECT_SECONDS
+        while time.monotonic() < until:
+            try:
+                if container.inspect() is not None:
+                    watch(container, container.attach(), output, happenings)
+                else:
+                    happenings.put(Ended(exit_code=None))
+                return True
+            except EngineError:
+                time.sleep(0.25)
+        return False
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")

@@ -1,0 +1,97 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+COMPLETED = "completed"
+FAILED = "failed"
+CRASHED = "crashed"
+CANCELLED = "cancelled"
+TIMED_OUT = "timed-out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProblem:
+    """What went wrong in a run that did not complete.
+
+    ``kind`` is ``flow`` (it raised), ``import`` (its file could not be imported), ``entrypoint``
+    (no such file or function in the image), ``parameters`` (the function does not take them),
+    ``result-not-serializable``, ``exit`` (``sys.exit`` with a code other than 0), ``cancelled``,
+    ``timeout`` or ``crash``.
+    """
+
+    kind: str
+    message: str
+    type: str | None = None  # the exception's, or the value's, class with its module
+    traceback: str | None = None
+    module: str | None = None  # the module that could not be imported
+    file: str | None = None  # in the container
+    line: int | None = None
+    where: str | None = None  # the place in the result: result['rows'][3]
+    hint: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("kind", "message", "type", "traceback", "module", "file", "line", "where", "hint")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> RunProblem:
+        """From what the bootstrap wrote; unknown keys are left out."""
+        line = found.get("line")
+        texts = {k: str(v) for k, v in found.items() if v is not None and k in _TEXTS}
+        return cls(
+            kind=texts.pop("kind", "flow"),
+            message=texts.pop("message", ""),
+            line=line if isinstance(line, int) else None,
+            **texts,
+        )
+
+
+_TEXTS = ("kind", "message", "type", "traceback", "module", "file", "where")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One run's end.
+
+    ``cause`` is set where the flow did not end by itself: ``oom``, ``removed``, ``engine``, ``signal`` or
+    ``exit`` (its process ended without a word) for ``crashed``; ``interrupt`` (Ctrl-C), ``terminate``
+    (SIGTERM to imagekit) or ``signal`` (sent to the container by somebody else) for ``cancelled``;
+    ``timeout`` for ``timed-out``.
+    """
+
+    state: str  # completed, failed, crashed, cancelled, timed-out
+    exit_code: int | None  # the container's; None where the engine cannot say
+    result: Any  # JSON
+    image: str  # the ID of the image that ran
+    reference: str  # the image as it was asked for
+    name: str  # the container's
+    seconds: float  # from the container's start to its end, on this machine's clock
+    started: str  # ISO 8601, UTC
+    ended: str
+    cause: str | None = None
+    error: RunProblem | None = None
+    python: str | None = None  # the version that ran the flow
+
+    @property
+    def ok(self) -> bool:
+        return self.state == COMPLETED
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "exit_code": self.exit_code,
+            "result": self.result,
+            "image": self.image,
+            "reference": self.reference,
+            "name": self.name,
+            "seconds": round(self.seconds, 3),
+            "started": self.started,
+            "ended": self.ended,
+            "cause": self.cause,
+            "error": self.error.to_json() if self.error else None,
+            "python": self.python,
+        }

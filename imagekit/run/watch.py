@@ -1,0 +1,89 @@
+"""A container's output and end, watched from a thread of its own.
+
+The thread that runs a flow waits for whatever comes first (the end, a signal, the time limit),
+so what the engine says has to reach it as a message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from imagekit.engine.containers import Attached, Container
+from imagekit.errors import EngineError, EngineLost, EngineTimeout
+
+Sink = Callable[[int, bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The container is not running any more, or not there (``exit_code`` is ``None``)."""
+
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The engine does not answer any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked:
+    """A signal came: ``why`` is ``interrupt`` or ``terminate``."""
+
+    why: str
+
+
+Happening = Ended | Lost | StopAsked
+
+
+class Output:
+    """Hands output on to ``sink``, until that fails.
+
+    A terminal or pipe that is closed ends the showing and not the flow; any other exception of
+    the sink is kept in ``failure`` for the caller to raise when the container is gone.
+    """
+
+    def __init__(self, sink: Sink | None) -> None:
+        self._sink = sink
+        self.failure: Exception | None = None
+
+    def write(self, stream: int, data: bytes) -> None:
+        if self._sink is None:
+            return
+        try:
+            self._sink(stream, data)
+        except OSError:
+            self._sink = None
+        except Exception as error:
+            self._sink = None
+            self.failure = error
+
+
+def watch(
+    container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]
+) -> threading.Thread:
+    """Pass on the output of ``container`` and, at last, put ``Ended`` or ``Lost``.
+
+    One piece at a time is held: a sink that is slow slows the flow, as a pipe does.
+    """
+
+    def work() -> None:
+        try:
+            for stream, data in streams.frames():
+                output.write(stream, data)
+        except (EngineError, OSError, ValueError):
+            # Whether the container or the engine ended is for the next call to say.
+            pass
+        try:
+            happenings.put(Ended(exit_code=container.wait()))
+        except (EngineLost, EngineTimeout):
+            happenings.put(Lost())
+        except Exception:
+            happenings.put(Ended(exit_code=None))
+
+    thread = threading.Thread(target=work, name="imagekit-run-watch", daemon=True)
+    thread.start()
+    return thread
