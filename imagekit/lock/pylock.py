@@ -45,7 +45,7 @@ from imagekit.oci.digest import Digest, is_digest
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 LOCK_VERSION = "1.0"
 ANY = "*"  # among names that may be built from source: all of them

@@ -1,0 +1,262 @@
+"""Running a program in a throw-away BuildKit stage of a base image.
+
+The stage is built and never kept: what the program wrote comes back by a local export. Text that
+comes from outside never reaches the Dockerfile, except for the base's own name and Python; the
+program's arguments travel in a file that ``inside_base.py`` reads. Credentials and the host's CA
+bundle are file secrets (BuildKit 0.13 knows no other), so no layer, log or cache holds them.
+No ``# syntax=`` line is written: it would be fetched from a registry on every build.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from imagekit.engine.faults import reach
+from imagekit.errors import BaseNotFound, BuildError, BuildxMissing, DiskFull, EngineLost
+from imagekit.lock.redaction import redacted
+from imagekit.lock.runner import DIRECTORIES, CompletedInBase
+from imagekit.oci.platform import Platform
+from imagekit.progress import Reporter, SilentReporter
+from imagekit.spec.base import BaseImage
+
+_ROOT = PurePosixPath("/run/imagekit")
+_OUT = "/imagekit-out"
+_CACHE = _ROOT / "cache"
+_LAST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RanInBase:
+    """How a program ended, its words, and the directory that its outputs lie in."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    outputs: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class InBase:
+    """Runs programs in stages of ``base``; a :class:`~imagekit.lock.runner.BaseRunner`.
+
+    ``engine``: the engine's address, or ``None`` for the one that the docker client would use.
+    ``context``: a docker context instead of an address. ``ca_bundle``: a PEM file on the host that
+    programs in the base are to trust. ``environment``: variables for the programs that may be secret
+    (``UV_INDEX`` with a token, proxies). ``title`` heads the progress.
+    """
+
+    base: BaseImage
+    engine: str | None = None
+    context: str | None = None
+    ca_bundle: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reporter: Reporter = field(default_factory=SilentReporter)
+    title: str = "running in the base"
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, bytes],
+        programs: Mapping[str, Path],
+        directories: Mapping[str, Path],
+        outputs: Sequence[str],
+    ) -> CompletedInBase:
+        with tempfile.TemporaryDirectory(prefix="imagekit-stage-") as directory:
+            ran = self.run(
+                argv,
+                inputs=inputs,
+                programs=programs,
+                directories=directories,
+                outputs=outputs,
+                into=Path(directory, "out"),
+            )
+            found = {name: (ran.outputs / name).read_bytes() for name in outputs if (ran.outputs / name).is_file()}
+            return CompletedInBase(exit_code=ran.exit_code, stdout=ran.stdout, stderr=ran.stderr, outputs=found)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        inputs: Mapping[str, bytes],
+        programs: Mapping[str, Path],
+        directories: Mapping[str, Path],
+        outputs: Sequence[str],
+        into: Path,
+        copies: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        network: str | None = None,
+    ) -> RanInBase:
+        """As a call, with the outputs left in the directory ``into``; ``outputs`` may be glob patterns.
+
+        ``copies`` are copied into the working directory (name there → path in the base), to be written to.
+        ``environment`` is of this program alone and no secret. ``network`` is BuildKit's ``RUN --network``.
+        """
+        if programs and self.base.config.platform.architecture != Platform.host().architecture:
+            raise BuildError(
+                f"programs of this machine do not run in a {self.base.config.platform} base",
+                hint=f"run imagekit on a {self.base.config.platform.architecture} machine, or use wheels alone",
+            )
+        if self.context is None and self.engine is not None:
+            reach(self.engine)
+        with tempfile.TemporaryDirectory(prefix="imagekit-stage-") as temporary:
+            context = Path(temporary, "context")
+            beside = Path(temporary, "programs")
+            self._write_context(context, argv, inputs, outputs, copies or {}, environment or {})
+            beside.mkdir()
+            for name, path in programs.items():
+                shutil.copy2(path, beside / name)
+            secrets = self._write_secrets(Path(temporary))
+            contexts = {"imagekit-programs": beside} if programs else {}
+            contexts |= {f"imagekit-{name}": path for name, path in directories.items()}
+            (context / "Dockerfile").write_text(
+                dockerfile(self.base, programs=bool(programs), directories=sorted(directories), network=network),
+                "utf-8",
+            )
+            self._build(context, contexts, secrets, into)
+        return RanInBase(
+            exit_code=int((into / "exit_code").read_text("ascii")),
+            stdout=_text(into / "stdout"),
+            stderr=redacted(_text(into / "stderr")),
+            outputs=into / "outputs",
+        )
+
+    def _write_context(
+        self,
+        context: Path,
+        argv: Sequence[str],
+        inputs: Mapping[str, bytes],
+        outputs: Sequence[str],
+        copies: Mapping[str, str],
+        environment: Mapping[str, str],
+    ) -> None:
+        driver = context / "in"
+        (driver / "inputs").mkdir(parents=True)
+        shutil.copyfile(Path(__file__).with_name("inside_base.py"), driver / "inside_base.py")
+        for name, content in inputs.items():
+            place = driver / "inputs" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        plan = {
+            "argv": list(argv),
+            "outputs": list(outputs),
+            "copies": dict(copies),
+            "out": _OUT,
+            "python": self.base.python.executable,
+            "programs": str(_ROOT / "programs"),
+            "ca_bundle": str(_ROOT / "ca.pem"),
+            "secret_environment": str(_ROOT / "environment.json"),
+            "environment": {
+                "UV_CACHE_DIR": str(_CACHE / "uv"),
+                "UV_TOOL_DIR": str(_CACHE / "uv-tools"),
+                "UV_LINK_MODE": "copy",  # the cache is another file system
+                "UV_PYTHON_DOWNLOADS": "never",
+                "UV_NO_PROGRESS": "1",
+                "PIP_CACHE_DIR": str(_CACHE / "pip"),
+                "PIP_TOOLS_CACHE_DIR": str(_CACHE / "pip-tools"),
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+                "HOME": "/root",
+                **environment,
+            },
+        }
+        (driver / "plan.json").write_text(json.dumps(plan), "utf-8")
+
+    def _write_secrets(self, temporary: Path) -> list[str]:
+        secrets = []
+        if self.ca_bundle is not None:
+            secrets.append(f"id=imagekit-ca,src={self.ca_bundle}")
+        if self.environment:
+            path = temporary / "environment.json"
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(dict(self.environment)), "utf-8")
+            secrets.append(f"id=imagekit-environment,src={path}")
+        return secrets
+
+    def _build(self, context: Path, contexts: Mapping[str, Path], secrets: list[str], into: Path) -> None:
+        if shutil.which("docker") is None:
+            raise BuildxMissing("the docker client is not installed", hint="install it: apt-get install docker.io")
+        from python_on_whales import DockerClient
+        from python_on_whales.exceptions import DockerException
+
+        client = DockerClient(host=self.engine if self.context is None else None, context=self.context)
+        last: deque[str] = deque(maxlen=_LAST_LINES)
+        try:
+            with self.reporter.task(self.title) as task:
+                lines = client.buildx.build(
+                    context,
+                    build_contexts=dict(contexts),
+                    # Not from BuildKit's cache: an index answers differently tomorrow, and what a
+                    # program failed at must not be remembered. What is worth keeping is kept by us.
+                    cache=False,
+                    output={"type": "local", "dest": str(into)},
+                    progress="plain",
+                    provenance=False,
+                    secrets=secrets,
+                    stream_logs=True,
+                )
+                for line in _texts(lines):
+                    last.append(line)
+                    task.note(line)
+        except DockerException as error:
+            raise _build_fault(self.base, "\n".join(last) or str(error.stderr or "")) from None
+
+
+def dockerfile(base: BaseImage, *, programs: bool, directories: Sequence[str], network: str | None = None) -> str:
+    """The Dockerfile of the stage. Pure; ``base`` and its Python are all that it says of the outside."""
+    mounts = [
+        f"--mount=type=bind,source=in,target={_ROOT}/in",
+        f"--mount=type=cache,id=imagekit-tools,target={_CACHE}",
+        f"--mount=type=secret,id=imagekit-ca,target={_ROOT}/ca.pem",
+        f"--mount=type=secret,id=imagekit-environment,target={_ROOT}/environment.json",
+    ]
+    if programs:
+        mounts.append(f"--mount=type=bind,from=imagekit-programs,target={_ROOT}/programs")
+    mounts += [f"--mount=type=bind,from=imagekit-{name},target={DIRECTORIES / name}" for name in directories]
+    if network is not None:
+        mounts.append(f"--network={network}")
+    command = json.dumps([base.python.executable, "-I", "-B", f"{_ROOT}/in/inside_base.py"])
+    return (
+        f"FROM {base.reference} AS work\n"
+        "USER 0:0\n"
+        "RUN " + " \\\n    ".join([*mounts, command]) + "\n"
+        "FROM scratch\n"
+        f"COPY --from=work {_OUT}/ /\n"
+    )
+
+
+def _texts(lines: object) -> Iterable[str]:
+    if not isinstance(lines, Iterable):
+        return
+    for line in lines:
+        text = (line.decode(errors="replace") if isinstance(line, bytes) else str(line)).rstrip()
+        if text:
+            yield redacted(text)
+
+
+def _build_fault(base: BaseImage, words: str) -> BuildError | BaseNotFound | BuildxMissing | EngineLost | DiskFull:
+    if "is not a docker command" in words or "unknown command: docker buildx" in words:
+        return BuildxMissing("docker has no buildx plug-in", hint="install it: apt-get install docker-buildx-plugin")
+    if "failed to resolve source metadata" in words or "pull access denied" in words:
+        return BaseNotFound(
+            f"the base image {base.reference} is neither in the engine nor can it be pulled",
+            hint="imagekit base build makes one from Debian packages",
+            details=words,
+        )
+    if "no space left on device" in words:
+        return DiskFull("no space left where the engine keeps its data", hint="docker system df", details=words)
+    if any(
+        w in words
+        for w in ("error reading from server: EOF", "Cannot connect to the Docker daemon", "connection refused")
+    ):
+        return EngineLost("the engine went away during a build step", hint="imagekit doctor", details=words)
+    return BuildError(f"a stage of {base.reference} could not be run", details=words)
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace") if path.exists() else ""

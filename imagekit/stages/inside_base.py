@@ -1,0 +1,98 @@
+"""Runs inside a base image, by the base's own Python (3.9 or later), and never on the host.
+
+It reads ``plan.json`` beside it, runs the one program that the plan names and leaves under the
+plan's ``out``: ``exit_code``, ``stdout``, ``stderr`` and below ``outputs`` the files asked for.
+It ends with 0 whatever the program ended with, so that the build goes on and the words get out.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+
+def main() -> None:
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "plan.json"), encoding="utf-8") as stream:
+        plan = json.load(stream)
+    out = plan["out"]
+    os.makedirs(os.path.join(out, "outputs"))
+    work = tempfile.mkdtemp(prefix="imagekit-")
+    inputs = os.path.join(here, "inputs")
+    if os.path.isdir(inputs):
+        shutil.copytree(inputs, work, dirs_exist_ok=True, symlinks=True)
+    for name, path in plan["copies"].items():
+        shutil.copytree(path, os.path.join(work, name), symlinks=True)
+    try:
+        code = run(plan["argv"], work, environment(plan), out)
+    except OSError as error:
+        code = 127
+        with open(os.path.join(out, "stderr"), "ab") as stream:
+            stream.write(f"{plan['argv'][0]}: cannot be run in this base: {error}\n".encode())
+    for pattern in plan["outputs"]:
+        for path in sorted(glob.glob(os.path.join(work, pattern))):
+            if os.path.isfile(path):
+                place = os.path.join(out, "outputs", os.path.relpath(path, work))
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                shutil.copyfile(path, place)
+    with open(os.path.join(out, "exit_code"), "w", encoding="ascii") as stream:
+        stream.write(str(code))
+
+
+def environment(plan: dict) -> dict:  # type: ignore[type-arg]
+    env = dict(os.environ)
+    env.update(plan["environment"])
+    if os.path.exists(plan["secret_environment"]):
+        with open(plan["secret_environment"], encoding="utf-8") as stream:
+            env.update(json.load(stream))
+    if os.path.exists(plan["ca_bundle"]):
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"):
+            env[name] = plan["ca_bundle"]
+    # The base's default Python first, whatever its PATH says.
+    shims = tempfile.mkdtemp(prefix="imagekit-bin-")
+    for name in ("python3", "python"):
+        os.symlink(plan["python"], os.path.join(shims, name))
+    places = [plan["programs"], shims, os.path.dirname(plan["python"])]
+    env["PATH"] = os.pathsep.join([*places, env.get("PATH", "/usr/local/bin:/usr/bin:/bin")])
+    env["UV_PYTHON"] = plan["python"]
+    return env
+
+
+def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type-arg]
+    program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
+    with subprocess.Popen(
+        [program, *argv[1:]],
+        cwd=work,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        tees = [
+            threading.Thread(target=tee, args=(process.stdout, os.path.join(out, "stdout"))),
+            threading.Thread(target=tee, args=(process.stderr, os.path.join(out, "stderr"))),
+        ]
+        for thread in tees:
+            thread.start()
+        for thread in tees:
+            thread.join()
+        return process.wait()
+
+
+def tee(source, path: str) -> None:  # type: ignore[no-untyped-def]
+    """Every line of ``source`` into the file, and to the build's log, where it is seen while it happens."""
+    with open(path, "ab") as copy:
+        for line in source:
+            copy.write(line)
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

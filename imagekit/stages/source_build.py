@@ -1,0 +1,220 @@
+"""Source distributions, and the project itself, built into wheels in a stage of the base.
+
+Build backends run there and nowhere else; what they need to build is gone with the stage. A built
+wheel is kept by the hash of its source, the base's ID and the Python version, so that it is built
+once; one built anew need not be the same bytes, which is why the kept one is what a lock's image
+is made of.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from imagekit.errors import SourceBuildFailed
+from imagekit.lock.fetch import WheelStore
+from imagekit.lock.runner import DIRECTORIES
+from imagekit.lock.target import Target
+from imagekit.lock.uv import find_uv, in_base_indexes
+from imagekit.lock.values import LockedPackage
+from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.spec.image import Indexes
+from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
+from imagekit.stages.in_base import InBase, RanInBase
+
+# 1980-01-01, the first day that a zip file can tell: the same sources, the same times.
+SOURCE_DATE_EPOCH = "315532800"
+_LAST_LINES = 60
+_FORMAT = 1  # of the cache's key: raised when the same source is to be built in another way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is built: a directory that holds one thing (an archive, or a source tree), and its name in it."""
+
+    name: str  # the package
+    version: str | None
+    directory: Path
+    path: str
+    key: Digest  # of the content
+
+
+def build_wheels(
+    packages: Sequence[LockedPackage],
+    stage: InBase,
+    *,
+    store: WheelStore,
+    cache_dir: Path,
+    indexes: Indexes | None = None,
+    threads: int = 2,
+) -> dict[str, LocalWheel]:
+    """A wheel for each of ``packages``, all of which are source distributions, by name.
+
+    The files are fetched and verified on the host. Errors: those of fetching, those of a stage, and
+    :class:`SourceBuildFailed` naming the package.
+    """
+    kept = BuiltWheels(cache_dir / "built")
+
+    def one(package: LockedPackage) -> LocalWheel:
+        artifact = package.artifact
+        key = wheel_key(f"sha256:{artifact.sha256}", stage)
+        if (wheel := kept.get(key)) is not None:
+            return wheel
+        path = store.get(artifact, package=package.name)
+        with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
+            # A directory with this one file: the store's may be shared with a file being fetched.
+            shutil.copyfile(path, Path(directory, artifact.filename))
+            source = Source(
+                name=package.name, version=package.version, directory=Path(directory), path=artifact.filename, key=key
+            )
+            return _build(source, stage, kept, indexes or Indexes())
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
+
+
+def build_project_wheel(
+    name: str,
+    files: Mapping[str, Path],
+    content: Digest,
+    stage: InBase,
+    *,
+    cache_dir: Path,
+    indexes: Indexes | None = None,
+) -> LocalWheel:
+    """The wheel of the project itself, built from ``files`` (relative POSIX path → file on the host).
+
+    ``content`` is the digest of the files, by which the wheel is kept. A version that is read from
+    version control is not to be had, since the stage gets no ``.git``: set it in ``pyproject.toml``.
+    """
+    kept = BuiltWheels(cache_dir / "built")
+    key = wheel_key(content, stage)
+    if (wheel := kept.get(key)) is not None:
+        return wheel
+    with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
+        for relative, path in sorted(files.items()):
+            # One level down: a `.dockerignore` at the top of a context would be obeyed once more.
+            place = Path(directory, "tree", relative)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, place, follow_symlinks=False)
+        source = Source(name=name, version=None, directory=Path(directory), path="tree", key=key)
+        return _build(source, stage, kept, indexes or Indexes())
+
+
+def wheel_key(source: str, stage: InBase) -> Digest:
+    """What decides a built wheel: its source, the base it is built in, and that base's Python."""
+    base = stage.base
+    return digest_of_json({"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version})
+
+
+def build_argv(source: Source, indexes: Indexes) -> list[str]:
+    """The arguments that build ``source`` in the stage."""
+    argv = ["uv", "build", "--wheel", "--no-config", "--no-sources", "--color", "never"]
+    if indexes.no_index:
+        argv.append("--no-index")
+    if indexes.default is not None:
+        argv += ["--default-index", indexes.default]
+    for url in indexes.extra:
+        argv += ["--index", url]
+    for place in indexes.find_links:
+        argv += ["--find-links", place]
+    # Backends write beside their source, and the directory is read-only: the driver gives a copy.
+    return [*argv, "--out-dir", "dist", "--", f"source/{source.path}"]
+
+
+def _build(source: Source, stage: InBase, kept: BuiltWheels, indexes: Indexes) -> LocalWheel:
+    seen, directories = in_base_indexes(indexes)
+    titled = replace(stage, title=f"building {source.name} from source")
+    with tempfile.TemporaryDirectory(prefix="imagekit-built-") as temporary:
+        ran = titled.run(
+            build_argv(source, seen),
+            inputs={},
+            programs={"uv": find_uv()},
+            directories={"source": source.directory, **directories},
+            outputs=["dist/*.whl"],
+            copies={"source": str(DIRECTORIES / "source")},
+            into=Path(temporary, "out"),
+            environment={"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "PYTHONHASHSEED": "0"},
+        )
+        wheels = sorted((ran.outputs / "dist").glob("*.whl"))
+        if ran.exit_code != 0 or len(wheels) != 1:
+            raise failure(source.name, ran)
+        check(source, wheels[0].name, Target.of(stage.base))
+        return kept.put(source.key, wheels[0])
+
+
+def check(source: Source, filename: str, target: Target) -> None:
+    """:class:`SourceBuildFailed` where ``filename`` is not the wheel that was asked for, or does not fit."""
+    try:
+        name, version, _, tags = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise SourceBuildFailed(f"{source.name}: its build backend made {filename!r}: {error}") from None
+    if name != canonicalize_name(source.name):
+        raise SourceBuildFailed(f"{source.name}: its build backend made a wheel of {name}")
+    if source.version is not None and str(version) != source.version:
+        raise SourceBuildFailed(f"{source.name}: version {source.version} is locked, and its wheel says {version}")
+    if tags.isdisjoint(target.tags):
+        raise SourceBuildFailed(f"{source.name}: {filename} does not fit Python {target.python} on {target.platform}")
+
+
+# What a build says when something of the system is missing, and the Debian package that has it.
+_MISSING: tuple[tuple[str, str, str], ...] = (
+    (r"Python\.h: No such file", "Python.h", "python3-dev"),
+    (r"cc1plus|(?:^|[\s'\"/])(?:g\+\+|c\+\+)['\"]?(?:: | failed: )?.*(?:[Nn]o such file|not found)", "g++", "g++"),
+    (r"['\"\s/](?:gcc|cc|x86_64-linux-gnu-gcc|aarch64-linux-gnu-gcc)['\"]?(?:: | failed: ).*"
+     r"(?:[Nn]o such file|not found)|[Uu]nknown compiler|unable to execute '[\w-]*gcc'|No CMAKE_C_COMPILER",
+     "a C compiler", "gcc"),
+    (r"gfortran.*not found|[Uu]nknown compiler.*gfortran|No Fortran compiler", "a Fortran compiler", "gfortran"),
+    (r"pg_config executable not found|pg_config.*[Nn]o such file", "pg_config", "libpq-dev"),
+    (r"mysql_config.*not found|Can not find valid pkg-config name|mysqlclient\.pc", "mysql_config",
+     "default-libmysqlclient-dev"),
+    (r"ffi\.h: No such file", "ffi.h", "libffi-dev"),
+    (r"openssl/\w+\.h: No such file|Could not find.*[Oo]pen[Ss][Ss][Ll]", "OpenSSL's headers", "libssl-dev"),
+    (r"libxml/\w+\.h: No such file|xslt-config|libxml2 and libxslt development", "libxml2's headers",
+     "libxml2-dev libxslt1-dev"),
+    (r"jpeglib\.h|RequiredDependencyException: jpeg", "libjpeg's headers", "libjpeg-dev"),
+    (r"zlib\.h: No such file|RequiredDependencyException: zlib", "zlib's headers", "zlib1g-dev"),
+    (r"pkg-config.*(?:not found|No such file)", "pkg-config", "pkg-config"),
+    (r"(?:cargo|rustc).*(?:not found|not installed|No such file)|can't find Rust compiler", "Rust", "cargo"),
+    (r"(?:^|\W)cmake['\"]?.*(?:not found|No such file)|CMake must be installed", "cmake", "cmake"),
+    (r"['\"\s/]git['\"]?(?:: | failed: )?.*(?:not found|No such file)", "git", "git"),
+    (r"['\"\s]make['\"]?: (?:not found|No such file)", "make", "make"),
+)  # fmt: skip
+_VERSION_CONTROL = re.compile(
+    r"setuptools[-_]scm was unable to detect version|vcs_versioning|Unable to determine version from|"
+    r"dunamai.*|pbr\.\w*.*Versioning for this project requires|versioneer.*unable to compute"
+)
+
+
+def failure(name: str, ran: RanInBase) -> SourceBuildFailed:
+    """The error for a build that did not end in one wheel; ``details`` are its last lines."""
+    words = "\n".join(part for part in (ran.stdout.strip(), ran.stderr.strip()) if part)
+    return SourceBuildFailed(
+        f"{name}: building its wheel from source failed",
+        hint=_hint(name, words),
+        details="\n".join(words.splitlines()[-_LAST_LINES:]),
+    )
+
+
+def _hint(name: str, words: str) -> str:
+    for pattern, what, package in _MISSING:
+        if re.search(pattern, words, re.MULTILINE):
+            return (
+                f"the base has no {what}: use a base image with {package} in it "
+                f"(on Debian: apt-get install {package}), or a version of {name} that has a wheel"
+            )
+    if _VERSION_CONTROL.search(words):
+        return (
+            f"{name} reads its version from version control, which the build does not see: "
+            "set `version` in pyproject.toml, or build its wheel beforehand"
+        )
+    if "No module named" in words or "ModuleNotFoundError" in words:
+        return f"{name} does not declare all that its build needs; choose a version that has a wheel"
+    return f"the details are the build's own last words; a version of {name} that has a wheel needs no build"
