@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagekit.errors import InputError, InvalidEntrypoint, InvalidParameters
+from imagekit.errors import InputError
+from imagekit.spec.entrypoint import Entrypoint, check_json
 
 DIRECTORY = "/.imagekit"
 BOOTSTRAP = f"{DIRECTORY}/bootstrap.py"
@@ -40,15 +41,16 @@ class Request:
     parameters: str  # JSON object
 
     @classmethod
-    def of(cls, entrypoint: str, parameters: Mapping[str, Any] | None) -> Request:
+    def of(cls, entrypoint: Entrypoint | str, parameters: Mapping[str, Any] | None) -> Request:
         """Raises ``InvalidEntrypoint`` or ``InvalidParameters``."""
-        path, colon, function = entrypoint.rpartition(":")
-        names = function.split(".")
-        if not colon or not path or "\0" in path or not all(name.isidentifier() for name in names):
-            raise InvalidEntrypoint(
-                f"{entrypoint!r} is not PATH.py:FUNCTION", hint="name the file and the function: flow.py:etl"
-            )
-        return cls(path=path, function=function, parameters=_as_json(parameters or {}))
+        if isinstance(entrypoint, str):
+            entrypoint = Entrypoint.parse(entrypoint)
+        check_json(parameters or {})
+        return cls(
+            path=entrypoint.path,
+            function=entrypoint.function,
+            parameters=json.dumps(dict(parameters or {}), allow_nan=False),
+        )
 
     def archive(self, directory: str) -> bytes:
         """A tar to unpack at ``/`` or, where it is there already, at ``DIRECTORY``."""
@@ -59,21 +61,6 @@ class Request:
         head = json.dumps({"path": self.path, "function": self.function})
         # The parameters were serialized when they were checked.
         return f'{head[:-1]}, "parameters": {self.parameters}}}'.encode("ascii")
-
-
-def _as_json(parameters: Mapping[str, Any]) -> str:
-    for key in parameters:
-        if not isinstance(key, str):
-            raise InvalidParameters(f"a parameter's name is {key!r}, which is not a string")
-    for key, value in parameters.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidParameters(
-                f"the parameter {key!r} cannot be passed to the flow: {error}",
-                hint="parameters travel as JSON: strings, finite numbers, true, false, null, lists, objects",
-            ) from None
-    return json.dumps(dict(parameters), allow_nan=False)
 
 
 @cache

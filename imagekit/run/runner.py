@@ -29,6 +29,7 @@ from imagekit.run.outcome import Facts, judge
 from imagekit.run.request import BOOTSTRAP, DIRECTORY, OUTCOME, REQUEST, Request, check_environment, container_name
 from imagekit.run.values import CANCELLED, COMPLETED, FAILED, RunResult
 from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch
+from imagekit.spec.entrypoint import Entrypoint
 
 LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is known
 
@@ -47,7 +48,7 @@ def run_flow(
     engine: Engine,
     *,
     image: str,
-    entrypoint: str,
+    entrypoint: Entrypoint | str,
     parameters: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     workdir: str | None = None,
@@ -73,7 +74,7 @@ def run_flow(
     result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
     ``KeyboardInterrupt`` are raised instead.
     """
-    request = Request.of(str(entrypoint), parameters)
+    request = Request.of(entrypoint, parameters)
     check_environment(env or {})
     if timeout is not None and not timeout > 0:
         raise InputError(f"a time limit of {timeout} seconds cannot be kept", hint="give a number above 0")
