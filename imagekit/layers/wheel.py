@@ -10,11 +10,10 @@ import base64
 import csv
 import hashlib
 import io
-import json
 import posixpath
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
@@ -82,36 +81,25 @@ class Wheel:
 
     def console_scripts(self) -> list[tuple[str, bytes]]:
         """``(path, content)`` of the scripts that the entry points ask for."""
-        from installer.scripts import Script
-
         text = self._text("entry_points.txt")
-        if not text:
-            return []
         scripts = []
-        for section in ("console_scripts", "gui_scripts"):
-            for name, value in _entry_points(text, section, self.filename):
-                module, _, rest = value.partition(":")
-                attribute = rest.partition("[")[0].strip()
-                if not name or "/" in name or not attribute:
-                    raise WheelRefused(f"{self.filename}: entry point {name!r} = {value!r} is not a script")
-                _, data = Script(name, module.strip(), attribute, section.partition("_")[0]).generate(  # type: ignore[arg-type]
-                    self._prefix.python, "posix"
-                )
-                scripts.append((self._at(f"{self._prefix.scripts}/{name}"), data))
+        for kind in ("console", "gui"):
+            for name, value in _entry_points(text, f"{kind}_scripts", self.filename):
+                path = self._at(f"{self._prefix.scripts}/{name}")
+                try:
+                    scripts.append((path, script(name, value, kind, self._prefix.python)))
+                except ValueError as error:
+                    raise WheelRefused(f"{self.filename}: {error}") from error
         return scripts
 
     def additions(self, scripts: list[tuple[str, bytes]], compiled: list[str]) -> list[tuple[str, bytes]]:
         """``INSTALLER`` and ``RECORD``, the latter with everything that is installed, ``compiled`` files included."""
         site = self._at(self._prefix.site)
         installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
-        rows = [self._row(member) for member in self.members]
-        rows += [(_relative(path, site), _hash(data), str(len(data))) for path, data in (*scripts, installer)]
-        rows += [(_relative(path, site), "", "") for path in compiled]
-        record = f"{site}/{self._dist_info}/RECORD"
-        rows.append((_relative(record, site), "", ""))
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(sorted(rows))
-        return [installer, (record, out.getvalue().encode())]
+        path = f"{site}/{self._dist_info}/RECORD"
+        rows = [self._row(member) for member in self.members if member.path not in {p for p, _ in scripts}]
+        rows += [(_relative(name, site), "", "") for name in compiled]
+        return [installer, (path, record([*scripts, installer], path, site, rows))]
 
     def _row(self, member: Member) -> tuple[str, str, str]:
         relative = _relative(member.path, self._at(self._prefix.site))
@@ -181,10 +169,27 @@ class Wheel:
                 raise WheelRefused(f"{self.filename} holds {member.path} twice")
 
 
-def direct_url(url: str, sha256: str) -> bytes:
-    """``direct_url.json`` (PEP 610) of a distribution that did not come from an index."""
-    value = {"archive_info": {"hash": f"sha256={sha256}", "hashes": {"sha256": sha256}}, "url": url}
-    return json.dumps(value, sort_keys=True).encode()
+def script(name: str, value: str, kind: str, python: str) -> bytes:
+    """The executable of an entry point ``name = value``; ``ValueError`` where that is no script."""
+    from installer.scripts import Script
+
+    module, _, rest = value.partition(":")
+    attribute = rest.partition("[")[0].strip()
+    if not name or "/" in name or not attribute or not module.strip():
+        raise ValueError(f"entry point {name!r} = {value!r} is not a script")
+    _, data = Script(name, module.strip(), attribute, kind).generate(python, "posix")  # type: ignore[arg-type]
+    return data
+
+
+def record(
+    files: Iterable[tuple[str, bytes]], path: str, site: str, rows: Iterable[tuple[str, str, str]] = ()
+) -> bytes:
+    """A ``RECORD`` at ``path`` with ``rows`` and ``files``, relative to ``site``."""
+    every = [*rows, *((_relative(p, site), _hash(data), str(len(data))) for p, data in files)]
+    every.append((_relative(path, site), "", ""))
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(sorted(every))
+    return out.getvalue().encode()
 
 
 def _with_interpreter(data: bytes, python: str) -> bytes:

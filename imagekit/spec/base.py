@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagekit.oci.config import ImageConfig
+from imagekit.oci.manifest import Descriptor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +42,8 @@ class BaseImage:
     python: PythonInfo
     passwd: str  # text of /etc/passwd
     group: str  # text of /etc/group
+    layers: tuple[Descriptor, ...] = ()  # as the engine's own archive describes them, the lowest first
+    # What a layer must repeat to leave it as it is: a directory in an upper layer replaces the
+    # lower one's mode and owner, and one in the place of a link replaces the link.
+    directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
+    links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories

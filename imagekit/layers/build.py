@@ -1,0 +1,143 @@
+"""Planned layers → finished layers: from the cache, or written now, several at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from imagekit.layers import archive, tree_layer
+from imagekit.layers.bytecode import Compiler
+from imagekit.layers.cache import Entry, LayerCache
+from imagekit.layers.project_files import project_files
+from imagekit.layers.values import FileRange, Layer
+from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
+from imagekit.oci.digest import Digest
+from imagekit.plan.values import (
+    EnvironmentLayer,
+    FilesLayer,
+    Plan,
+    PlannedLayer,
+    PlannedWheel,
+    ProjectLayer,
+    SourceLayer,
+    WheelsLayer,
+)
+from imagekit.progress import Reporter
+from imagekit.spec.source_tree import SourceTree
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One path that two wheels own; the later one's file is what the image shows."""
+
+    path: str
+    first: str
+    second: str
+
+
+class LayerMaker:
+    """Makes the layers of one plan. Wheels may come in any order, from ``add_wheel``."""
+
+    def __init__(self, plan: Plan, cache: LayerCache, compiler: Compiler | None, *, threads: int = 2) -> None:
+        self._plan = plan
+        self._cache = cache
+        self._compiler = compiler
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="imagekit-layer")
+        self._entries: dict[Digest, Entry] = {}
+        self._pending: dict[Digest, Future[Entry]] = {}
+
+    def __enter__(self) -> LayerMaker:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def missing_wheels(self) -> list[PlannedWheel]:
+        """The wheels whose layers are not in the cache, and so whose files are needed."""
+        missing = []
+        for layer in self._plan.layers:
+            for wheel in layer.wheels if isinstance(layer, WheelsLayer) else ():
+                entry = self._cache.get(wheel.key)
+                if entry is None:
+                    missing.append(wheel)
+                else:
+                    self._entries[wheel.key] = entry
+        return missing
+
+    def add_wheel(self, wheel: PlannedWheel, path: Path) -> None:
+        """Begin the layer of ``wheel`` from the verified file at ``path``."""
+
+        def write(out: BinaryIO) -> WrittenLayer:
+            return write_wheel_layer(path, self._plan.prefix, self._plan.base.python.cache_tag, self._compiler, out)
+
+        self._pending[wheel.key] = self._pool.submit(self._cache.put, wheel.key, write)
+
+    def finish(self, source: SourceTree | None, reporter: Reporter) -> list[Layer]:
+        """All layers of the plan, the lowest first."""
+        if self._pending:
+            with reporter.task("making layers", total=len(self._pending)) as task:
+                for key, future in self._pending.items():
+                    self._entries[key] = future.result()
+                    task.advance()
+        return [self._layer(layer, source) for layer in self._plan.layers]
+
+    def clashes(self) -> list[Clash]:
+        """Paths that more than one of the plan's wheels own. Reads every wheel's list of files."""
+        owners: dict[str, str] = {}
+        found = []
+        for layer in self._plan.layers:
+            for wheel in layer.wheels if isinstance(layer, WheelsLayer) else ():
+                for path in self._entries[wheel.key].paths():
+                    if path in owners:
+                        found.append(Clash(path, owners[path], wheel.pin))
+                    owners[path] = wheel.pin
+        return found
+
+    def _layer(self, planned: PlannedLayer, source: SourceTree | None) -> Layer:
+        if isinstance(planned, WheelsLayer):
+            entries = [self._entries[wheel.key] for wheel in planned.wheels]
+            return _whole(entries[0]) if len(entries) == 1 else self._group(planned.key, entries)
+        entry = self._cache.get(planned.key)
+        if entry is None:
+            entry = self._cache.put(planned.key, lambda out: self._write(planned, source, out))
+        return _whole(entry)
+
+    def _write(self, planned: PlannedLayer, source: SourceTree | None, out: BinaryIO) -> WrittenLayer:
+        base = self._plan.base
+        if isinstance(planned, EnvironmentLayer):
+            return tree_layer.write_environment(base, planned.prefix, planned.user, planned.workdir, out)
+        if isinstance(planned, ProjectLayer):
+            return tree_layer.write_contents(project_files(planned.project, planned.prefix, planned.workdir), out)
+        if isinstance(planned, FilesLayer):
+            return tree_layer.write_files(planned.files, base, out)
+        if isinstance(planned, SourceLayer) and source is not None:
+            return tree_layer.write_source(source, planned.workdir, planned.user, base, out)
+        raise TypeError(f"no layer is made of {type(planned).__name__}")
+
+    def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:
+        head = b"".join(map(archive.directory, _union(entry.directories for entry in entries)))
+        pieces = (head, *(FileRange(entry.path, *entry.body) for entry in entries), archive.END)
+        size = len(head) + sum(end - start for start, end in (entry.body for entry in entries)) + len(archive.END)
+        diff_id = self._cache.group(key)
+        if diff_id is None:
+            sha256 = hashlib.sha256()
+            layer = Layer(diff_id=Digest(""), size=size, pieces=pieces, cached=False)
+            for chunk in layer.chunks():
+                sha256.update(chunk)
+            diff_id = Digest("sha256:" + sha256.hexdigest())
+            self._cache.keep_group(key, diff_id)
+        return Layer(diff_id=diff_id, size=size, pieces=pieces, cached=all(entry.cached for entry in entries))
+
+
+def _whole(entry: Entry) -> Layer:
+    return Layer(
+        diff_id=entry.diff_id, size=entry.size, pieces=(FileRange(entry.path, 0, entry.size),), cached=entry.cached
+    )
+
+
+def _union(directories: Iterable[Iterable[str]]) -> list[str]:
+    return sorted({path for several in directories for path in several})

@@ -1,0 +1,231 @@
+"""Reading a base image, once: its configuration, its layers and the Python in it.
+
+What was read is kept by image ID, which changes whenever the image does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any
+
+from imagekit.engine.client import Engine
+from imagekit.engine.containers import Container, ContainerSpec
+from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
+from imagekit.oci.config import ImageConfig
+from imagekit.oci.digest import Digest, short
+from imagekit.oci.manifest import LAYER_TAR, Descriptor
+from imagekit.oci.platform import Platform
+from imagekit.progress import Reporter
+from imagekit.spec.base import BaseImage, PythonInfo
+
+# Part of what is kept: raised when more is read of a base than before.
+FORMAT = 1
+
+
+def default_references(python: str) -> tuple[str, ...]:
+    """Base images for Python ``"3.11"`` in the order in which they are looked for."""
+    return (f"imagekit/python:{python}", f"python:{python}-slim")
+
+
+def find_base(
+    engine: Engine, reference: str | None, python: str, platform: Platform, cache: Path, reporter: Reporter
+) -> BaseImage:
+    """The base image ``reference``, or the default one for ``python``; pulled where the engine lacks it.
+
+    Raises ``BaseNotFound`` and ``BaseUnusable``.
+    """
+    names = (reference,) if reference is not None else default_references(python)
+    for name in names:
+        image = engine.image(name)
+        if image is not None and image.platform.architecture == platform.architecture:
+            return read_base(engine, name, image.id, cache, reporter)
+    name = names[-1]
+    try:
+        with reporter.task(f"pulling {name}"):
+            image = engine.pull(name, platform)
+    except BaseNotFound as error:
+        if reference is not None:
+            raise
+        raise BaseNotFound(
+            f"no base image for Python {python}: {name} is not here and cannot be pulled",
+            hint=f"make one from Debian's packages: imagekit base build --python {python}",
+            details=error.details,
+        ) from error
+    return read_base(engine, name, image.id, cache, reporter)
+
+
+def read_base(engine: Engine, reference: str, image_id: str, cache: Path, reporter: Reporter) -> BaseImage:
+    """What the image ``image_id`` is, from ``cache`` where it was read before."""
+    kept = cache / "bases" / f"{image_id.removeprefix('sha256:')}.json"
+    known = _kept(kept)
+    if known is None:
+        with reporter.task(f"reading {reference}"):
+            known = {"format": FORMAT, "probe": _probe(engine, reference, image_id), **_saved(engine, image_id)}
+        _keep(kept, known)
+    return _base(reference, image_id, known)
+
+
+def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
+    probe = known["probe"]
+    return BaseImage(
+        reference=reference,
+        image_id=image_id,
+        config=ImageConfig(known["config"]),
+        python=PythonInfo(
+            executable=probe["executable"],
+            version=probe["version"],
+            implementation=probe["implementation"],
+            cache_tag=probe["cache_tag"],
+            libc=probe["libc"],
+            libc_version=probe["libc_version"],
+            machine=probe["machine"],
+            prefix=probe["prefix"],
+            markers=tuple(sorted(probe["markers"].items())),
+            distributions=tuple((name, version) for name, version in probe["distributions"]),
+        ),
+        passwd=probe["passwd"],
+        group=probe["group"],
+        layers=tuple(Descriptor.from_json(layer) for layer in known["layers"]),
+        directories=tuple((path, mode, uid, gid) for path, mode, uid, gid in probe["directories"]),
+        links=tuple((path, target) for path, target in probe["links"]),
+    )
+
+
+def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
+    program = files("imagekit.stages").joinpath("probe_program.py").read_text()
+    words = ""
+    for python in ("python3", "python"):
+        try:
+            code, out, err = _output(engine, image_id, [python, "-I", "-c", program])
+        except EngineError as error:
+            # The engine's word for a program that is not on the image's PATH.
+            if type(error) is not EngineError:
+                raise
+            words = error.message
+            continue
+        if code == 0:
+            found: Mapping[str, Any] = json.loads(out)
+            return _checked(reference, found)
+        words = err.decode(errors="replace")
+    raise BaseUnusable(
+        f"{reference} has no Python that starts",
+        hint="choose a base image with python3 on its PATH: imagekit base build makes one",
+        details=words.strip(),
+    )
+
+
+def _checked(reference: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    if found["implementation"] != "cpython":
+        raise BaseUnusable(f"{reference} has {found['implementation']}, and only CPython is supported")
+    if tuple(int(n) for n in found["markers"]["python_version"].split(".")) < (3, 8):
+        raise BaseUnusable(
+            f"{reference} has Python {found['version']}, which is too old", hint="choose a base with 3.8 or later"
+        )
+    return found
+
+
+def _output(engine: Engine, image_id: str, command: list[str]) -> tuple[int, bytes, bytes]:
+    spec = ContainerSpec(
+        image=image_id, entrypoint=command[:1], command=command[1:], kind="probe", network="none", user="0"
+    )
+    with Container.create(engine, spec) as container:
+        streams = container.attach()
+        container.start()
+        out: list[bytes] = []
+        err: list[bytes] = []
+        for stream, piece in streams.frames():
+            (out if stream == 1 else err).append(piece)
+        return container.wait(), b"".join(out), b"".join(err)
+
+
+def _saved(engine: Engine, image_id: str) -> dict[str, Any]:
+    """Configuration and layer descriptors as the engine's own archive of the image has them.
+
+    Inspecting an image leaves fields out, and on the containerd store the manifest, so the
+    archive is read through once; its layers are passed over.
+    """
+    small: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
+    with tarfile.open(fileobj=_Reader(engine.save(image_id)), mode="r|") as archive:
+        for member in archive:
+            sizes[member.name] = member.size
+            if member.isfile() and member.size < 4 << 20:
+                content = archive.extractfile(member)
+                small[member.name] = content.read() if content is not None else b""
+    (entry,) = json.loads(small["manifest.json"])
+    config = json.loads(small[entry["Config"]])
+    manifest = _manifest(small)
+    if manifest is not None:
+        layers = manifest["layers"]
+    else:
+        layers = [
+            {"mediaType": LAYER_TAR, "digest": diff_id, "size": sizes[name]}
+            for diff_id, name in zip(config["rootfs"]["diff_ids"], entry["Layers"], strict=True)
+        ]
+    return {"config": config, "layers": layers}
+
+
+def _manifest(small: Mapping[str, bytes]) -> Any:
+    """The one platform manifest of an OCI layout, if the archive is one."""
+    if "index.json" not in small:
+        return None
+    pending = list(json.loads(small["index.json"])["manifests"])
+    for descriptor in pending:
+        name = "blobs/sha256/" + Digest(descriptor["digest"]).removeprefix("sha256:")
+        value = json.loads(small.get(name, b"{}"))
+        if "layers" in value:
+            return value
+        # An index of platforms: those that were not pulled are not in the archive.
+        pending.extend(value.get("manifests") or ())
+    return None
+
+
+class _Reader(io.RawIOBase):
+    """An iterator of pieces as the file that ``tarfile`` reads from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = b""
+
+    def read(self, count: int = -1, /) -> bytes:
+        parts = [self._held]
+        held = len(self._held)
+        while held < count:
+            piece = next(self._chunks, b"")
+            if not piece:
+                break
+            parts.append(piece)
+            held += len(piece)
+        data = b"".join(parts)
+        self._held = data[count:]
+        return data[:count]
+
+
+def _kept(path: Path) -> Mapping[str, Any] | None:
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) and known.get("format") == FORMAT else None
+
+
+def _keep(path: Path, known: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(prefix=f".{short(path.stem)}-", dir=path.parent)
+    try:
+        stream: IO[str]
+        with os.fdopen(handle, "w") as stream:
+            json.dump(known, stream)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
