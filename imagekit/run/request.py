@@ -1,19 +1,10 @@
-"""What is put into the container before it starts: the bootstrap and the request.
-
-Everything lies in one directory of our own at the root, ``/.imagekit``: ``/tmp`` and ``/run`` may be
-covered by a tmpfs, which neither takes files before the start nor gives them back after the end.
-The files can be read by any user, and ``out`` can be written by any, as the image's user is not
-known by number. Where the root filesystem is read-only, an anonymous volume is mounted there.
-"""
+"""What a run is asked for, checked and put into files for the bootstrap."""
 
 from __future__ import annotations
 
-import io
 import json
-import posixpath
 import re
 import secrets
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.run.own_directory import DIRECTORY, OUT
 from imagekit.spec.entrypoint import Entrypoint, check_json
 
-DIRECTORY = "/.imagekit"
 BOOTSTRAP = f"{DIRECTORY}/bootstrap.py"
 REQUEST = f"{DIRECTORY}/request.json"
-OUTCOME = f"{DIRECTORY}/out/outcome.json"
+OUTCOME = f"{OUT}/outcome.json"
 
 # What the engine accepts as a container's name (Docker's RestrictedNamePattern).
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -52,10 +43,9 @@ class Request:
             parameters=json.dumps(dict(parameters or {}), allow_nan=False),
         )
 
-    def archive(self, directory: str) -> bytes:
-        """A tar to unpack at ``/`` or, where it is there already, at ``DIRECTORY``."""
-        files = {"bootstrap.py": bootstrap_source(), "request.json": self._document()}
-        return _archive(posixpath.relpath(DIRECTORY, directory), files)
+    def files(self) -> dict[str, bytes]:
+        """What is to be put into ``DIRECTORY``."""
+        return {"bootstrap.py": bootstrap_source(), "request.json": self._document()}
 
     def _document(self) -> bytes:
         head = json.dumps({"path": self.path, "function": self.function})
@@ -66,20 +56,6 @@ class Request:
 @cache
 def bootstrap_source() -> bytes:
     return (Path(__file__).parent / "bootstrap.py").read_bytes()
-
-
-def _archive(top: str, files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, mode in ((top, 0o755), (f"{top}/out", 0o1777)):
-            directory = tarfile.TarInfo(name)
-            directory.type, directory.mode = tarfile.DIRTYPE, mode
-            archive.addfile(directory)
-        for name, content in files.items():
-            file = tarfile.TarInfo(f"{top}/{name}")
-            file.size, file.mode = len(content), 0o444
-            archive.addfile(file, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def container_name(given: str | None, function: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Attached, Container, ContainerSpec
 from imagekit.errors import (
-    BaseUnusable,
     EngineError,
     EngineLost,
     EngineTimeout,
@@ -26,7 +25,9 @@ from imagekit.errors import (
 )
 from imagekit.run.interrupts import interrupts
 from imagekit.run.outcome import Facts, judge
-from imagekit.run.request import BOOTSTRAP, DIRECTORY, OUTCOME, REQUEST, Request, check_environment, container_name
+from imagekit.run.own_directory import mounted, put_files
+from imagekit.run.request import BOOTSTRAP, OUTCOME, REQUEST, Request, check_environment, container_name
+from imagekit.run.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
 from imagekit.run.values import CANCELLED, COMPLETED, FAILED, RunResult
 from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch
 from imagekit.spec.entrypoint import Entrypoint
@@ -35,13 +36,6 @@ LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is kn
 
 # An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
 RECONNECT_SECONDS = 15.0
-
-# A flow needs no privileges. Each key can be set otherwise by ``host_config``.
-SAFE_DEFAULTS: Mapping[str, Any] = {
-    "CapDrop": ["ALL"],
-    "SecurityOpt": ["no-new-privileges"],
-    "PidsLimit": 4096,
-}
 
 
 def run_flow(
@@ -98,11 +92,10 @@ def run_flow(
         happenings.put(StopAsked(why="interrupt" if number == signal.SIGINT else "terminate"))
 
     with interrupts(asked):
-        try:
-            result = run.carry_out("python", output, happenings)
-        except _NoSuchProgram:
-            # Debian's own Python has no command of that name.
-            result = run.carry_out("python3", output, happenings)
+        for python in PYTHONS:
+            with suppress(NoSuchProgram):
+                result = run.carry_out(python, output, happenings)
+                break
     if output.failure is not None:
         raise output.failure
     if raise_on_failure:
@@ -128,10 +121,6 @@ def raise_for(result: RunResult) -> None:
     raise FlowFailed(line.partition("\n")[0], hint=hint, details=details)
 
 
-class _NoSuchProgram(Exception):
-    """The image has no program of that name on its PATH."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     engine: Engine
@@ -151,12 +140,10 @@ class _Run:
         streams: Attached | None = None
         lost = False
         try:
-            read_only = bool(self.host_config.get("ReadonlyRootfs"))
-            directory = DIRECTORY if read_only else "/"
-            container.put(directory, self.request.archive(directory))
+            put_files(container, self.host_config, self.request.files())
             streams = container.attach()
             started, clock = datetime.now(timezone.utc), time.monotonic()
-            self._start(container, python)
+            start(container, self.reference, python)
             watch(container, streams, output, happenings)
             facts, image = self._follow(container, output, happenings, clock)
             lost = facts.engine_lost
@@ -188,10 +175,6 @@ class _Run:
 
     def _create(self, python: str) -> Container:
         mark = secrets.token_hex(8)
-        host_config = dict(self.host_config)
-        if host_config.get("ReadonlyRootfs"):
-            volume = {"Type": "volume", "Target": DIRECTORY}
-            host_config["Mounts"] = [*host_config.get("Mounts", ()), volume]
         spec = ContainerSpec(
             image=self.reference,
             command=[python, BOOTSTRAP, REQUEST, OUTCOME],
@@ -202,7 +185,7 @@ class _Run:
             name=self.name,
             network=self.network,
             labels={**self.labels, LABEL_RUN: mark},
-            host_config=host_config,
+            host_config=mounted(self.host_config),
         )
         try:
             return Container.create(self.engine, spec)
@@ -214,18 +197,6 @@ class _Run:
                 if found and found["Config"]["Labels"].get(LABEL_RUN) == mark:
                     made.remove()
             raise
-
-    def _start(self, container: Container, python: str) -> None:
-        try:
-            container.start()
-        except EngineError as error:
-            if "executable file not found" not in error.message:
-                raise
-            if python == "python":
-                raise _NoSuchProgram from None
-            raise BaseUnusable(
-                f"{self.reference} has no Python on its PATH", hint="run flows in an image that has python or python3"
-            ) from error
 
     def _follow(
         self, container: Container, output: Output, happenings: SimpleQueue[Happening], clock: float
