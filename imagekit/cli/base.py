@@ -1,0 +1,101 @@
+"""``imagekit base``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.commands import Command
+from imagekit.cli.options import examples
+
+app = typer.Typer(
+    help="Base images: make one, ensure one, list them.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+_Python = Annotated[
+    str | None, typer.Option("--python", metavar="X.Y", help="Its Python version; this interpreter's if not given.")
+]
+
+
+@app.command(cls=Command, epilog=examples("imagekit base build --python 3.11"))
+def build(
+    python: _Python = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Make a base image from Debian's packages (needs root, and no registry)."""
+    _have(python, remake=True, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command(cls=Command, epilog=examples("imagekit base ensure", "imagekit base ensure --python 3.13 -q"))
+def ensure(
+    python: _Python = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Make sure of a base image: one that is here, else pulled, else made from Debian's packages."""
+    _have(python, remake=False, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command("ls", cls=Command, epilog=examples("imagekit base ls --json"))
+def list_bases(as_json: options.Json = False) -> None:
+    """List the Pythons that a base image can be had for, and whether it is here."""
+    from imagekit.cli.output import put_json, put_table
+    from imagekit.cli.session import load_settings
+    from imagekit.engine.client import Engine
+    from imagekit.stages.debian import DebianBase
+    from imagekit.stages.declared import SUITES, declarations_directory
+
+    settings = load_settings()
+    known = [v for v, suite in SUITES.items() if (declarations_directory() / f"debian-{suite}.toml").is_file()]
+    bases = []
+    with Engine.connect(settings.engine_address, deadline=settings.engine_deadline) as engine:
+        for version in known:
+            for reference in (DebianBase(python=version).reference, f"python:{version}-slim"):
+                image = engine.image(reference)
+                bases.append(
+                    {
+                        "reference": reference,
+                        "python": version,
+                        "suite": SUITES[version] if reference.startswith("imagekit/") else None,
+                        "image_id": image.id if image else None,
+                        "size": image.size if image else None,
+                    }
+                )
+    if as_json:
+        put_json({"bases": bases})
+        return
+    put_table([_row(base) for base in bases])
+
+
+def _row(base: dict[str, str | int | None]) -> list[str]:
+    from imagekit.cli.output import size
+    from imagekit.oci.digest import short
+
+    here = f"{short(str(base['image_id']))}  {size(int(base['size'] or 0))}" if base["image_id"] else "not here"
+    made = f"made from Debian {base['suite']}" if base["suite"] else "pulled"
+    return [str(base["reference"]), made, here]
+
+
+def _have(python: str | None, *, remake: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+    import sys
+
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+
+    wanted = python or f"{sys.version_info.major}.{sys.version_info.minor}"
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        base = open_pipeline(settings, reporter).base(wanted, remake=remake)
+    if as_json:
+        put_json({"reference": base.reference, "how": base.how, "python": wanted})
+    elif quiet:
+        put(base.reference)
+    else:
+        put(f"{base.reference} ({base.how})")

@@ -1,0 +1,190 @@
+"""``imagekit build``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.options import examples, name_and_tag, pairs
+
+if TYPE_CHECKING:
+    from imagekit.pipeline import Pipeline
+
+EPILOG = examples(
+    "imagekit build",
+    "imagekit build -t registry.example.com/team/orders:v1 --push",
+    "imagekit build -t :v2 -r requirements.txt --package 'rich>=13'",
+    "imagekit build --file settings.yml=/etc/orders/settings.yml --env TZ=UTC",
+    "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,src=token.txt",
+)
+_IMAGE = "What the image is like"
+_DOCKERFILE = "With a Dockerfile of your own"
+
+
+def build(
+    path: options.PathArgument = Path(),
+    tag: Annotated[
+        str | None,
+        typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The image's name; its tag says what is in it.")
+    ] = None,
+    requirements: options.Requirements = None,
+    package: options.Packages = None,
+    extra: options.Extras = None,
+    group: options.Groups = None,
+    resolver: options.Resolver = None,
+    allow_source_build: options.SourceBuilds = None,
+    no_source: Annotated[
+        bool,
+        typer.Option("--no-source", rich_help_panel="What goes in", help="Leave the project's own files out."),
+    ] = False,
+    base_image: options.BaseImage = None,
+    python: options.Python = None,
+    platform: options.Platform = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="K=V", rich_help_panel=_IMAGE, help="A variable of the image."),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", metavar="SRC=DST", rich_help_panel=_IMAGE, help="A file, and its path in the image."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="K=V", rich_help_panel=_IMAGE, help="A label of the image."),
+    ] = None,
+    no_health_check: Annotated[
+        bool,
+        typer.Option("--no-health-check", rich_help_panel=_IMAGE, help="Don't try the image out at the end."),
+    ] = False,
+    dockerfile: Annotated[
+        Path | None,
+        typer.Option("--dockerfile", "-f", metavar="FILE", rich_help_panel=_DOCKERFILE, help="Build this one."),
+    ] = None,
+    build_arg: Annotated[
+        list[str] | None,
+        typer.Option("--build-arg", metavar="K=V", rich_help_panel=_DOCKERFILE, help="A build argument; no secrets."),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret", metavar="SPEC", rich_help_panel=_DOCKERFILE, help="id=NAME,src=FILE or id=NAME,env=VAR."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="STAGE", rich_help_panel=_DOCKERFILE, help="The stage to build."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Make every layer anew.")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Push the image when it is built.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build the project's image: a layer for each dependency."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.picture import put_build, put_push
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.errors import InputError
+
+    wanted_name, wanted_tag = name_and_tag(tag, name)
+    overrides: dict[str, Any] = {
+        "requirements": requirements or None,
+        "packages": package or (),
+        "extras": extra or (),
+        "groups": group or (),
+        "resolver": resolver,
+        "source_builds": allow_source_build or None,
+        "include_source": False if no_source else None,
+        "base_image": base_image,
+        "python": python,
+        "platform": platform,
+        "env": pairs(env, "--env", "TZ=UTC"),
+        "files": pairs(file, "--file", "settings.yml=/etc/orders/settings.yml"),
+        "labels": pairs(label, "--label", "team=data"),
+        "health_check": False if no_health_check else None,
+    }
+    arguments = pairs(build_arg, "--build-arg", "VERSION=1")
+    if dockerfile is None and (arguments or secret or target):
+        raise InputError(
+            "--build-arg, --secret and --target go with a Dockerfile",
+            hint="add --dockerfile Dockerfile, or leave them away",
+        )
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pipeline = open_pipeline(settings, reporter)
+        if dockerfile is not None:
+            result = _build_dockerfile(
+                pipeline,
+                path,
+                dockerfile,
+                wanted_name,
+                wanted_tag,
+                overrides,
+                arguments,
+                secret or [],
+                target,
+                no_cache,
+            )
+        else:
+            spec = pipeline.spec(path, **overrides)
+            reference = pipeline.reference(spec, wanted_name, wanted_tag)
+            result = pipeline.build(spec, reference, no_cache=no_cache)
+        pushed = pipeline.push(str(result.reference)) if push else None
+    if as_json:
+        document = result.to_json()
+        put_json({**document, "push": pushed.to_json()} if pushed is not None else document)
+    elif quiet:
+        put(str(result.reference))
+    else:
+        put_build(result.to_json(), path)
+        if pushed is not None:
+            put_push(pushed.to_json())
+
+
+def _build_dockerfile(
+    pipeline: Pipeline,
+    path: Path,
+    dockerfile: Path,
+    name: str | None,
+    tag: str | None,
+    overrides: dict[str, Any],
+    arguments: dict[str, str],
+    secrets: list[str],
+    target: str | None,
+    no_cache: bool,
+) -> Any:
+    from imagekit.errors import InputError
+
+    options_of = {
+        "packages": "--package",
+        "requirements": "--requirements",
+        "extras": "--extra",
+        "groups": "--group",
+        "resolver": "--resolver",
+        "source_builds": "--allow-source-build",
+        "base_image": "--base-image",
+        "python": "--python",
+        "env": "--env",
+        "files": "--file",
+    }
+    for key, option in options_of.items():
+        if overrides[key]:
+            raise InputError(f"{option} does not go with --dockerfile", hint="say it in the Dockerfile")
+    return pipeline.build_dockerfile(
+        path,
+        dockerfile=dockerfile,
+        name=name,
+        tag=tag,
+        build_args=arguments,
+        secrets=secrets,
+        target=target,
+        platform=overrides["platform"],
+        labels=overrides["labels"],
+        no_cache=no_cache,
+    )

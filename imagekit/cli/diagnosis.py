@@ -1,0 +1,156 @@
+"""What ``imagekit doctor`` looks at: each check gives one finding, and none stops the others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.errors import EngineError, ImagekitError, InvalidConfig
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import EngineInfo
+    from imagekit.settings import Settings
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+# COPY --link and file secrets need BuildKit, which is on by default from Engine 23 (API 1.42) on.
+LOWEST_API = (1, 42)
+_ROOM_WARN = 5_000_000_000
+_ROOM_FAIL = 500_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found; ``mend`` is the command, or the deed, that helps."""
+
+    name: str
+    status: str  # ok, warn or fail
+    message: str
+    mend: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "status": self.status, "message": self.message, "mend": self.mend}
+
+
+def examine(*, offline: bool = False) -> Iterator[Finding]:
+    """All checks, each finding as soon as it is known."""
+    from imagekit.settings import Settings
+
+    try:
+        settings = Settings.load()
+    except InvalidConfig as error:
+        yield Finding(name="configuration", status=FAIL, message=error.message, mend=error.hint)
+        return
+    where = str(settings.config_file) if settings.config_file.exists() else f"none ({settings.config_file})"
+    yield Finding(name="configuration", status=OK, message=where)
+    info, finding = engine(settings)
+    yield finding
+    if info is not None:
+        yield api(info)
+        yield image_store(info)
+        yield engine_room(settings, info)
+    from imagekit.cli.surroundings import (
+        buildx,
+        ca_bundle,
+        cache_room,
+        credential_helpers,
+        default_namespace,
+        package_index,
+    )
+
+    yield buildx()
+    yield cache_room(settings)
+    yield ca_bundle(settings)
+    if not offline:
+        yield package_index()
+    yield default_namespace(settings)
+    yield from credential_helpers(settings)
+
+
+def engine(settings: Settings) -> tuple[EngineInfo | None, Finding]:
+    """The engine: what it says of itself, or how it failed."""
+    from imagekit.engine.client import Engine
+
+    at = f"{settings.engine_address} ({settings.origin('engine')})"
+    try:
+        with Engine.connect(settings.engine_address, deadline=settings.engine_deadline) as connected:
+            info = connected.info
+    except EngineError as error:
+        return None, Finding(
+            name="engine", status=FAIL, message=f"{type(error).__name__}: {error.message}", mend=error.hint
+        )
+    kind = "Docker Engine" if info.is_docker else "an engine that speaks Docker's API"
+    return info, Finding(
+        name="engine",
+        status=OK if info.is_docker else WARN,
+        message=f"{kind} {info.version}, {info.platform}, {info.cpus} CPUs, at {at}",
+        mend=None if info.is_docker else "images are loaded whole here, which takes longer; Docker Engine loads layers",
+    )
+
+
+def api(info: EngineInfo) -> Finding:
+    """Whether the engine's API is young enough."""
+    version = tuple(int(n) for n in info.api_version.split(".")[:2])
+    if version < LOWEST_API:
+        lowest = ".".join(map(str, LOWEST_API))
+        return Finding(
+            name="engine API",
+            status=FAIL,
+            message=f"{info.api_version} is older than {lowest}",
+            mend="install Docker Engine 23 or later",
+        )
+    return Finding(name="engine API", status=OK, message=info.api_version)
+
+
+def image_store(info: EngineInfo) -> Finding:
+    """Which of the two image stores the engine has."""
+    if info.containerd_store:
+        return Finding(name="image store", status=OK, message=f"containerd ({info.storage_driver})")
+    if info.storage_driver == "vfs":
+        return Finding(
+            name="image store",
+            status=WARN,
+            message="classic with vfs, which copies every layer whole",
+            mend='"storage-driver": "overlay2" in /etc/docker/daemon.json, if the filesystem allows it',
+        )
+    return Finding(name="image store", status=OK, message=f"classic ({info.storage_driver})")
+
+
+def engine_room(settings: Settings, info: EngineInfo) -> Finding:
+    """Room where the engine keeps its data, where that is on this machine."""
+    name = "engine's disk"
+    root = Path(info.data_root)
+    if not settings.engine_address.startswith("unix://") or not root.is_dir():
+        return Finding(name=name, status=OK, message=f"{info.data_root} is not on this machine: not looked at")
+    return room(name, root, mend="docker system df shows what uses it; docker image prune removes unused images")
+
+
+def room(name: str, path: Path, *, mend: str) -> Finding:
+    """Room on the filesystem that ``path`` is, or would be, on."""
+    from imagekit.cli.output import size
+
+    there = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
+    free = shutil.disk_usage(there).free
+    status = FAIL if free < _ROOM_FAIL else WARN if free < _ROOM_WARN else OK
+    return Finding(
+        name=name, status=status, message=f"{size(free)} free at {path}", mend=mend if status != OK else None
+    )
+
+
+def writable(name: str, path: Path, *, mend: str) -> Finding | None:
+    """A finding where ``path`` cannot be written to."""
+    there = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
+    if there.is_dir() and os.access(there, os.W_OK):
+        return None
+    return Finding(name=name, status=FAIL, message=f"{path} cannot be written to", mend=mend)
+
+
+def guarded(name: str, look: Callable[[], Finding]) -> Finding:
+    """What ``look`` finds; an error of ours is a finding too."""
+    try:
+        return look()
+    except ImagekitError as error:
+        return Finding(name=name, status=FAIL, message=error.message, mend=error.hint)

@@ -1,0 +1,174 @@
+"""``imagekit lock``"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.options import examples
+
+if TYPE_CHECKING:
+    from imagekit.lock.values import Lock
+    from imagekit.pipeline import Pipeline
+    from imagekit.spec.image import ImageSpec
+
+EPILOG = examples(
+    "imagekit lock",
+    "imagekit lock --upgrade",
+    "imagekit lock --check                 (exit code 4 where the lock is stale)",
+    "imagekit lock -r requirements.in --output pylock.prod.toml",
+)
+_NAME = "pylock.toml"
+
+
+def lock(
+    path: options.PathArgument = Path(),
+    upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take the newest versions that fit.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; say whether the lock is up to date.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it (PATH/pylock.toml; '-': stdout)."),
+    ] = None,
+    requirements: options.Requirements = None,
+    package: options.Packages = None,
+    extra: options.Extras = None,
+    group: options.Groups = None,
+    resolver: options.Resolver = None,
+    allow_source_build: options.SourceBuilds = None,
+    base_image: options.BaseImage = None,
+    python: options.Python = None,
+    platform: options.Platform = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Resolve the dependencies into a hashed lock (PEP 751).
+
+    They are resolved for the image's Python and platform, not for this machine's.
+    """
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.errors import InputError, StaleLock
+
+    to_stdout = output == Path("-")
+    if to_stdout and (check or as_json):
+        raise InputError("--output - does not go with --check or --json", hint="name a file")
+    target = output if output is not None else path / _NAME
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pipeline = open_pipeline(settings, reporter)
+        overrides: dict[str, Any] = {
+            "packages": package or (),
+            "extras": extra or (),
+            "groups": group or (),
+            "resolver": resolver,
+            "source_builds": allow_source_build or None,
+            "base_image": base_image,
+            "python": python,
+            "platform": platform,
+        }
+        spec = _unlocked(pipeline, path, requirements, overrides)
+        if check:
+            if not target.is_file():
+                raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
+            found = pipeline.lock(replace(spec, lock_file=target.resolve()))
+        else:
+            found = pipeline.lock(spec, upgrade=upgrade)
+    if to_stdout:
+        put(_text(found, Path.cwd()).rstrip("\n"))
+        return
+    before = _versions(target)
+    changed = False if check else _write(target, _text(found, target.parent.resolve()))
+    after = {p.name: p.version for p in found.packages}
+    document = {
+        "lock": str(target),
+        "digest": found.digest,
+        "python": found.python,
+        "platform": found.platform,
+        "packages": [{"name": p.name, "version": p.version} for p in found.packages],
+        "written": changed,
+    }
+    if as_json:
+        put_json(document)
+        return
+    if quiet:
+        return
+    for line in [] if check else differences(before, after):
+        put(line)
+    state = "is up to date" if not changed else "written"
+    put(f"{target} {state}: {len(found.packages)} packages for Python {found.python} on {found.platform}")
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """One line for each package that came, went or moved; none for a first lock."""
+    if not before:
+        return []
+    lines = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old is None:
+            lines.append(f"+ {name} {new}")
+        elif new is None:
+            lines.append(f"- {name} {old}")
+        elif old != new:
+            lines.append(f"  {name} {old} -> {new}")
+    return lines
+
+
+def _unlocked(pipeline: Pipeline, path: Path, requirements: list[str] | None, overrides: dict[str, Any]) -> ImageSpec:
+    """What is wanted, and not the lock that was made of it before."""
+    spec = pipeline.spec(path, requirements=requirements or None, **overrides)
+    if spec.lock_file is None:
+        return spec
+    named = ["requirements.txt"] if (path / "requirements.txt").is_file() else []
+    return replace(pipeline.spec(path, requirements=named, **overrides), lock_file=None)
+
+
+def _text(lock: Lock, relative_to: Path) -> str:
+    from imagekit.lock.pylock import dump
+
+    return dump(lock, relative_to=relative_to)
+
+
+def _versions(path: Path) -> dict[str, str]:
+    """Names and versions of the lock that is there, if one is."""
+    from imagekit.errors import InvalidProject
+    from imagekit.spec.toml import read_toml
+
+    try:
+        packages = read_toml(path, InvalidProject).get("packages") or []
+        return {str(p["name"]): str(p.get("version", "")) for p in packages}
+    except (InvalidProject, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, text: str) -> bool:
+    """Put ``text`` in place whole; ``False`` where it is there already."""
+    from imagekit.errors import InvalidProject
+
+    path = path.resolve()
+    data = text.encode()
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".pylock-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            # mkstemp is for secrets, and this is none.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise InvalidProject(
+            f"{path} cannot be written: {error.strerror}", hint="--output names another place"
+        ) from error
+    return True

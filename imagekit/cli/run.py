@@ -1,0 +1,132 @@
+"""``imagekit run``"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.options import examples, run_environment
+
+EPILOG = examples(
+    "imagekit run flow.py:etl -p n=3",
+    "imagekit run flow.py:etl -p day='\"2024-01-01\"' --env TOKEN --timeout 600",
+    "imagekit run flow.py:etl --image orders:v1 --json",
+)
+_BY_CAUSE = {"terminate": 143}
+_BY_STATE = {"completed": 0, "failed": 1, "crashed": 8, "timed-out": 124, "cancelled": 130}
+
+
+def run(
+    entrypoint: Annotated[str, typer.Argument(metavar="FILE.py:FUNCTION", help="The flow, or any function.")],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="K=V", help="A parameter; V is JSON, or else a string."),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="REF", help="The image to run in; without it the project's is built first."),
+    ] = None,
+    project: Annotated[
+        Path, typer.Option("--project", metavar="PATH", help="The project's directory.", show_default=False)
+    ] = Path(),
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="K[=V]", help="A variable for this run; K alone passes on its value here."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop the run after this long.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The container's name.")] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run one flow in one container.
+
+    Its output comes live, its state and result at the end. Without --image the project's image
+    is built first, which takes no time where nothing changed.
+    """
+    from imagekit.cli.output import put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.oci.reference import Reference
+    from imagekit.spec.entrypoint import Entrypoint, parse_parameters
+
+    asked = Entrypoint.parse(entrypoint)
+    parameters = parse_parameters(parameter or ())
+    environment = run_environment(env, os.environ)
+    if image is None:
+        # Against the source, before anything is built: a mistyped parameter must not cost a build.
+        asked.signature(project).check(parameters)
+    else:
+        Reference.parse(image)
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pipeline = open_pipeline(settings, reporter)
+        if image is None:
+            spec = pipeline.spec(project, entrypoints=[str(asked)])
+            image = str(pipeline.build(spec, pipeline.reference(spec, None, None)).reference)
+    # The flow has the terminal to itself: no bar is drawn from here on.
+    result = pipeline.run(
+        str(asked),
+        image=image,
+        parameters=parameters,
+        env=environment,
+        timeout=timeout,
+        name=name,
+        on_output=_to_stderr if as_json else _to_own_streams,
+    ).to_json()
+    if as_json:
+        put_json(result)
+    if not quiet:
+        _say(result)
+    raise typer.Exit(exit_code(result))
+
+
+def exit_code(result: dict[str, Any]) -> int:
+    """What the command ends with for a run's end."""
+    return _BY_CAUSE.get(str(result.get("cause")), _BY_STATE.get(result["state"], 8))
+
+
+def _to_own_streams(stream: int, data: bytes) -> None:
+    _write(sys.stdout if stream == 1 else sys.stderr, data)
+
+
+def _to_stderr(stream: int, data: bytes) -> None:
+    _write(sys.stderr, data)
+
+
+def _write(stream: Any, data: bytes) -> None:
+    # Bytes as they came: they need not be text.
+    if stream is not None:
+        stream.buffer.write(data)
+        stream.buffer.flush()
+
+
+def _say(result: dict[str, Any]) -> None:
+    """State, result and seconds, on stderr; for a run that failed its error."""
+    from imagekit.cli.output import put, seconds, styled
+
+    style = "1;32" if result["state"] == "completed" else "1;31"
+    state = styled(result["state"], style, sys.stderr)
+    put(f"{state} in {seconds(result['seconds'])} ({result['reference']})", stream=sys.stderr)
+    error = result.get("error")
+    if error:
+        _say_error(error)
+    elif result["result"] is not None:
+        put(f"result: {json.dumps(result['result'], ensure_ascii=False)}", stream=sys.stderr)
+
+
+def _say_error(error: dict[str, Any]) -> None:
+    from imagekit.cli.output import put, styled
+
+    for line in (error.get("traceback") or "").rstrip().splitlines():
+        put(f"  {line}", stream=sys.stderr)
+    put(f"{styled('error:', '1;31', sys.stderr)} {error['message']}", stream=sys.stderr)
+    if error.get("hint"):
+        put(f"{styled('hint:', '1;36', sys.stderr)} {error['hint']}", stream=sys.stderr)

@@ -1,0 +1,47 @@
+"""What a command works with: the settings, the pipeline, and who draws its progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from imagekit.progress import PlainReporter, Reporter, SilentReporter
+
+if TYPE_CHECKING:
+    from imagekit.pipeline import Pipeline
+    from imagekit.settings import Settings
+
+
+@contextmanager
+def reporting(*, quiet: bool = False, as_json: bool = False, verbose: bool = False) -> Iterator[Reporter]:
+    """Progress on stderr: bars on a terminal, lines elsewhere, nothing where it was not asked for."""
+    stream = sys.stderr
+    if stream is None or quiet:
+        yield SilentReporter()
+    elif verbose:
+        yield PlainReporter(stream)
+    elif stream.isatty():
+        from imagekit.cli.progress import TerminalReporter
+
+        reporter = TerminalReporter(stream)
+        try:
+            yield reporter
+        finally:
+            reporter.close()
+    else:
+        yield SilentReporter() if as_json else PlainReporter(stream)
+
+
+def open_pipeline(settings: Settings, reporter: Reporter) -> Pipeline:
+    """The pipeline of this machine; nothing is asked of the engine yet."""
+    from imagekit.pipeline import Pipeline
+
+    return Pipeline(settings, reporter)
+
+
+def load_settings() -> Settings:
+    from imagekit.settings import Settings
+
+    return Settings.load()

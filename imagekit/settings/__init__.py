@@ -1,0 +1,180 @@
+"""The environment and the configuration file, read in one place.
+
+``Settings.load`` reads once; the value it gives is passed down. Each setting knows where
+it came from (``origin``), so that a person can find the line to change.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from imagekit.errors import InvalidConfig
+from imagekit.settings.config_file import ConfigFile
+from imagekit.settings.docker_context import current_endpoint
+from imagekit.settings.keys import KEYS, read_engine, read_namespace, read_seconds
+from imagekit.settings.prefect_profile import prefect_namespace
+
+ENGINE_ADDRESS = "unix:///var/run/docker.sock"
+ENGINE_DEADLINE = 120.0
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+_Value = TypeVar("_Value")
+
+__all__ = ["KEYS", "ConfigFile", "Settings", "config_path"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How imagekit is set up on this machine."""
+
+    engine_address: str = ENGINE_ADDRESS  # unix://, tcp://, ssh://
+    engine_deadline: float = ENGINE_DEADLINE  # seconds that one answer of the engine may take
+    cache_dir: Path
+    config_file: Path  # need not exist
+    docker_config: Path  # Docker's own configuration directory
+    default_namespace: str | None = None  # "team", "registry.example.com/team", a registry
+    ca_bundle: Path | None = None  # certificates that the host trusts, where it says so
+    source_date_epoch: int | None = None  # seconds; reproducible-builds.org/specs/source-date-epoch
+    no_color: bool = False  # no-color.org
+    debug: bool = False  # show tracebacks
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # for ${VAR} in requirements files
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)  # setting -> where it was set
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+        """Read the environment (``os.environ``), the configuration file, and Docker's and Prefect's own.
+
+        Raises ``InvalidConfig`` with the variable, or the file and line, that is wrong.
+        """
+        environ = dict(os.environ if environ is None else environ)
+        cwd = cwd or Path.cwd()
+        file = ConfigFile.read(config_path(environ))
+        origins: dict[str, str] = {}
+
+        def noted(name: str, found: tuple[_Value, str]) -> _Value:
+            value, origins[name] = found
+            return value
+
+        return cls(
+            engine_address=noted("engine", _engine(environ, file)),
+            engine_deadline=noted("engine-timeout", _deadline(environ, file)),
+            cache_dir=noted("cache-dir", _cache_dir(environ, file, cwd)),
+            default_namespace=noted("default-namespace", _namespace(environ, file, cwd)),
+            ca_bundle=noted("ca-bundle", _ca_bundle(environ)),
+            source_date_epoch=noted("source-date-epoch", _source_date_epoch(environ)),
+            config_file=file.path,
+            docker_config=_docker_config(environ),
+            no_color=bool(environ.get("NO_COLOR")),
+            debug=environ.get("IMAGEKIT_DEBUG", "") not in ("", "0"),
+            variables=environ,
+            origins=origins,
+        )
+
+    def origin(self, name: str) -> str:
+        """Where the setting ``name`` (``"default-namespace"``) comes from: a variable, a file, or ``default``."""
+        return self.origins.get(name.replace("_", "-"), "default")
+
+    def view(self) -> dict[str, str | float | None]:
+        """The settings by the names that ``origin`` takes, as JSON has them."""
+        return {
+            "default-namespace": self.default_namespace,
+            "cache-dir": str(self.cache_dir),
+            "engine": self.engine_address,
+            "engine-timeout": self.engine_deadline,
+            "ca-bundle": str(self.ca_bundle) if self.ca_bundle else None,
+            "source-date-epoch": self.source_date_epoch,
+        }
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Where the configuration file is, or would be."""
+    if explicit := environ.get("IMAGEKIT_CONFIG_FILE"):
+        return Path(explicit).expanduser()
+    return _user_directory(environ, "XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """The user's home directory."""
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def _user_directory(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
+    if sys.platform in ("darwin", "win32"):
+        import platformdirs
+
+        is_cache = variable == "XDG_CACHE_HOME"
+        return platformdirs.user_cache_path("imagekit") if is_cache else platformdirs.user_config_path("imagekit")
+    # XDG Base Directory Specification: a relative path is invalid and to be ignored.
+    chosen = environ.get(variable, "")
+    return (Path(chosen) if chosen.startswith("/") else home(environ) / below_home) / "imagekit"
+
+
+def _engine(environ: Mapping[str, str], file: ConfigFile) -> tuple[str, str]:
+    # The order of Docker's own client, ours first.
+    if address := environ.get("IMAGEKIT_ENGINE"):
+        return read_engine(address, "IMAGEKIT_ENGINE"), "IMAGEKIT_ENGINE"
+    if "engine" in file.values:
+        return str(file.values["engine"]), file.origin("engine")
+    if address := environ.get("DOCKER_HOST"):
+        return address, "DOCKER_HOST"
+    name, address = current_endpoint(_docker_config(environ), environ.get("DOCKER_CONTEXT") or None)
+    return (address, f"docker context {name}") if address is not None else (ENGINE_ADDRESS, "default")
+
+
+def _docker_config(environ: Mapping[str, str]) -> Path:
+    return Path(environ["DOCKER_CONFIG"]) if environ.get("DOCKER_CONFIG") else home(environ) / ".docker"
+
+
+def _deadline(environ: Mapping[str, str], file: ConfigFile) -> tuple[float, str]:
+    variable = "IMAGEKIT_ENGINE_TIMEOUT"
+    if text := environ.get(variable):
+        return read_seconds(text, variable), variable
+    if "engine-timeout" in file.values:
+        return float(file.values["engine-timeout"]), file.origin("engine-timeout")
+    return ENGINE_DEADLINE, "default"
+
+
+def _cache_dir(environ: Mapping[str, str], file: ConfigFile, cwd: Path) -> tuple[Path, str]:
+    if text := environ.get("IMAGEKIT_CACHE_DIR"):
+        return cwd / Path(text).expanduser(), "IMAGEKIT_CACHE_DIR"
+    if "cache-dir" in file.values:
+        return Path(str(file.values["cache-dir"])), file.origin("cache-dir")
+    return _user_directory(environ, "XDG_CACHE_HOME", ".cache"), "default"
+
+
+def _namespace(environ: Mapping[str, str], file: ConfigFile, cwd: Path) -> tuple[str | None, str]:
+    variable = "IMAGEKIT_DEFAULT_NAMESPACE"
+    if text := environ.get(variable):
+        return read_namespace(text, variable), variable
+    if "default-namespace" in file.values:
+        return str(file.values["default-namespace"]), file.origin("default-namespace")
+    found = prefect_namespace(environ, cwd, home(environ))
+    if found is not None:
+        text, origin = found
+        return read_namespace(text, origin), origin
+    return None, "default"
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> tuple[Path | None, str]:
+    for variable in _CA_VARIABLES:
+        text = environ.get(variable)
+        if text and Path(text).is_file():
+            return Path(text), variable
+    return None, "default"
+
+
+def _source_date_epoch(environ: Mapping[str, str]) -> tuple[int | None, str]:
+    variable = "SOURCE_DATE_EPOCH"
+    text = environ.get(variable)
+    if not text:
+        return None, "default"
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidConfig(
+            f"{variable} is {text!r} and no number of seconds",
+            hint=f"for the last commit's time: {variable}=$(git log -1 --format=%ct)",
+        )
+    return int(text), variable

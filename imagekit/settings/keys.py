@@ -1,0 +1,77 @@
+"""The keys of imagekit's configuration file, and what each may hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.errors import InvalidConfig, InvalidReference
+from imagekit.oci.reference import Reference
+
+_ENGINE_SCHEMES = ("unix://", "tcp://", "http://", "https://", "ssh://", "npipe://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key: what it means, and how its text becomes a value (``origin`` is for the error)."""
+
+    name: str
+    meaning: str
+    read: Callable[[str, str], str | float]
+    is_number: bool = False
+
+
+def read_namespace(text: str, origin: str) -> str:
+    """A namespace that image names may be put under: ``team``, ``registry.example.com/team``, a registry."""
+    namespace = text.rstrip("/")
+    try:
+        Reference.parse(f"{namespace}/name")
+    except InvalidReference as error:
+        raise InvalidConfig(
+            f"{origin}: not a namespace for images",
+            hint="write a team, a registry or both: team, registry.example.com/team, localhost:5000",
+            details=error.message,
+        ) from None
+    return namespace
+
+
+def read_seconds(text: str, origin: str) -> float:
+    """A number of seconds above zero."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InvalidConfig(f"{origin} is {text!r} and no number of seconds above 0", hint="write 120")
+    return seconds
+
+
+def read_directory(text: str, origin: str) -> str:
+    """A directory, made absolute."""
+    if not text or "\0" in text:
+        raise InvalidConfig(f"{origin} is no path", hint="write a directory, such as /var/cache/imagekit")
+    path = Path(text).expanduser()
+    return str(path if path.is_absolute() else Path.cwd() / path)
+
+
+def read_engine(text: str, origin: str) -> str:
+    """An engine's address."""
+    if not text.startswith(_ENGINE_SCHEMES) or any(c.isspace() for c in text):
+        raise InvalidConfig(
+            f"{origin} is {text!r} and no engine's address",
+            hint="write unix:///var/run/docker.sock, tcp://HOST:PORT or ssh://HOST",
+        )
+    return text
+
+
+KEYS: dict[str, Key] = {
+    key.name: key
+    for key in (
+        Key(name="default-namespace", meaning="put before image names that have none", read=read_namespace),
+        Key(name="cache-dir", meaning="where layers, wheels and locks are kept", read=read_directory),
+        Key(name="engine", meaning="the Docker Engine's address", read=read_engine),
+        Key(name="engine-timeout", meaning="seconds an engine may take to answer", read=read_seconds, is_number=True),
+    )
+}
