@@ -41,10 +41,7 @@ def fetch_debs(lock: DebianLock, store: Path, reporter: Reporter) -> dict[str, P
             for package in batch:
                 fetched = Path(directory) / f"{package.sha256}.deb"
                 if not _intact(package, fetched):
-                    raise HashMismatch(
-                        f"{package.filename} is not the file that the lock names",
-                        hint="lock the base anew; if it happens again, the mirror is not to be trusted",
-                    )
+                    raise _mismatch(package.filename)
                 os.replace(fetched, files[package.name])
                 task.advance(package.size)
     return files
@@ -97,11 +94,21 @@ def _fetch(packages: Sequence[DebPackage], directory: Path) -> None:
     if triples:
         config = directory / "apt.conf"
         config.write_text("\n".join(network_settings_of_host()) + "\n")
-        run_words(
-            [*apt_with(config), APT_HELPER, "download-file", *triples],
-            failure="Debian packages could not be fetched",
-            hint="mirrors drop superseded versions: lock the base anew, or check that apt-get works on this machine",
-        )
+        try:
+            run_words(
+                [*apt_with(config), APT_HELPER, "download-file", *triples],
+                failure="Debian packages could not be fetched",
+                hint="mirrors drop superseded versions: lock the base anew; or see whether apt-get works here",
+            )
+        except BaseBuildFailed as error:
+            if "Hash Sum mismatch" in (error.details or ""):
+                raise _mismatch("a Debian package", error.details) from error
+            raise
+
+
+def _mismatch(what: str, details: str | None = None) -> HashMismatch:
+    hint = "lock the base anew; if it happens again, the mirror is not to be trusted"
+    return HashMismatch(f"{what} is not the file that the lock names", hint=hint, details=details)
 
 
 def _intact(package: DebPackage, file: Path) -> bool:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,30 +119,37 @@ def run_words(argv: Sequence[str], *, failure: str, hint: str | None = None) -> 
 
 
 def mirrors_of_host() -> dict[str, str]:
-    """URI of the mirror for each suite that this machine's apt uses, of component ``main``.
+    """URI of the mirror for each suite that this machine's apt uses; no package lists are needed to tell.
 
-    A site's own mirror is thereby used without being named twice.
+    A site's own mirror is thereby used without being named twice. A third party may call
+    its suite ``bookworm`` too: Debian's mirror is the one with more suites.
     """
-    rows = run_words(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
-        failure="the package sources of this machine could not be read",
+    printed = run_words(
+        ["apt-get", "update", "--print-uris"], failure="the package sources of this machine could not be read"
     )
+    return mirrors_in(printed)
+
+
+def mirrors_in(printed: str) -> dict[str, str]:
+    """The same from what ``apt-get update --print-uris`` prints."""
+    rows = re.findall(r"^'(\S+)/dists/([^/\s]+)/InRelease' ", printed, re.MULTILINE)
+    suites = Counter(uri for uri, _ in rows)
     found: dict[str, str] = {}
-    for row in rows.splitlines():
-        suite, component, uri = row.split(" ", 2)
-        if component == "main":
-            found.setdefault(suite, uri.rstrip("/"))
+    for uri, suite in rows:
+        if suite not in found or suites[uri] > suites[found[suite]]:
+            found[suite] = uri
     return found
 
 
 def repositories_for(declaration: BaseDeclaration, mirrors: dict[str, str]) -> tuple[Repository, ...]:
     """The declared suites on the mirrors at hand.
 
-    A suite that the host does not use is looked for where the host's own release is:
-    a mirror has all of them. Security updates are on a mirror of their own.
+    A suite that the host does not use is looked for where most of the host's are: a mirror
+    has all of them. Security updates are on a mirror of their own.
     """
     security = next((uri for suite, uri in mirrors.items() if suite.endswith("-security")), None)
-    archive = next((uri for suite, uri in mirrors.items() if not suite.endswith("-security")), None)
+    others = Counter(uri for suite, uri in mirrors.items() if not suite.endswith("-security"))
+    archive = others.most_common(1)[0][0] if others else None
     found = []
     for suite in (declaration.suite, *declaration.updates):
         uri = mirrors.get(suite, security if suite.endswith("-security") else archive)
