@@ -120,7 +120,8 @@ class LayerMaker:
 
     def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:
         head = b"".join(map(archive.directory, _union(entry.directories for entry in entries)))
-        pieces = (head, *(FileRange(entry.path, *entry.body) for entry in entries), archive.END)
+        bodies = (FileRange(entry.path, *entry.body) for entry in entries)
+        pieces: tuple[bytes | FileRange, ...] = (head, *bodies, archive.END)
         size = len(head) + sum(end - start for start, end in (entry.body for entry in entries)) + len(archive.END)
         diff_id = self._cache.group(key)
         if diff_id is None:

@@ -1,0 +1,199 @@
+"""Assembling an image in an engine: a thin load, accepted only when the image works.
+
+What an engine holds is asked each time and never remembered. On the containerd store a load
+with a blob missing ends well and leaves an image that cannot run; so the image is loaded
+under a name of its own, must have the layers that were meant and let a container be made of
+it, and only then gets its tag. Otherwise everything is loaded once more, and whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from imagekit.engine.client import Engine
+from imagekit.engine.containers import Container, ContainerSpec
+from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
+from imagekit.export.archives import docker_archive, image_manifest, oci_archive
+from imagekit.layers.values import Layer
+from imagekit.oci.config import ImageConfig
+from imagekit.oci.digest import Digest
+from imagekit.progress import Reporter, Task
+from imagekit.spec.base import BaseImage
+
+# Every image of ours has it; by it the engine finds images that may share layers with a new one.
+LABEL = "imagekit.version"
+# A temporary name, in no registry and seen by nobody for longer than a load takes.
+LOADING = "imagekit/loading"
+_CANDIDATES = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """An image that an engine holds and that was seen to work."""
+
+    image_id: str
+    sent: int  # bytes of layers that the engine lacked
+    up_to_date: bool  # the engine had it, tag and all
+
+
+def expected_id(engine: Engine, config: ImageConfig, base: BaseImage, layers: Sequence[Layer]) -> str:
+    """The ID that the image has in ``engine``: the config's digest, or the manifest's on the containerd store."""
+    if engine.info.containerd_store:
+        return image_manifest(config, base.layers, layers).descriptor.digest
+    return config.digest
+
+
+def load_image(
+    engine: Engine,
+    config: ImageConfig,
+    base: BaseImage,
+    layers: Sequence[Layer],
+    reference: str,
+    reporter: Reporter,
+    *,
+    force: bool = False,
+) -> Loaded:
+    """Make ``reference`` (``name:tag``) name the image of ``config`` and ``layers`` on ``base``.
+
+    The tag moves once the image is whole; an image of ours that it leaves without a name is removed.
+    ``force`` sends every layer. Raises ``AssemblyFailed`` or ``DiskFull``.
+    """
+    image_id = expected_id(engine, config, base, layers)
+    previous = engine.image(reference)
+    if previous is not None and previous.id == image_id and not force:
+        return Loaded(image_id=image_id, sent=0, up_to_date=True)
+    held = engine.image(image_id)
+    sent = 0
+    if held is not None and not force and _works(engine, image_id, config):
+        engine.tag(image_id, reference)
+    else:
+        sent = _send(engine, config, base, layers, reference, reporter, force=force)
+    if previous is not None and previous.id != image_id:
+        _remove_replaced(engine, previous.id)
+    return Loaded(image_id=image_id, sent=sent, up_to_date=False)
+
+
+def _send(
+    engine: Engine,
+    config: ImageConfig,
+    base: BaseImage,
+    layers: Sequence[Layer],
+    reference: str,
+    reporter: Reporter,
+    *,
+    force: bool,
+) -> int:
+    present: frozenset[Digest] = frozenset() if force else _present(engine, config, layers, reference)
+    if _load(engine, config, base, layers, present, reference, reporter):
+        return sum(layer.size for layer in layers if layer.diff_id not in present)
+    if present:
+        reporter.line("the engine lacks layers that it named; sending all")
+        if _load(engine, config, base, layers, frozenset(), reference, reporter):
+            return sum(layer.size for layer in layers)
+    if _load(engine, config, base, layers, frozenset(), reference, reporter, with_base=True):
+        return sum(layer.size for layer in layers)
+    raise AssemblyFailed(
+        "the engine loads the image, and cannot make a container of it",
+        hint="imagekit doctor looks at the engine; docker system df at its disk",
+    )
+
+
+def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], reference: str) -> frozenset[Digest]:
+    """Diff IDs of ``layers`` that the engine holds.
+
+    The classic store knows a layer by all that is below it, so there only those count that an
+    image has in the same order from the lowest on; the containerd store knows blobs.
+    """
+    wanted = [layer.diff_id for layer in layers]
+    names = [reference, *engine.image_ids(label=LABEL, limit=_CANDIDATES)]
+    best = 0
+    blobs: set[Digest] = set()
+    for image in filter(None, map(engine.image, dict.fromkeys(names))):
+        if engine.info.containerd_store:
+            blobs.update(image.diff_ids)
+            continue
+        common = 0
+        for ours, theirs in zip(config.diff_ids, image.diff_ids, strict=False):
+            if ours != theirs:
+                break
+            common += 1
+        best = max(best, common)
+    if engine.info.containerd_store:
+        return frozenset(blobs.intersection(wanted))
+    return frozenset(config.diff_ids[:best]).intersection(wanted)
+
+
+def _load(
+    engine: Engine,
+    config: ImageConfig,
+    base: BaseImage,
+    layers: Sequence[Layer],
+    present: frozenset[Digest],
+    reference: str,
+    reporter: Reporter,
+    *,
+    with_base: bool = False,
+) -> bool:
+    """Whether the image was loaded and works; then ``reference`` names it."""
+    name = f"{LOADING}:{secrets.token_hex(8)}"
+    containerd = engine.info.containerd_store
+    if with_base:
+        # The base as the engine itself writes it: what is missing below our layers comes back with it.
+        with _refusals():
+            engine.load(engine.save(base.image_id))
+    size = sum(layer.size for layer in layers if layer.diff_id not in present)
+    image_id = expected_id(engine, config, base, layers)
+    try:
+        with _refusals() as refused, reporter.task("loading into the engine", total=size, unit="B") as task:
+            pieces = (
+                oci_archive(config, base.layers, layers, present, f"docker.io/{name}")
+                if containerd
+                else docker_archive(config, layers, present, name)
+            )
+            engine.load(_counted(pieces, task))
+        works = not refused and _works(engine, image_id, config)
+        if works:
+            engine.tag(image_id, reference)
+        return works
+    finally:
+        engine.remove_image(name)
+
+
+def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:
+    """Whether the engine has the layers that were meant, and makes a container of them."""
+    image = engine.image(image_id)
+    if image is None or image.diff_ids != config.diff_ids:
+        return False
+    with _refusals() as refused:
+        Container.create(
+            engine, ContainerSpec(image=image_id, command=["true"], kind="verify", network="none")
+        ).remove()
+    return not refused
+
+
+def _remove_replaced(engine: Engine, image_id: str) -> None:
+    image = engine.image(image_id)
+    if image is not None and not image.tags and LABEL in image.labels:
+        # Without force: an engine refuses while a container or another image uses it.
+        engine.remove_image(image_id)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[list[str]]:
+    """The engine's refusals as a list, so that they can be answered by sending more."""
+    refused: list[str] = []
+    try:
+        yield refused
+    except (EngineLost, EngineTimeout, DiskFull):
+        raise
+    except EngineError as error:
+        refused.append(error.message)
+
+
+def _counted(chunks: Iterator[bytes], task: Task) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        task.advance(len(chunk))
