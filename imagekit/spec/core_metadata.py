@@ -112,9 +112,9 @@ def _readme(value: object, path: Path) -> tuple[str, str | None]:
 
 
 def _text(file: Path, path: Path) -> str:
+    if not file.resolve().is_relative_to(path.parent.resolve()):
+        raise InvalidProject(f"{path.name}: {file.name!r} is outside the project", hint="copy it into the project")
     try:
-        if not file.resolve().is_relative_to(path.parent.resolve()):
-            raise InvalidProject(f"{path.name}: {file.name!r} is outside the project", hint="copy it into the project")
         return file.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
         raise InvalidProject(

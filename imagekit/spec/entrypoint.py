@@ -108,20 +108,23 @@ class Entrypoint:
     def _parsed(self, root: Path) -> ast.Module:
         try:
             file = (root / self.path).resolve()
-            if not file.is_relative_to(root.resolve()):
-                raise InvalidEntrypoint(f"{self.path} leads out of the project", hint="copy the file into the project")
-            return ast.parse(file.read_bytes(), self.path)
+            is_inside = file.is_relative_to(root.resolve())
+            source = file.read_bytes() if is_inside else b""
         except FileNotFoundError:
             raise InvalidEntrypoint(f"{self.path} is not there", hint=f"looked in {root}") from None
-        except OSError as problem:
-            raise InvalidEntrypoint(
-                f"{self.path} cannot be read: {problem.strerror}", hint="name a readable .py file"
-            ) from None
+        except (OSError, RuntimeError) as problem:
+            # Up to Python 3.12 a loop of links is a RuntimeError.
+            why = getattr(problem, "strerror", None) or "it is a link to itself"
+            raise InvalidEntrypoint(f"{self.path} cannot be read: {why}", hint="name a readable .py file") from None
+        if not is_inside:
+            raise InvalidEntrypoint(f"{self.path} leads out of the project", hint="copy the file into the project")
+        try:
+            return ast.parse(source, self.path)
         except SyntaxError as problem:
             raise InvalidEntrypoint(
                 f"{self.path}:{problem.lineno or 1}: {problem.msg}", hint="mend the file's syntax"
             ) from None
-        except (ValueError, RecursionError, RuntimeError):
+        except (ValueError, RecursionError, MemoryError):
             raise InvalidEntrypoint(f"{self.path} is not Python source", hint="name a .py file") from None
 
 
