@@ -1,0 +1,236 @@
+"""Fetching, from a real server that answers well, late, wrong, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from imagekit.errors import HashMismatch, IndexUnreachable
+from imagekit.lock.fetch import WheelStore, fetch_all
+from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.progress import SilentReporter
+
+CONTENT = b"wheel" * 100_000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+NAME = "alpha-1.0-py3-none-any.whl"
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+class Server:
+    """Gives the answers it was told to, one a request, the last one for good."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = [whole]
+        self.asked: list[dict[str, str]] = []
+        outer, lock = self, threading.Lock()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with lock:
+                    outer.asked.append(dict(self.headers))
+                    answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
+                answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def artifact(self, *, sha256: str = SHA256, size: int | None = None, userinfo: str = "") -> Artifact:
+        return Artifact(
+            filename=NAME, url=f"http://{userinfo}127.0.0.1:{self.port}/{NAME}?token=canary", sha256=sha256, size=size
+        )
+
+
+def status(code: int, **headers: str) -> Answer:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def whole(handler: http.server.BaseHTTPRequestHandler, content: bytes = CONTENT, sent: int | None = None) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[:sent])
+    if sent is not None:
+        handler.close_connection = True
+
+
+def cut(handler: http.server.BaseHTTPRequestHandler) -> None:
+    whole(handler, sent=1000)
+
+
+def reset(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    handler.connection.close()
+
+
+def other(handler: http.server.BaseHTTPRequestHandler) -> None:
+    whole(handler, b"something else")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WheelStore:
+    return WheelStore(tmp_path / "wheels", pause=0.001)
+
+
+def left(tmp_path: Path) -> list[str]:
+    return [str(p) for p in (tmp_path / "wheels").rglob("*") if p.is_file()]
+
+
+def test_a_file_comes_once_and_is_kept(server, store):
+    seen: list[int] = []
+    path = store.get(server.artifact(), advance=seen.append)
+    assert path.read_bytes() == CONTENT
+    assert path.name == NAME
+    assert sum(seen) == len(CONTENT)
+    assert store.get(server.artifact()) == path
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("fault", [status(500), status(503), status(429, Retry_After="0"), cut, reset])
+def test_a_passing_fault_is_tried_again(server, store, tmp_path, fault):
+    server.answers = [fault, fault, whole]
+    seen: list[int] = []
+    path = store.get(server.artifact(), advance=seen.append)
+    assert path.read_bytes() == CONTENT
+    assert sum(seen) == len(CONTENT)
+    assert len(server.asked) == 3
+    assert left(tmp_path) == [str(path)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(status(503), "503"), (cut, "1000"), (reset, "onnection")], ids=["503", "cut", "reset"]
+)
+def test_a_fault_that_stays_ends_bounded_naming_package_and_url(server, store, tmp_path, fault, said):
+    server.answers = [fault]
+    with pytest.raises(IndexUnreachable) as caught:
+        store.get(server.artifact(userinfo="user:canary@"), package="alpha")
+    assert len(server.asked) == 5
+    assert caught.value.message.startswith("alpha: ")
+    assert f"127.0.0.1:{server.port}/{NAME}" in caught.value.message
+    assert said in caught.value.message
+    assert "canary" not in f"{caught.value.to_json()}"
+    assert left(tmp_path) == []
+
+
+def test_a_server_that_asks_to_wait_for_long_is_not_waited_for(server, store):
+    server.answers = [status(503, Retry_After="86400")]
+    with pytest.raises(IndexUnreachable):
+        store.get(server.artifact())
+    assert len(server.asked) == 1
+
+
+def test_a_missing_file_is_not_asked_for_twice(server, store, tmp_path):
+    server.answers = [status(404)]
+    with pytest.raises(IndexUnreachable, match=r"alpha.*404"):
+        store.get(server.artifact(), package="alpha")
+    assert len(server.asked) == 1
+    assert left(tmp_path) == []
+
+
+def test_another_file_than_the_locked_one_is_never_taken(server, store, tmp_path):
+    server.answers = [other, whole]
+    with pytest.raises(HashMismatch) as caught:
+        store.get(server.artifact(), package="alpha")
+    assert len(server.asked) == 1
+    assert SHA256 in (caught.value.details or "")
+    assert "canary" not in f"{caught.value.to_json()}"
+    assert left(tmp_path) == []
+
+
+def test_nobody_listening_is_said(store):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/{NAME}"
+        with pytest.raises(IndexUnreachable, match="Connection refused"):
+            store.get(Artifact(filename=NAME, url=url, sha256=SHA256))
+
+
+def test_credentials_are_sent_to_their_host_alone(server, tmp_path):
+    host = f"127.0.0.1:{server.port}"
+    with_them = WheelStore(tmp_path / "a", credentials={host: ("user", "pass")})
+    with_them.get(server.artifact())
+    without = WheelStore(tmp_path / "b", credentials={"other.example": ("user", "pass")})
+    without.get(server.artifact())
+    assert server.asked[0]["Authorization"] == "Basic dXNlcjpwYXNz"
+    assert "Authorization" not in server.asked[1]
+
+
+def test_a_kept_file_of_another_size_is_verified_again(server, store):
+    path = store.get(server.artifact(size=len(CONTENT)))
+    path.write_bytes(b"cut short")
+    assert store.get(server.artifact(size=len(CONTENT))).read_bytes() == CONTENT
+    path.write_bytes(b"")
+    assert store.get(server.artifact()).read_bytes() == CONTENT
+    # The index may be wrong about a size; the hash is what counts.
+    assert store.get(server.artifact(size=7)).read_bytes() == CONTENT
+    assert len(server.asked) == 3
+
+
+def test_a_file_on_disk_is_copied(store, tmp_path):
+    source = tmp_path / NAME
+    source.write_bytes(CONTENT)
+    artifact = Artifact(filename=NAME, url=source.as_uri(), sha256=SHA256)
+    path = store.get(artifact)
+    source.write_bytes(b"changed")
+    assert path.read_bytes() == CONTENT
+    missing = Artifact(filename=NAME, url=(tmp_path / "gone.whl").as_uri(), sha256="0" * 64)
+    with pytest.raises(IndexUnreachable, match=r"gone\.whl"):
+        store.get(missing)
+
+
+def test_many_at_once_share_a_store(server, tmp_path):
+    stores = [WheelStore(tmp_path / "wheels") for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda n: stores[n % 4].get(server.artifact()), range(16)))
+    assert [p.read_bytes() == CONTENT for p in paths] == [True]
+    assert left(tmp_path) == [str(next(iter(paths)))]
+
+
+def packages(server: Server, tmp_path: Path) -> list[LockedPackage]:
+    found = []
+    for number in range(8):
+        path = tmp_path / f"p{number}-1.0-py3-none-any.whl"
+        path.write_bytes(b"%d" % number)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        artifact = Artifact(filename=path.name, url=path.as_uri(), sha256=sha256)
+        found.append(LockedPackage(name=f"p{number}", version="1.0", artifact=artifact))
+    return [*found, LockedPackage(name="alpha", version="1.0", artifact=server.artifact())]
+
+
+def test_all_arrive_each_with_its_file(server, store, tmp_path):
+    wanted = packages(server, tmp_path)
+    got = dict(fetch_all(wanted, store, reporter=SilentReporter()))
+    assert {p.name for p in got} == {p.name for p in wanted}
+    assert all(path.name == p.artifact.filename for p, path in got.items())
+
+
+def test_one_that_fails_fails_the_whole(server, store, tmp_path):
+    server.answers = [status(404)]
+    with pytest.raises(IndexUnreachable, match="alpha"):
+        list(fetch_all(packages(server, tmp_path), store, reporter=SilentReporter()))
