@@ -19,11 +19,13 @@ demo: setup ## build the example's image and run its flow in it
 test: setup lint ## all of the above, then the tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: ## ruff and mypy
-	@scripts/setup --no-engine
+lint: $(BIN)/imagekit ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+$(BIN)/imagekit:
+	@scripts/setup --no-engine
 
 clean: ## remove what was made in this checkout; images, engine and caches stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks build dist
