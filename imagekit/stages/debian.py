@@ -6,6 +6,7 @@ the root filesystem and a configuration of our own, so that the same lock has th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from imagekit.errors import BaseBuildFailed
+from imagekit.errors import BaseBuildFailed, DiskFull
 from imagekit.oci.config import History, ImageConfig
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.oci.platform import Platform
@@ -93,9 +94,14 @@ def build_base(
     if kept is None:
         _require_root()
         require_mmdebstrap(reporter)
-        rootfs = build_rootfs(lock, declaration, tar, store=store / "debs", reporter=reporter)
+        try:
+            rootfs = build_rootfs(lock, declaration, tar, store=store / "debs", reporter=reporter)
+            _note(tar).write_text(json.dumps({"diff_id": rootfs.diff_id, "size": rootfs.size}))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DiskFull(f"no space left for a base image in {store}", hint=f"df -h {store}") from error
+            raise
         kept = (rootfs.diff_id, rootfs.size)
-        _note(tar).write_text(json.dumps({"diff_id": rootfs.diff_id, "size": rootfs.size}))
     diff_id, size = kept
     return DebianRootfs(tar=tar, diff_id=diff_id, size=size, config=_config(base, lock, diff_id), lock=lock)
 

@@ -61,13 +61,13 @@ def build_rootfs(
         write_repository(lock, files, repository)
         raw = Path(directory) / "raw.tar"
         _mmdebstrap(lock, declaration, repository, raw, epoch)
-        partial = out.with_name(out.name + ".partial")
+        partial = Path(directory) / "rootfs.tar"
         rootfs = _rewrite(raw, partial, lock, epoch)
+        locked = tuple((p.name, p.version) for p in lock.packages)
+        if rootfs.installed != locked:
+            odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
+            raise BaseBuildFailed(f"what was installed is not what was locked: {', '.join(odd)}")
         os.replace(partial, out)
-    locked = tuple((p.name, p.version) for p in lock.packages)
-    if rootfs.installed != locked:
-        odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
-        raise BaseBuildFailed(f"what was installed is not what was locked: {', '.join(odd)}")
     return RootfsTar(path=out, diff_id=rootfs.diff_id, size=rootfs.size, installed=rootfs.installed)
 
 
