@@ -6,25 +6,9 @@ from typing import Annotated
 
 import typer
 
-from imagekit.cli.base import app as base_app
-from imagekit.cli.build import EPILOG as BUILD_EPILOG
-from imagekit.cli.build import build
-from imagekit.cli.commands import Command, Root
-from imagekit.cli.config import app as config_app
-from imagekit.cli.doctor import EPILOG as DOCTOR_EPILOG
-from imagekit.cli.doctor import doctor
-from imagekit.cli.ends import EXIT_CODES
-from imagekit.cli.inspect import EPILOG as INSPECT_EPILOG
-from imagekit.cli.inspect import inspect
-from imagekit.cli.lock import EPILOG as LOCK_EPILOG
-from imagekit.cli.lock import lock
+from imagekit.cli.commands import Root
+from imagekit.cli.exit_codes import EXIT_CODES
 from imagekit.cli.options import examples
-from imagekit.cli.plan import EPILOG as PLAN_EPILOG
-from imagekit.cli.plan import plan
-from imagekit.cli.push import EPILOG as PUSH_EPILOG
-from imagekit.cli.push import push
-from imagekit.cli.run import EPILOG as RUN_EPILOG
-from imagekit.cli.run import run
 
 _EPILOG = "\n\n".join(
     (
@@ -39,7 +23,7 @@ app = typer.Typer(
     epilog=_EPILOG,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -64,14 +48,3 @@ def _root(
         from imagekit.cli.output import put
 
         put(ctx.get_help())
-
-
-app.command(cls=Command, epilog=BUILD_EPILOG)(build)
-app.command(cls=Command, epilog=RUN_EPILOG)(run)
-app.command(cls=Command, epilog=PUSH_EPILOG)(push)
-app.command(cls=Command, epilog=LOCK_EPILOG)(lock)
-app.command(cls=Command, epilog=PLAN_EPILOG)(plan)
-app.command(cls=Command, epilog=INSPECT_EPILOG)(inspect)
-app.add_typer(base_app, name="base")
-app.add_typer(config_app, name="config")
-app.command(cls=Command, epilog=DOCTOR_EPILOG)(doctor)

@@ -1,17 +1,30 @@
-"""The shape of all commands: help in sections, and one place where they end."""
+"""The shape of all commands: loaded when asked for, help in sections, and one place where they end."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from imagekit.cli.ends import end, end_usage
-
 # Where Typer brings its own Click the class has no public name.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+# Each command's module and, so that the list of them costs no import, its help in one line.
+COMMANDS = {
+    "build": ("imagekit.cli.build", "Build the project's image: a layer for each dependency."),
+    "run": ("imagekit.cli.run", "Run one flow in one container."),
+    "push": ("imagekit.cli.push", "Push an image, and check that it arrived whole."),
+    "lock": ("imagekit.cli.lock", "Resolve the dependencies into a hashed lock (PEP 751)."),
+    "plan": ("imagekit.cli.plan", "Show the layers that a build would make; build nothing."),
+    "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
+    "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
+    "config": ("imagekit.cli.config", "Settings: set, unset, view."),
+    "doctor": ("imagekit.cli.doctor", "Find what is wrong here, and the command that mends it."),
+}
 
 
 class Command(TyperCommand):
@@ -33,23 +46,64 @@ class Command(TyperCommand):
 class Root(TyperGroup):
     """The program: whatever its commands raise ends here."""
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Loaded()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         operands = args.index("--") if "--" in args else len(args)
         ctx.meta["imagekit.json"] = "--json" in args[:operands]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
+        from imagekit.cli.ends import end, end_usage
+
         as_json: bool = ctx.meta.get("imagekit.json", False)
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except _UsageError as error:
-            where = getattr(error, "ctx", None) or ctx
-            hint = f"{where.command_path} --help tells what it takes"
-            code = end_usage(error.format_message(), where.get_usage(), hint, as_json=as_json)  # type: ignore[attr-defined]
+            code = end_usage(error, ctx, as_json=as_json)
         except BaseException as error:
             # The environment is read again: settings may be what is wrong.
             debug = os.environ.get("IMAGEKIT_DEBUG", "") not in ("", "0")
             code = end(error, as_json=as_json, debug=debug)
         raise typer.Exit(code)
+
+
+class _Loaded(MutableMapping[str, Any]):
+    """The commands by name, each imported when it is taken out."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._found:
+            module = import_module(COMMANDS[name][0])
+            found = getattr(module, "app", None)
+            if found is None:
+                found = typer.Typer(rich_markup_mode=None, add_completion=False)
+                found.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, name))
+            self._found[name] = typer.main.get_command(found)
+            self._found[name].name = name
+        return self._found[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)

@@ -11,7 +11,7 @@ from imagekit.cli import options
 from imagekit.cli.commands import Command
 from imagekit.cli.options import examples
 
-app = typer.Typer(help="Settings: set, unset, view.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(help="Settings: set, unset, view.", rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
 @app.command(
@@ -20,7 +20,7 @@ app = typer.Typer(help="Settings: set, unset, view.", rich_markup_mode=None, no_
     epilog=examples("imagekit config set default-namespace=registry.example.com/team", "imagekit config set engine-timeout=300"),
 )
 def set_value(
-    assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="What to set.")],
+    assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="What to set.")],
 ) -> None:
     """Keep a setting."""
     from imagekit.cli.options import pairs
@@ -38,7 +38,7 @@ def set_value(
 
 @app.command(cls=Command, epilog=examples("imagekit config unset default-namespace"))
 def unset(
-    names: Annotated[list[str], typer.Argument(metavar="KEY...", help="What to forget.")],
+    names: Annotated[list[str], typer.Argument(metavar="KEY", help="What to forget.")],
 ) -> None:
     """Forget a setting."""
     from imagekit.cli.output import put

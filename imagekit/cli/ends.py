@@ -5,47 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
-from types import FrameType
+from typing import Any
 
+from imagekit.cli.exit_codes import INTERNAL, INTERRUPTED, READER_GONE, TERMINATED
 from imagekit.cli.output import styled
+from imagekit.cli.signals import Terminated
 from imagekit.errors import ImagekitError, InputError
-
-INTERRUPTED = 130
-TERMINATED = 143
-READER_GONE = 141  # 128 + SIGPIPE, as shells count it
-INTERNAL = 70  # sysexits.h: EX_SOFTWARE
-
-EXIT_CODES = {
-    0: "all went well",
-    1: "the flow failed; doctor found a fault",
-    2: "bad input: nothing was started",
-    3: "the engine, or a base image, is not to be had",
-    4: "the requirements could not be resolved",
-    5: "the image could not be built",
-    6: "the health check failed",
-    7: "the registry refused or failed",
-    8: "the run crashed",
-    70: "a fault of imagekit's own",
-    124: "the run was stopped at its timeout",
-    130: "interrupted, or the run was cancelled",
-    141: "whoever read the output went away",
-    143: "terminated",
-}
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM. A ``KeyboardInterrupt``, so that all that tidies up after Ctrl-C does so here too."""
-
-
-def terminate_gracefully() -> None:
-    """Make SIGTERM unwind the stack, so that ``finally`` blocks run."""
-
-    def raise_terminated(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, raise_terminated)
 
 
 def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
@@ -74,10 +40,14 @@ def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
     return _say(fault, "InternalError", INTERNAL, as_json)
 
 
-def end_usage(message: str, usage: str, hint: str, *, as_json: bool) -> int:
-    """A command line that does not parse."""
-    _say(InputError(message, hint=hint), "UsageError", InputError.exit_code, as_json, before=usage)
-    return InputError.exit_code
+def end_usage(error: Any, ctx: Any, *, as_json: bool) -> int:
+    """A command line that does not parse (Click's ``UsageError``)."""
+    where = getattr(error, "ctx", None) or ctx
+    if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        _line(where.get_help())
+        return InputError.exit_code
+    words = InputError(error.format_message(), hint=f"{where.command_path} --help tells what it takes")
+    return _say(words, "UsageError", InputError.exit_code, as_json, before=where.get_usage())
 
 
 def forget_stdout() -> None:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from imagekit.errors import InputError
-
 _PROJECT = "What goes in"
 _IMAGE = "What the image is like"
 
@@ -68,6 +66,8 @@ def examples(*lines: str) -> str:
 
 def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, str]:
     """``["K=V", …]`` as a mapping; ``InputError`` for one without ``=``, without a name, or that is there twice."""
+    from imagekit.errors import InputError
+
     found: dict[str, str] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -82,6 +82,8 @@ def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, s
 
 def run_environment(texts: Sequence[str] | None, environ: Mapping[str, str]) -> dict[str, str]:
     """``K=V``, or ``K`` alone for the value that it has here (as ``docker run --env``)."""
+    from imagekit.errors import InputError
+
     whole = []
     for text in texts or ():
         if "=" not in text and text not in environ:
@@ -92,6 +94,7 @@ def run_environment(texts: Sequence[str] | None, environ: Mapping[str, str]) -> 
 
 def name_and_tag(text: str | None, name: str | None) -> tuple[str | None, str | None]:
     """Name and tag from ``--tag`` and ``--name``; ``:v1`` is a tag for the project's own name."""
+    from imagekit.errors import InputError
     from imagekit.oci.reference import Reference
 
     if text is None:
