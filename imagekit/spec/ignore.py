@@ -2,7 +2,8 @@
 
 The rules that people trip over, all of them BuildKit's: the last pattern that matches wins;
 ``**`` crosses directories; ``abc/**`` does not match ``abc``; a directory that is excluded
-takes what is below it along, unless a later ``!`` pattern brings that back.
+takes what is below it along, unless a later ``!`` pattern brings that back. Stricter in one
+thing: a malformed pattern is refused even where BuildKit would never come to try it.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _read_file(got: _Gathered, path: Path, *, is_constraint: bool, chain: tuple[
         try:
             _read_line(got, line, f"{name}:{line.number}", path, is_constraint=is_constraint, chain=(*chain, path))
         except InvalidRequirement as problem:
-            got.problems.append(InvalidRequirement(line.hide(problem.message), hint=problem.hint))
+            got.problems.append(InvalidRequirement(line.hide(problem.message), hint=line.hide(problem.hint or "")))
 
 
 def _read_line(
