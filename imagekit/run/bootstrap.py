@@ -312,10 +312,9 @@ def type_name(value: object) -> str:
 
 
 def own_frames_cut(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is neither this program's nor the import system's."""
-    while tb is not None and tb.tb_frame.f_code.co_filename in (__file__, "<frozen importlib._bootstrap>"):
-        tb = tb.tb_next
-    while tb is not None and tb.tb_frame.f_code.co_filename.startswith("<frozen importlib"):
+    """The traceback from the first frame that is neither of this directory nor of the import system."""
+    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith((own, "<frozen importlib")):
         tb = tb.tb_next
     return tb
 
