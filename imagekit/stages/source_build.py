@@ -8,7 +8,6 @@ is made of.
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from imagekit.lock.uv import find_uv, in_base_indexes
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.spec.image import Indexes
+from imagekit.stages.build_hints import build_hint
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
 
@@ -164,57 +164,11 @@ def check(source: Source, filename: str, target: Target) -> None:
         raise SourceBuildFailed(f"{source.name}: {filename} does not fit Python {target.python} on {target.platform}")
 
 
-# What a build says when something of the system is missing, and the Debian package that has it.
-_MISSING: tuple[tuple[str, str, str], ...] = (
-    (r"Python\.h: No such file", "Python.h", "python3-dev"),
-    (r"cc1plus|(?:^|[\s'\"/])(?:g\+\+|c\+\+)['\"]?(?:: | failed: )?.*(?:[Nn]o such file|not found)", "g++", "g++"),
-    (r"['\"\s/](?:gcc|cc|x86_64-linux-gnu-gcc|aarch64-linux-gnu-gcc)['\"]?(?:: | failed: ).*"
-     r"(?:[Nn]o such file|not found)|[Uu]nknown compiler|unable to execute '[\w-]*gcc'|No CMAKE_C_COMPILER",
-     "a C compiler", "gcc"),
-    (r"gfortran.*not found|[Uu]nknown compiler.*gfortran|No Fortran compiler", "a Fortran compiler", "gfortran"),
-    (r"pg_config executable not found|pg_config.*[Nn]o such file", "pg_config", "libpq-dev"),
-    (r"mysql_config.*not found|Can not find valid pkg-config name|mysqlclient\.pc", "mysql_config",
-     "default-libmysqlclient-dev"),
-    (r"ffi\.h: No such file", "ffi.h", "libffi-dev"),
-    (r"openssl/\w+\.h: No such file|Could not find.*[Oo]pen[Ss][Ss][Ll]", "OpenSSL's headers", "libssl-dev"),
-    (r"libxml/\w+\.h: No such file|xslt-config|libxml2 and libxslt development", "libxml2's headers",
-     "libxml2-dev libxslt1-dev"),
-    (r"jpeglib\.h|RequiredDependencyException: jpeg", "libjpeg's headers", "libjpeg-dev"),
-    (r"zlib\.h: No such file|RequiredDependencyException: zlib", "zlib's headers", "zlib1g-dev"),
-    (r"pkg-config.*(?:not found|No such file)", "pkg-config", "pkg-config"),
-    (r"(?:cargo|rustc).*(?:not found|not installed|No such file)|can't find Rust compiler", "Rust", "cargo"),
-    (r"(?:^|\W)cmake['\"]?.*(?:not found|No such file)|CMake must be installed", "cmake", "cmake"),
-    (r"['\"\s/]git['\"]?(?:: | failed: )?.*(?:not found|No such file)", "git", "git"),
-    (r"['\"\s]make['\"]?: (?:not found|No such file)", "make", "make"),
-)  # fmt: skip
-_VERSION_CONTROL = re.compile(
-    r"setuptools[-_]scm was unable to detect version|vcs_versioning|Unable to determine version from|"
-    r"dunamai.*|pbr\.\w*.*Versioning for this project requires|versioneer.*unable to compute"
-)
-
-
 def failure(name: str, ran: RanInBase) -> SourceBuildFailed:
     """The error for a build that did not end in one wheel; ``details`` are its last lines."""
     words = "\n".join(part for part in (ran.stdout.strip(), ran.stderr.strip()) if part)
     return SourceBuildFailed(
         f"{name}: building its wheel from source failed",
-        hint=_hint(name, words),
+        hint=build_hint(name, words),
         details="\n".join(words.splitlines()[-_LAST_LINES:]),
     )
-
-
-def _hint(name: str, words: str) -> str:
-    for pattern, what, package in _MISSING:
-        if re.search(pattern, words, re.MULTILINE):
-            return (
-                f"the base has no {what}: use a base image with {package} in it "
-                f"(on Debian: apt-get install {package}), or a version of {name} that has a wheel"
-            )
-    if _VERSION_CONTROL.search(words):
-        return (
-            f"{name} reads its version from version control, which the build does not see: "
-            "set `version` in pyproject.toml, or build its wheel beforehand"
-        )
-    if "No module named" in words or "ModuleNotFoundError" in words:
-        return f"{name} does not declare all that its build needs; choose a version that has a wheel"
-    return f"the details are the build's own last words; a version of {name} that has a wheel needs no build"
