@@ -33,6 +33,7 @@ _NETWORK = (
     "ConnectionError",
     "NewConnectionError",
     "HTTP status server error",
+    "HTTP status client error",
     "SSLError",
     "certificate verify failed",
     "operation timed out",
