@@ -125,7 +125,7 @@ def test_the_same_files(rules: str, context: Path, tmp_path: Path) -> None:
     assert ours == buildkit(context, tmp_path / "out")
 
 
-@pytest.mark.parametrize("rules", ["!", "[", "a[]b", "a\\", "[z-a]", "[a-]"])
+@pytest.mark.parametrize("rules", ["!", "!/", "!/..", "[", "a[]b", "a\\", "[z-a]", "[a-]"])
 def test_refused_as_buildkit_refuses(rules: str, context: Path, tmp_path: Path) -> None:
     (context / ".dockerignore").write_text(rules)
     with pytest.raises(subprocess.CalledProcessError):

@@ -101,7 +101,7 @@ resolver = "pip-tools"
 source-builds = ["Some_Pkg"]
 health-check = false
 include-source = false
-workdir = "/work/"
+workdir = "/srv/"
 platform = "linux/arm64"
 index-url = "https://example.com/simple"
 find-links = ["wheels"]
@@ -112,7 +112,7 @@ files = {"settings.txt" = "/etc/app/"}
     )
     spec = read_spec(tmp_path)
     assert [line.text for line in spec.requirements] == ["rich", "matplotlib", "inline"]
-    assert (spec.name, spec.python, spec.resolver, spec.workdir) == ("table", "3.12", "pip-tools", "/work")
+    assert (spec.name, spec.python, spec.resolver, spec.workdir) == ("table", "3.12", "pip-tools", "/srv")
     assert str(spec.platform) == "linux/arm64"
     assert spec.source_builds == ("some-pkg",)
     assert (spec.health_check, spec.include_source) == (False, False)
