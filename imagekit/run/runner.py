@@ -72,6 +72,8 @@ def run_flow(
     check_environment(env or {})
     if timeout is not None and not timeout > 0:
         raise InputError(f"a time limit of {timeout} seconds cannot be kept", hint="give a number above 0")
+    if grace < 0:
+        raise InputError(f"a grace of {grace} seconds cannot be given", hint="give 0 or more")
     run = _Run(
         engine=engine,
         request=request,

@@ -1,0 +1,89 @@
+"""The real engine that the tests use, and images made on it."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from imagekit.engine.client import Engine
+from imagekit.errors import EngineError
+from imagekit.oci.platform import Platform
+
+from .own_engine import OwnEngine
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The engine at ``DOCKER_HOST``, or the local one. Without one the test fails."""
+    with Engine.connect(os.environ.get("DOCKER_HOST")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def python_image(engine: Engine) -> str:
+    """An image with a Python 3."""
+    for reference in ("imagekit/python:3.11", "proto/python:3.11", "python:3.11-slim"):
+        if engine.image(reference) is not None:
+            return reference
+    engine.pull("python:3.11-slim", Platform.host())
+    return "python:3.11-slim"
+
+
+BuildImage = Callable[[str, Mapping[str, str]], str]
+
+
+@pytest.fixture(scope="session")
+def build_image(engine: Engine) -> Iterator[BuildImage]:
+    """``build_image(dockerfile, files)``: an image's ID; it is removed at the end of the session."""
+    made: list[str] = []
+
+    def build(dockerfile: str, files: Mapping[str, str]) -> str:
+        context = io.BytesIO()
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            for name, content in {"Dockerfile": dockerfile, **files}.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = len(content.encode()), 0o644
+                tar.addfile(member, io.BytesIO(content.encode()))
+        context.seek(0)
+        image_id = ""
+        for event in engine.api.build(fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True):
+            assert "error" not in event, event["error"]
+            image_id = event.get("aux", {}).get("ID", image_id)
+        made.append(image_id)
+        return image_id
+
+    yield build
+    for image_id in reversed(made):
+        engine.remove_image(image_id, force=True)
+
+
+MakeEngine = Callable[..., OwnEngine]
+
+
+@pytest.fixture(scope="session")
+def own_engine() -> Iterator[MakeEngine]:
+    """``own_engine(containerd_store=…, live_restore=…)``: an engine of the tests' own, running.
+
+    Asked for again with the same settings it is the same one, started again where a test ended it. Tests
+    that use it are marked ``xdist_group("own_engine")``, so that one worker has them all.
+    """
+    made: dict[tuple[bool, bool], OwnEngine] = {}
+
+    def make(*, containerd_store: bool = False, live_restore: bool = False) -> OwnEngine:
+        key = (containerd_store, live_restore)
+        if key not in made:
+            made[key] = OwnEngine(containerd_store=containerd_store, live_restore=live_restore)
+            return made[key].start()
+        try:
+            made[key].connect().close()
+        except EngineError:
+            made[key].start()
+        return made[key]
+
+    yield make
+    for engine in made.values():
+        engine.close()

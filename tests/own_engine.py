@@ -1,0 +1,145 @@
+"""A Docker Engine of the tests' own, to be killed, frozen and restarted.
+
+It lives in namespaces of its own (network, mounts, processes): its bridge and its mounts vanish with its
+last process, and that one goes when the namespace's first process is killed. Needs root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from imagekit.engine.client import Engine
+from imagekit.errors import EngineError
+
+# As an init does: what is orphaned is reaped, or a killed containerd would seem to run on.
+_FIRST_PROCESS = """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    signal.pause()
+"""
+
+
+class OwnEngine:
+    """A second ``dockerd`` with its own socket, data and exec roots, started by ``start``."""
+
+    def __init__(self, *, containerd_store: bool = False, live_restore: bool = False) -> None:
+        # A socket's path may have no more than 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="ik-engine-", dir="/tmp"))
+        self.socket = self.directory / "docker.sock"
+        self.address = f"unix://{self.socket}"
+        self._cgroup = f"/{self.directory.name}"
+        config = {
+            "features": {"containerd-snapshotter": containerd_store},
+            "live-restore": live_restore,
+            "cgroup-parent": self._cgroup,
+        }
+        (self.directory / "daemon.json").write_text(json.dumps(config))
+        self._namespace = subprocess.Popen(
+            [
+                *("unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
+                *("--", sys.executable, "-c", _FIRST_PROCESS),
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        self._first = _child(self._namespace)
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The engine's process, as seen from here."""
+        assert self._daemon is not None
+        return _child(self._daemon)
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")
+
+    def start(self) -> OwnEngine:
+        """Start it and wait until it answers."""
+        arguments = [
+            "dockerd",
+            f"--host={self.address}",
+            f"--config-file={self.directory}/daemon.json",
+            f"--data-root={self.directory}/data",
+            f"--exec-root={self.directory}/exec",
+            f"--pidfile={self.directory}/docker.pid",
+            "--iptables=false",
+            "--ip6tables=false",
+        ]
+        with open(self.directory / "log", "ab") as log:
+            self._daemon = subprocess.Popen(
+                ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid", "--", *arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+        while True:
+            try:
+                self.connect().close()
+                return self
+            except EngineError:
+                if self._daemon.poll() is not None:
+                    raise AssertionError(f"dockerd did not start:\n{self.log[-3000:]}") from None
+                time.sleep(0.1)
+
+    def connect(self) -> Engine:
+        return Engine.connect(self.address)
+
+    def kill(self) -> None:
+        """SIGKILL to the engine alone: its containerd and its containers stay."""
+        assert self._daemon is not None
+        os.kill(self.pid, signal.SIGKILL)
+        self._daemon.wait()
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End all of it and remove what it leaves on disk."""
+        os.kill(self._first, signal.SIGKILL)
+        self._namespace.wait()
+        if self._daemon is not None:
+            self._daemon.wait()
+        self._remove_cgroups()
+        shutil.rmtree(self.directory)
+
+    def _remove_cgroups(self) -> None:
+        for top in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
+            group = top / self._cgroup[1:]
+            if group.is_dir():
+                for directory, _, _ in os.walk(group, topdown=False):
+                    _removed(Path(directory))
+
+
+def _removed(group: Path) -> None:
+    # A killed process leaves its group a moment after its namespace is gone.
+    for _ in range(100):
+        try:
+            return group.rmdir()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"{group} is still in use")
+
+
+def _child(process: subprocess.Popen[bytes]) -> int:
+    """The one child of ``process``, as soon as there is one."""
+    while True:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        assert process.poll() is None, "it ended before it had a child"
+        time.sleep(0.01)

@@ -1,0 +1,159 @@
+"""Flows that end in every way there is."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+
+
+def total(n=1, *, text="x"):
+    print("hello", text)
+    print("careful", file=sys.stderr)
+    return {"n": n, "pair": (1, 2.5), "none": None, "text": "é\ud83d\ude00"}
+
+
+async def later(n):
+    await asyncio.sleep(0.01)
+    return n * 2
+
+
+def give(value):
+    return value
+
+
+def raising():
+    raise ValueError("no such order\nsecond line")
+
+
+def lazily_missing():
+    import cv2
+
+    return cv2.__version__
+
+
+def unserializable(kind):
+    class Order:
+        pass
+
+    endless = []
+    endless.append(endless)
+    return {
+        "set": {"rows": [1, {2, 3}]},
+        "object": [Order()],
+        "nan": {"a": {"b": float("nan")}},
+        "infinity": float("inf"),
+        "key": {1: 2},
+        "bytes": b"x",
+        "endless": endless,
+    }[kind]
+
+
+def exiting(code):
+    sys.exit(code)
+
+
+def vanishing():
+    os._exit(7)
+
+
+def segfault():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def result_and_then_crash():
+    import atexit
+
+    atexit.register(os._exit, 9)
+    return "kept"
+
+
+def sleeping(seconds):
+    try:
+        print("asleep", flush=True)
+        time.sleep(seconds)
+    finally:
+        print("tidied", flush=True)
+
+
+async def sleeping_async(seconds):
+    try:
+        print("asleep", flush=True)
+        await asyncio.sleep(seconds)
+    finally:
+        print("tidied", flush=True)
+
+
+def deaf():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("asleep", flush=True)
+    time.sleep(3600)
+
+
+def finishing_when_asked():
+    print("asleep", flush=True)
+    try:
+        time.sleep(3600)
+    except KeyboardInterrupt:
+        return "finished"
+
+
+def ticking(times, pause):
+    for n in range(times):
+        print("tick", n)
+        time.sleep(pause)
+    return times
+
+
+def any_bytes(megabytes):
+    piece = bytes(range(256)) * 4096
+    for _ in range(megabytes):
+        sys.stdout.buffer.write(piece)
+    sys.stderr.buffer.write(b"\xff\xfe no newline")
+
+
+def greedy():
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 20)))
+
+
+def greedy_child():
+    import subprocess
+
+    code = "x = []\nwhile True: x.append(bytearray(b'x' * (1 << 20)))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def orphans():
+    """Leaves a grandchild behind that process 1 has to reap."""
+    import subprocess
+
+    subprocess.run(["sh", "-c", "sleep 0.05 & exit 0"], check=True)
+    time.sleep(0.3)
+    states = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with open(f"/proc/{entry}/stat") as file:
+                states.append(file.read().rpartition(")")[2].split()[0])
+    return states.count("Z")
+
+
+def surroundings():
+    with open("/proc/self/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return {
+        "cwd": os.getcwd(),
+        "env": dict(os.environ),
+        "uid": os.getuid(),
+        "capabilities": status["CapEff"].strip(),
+        "no_new_privileges": status["NoNewPrivs"].strip(),
+        "socket": os.path.exists("/var/run/docker.sock"),
+        "argv": sys.argv,
+        "main_thread": threading.current_thread() is threading.main_thread(),
+        "path": sys.path[:2],
+    }
+
+
+not_a_function = 3

@@ -1,0 +1,333 @@
+"""Flows on the real engine: what they return, how they end, what they see."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from imagekit.engine.client import Engine
+from imagekit.errors import (
+    BaseUnusable,
+    EngineError,
+    FlowFailed,
+    InputError,
+    InvalidEntrypoint,
+    InvalidParameters,
+    ResultNotSerializable,
+    RunCrashed,
+)
+from imagekit.run.runner import run_flow
+
+from .conftest import Ran
+
+
+def test_a_flow_completes_with_its_result_and_output(run: Ran, engine: Engine) -> None:
+    result = run("flow.py:total", parameters={"n": 3, "text": "wörld"})
+    assert result.state == "completed"
+    assert result.result == {"n": 3, "pair": [1, 2.5], "none": None, "text": "é😀"}
+    assert result.exit_code == 0
+    assert result.error is None
+    assert run.output == {1: "hello wörld\n".encode(), 2: b"careful\n"}
+    image = engine.image(run.image)
+    assert image is not None
+    assert result.image == image.id
+    assert result.python is not None
+    assert result.python.startswith("3.")
+    assert re.fullmatch(r"imagekit-run-total-[0-9a-f]{6}", result.name)
+    assert 0 < result.seconds < 60
+    document = result.to_json()
+    assert document["state"] == "completed"
+    assert document["exit_code"] == 0
+    assert document["result"]["n"] == 3
+    assert {"image", "seconds", "started", "ended", "name", "reference"} <= document.keys()
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 0, -1.5, 10**30, "", "\x00\n\u2028", [], {}, [[{"a": [None]}]], {"": "x"}, "x" * 300_000]
+)
+def test_json_goes_there_and_back(run: Ran, value: object) -> None:
+    result = run("flow.py:give", parameters={"value": value})
+    assert result.state == "completed"
+    assert result.result == value
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "parameters", "expected"),
+    [
+        ("flow.py:later", {"n": 4}, 8),
+        ("decorated.py:etl", {"n": 5}, 10),
+        ("package/inner/relative.py:flow", {}, [42, "package.inner.relative"]),
+        ("json.py:flow", {}, '{"a": 1}'),
+        ("flow.py:exiting", {"code": 0}, None),
+        ("flow.py:orphans", {}, 0),
+        ("flow.py:result_and_then_crash", {}, "kept"),
+    ],
+)
+def test_callables_of_all_kinds(run: Ran, entrypoint: str, parameters: dict[str, object], expected: object) -> None:
+    result = run(entrypoint, parameters=parameters)
+    assert (result.state, result.result) == ("completed", expected)
+
+
+def test_a_flow_that_raises(run: Ran) -> None:
+    result = run("flow.py:raising")
+    assert (result.state, result.exit_code, result.result, result.cause) == ("failed", 1, None, None)
+    error = result.error
+    assert error is not None
+    assert (error.kind, error.type, error.message) == ("flow", "ValueError", "no such order\nsecond line")
+    assert error.file == "/app/flow.py"
+    assert error.traceback is not None
+    assert "in raising" in error.traceback
+    assert ".imagekit" not in error.traceback
+    # The flow's own streams stay its own.
+    assert run.output == {1: b"", 2: b""}
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "parameters", "kind", "words"),
+    [
+        ("missing.py:flow", {}, "import", "no_such_module_anywhere"),
+        ("flow.py:lazily_missing", {}, "flow", "cv2"),
+        ("flow.py:give", {"other": 1}, "parameters", "other"),
+        ("flow.py:nothing", {}, "entrypoint", "/app/flow.py has no function nothing"),
+        ("flow.py:not_a_function", {}, "entrypoint", "not_a_function"),
+        ("gone.py:flow", {}, "entrypoint", "there is no file /app/gone.py"),
+        ("flow.py:exiting", {"code": 3}, "exit", "sys.exit(3)"),
+        ("flow.py:exiting", {"code": "words"}, "exit", "words"),
+    ],
+)
+def test_failures_are_told_apart(
+    run: Ran, entrypoint: str, parameters: dict[str, object], kind: str, words: str
+) -> None:
+    result = run(entrypoint, parameters=parameters)
+    assert result.state == "failed"
+    assert result.error is not None
+    assert result.error.kind == kind
+    assert words in result.error.message
+    assert result.exit_code == (3 if parameters.get("code") == 3 else 1)
+
+
+def test_a_missing_module_is_named_with_its_place(run: Ran) -> None:
+    error = run("missing.py:flow").error
+    assert error is not None
+    assert (error.module, error.file, error.line) == ("no_such_module_anywhere", "/app/missing.py", 3)
+    assert error.hint is not None
+    assert "no_such_module_anywhere" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_name", "where"),
+    [
+        ("set", "set", "result['rows'][1]"),
+        ("object", "flow.unserializable.<locals>.Order", "result[0]"),
+        ("nan", "float", "result['a']['b']"),
+        ("infinity", "float", "result"),
+        ("key", "int", "result"),
+        ("bytes", "bytes", "result"),
+        ("endless", "list", "result[0]"),
+    ],
+)
+def test_a_result_that_json_cannot_hold(run: Ran, kind: str, type_name: str, where: str) -> None:
+    result = run("flow.py:unserializable", parameters={"kind": kind})
+    assert result.state == "failed"
+    assert result.error is not None
+    assert (result.error.kind, result.error.type, result.error.where) == ("result-not-serializable", type_name, where)
+    assert where in result.error.message
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "cause", "code", "words"),
+    [
+        ("flow.py:vanishing", "exit", 7, "exit code 7"),
+        ("flow.py:segfault", "signal", 139, "SIGSEGV"),
+    ],
+)
+def test_a_process_that_dies_without_a_word(run: Ran, entrypoint: str, cause: str, code: int, words: str) -> None:
+    result = run(entrypoint)
+    assert (result.state, result.cause, result.exit_code) == ("crashed", cause, code)
+    assert result.error is not None
+    assert words in result.error.message
+
+
+def test_out_of_memory_is_told_from_a_kill(run: Ran) -> None:
+    limits = {"Memory": 64 << 20, "MemorySwap": 64 << 20}
+    result = run("flow.py:greedy", host_config=limits)
+    assert (result.state, result.cause) == ("crashed", "oom")
+    child = run("flow.py:greedy_child", host_config=limits)
+    assert child.state == "failed"
+    assert child.error is not None
+    assert child.error.hint is not None
+    assert "memory" in child.error.hint
+
+
+@pytest.mark.parametrize("entrypoint", ["flow.py:sleeping", "flow.py:sleeping_async"])
+def test_the_time_limit_ends_a_flow_with_its_finally_blocks(run: Ran, entrypoint: str) -> None:
+    result = run(entrypoint, parameters={"seconds": 3600}, timeout=1.0)
+    assert (result.state, result.cause) == ("timed-out", "timeout")
+    assert run.output[1] == b"asleep\ntidied\n"
+    assert result.error is not None
+    assert result.error.message == "the flow was still running after 1 s"
+
+
+def test_a_flow_that_is_deaf_is_killed_after_the_grace(run: Ran) -> None:
+    began = time.monotonic()
+    result = run("flow.py:deaf", timeout=1.0, grace=1)
+    assert (result.state, result.exit_code) == ("timed-out", 137)
+    assert time.monotonic() - began >= 2
+
+
+def test_a_flow_that_finishes_when_it_is_asked_to_stop_has_completed(run: Ran) -> None:
+    result = run("flow.py:finishing_when_asked", timeout=1.0)
+    assert (result.state, result.result) == ("completed", "finished")
+
+
+def test_output_comes_while_the_flow_runs(run: Ran, engine: Engine) -> None:
+    seen: list[float] = []
+    result = run(
+        "flow.py:ticking", parameters={"times": 3, "pause": 0.3}, on_output=lambda *_: seen.append(time.monotonic())
+    )
+    assert result.state == "completed"
+    assert seen[-1] - seen[0] > 0.4
+
+
+def test_any_bytes_in_any_amount(run: Ran) -> None:
+    result = run("flow.py:any_bytes", parameters={"megabytes": 20})
+    assert result.state == "completed"
+    assert run.output == {1: bytes(range(256)) * 4096 * 20, 2: b"\xff\xfe no newline"}
+
+
+def test_a_closed_terminal_does_not_end_the_flow(run: Ran) -> None:
+    def closed(stream: int, data: bytes) -> None:
+        raise BrokenPipeError
+
+    assert run("flow.py:ticking", parameters={"times": 3, "pause": 0}, on_output=closed).result == 3
+
+
+def test_what_else_a_sink_raises_comes_out_when_the_container_is_gone(run: Ran, engine: Engine) -> None:
+    def faulty(stream: int, data: bytes) -> None:
+        raise LookupError("a fault of the caller's")
+
+    with pytest.raises(LookupError, match="caller's"):
+        run("flow.py:total", on_output=faulty, name="imagekit-test-faulty-sink")
+    assert engine.api.containers(all=True, filters={"name": "imagekit-test-faulty-sink"}) == []
+
+
+def test_what_a_flow_sees(run: Ran) -> None:
+    result = run("flow.py:surroundings", env={"GREETING": "a=b $HOME 'x' é", "EMPTY": ""})
+    seen = result.result
+    assert seen["env"]["GREETING"] == "a=b $HOME 'x' é"
+    assert seen["env"]["EMPTY"] == ""
+    assert seen["cwd"] == "/app"
+    assert seen["uid"] == 1234
+    assert int(seen["capabilities"], 16) == 0
+    assert seen["no_new_privileges"] == "1"
+    assert seen["socket"] is False
+    assert seen["argv"] == ["flow.py"]
+    assert seen["main_thread"] is True
+    assert seen["path"][0] == "/app"
+
+
+def test_a_read_only_root_filesystem(run: Ran, engine: Engine) -> None:
+    before = {volume["Name"] for volume in engine.api.volumes()["Volumes"] or ()}
+    result = run("flow.py:total", host_config={"ReadonlyRootfs": True, "Tmpfs": {"/tmp": "", "/run": ""}})
+    assert result.state == "completed"
+    assert {volume["Name"] for volume in engine.api.volumes()["Volumes"] or ()} <= before
+
+
+def test_an_image_that_has_only_python3(run: Ran, engine: Engine, python_image: str) -> None:
+    result = run("gone.py:flow", image=python_image)
+    assert result.error is not None
+    assert result.error.kind == "entrypoint"
+
+
+def test_an_image_without_python(run: Ran, build_image) -> None:  # type: ignore[no-untyped-def]
+    empty = build_image('FROM scratch\nCOPY flow.py /flow.py\nCMD ["x"]\n', {"flow.py": ""})
+    with pytest.raises(BaseUnusable, match="no Python"):
+        run("flow.py:flow", image=empty)
+
+
+def test_a_missing_image_and_a_name_that_is_taken(run: Ran, engine: Engine) -> None:
+    with pytest.raises(EngineError, match="No such image"):
+        run("flow.py:total", image="example.com/no-such/image:1")
+    taken = engine.api.create_container(run.image, ["true"], name="imagekit-test-taken")
+    try:
+        with pytest.raises(EngineError, match="already in use"):
+            run("flow.py:total", name="imagekit-test-taken")
+        assert engine.api.inspect_container("imagekit-test-taken")["Id"] == taken["Id"]
+    finally:
+        engine.api.remove_container(taken["Id"])
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "error", "words"),
+    [
+        ("flow.py:raising", FlowFailed, "ValueError: no such order"),
+        ("flow.py:vanishing", RunCrashed, "exit code 7"),
+    ],
+)
+def test_raising_instead_of_returning(run: Ran, entrypoint: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        run(entrypoint, raise_on_failure=True)
+
+
+def test_raising_for_a_result(run: Ran) -> None:
+    with pytest.raises(ResultNotSerializable, match="is a set"):
+        run("flow.py:unserializable", parameters={"kind": "set"}, raise_on_failure=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"entrypoint": "flow.py"}, InvalidEntrypoint),
+        ({"entrypoint": "../flow.py:f"}, InvalidEntrypoint),
+        ({"parameters": {"x": float("nan")}}, InvalidParameters),
+        ({"parameters": {"x": {1}}}, InvalidParameters),
+        ({"env": {"A=B": "1"}}, InputError),
+        ({"env": {"": "1"}}, InputError),
+        ({"env": {"A": "\0"}}, InputError),
+        ({"name": "-x"}, InputError),
+        ({"name": "a b"}, InputError),
+        ({"timeout": 0}, InputError),
+        ({"timeout": float("nan")}, InputError),
+        ({"grace": -1}, InputError),
+    ],
+)
+def test_bad_input_is_refused_before_the_engine_is_called(settings: dict[str, object], error: type[Exception]) -> None:
+    nowhere = Engine(None, "unix:///nowhere")  # type: ignore[arg-type]
+    with pytest.raises(error):
+        run_flow(nowhere, **{"image": "x", "entrypoint": "flow.py:f", **settings})  # type: ignore[arg-type]
+
+
+def test_several_at_once_from_threads(run: Ran, engine: Engine) -> None:
+    results: dict[int, object] = {}
+
+    def one(n: int) -> None:
+        results[n] = run_flow(engine, image=run.image, entrypoint="flow.py:give", parameters={"value": n}).result
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {n: n for n in range(4)}
+
+
+def test_the_bootstrap_keeps_to_old_syntax_and_the_standard_library() -> None:
+    import ast
+
+    from imagekit.run.request import bootstrap_source
+
+    tree = ast.parse(bootstrap_source(), feature_version=(3, 8))
+    imported = {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+
+
+def test_importing_the_runner_is_quick() -> None:
+    code = "import sys, imagekit.run.runner; print([m for m in ('docker', 'requests', 'rich') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
