@@ -1,1 +1,41 @@
-"""imagekit: a Python project and its dependencies as a container image, and flows run in it."""
+"""imagekit: a Python project and its dependencies as a container image, and flows run in it.
+
+>>> from imagekit import DockerImage, run
+>>> image = DockerImage("orders", tag="v1", requirements="requirements.txt")
+>>> image.build()
+>>> run("flow.py:etl", image=image, parameters={"n": 3})
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagekit.errors import ImagekitError as ImagekitError
+    from imagekit.image import DockerImage as DockerImage
+    from imagekit.image import run as run
+    from imagekit.run.values import RunResult as RunResult
+
+# Where each public name lives: imported when it is first used, so that importing imagekit costs nothing.
+_HOMES = {
+    "DockerImage": "imagekit.image",
+    "ImagekitError": "imagekit.errors",
+    "RunResult": "imagekit.run.values",
+    "run": "imagekit.image",
+}
+
+__all__ = ["DockerImage", "ImagekitError", "RunResult", "run"]
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'imagekit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

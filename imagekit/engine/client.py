@@ -6,7 +6,7 @@ Source: Docker Engine API v1.41 and later, through the Docker SDK for Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,15 @@ class EngineImage:
     @property
     def labels(self) -> dict[str, str]:
         return dict(self.settings.get("Labels") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One step of an image's history, as an engine tells it."""
+
+    created_by: str
+    size: int  # bytes
+    is_empty: bool  # surely no layer
 
 
 class Engine:
@@ -124,6 +133,19 @@ class Engine:
             settings=found.get("Config") or {},
         )
 
+    def history(self, image_id: str) -> tuple[HistoryEntry, ...]:
+        """The image's history, the lowest step first."""
+        with translated(f"reading the history of {image_id}", self.address):
+            found = self.api.history(image_id)
+        return tuple(
+            HistoryEntry(
+                entry.get("CreatedBy") or "",
+                entry.get("Size") or 0,
+                "#(nop)" in (entry.get("CreatedBy") or "") and not entry.get("Size"),
+            )
+            for entry in reversed(found)
+        )
+
     def image_ids(self, *, label: str, limit: int) -> tuple[str, ...]:
         """IDs of images with ``label``, the newest first, at most ``limit``."""
         with translated("listing images", self.address):
@@ -134,7 +156,12 @@ class Engine:
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker or OCI archive, given in pieces (``docker load``)."""
         with translated("loading an image", self.address):
-            for event in self.api.load_image(_unsent_to_sdk(archive), quiet=True):
+            # As the SDK's load_image, which passes over a refusal that is no event.
+            answer = self.api._post(
+                self.api._url("/images/load"), data=_chunked(archive), params={"quiet": 1}, stream=True
+            )
+            self.api._raise_for_status(answer)
+            for event in self.api._stream_helper(answer, decode=True):
                 self._raise_event(event)
 
     def save(self, reference: str) -> Iterator[bytes]:
@@ -161,11 +188,15 @@ class Engine:
                 raise
         return True
 
-    def pull(self, reference: str, platform: Platform) -> EngineImage:
-        """Pull ``reference`` for ``platform``; ``BaseNotFound`` with the registry's words where it cannot be had."""
+    def pull(self, reference: str, platform: Platform, *, on_event: Callable[[], object] = lambda: None) -> EngineImage:
+        """Pull ``reference`` for ``platform``; ``BaseNotFound`` with the registry's words where it cannot be had.
+
+        ``on_event`` is called whenever the engine has something to say.
+        """
         try:
             with translated(f"pulling {reference}", self.address):
                 for event in self.api.pull(reference, platform=str(platform), stream=True, decode=True):
+                    on_event()
                     self._raise_event(event)
         except EngineError as error:
             if type(error) is not EngineError:
@@ -197,6 +228,6 @@ def _platform(os: str, architecture: str, variant: str | None = None) -> Platfor
     return Platform(os, known.get(architecture, architecture), variant or None)
 
 
-def _unsent_to_sdk(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    # requests sends an iterator chunked and a list as form fields: make sure of the former.
+def _chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    # requests sends an iterator piece by piece, and a list as form fields: this is always the former.
     yield from chunks

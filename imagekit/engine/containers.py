@@ -6,6 +6,7 @@ what a killed process left behind can be told from what is in use.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -142,11 +143,8 @@ class Container:
         """SIGTERM, and SIGKILL after ``grace`` seconds."""
         import docker.errors
 
-        with translated("stopping a container", self._engine.address):
-            try:
-                self._engine.api.stop(self.id, timeout=grace)
-            except docker.errors.NotFound:
-                pass
+        with translated("stopping a container", self._engine.address), contextlib.suppress(docker.errors.NotFound):
+            self._engine.api.stop(self.id, timeout=grace)
 
     def remove(self) -> None:
         """Kill and remove it, with its anonymous volumes; no error where it is gone already."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imagekit.engine.client import Engine
@@ -20,6 +20,7 @@ from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
+from imagekit.oci.manifest import Descriptor
 from imagekit.progress import Reporter, Task
 from imagekit.spec.base import BaseImage
 
@@ -39,38 +40,44 @@ class Loaded:
     up_to_date: bool  # the engine had it, tag and all
 
 
-def expected_id(engine: Engine, config: ImageConfig, base: BaseImage, layers: Sequence[Layer]) -> str:
+def expected_id(engine: Engine, config: ImageConfig, base: BaseImage | None, layers: Sequence[Layer]) -> str:
     """The ID that the image has in ``engine``: the config's digest, or the manifest's on the containerd store."""
     if engine.info.containerd_store:
-        return image_manifest(config, base.layers, layers).descriptor.digest
+        return image_manifest(config, _layers_of(base), layers).descriptor.digest
     return config.digest
 
 
 def load_image(
     engine: Engine,
     config: ImageConfig,
-    base: BaseImage,
+    base: BaseImage | None,
     layers: Sequence[Layer],
     reference: str,
     reporter: Reporter,
     *,
-    force: bool = False,
+    accept: Callable[[str], object] = lambda image_id: None,
 ) -> Loaded:
-    """Make ``reference`` (``name:tag``) name the image of ``config`` and ``layers`` on ``base``.
+    """Make ``reference`` (``name:tag``) name the image of ``config`` and ``layers`` on ``base`` (``None``: on nothing).
 
-    The tag moves once the image is whole; an image of ours that it leaves without a name is removed.
-    ``force`` sends every layer. Raises ``AssemblyFailed`` or ``DiskFull``.
+    The tag moves once the image is whole and ``accept``, called with its ID, did not raise; an
+    image of ours that the tag leaves without a name is removed.
+    Raises ``AssemblyFailed`` or ``DiskFull``, and what ``accept`` raises.
     """
     image_id = expected_id(engine, config, base, layers)
     previous = engine.image(reference)
-    if previous is not None and previous.id == image_id and not force:
+    if previous is not None and previous.id == image_id:
         return Loaded(image_id=image_id, sent=0, up_to_date=True)
-    held = engine.image(image_id)
     sent = 0
-    if held is not None and not force and _works(engine, image_id, config):
+    if engine.image(image_id) is not None and _works(engine, image_id, config):
+        accept(image_id)
         engine.tag(image_id, reference)
     else:
-        sent = _send(engine, config, base, layers, reference, reporter, force=force)
+
+        def take(image_id: str) -> None:
+            accept(image_id)
+            engine.tag(image_id, reference)
+
+        sent = _send(engine, config, base, layers, reference, reporter, take)
     if previous is not None and previous.id != image_id:
         _remove_replaced(engine, previous.id)
     return Loaded(image_id=image_id, sent=sent, up_to_date=False)
@@ -79,21 +86,21 @@ def load_image(
 def _send(
     engine: Engine,
     config: ImageConfig,
-    base: BaseImage,
+    base: BaseImage | None,
     layers: Sequence[Layer],
     reference: str,
     reporter: Reporter,
-    *,
-    force: bool,
+    take: Callable[[str], object],
 ) -> int:
-    present: frozenset[Digest] = frozenset() if force else _present(engine, config, layers, reference)
-    if _load(engine, config, base, layers, present, reference, reporter):
+    """Load what the engine lacks, and everything if that does not do; the bytes of the layers sent."""
+    present = _present(engine, config, layers, reference)
+    if _load(engine, config, base, layers, present, reporter, take):
         return sum(layer.size for layer in layers if layer.diff_id not in present)
     if present:
         reporter.line("the engine lacks layers that it named; sending all")
-        if _load(engine, config, base, layers, frozenset(), reference, reporter):
+        if _load(engine, config, base, layers, frozenset(), reporter, take):
             return sum(layer.size for layer in layers)
-    if _load(engine, config, base, layers, frozenset(), reference, reporter, with_base=True):
+    if base is not None and _load(engine, config, base, layers, frozenset(), reporter, take, with_base=True):
         return sum(layer.size for layer in layers)
     raise AssemblyFailed(
         "the engine loads the image, and cannot make a container of it",
@@ -129,18 +136,18 @@ def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], refer
 def _load(
     engine: Engine,
     config: ImageConfig,
-    base: BaseImage,
+    base: BaseImage | None,
     layers: Sequence[Layer],
     present: frozenset[Digest],
-    reference: str,
     reporter: Reporter,
+    take: Callable[[str], object],
     *,
     with_base: bool = False,
 ) -> bool:
-    """Whether the image was loaded and works; then ``reference`` names it."""
+    """Whether the image was loaded and works; then ``take`` was called with its ID."""
     name = f"{LOADING}:{secrets.token_hex(8)}"
     containerd = engine.info.containerd_store
-    if with_base:
+    if with_base and base is not None:
         # The base as the engine itself writes it: what is missing below our layers comes back with it.
         with _refusals():
             engine.load(engine.save(base.image_id))
@@ -149,14 +156,14 @@ def _load(
     try:
         with _refusals() as refused, reporter.task("loading into the engine", total=size, unit="B") as task:
             pieces = (
-                oci_archive(config, base.layers, layers, present, f"docker.io/{name}")
+                oci_archive(config, _layers_of(base), layers, present, f"docker.io/{name}")
                 if containerd
                 else docker_archive(config, layers, present, name)
             )
             engine.load(_counted(pieces, task))
         works = not refused and _works(engine, image_id, config)
         if works:
-            engine.tag(image_id, reference)
+            take(image_id)
         return works
     finally:
         engine.remove_image(name)
@@ -172,6 +179,10 @@ def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:
             engine, ContainerSpec(image=image_id, command=["true"], kind="verify", network="none")
         ).remove()
     return not refused
+
+
+def _layers_of(base: BaseImage | None) -> tuple[Descriptor, ...]:
+    return base.layers if base is not None else ()
 
 
 def _remove_replaced(engine: Engine, image_id: str) -> None:

@@ -27,3 +27,12 @@ def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
 def created_by(layer: PlannedLayer) -> str:
     """The history entry of a layer: ``imagekit wheels: rich==13.7.1``."""
     return f"{MARK}{layer.kind}: {' '.join(layer.packages) or layer.title}"
+
+
+def packages_of(created_by: str) -> tuple[str, tuple[str, ...]]:
+    """Title and packages of a layer by its history entry; no packages where it is not ours."""
+    kind, _, rest = created_by.removeprefix(MARK).partition(": ")
+    if not created_by.startswith(MARK) or kind not in ("wheels", "project"):
+        return (rest if created_by.startswith(MARK) and rest else created_by), ()
+    packages = tuple(rest.split())
+    return (packages[0] if len(packages) == 1 else f"{len(packages)} packages"), packages

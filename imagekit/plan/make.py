@@ -96,11 +96,11 @@ def planned_wheel(package: LockedPackage, base: BaseImage, prefix: Prefix) -> Pl
     )
 
 
-def created_at(epoch: str | None) -> str | None:
+def created_at(epoch: int | None) -> str | None:
     """``SOURCE_DATE_EPOCH`` as RFC 3339 (reproducible-builds.org); ``None`` where it is not set."""
-    if not epoch:
+    if epoch is None:
         return None
-    return datetime.fromtimestamp(int(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _environment(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> EnvironmentLayer:

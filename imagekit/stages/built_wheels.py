@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.errors import DiskFull
+from imagekit.lock.values import Artifact
 from imagekit.oci.digest import Digest
 
 
@@ -22,6 +23,13 @@ class LocalWheel:
     path: Path
     sha256: str  # 64 hex digits
     filename: str
+
+    @property
+    def artifact(self) -> Artifact:
+        """The wheel as a lock names one."""
+        return Artifact(
+            filename=self.filename, url=self.path.as_uri(), sha256=self.sha256, size=self.path.stat().st_size
+        )
 
 
 class BuiltWheels:

@@ -1,7 +1,7 @@
 """Runs inside the base image: compiles what arrives on standard input.
 
 Sent as text to the base's own interpreter, so it uses the standard library alone and keeps
-to the syntax of Python 3.7. Frames, big-endian: a batch is ``count`` and, for each file,
+to the syntax of Python 3.8. Frames, big-endian: a batch is ``count`` and, for each file,
 ``path length, source length, path, source``; its answer is, for each file, ``length, pyc``,
 where a length of zero says that the source is no valid module.
 """
@@ -14,11 +14,13 @@ import struct
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from typing import BinaryIO
 
 MAGIC = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")  # hash-based, unchecked (PEP 552)
 
 
-def compile_batch(batch):
+def compile_batch(batch: list) -> bytes:
     warnings.simplefilter("ignore")
     answers = []
     for path, source in batch:
@@ -32,14 +34,14 @@ def compile_batch(batch):
     return b"".join(answers)
 
 
-def exactly(stream, count):
+def exactly(stream: BinaryIO, count: int) -> bytes:
     data = stream.read(count)
     if len(data) != count:
         raise EOFError
     return data
 
 
-def batches(stream, free):
+def batches(stream: BinaryIO, free: threading.Semaphore) -> Iterator[list]:
     while True:
         head = stream.read(4)
         if len(head) < 4:
@@ -52,7 +54,7 @@ def batches(stream, free):
         yield batch
 
 
-def main():
+def main() -> None:
     cores = len(os.sched_getaffinity(0))
     # Bounds what is held in memory: the reader waits until an answer has left.
     free = threading.Semaphore(cores * 4)

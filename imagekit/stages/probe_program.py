@@ -1,7 +1,7 @@
 """Runs inside a base image: what it is that packages will be put on.
 
 Sent as text to the base's own interpreter, so it uses the standard library alone and keeps
-to the syntax of Python 3.7. Prints one JSON object.
+to the syntax of Python 3.8. Prints one JSON object.
 """
 
 import json
@@ -9,16 +9,10 @@ import os
 import platform
 import stat
 import sys
-
-try:
-    from importlib.metadata import distributions
-except ImportError:  # before Python 3.8
-
-    def distributions():
-        return []
+from importlib.metadata import distributions
 
 
-def markers():
+def markers() -> dict:
     # PEP 508, "Environment Markers"
     version = sys.implementation.version
     implementation = ".".join(str(n) for n in version[:3])
@@ -39,9 +33,9 @@ def markers():
     }
 
 
-def libc():
+def libc() -> list:
     try:
-        name, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
         return [name, version]
     except (AttributeError, ValueError, OSError):
         pass
@@ -57,7 +51,7 @@ def libc():
     return ["unknown", "0.0"]
 
 
-def tree():
+def tree() -> tuple:
     """Directories that are not 0755 root's, and links to directories."""
     special, links = [], []
     skipped = ("/proc", "/sys", "/dev")
@@ -79,7 +73,7 @@ def tree():
     return sorted(special), sorted(links)
 
 
-def text(path):
+def text(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
@@ -87,7 +81,7 @@ def text(path):
         return ""
 
 
-def main():
+def main() -> None:
     special, links = tree()
     libc_name, libc_version = libc()
     print(

@@ -1,0 +1,72 @@
+"""Pushing an image that an engine holds, with the engine's own credentials and helpers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.engine.client import Engine
+from imagekit.errors import AuthError, EngineError, EngineLost, EngineTimeout, ImagekitError, PushError
+from imagekit.oci.digest import Digest, is_digest
+from imagekit.oci.reference import Reference
+from imagekit.progress import Reporter
+
+_DENIED = ("unauthorized", "denied", "authentication required", "no basic auth", "insufficient_scope")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """An image in a registry."""
+
+    reference: str
+    digest: Digest  # of its manifest
+    size: int  # bytes of the manifest, as the registry has it
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "size": self.size,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def push_image(engine: Engine, reference: Reference, reporter: Reporter) -> Pushed:
+    """Push ``reference`` and return its manifest's digest. Raises ``AuthError`` or ``PushError``."""
+    name = str(reference)
+    if engine.image(name) is None:
+        raise PushError(f"{name} is not in the engine", hint="build it first: imagekit build")
+    began = time.monotonic()
+    last: dict[str, Any] = {}
+    done: set[str] = set()
+    try:
+        with reporter.task(f"pushing {name}") as task:
+            for event in engine.push(name):
+                if "error" in event:
+                    raise _fault(name, str(event["error"]))
+                if "aux" in event:
+                    last = dict(event["aux"])
+                layer, status = event.get("id"), str(event.get("status") or "")
+                if layer and status in ("Pushed", "Layer already exists") and layer not in done:
+                    done.add(str(layer))
+                    task.note(f"{len(done)} layers, {layer}: {status.lower()}")
+    except (EngineLost, EngineTimeout):
+        raise
+    except EngineError as error:
+        raise _fault(name, error.message) from error
+    digest = str(last.get("Digest", ""))
+    if not is_digest(digest):
+        raise PushError(f"{name} was pushed, and the registry gave no digest", hint="push it again")
+    return Pushed(
+        reference=name, digest=Digest(digest), size=int(last.get("Size") or 0), seconds=time.monotonic() - began
+    )
+
+
+def _fault(name: str, words: str) -> ImagekitError:
+    words = " ".join(words.split())
+    host = name.partition("/")[0]
+    if any(word in words.lower() for word in _DENIED):
+        return AuthError(f"the registry refused to take {name} ({words})", hint=f"docker login {host}")
+    return PushError(f"{name} could not be pushed: {words}", hint="check the registry's address, and push again")

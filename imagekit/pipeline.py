@@ -1,0 +1,419 @@
+"""The whole way, from a project to an image that was seen to work: the one place that knows it.
+
+::
+
+    spec ──► lock ──► plan ──► layers ──► image ──► check
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.errors import EngineError, InvalidProject
+from imagekit.inputs import Inputs, content_tag, dockerfile_tag, read_inputs
+from imagekit.oci.digest import Digest
+from imagekit.oci.reference import Reference
+from imagekit.progress import Reporter, SilentReporter
+from imagekit.results import BuildResult, BuiltLayer, ImageReport
+from imagekit.settings import Settings
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import Engine
+    from imagekit.export.push import Pushed
+    from imagekit.layers.values import Layer
+    from imagekit.lock.values import Lock, LockedPackage
+    from imagekit.plan.values import Plan
+    from imagekit.run.values import RunResult
+    from imagekit.run.watch import Sink
+    from imagekit.spec.base import BaseImage
+    from imagekit.spec.image import ImageSpec
+    from imagekit.stages.base_ensure import EnsuredBase
+    from imagekit.stages.in_base import InBase
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan and what its layers are made from."""
+
+    plan: Plan
+    lock: Lock  # wheels only: what had to be built is built
+    inputs: Inputs
+
+
+class Pipeline:
+    """Builds, pushes and runs images as ``settings`` say; progress goes to ``reporter``."""
+
+    def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
+        self._settings = settings
+        self.reporter: Reporter = reporter or SilentReporter()
+        self._inputs: tuple[ImageSpec, Inputs] | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, connected at the first use."""
+        from imagekit.engine.client import Engine
+        from imagekit.engine.containers import sweep
+
+        engine = Engine.connect(self._settings.engine_address, deadline=self._settings.engine_deadline)
+        # What a process of ours that was killed left behind.
+        sweep(engine)
+        return engine
+
+    def spec(self, path: Path, **overrides: Any) -> ImageSpec:
+        """What the project at ``path`` wants; see ``spec.read.read_spec`` for ``overrides``."""
+        from imagekit.spec.read import read_spec
+
+        return read_spec(path, variables=self._settings.variables, **overrides)
+
+    def reference(self, spec: ImageSpec, name: str | None, tag: str | None) -> Reference:
+        """The image's name: the project's unless ``name`` is given, its contents' tag unless ``tag`` is."""
+        parsed = Reference.parse(name, target=True) if name else _default_name(spec)
+        parsed = self._namespaced(parsed)
+        if parsed.tag is not None and tag is not None:
+            raise InvalidProject(f"two tags: {parsed.tag!r} in the name, and {tag!r}", hint="give one of them")
+        return parsed.with_tag(tag or parsed.tag or content_tag(spec, self._read(spec)))
+
+    def lock(self, spec: ImageSpec, *, upgrade: bool = False) -> Lock:
+        """The lock of ``spec``, resolved for the image's Python and platform."""
+        return self._lock(spec, self._base(spec), upgrade=upgrade)
+
+    def plan(self, spec: ImageSpec) -> Plan:
+        """What a build would do. Resolves where there is no lock; builds nothing."""
+        base = self._base(spec)
+        return self._planned(spec, base, self._lock(spec, base)).plan
+
+    def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
+        """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
+        from imagekit.export.engine_load import load_image
+        from imagekit.plan.config import image_config
+
+        began = time.monotonic()
+        base = self._base(spec)
+        planned = self._planned(spec, base, self._wheels_only(spec, base, self._lock(spec, base)))
+        plan = planned.plan
+        layers = self._layers(planned, no_cache=no_cache)
+        config = image_config(plan, [layer.diff_id for layer in layers])
+        loaded = load_image(
+            self.engine,
+            config,
+            base,
+            layers,
+            str(reference),
+            self.reporter,
+            accept=lambda image_id: self._check(spec, planned, image_id),
+        )
+        return BuildResult(
+            reference=str(reference),
+            image_id=loaded.image_id,
+            digest=config.digest,
+            layers=tuple(
+                BuiltLayer(
+                    digest=layer.diff_id,
+                    size=layer.size,
+                    title=planned_layer.title,
+                    packages=planned_layer.packages,
+                    cached=layer.cached,
+                )
+                for layer, planned_layer in zip(layers, plan.layers, strict=True)
+            ),
+            seconds=time.monotonic() - began,
+            base=base.reference,
+            lock_digest=planned.lock.digest,
+            up_to_date=loaded.up_to_date,
+            sent=loaded.sent,
+        )
+
+    def build_dockerfile(
+        self,
+        path: Path,
+        *,
+        dockerfile: Path,
+        name: str | None = None,
+        tag: str | None = None,
+        build_args: Mapping[str, str | None] | None = None,
+        secrets: tuple[str, ...] | list[str] = (),
+        target: str | None = None,
+        platform: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        no_cache: bool = False,
+        **more: Any,
+    ) -> BuildResult:
+        """Build a user's own Dockerfile by BuildKit; ``more`` are further fields of ``DockerfileBuild``."""
+        from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
+
+        began = time.monotonic()
+        context, file = _dockerfile(path, dockerfile)
+        reference = self.dockerfile_reference(
+            path, dockerfile=dockerfile, name=name, tag=tag, build_args=build_args, target=target
+        )
+        build_dockerfile(
+            DockerfileBuild(
+                context=context,
+                dockerfile=file,
+                reference=str(reference),
+                build_args=build_args or {},
+                secrets=tuple(secrets),
+                target=target,
+                platform=platform,
+                labels=labels or {},
+                no_cache=no_cache,
+                **more,
+            ),
+            self._settings.engine_address,
+            self.reporter,
+        )
+        report = self.inspect(str(reference))
+        return BuildResult(
+            reference=str(reference),
+            image_id=report.image_id,
+            digest=Digest(report.image_id),
+            layers=report.layers,
+            seconds=time.monotonic() - began,
+            base=str(file.name),
+        )
+
+    def dockerfile_reference(
+        self,
+        path: Path,
+        *,
+        dockerfile: Path,
+        name: str | None = None,
+        tag: str | None = None,
+        build_args: Mapping[str, str | None] | None = None,
+        target: str | None = None,
+        **_: Any,
+    ) -> Reference:
+        """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
+        context, file = _dockerfile(path, dockerfile)
+        parsed = self._namespaced(Reference.parse(name or _name_of(context.name), target=True))
+        return parsed.with_tag(tag or parsed.tag or dockerfile_tag(context, file, build_args or {}, target))
+
+    def push(self, reference: str) -> Pushed:
+        """Push an image that the engine holds."""
+        from imagekit.export.push import push_image
+
+        parsed = Reference.parse(reference)
+        return push_image(self.engine, parsed if parsed.tag else parsed.with_tag("latest"), self.reporter)
+
+    def inspect(self, reference: str) -> ImageReport:
+        """An image of the engine, layer by layer, with the packages in each of ours."""
+        from imagekit.report import image_report
+
+        return image_report(self.engine, reference)
+
+    def run(
+        self,
+        entrypoint: str,
+        *,
+        image: str,
+        parameters: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+        on_output: Sink | None = None,
+        raise_on_failure: bool = False,
+    ) -> RunResult:
+        """Run one flow in one container of ``image``; see ``run.runner.run_flow``."""
+        from imagekit.run.runner import run_flow
+
+        return run_flow(
+            self.engine,
+            image=image,
+            entrypoint=entrypoint,
+            parameters=parameters,
+            env=env,
+            timeout=timeout,
+            name=name,
+            on_output=on_output,
+            raise_on_failure=raise_on_failure,
+        )
+
+    def base(self, python: str, *, remake: bool = False) -> EnsuredBase:
+        """A base image with ``python``: found, pulled, or made from Debian packages; ``remake`` makes it anew."""
+        from imagekit.bases import ensure
+
+        return ensure(self.engine, python, self._settings.cache_dir, self.reporter, remake=remake)
+
+    def _namespaced(self, reference: Reference) -> Reference:
+        namespace = self._settings.default_namespace
+        return reference.with_default_namespace(namespace) if namespace else reference
+
+    def _read(self, spec: ImageSpec) -> Inputs:
+        if self._inputs is None or self._inputs[0] is not spec:
+            self._inputs = (spec, read_inputs(spec))
+        return self._inputs[1]
+
+    def _base(self, spec: ImageSpec) -> BaseImage:
+        from imagekit.stages.probe import find_base
+
+        python = spec.python or ""
+        base = find_base(self.engine, spec.base_image, python, spec.platform, self._settings.cache_dir, self.reporter)
+        if python and base.python.minor != python:
+            raise InvalidProject(
+                f"{base.reference} has Python {base.python.version}, and {python} is asked for",
+                hint="choose another base image, or leave one of the two away",
+            )
+        return base
+
+    def _stage(self, base: BaseImage) -> InBase:
+        from imagekit.stages.in_base import InBase
+
+        return InBase(
+            base=base,
+            engine=self._settings.engine_address,
+            ca_bundle=self._settings.ca_bundle,
+            reporter=self.reporter,
+        )
+
+    def _lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
+        from imagekit.lock.resolve import obtain
+        from imagekit.lock.target import Target
+
+        return obtain(
+            spec,
+            Target.of(base),
+            cache_dir=self._settings.cache_dir,
+            reporter=self.reporter,
+            run_in_base=self._stage(base),
+            upgrade=upgrade,
+        )
+
+    def _wheels_only(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Lock:
+        """``lock`` with a wheel built for each source distribution, and for a project that must be built."""
+        sources = [package for package in lock.packages if not package.artifact.is_wheel]
+        project = spec.project if spec.project is not None and spec.project.import_root is None else None
+        if not sources and project is None:
+            return lock
+        from packaging.utils import parse_wheel_filename
+
+        from imagekit.lock.values import LockedPackage
+        from imagekit.stages.source_build import build_project_wheel, build_wheels
+
+        stage, cache = self._stage(base), self._settings.cache_dir
+        built = build_wheels(sources, stage, store=self._store, cache_dir=cache, indexes=spec.indexes)
+        packages = [
+            replace(package, artifact=built[package.name].artifact) if package.name in built else package
+            for package in lock.packages
+        ]
+        if project is not None:
+            tree = self._read(spec).tree
+            if tree is None:
+                raise InvalidProject(
+                    f"{project.name} must be built from its source, and the source is left out",
+                    hint="leave --no-source away",
+                )
+            wheel = build_project_wheel(
+                project.name,
+                {file.path: tree.root / file.path for file in tree.files if file.kind != "dir"},
+                tree.digest(),
+                stage,
+                cache_dir=cache,
+                indexes=spec.indexes,
+            )
+            _, built_version, _, _ = parse_wheel_filename(wheel.filename)
+            packages.append(
+                LockedPackage(name=project.name, version=str(built_version), artifact=wheel.artifact, direct=True)
+            )
+        return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
+
+    def _planned(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> _Planned:
+        from imagekit.plan.make import created_at, make_plan
+        from imagekit.spec.revision import read_revision
+
+        inputs = self._read(spec)
+        revision = read_revision(spec.context)
+        labels = {
+            "imagekit.version": version("imagekit"),
+            "org.opencontainers.image.base.name": base.reference,
+            "org.opencontainers.image.revision": revision.commit,
+            "org.opencontainers.image.source": revision.source,
+        }
+        created = created_at(self._settings.source_date_epoch)
+        plan = make_plan(
+            spec,
+            lock,
+            base,
+            file_digests=inputs.files,
+            source_digest=inputs.source,
+            labels={name: value for name, value in labels.items() if value},
+            created=created,
+        )
+        return _Planned(plan, lock, inputs)
+
+    @cached_property
+    def _store(self) -> Any:
+        from imagekit.lock.fetch import WheelStore
+
+        return WheelStore(self._settings.cache_dir / "wheels", ca_bundle=self._settings.ca_bundle)
+
+    def _layers(self, planned: _Planned, *, no_cache: bool) -> list[Layer]:
+        from imagekit.layers.build import LayerMaker
+        from imagekit.layers.cache import LayerCache
+        from imagekit.lock.fetch import fetch_all
+        from imagekit.stages.compile import ContainerCompiler
+
+        cache = LayerCache(self._settings.cache_dir / "layers")
+        if no_cache:
+            for key in planned.plan.keys:
+                cache.drop(key)
+        with ExitStack() as stack:
+            compiler = stack.enter_context(ContainerCompiler(self.engine, planned.plan.base))
+            maker = stack.enter_context(LayerMaker(planned.plan, cache, compiler))
+            wheels = {wheel.name: wheel for wheel in maker.missing_wheels()}
+            wanted: list[LockedPackage] = [p for p in planned.lock.packages if p.name in wheels]
+            # Downloading, compiling and writing overlap: a wheel's layer begins when its file is there.
+            for package, path in fetch_all(wanted, self._store, reporter=self.reporter):
+                maker.add_wheel(wheels[package.name], path)
+            layers = maker.finish(planned.inputs.tree, self.reporter)
+            if wheels:
+                for clash in maker.clashes():
+                    self.reporter.line(f"{clash.path} is in {clash.first} and {clash.second}; the latter's is used")
+        return layers
+
+    def _check(self, spec: ImageSpec, planned: _Planned, image_id: str) -> None:
+        if not spec.health_check:
+            return
+        from imagekit.check.health import check_image
+
+        distributions = {package.name: package.version for package in planned.lock.packages}
+        if spec.project is not None and spec.project.version is not None:
+            distributions[spec.project.name] = spec.project.version
+        with self.reporter.task("checking the image"):
+            check_image(
+                self.engine,
+                image_id,
+                expected_python=planned.plan.base.python.version,
+                entrypoints=spec.entrypoints,
+                distributions=distributions,
+                workdir=spec.workdir,
+            )
+
+
+def _default_name(spec: ImageSpec) -> Reference:
+    return Reference.parse(_name_of(spec.name or spec.context.name), target=True)
+
+
+def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
+    """The context and the Dockerfile, absolute; the latter relative to the context, or to where we are."""
+    context = path.resolve()
+    for file in (context / dockerfile, dockerfile.absolute()):
+        if file.is_file():
+            return context, file
+    raise InvalidProject(f"{dockerfile} is not there", hint=f"looked for {context / dockerfile}")
+
+
+def _name_of(text: str) -> str:
+    """``text`` as a repository name: lower case, and runs of what that does not allow as a dash."""
+    import re
+
+    name = re.sub(r"[^a-z0-9/.:]+", "-", text.lower()).strip("-./:")
+    if not name:
+        raise EngineError(f"{text!r} gives no image name", hint="give one: --name NAME")
+    return name

@@ -1,0 +1,85 @@
+"""What a build and a look at an image come to; each value is what ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.oci.digest import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltLayer:
+    """One layer of an image, base layers left out."""
+
+    digest: Digest  # of the uncompressed layer (diff ID)
+    size: int  # bytes, uncompressed
+    title: str
+    packages: tuple[str, ...] = ()  # name==version
+    cached: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "digest": self.digest,
+            "size": self.size,
+            "title": self.title,
+            "packages": list(self.packages),
+            "cached": self.cached,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """An image that an engine holds."""
+
+    reference: str
+    image_id: str  # the engine's ID
+    digest: Digest  # of the image's configuration: the same in every store and registry
+    layers: tuple[BuiltLayer, ...]
+    seconds: float
+    base: str
+    lock_digest: Digest | None = None
+    up_to_date: bool = False  # nothing had to be done
+    sent: int = 0  # bytes of layers that the engine lacked
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "image_id": self.image_id,
+            "base": self.base,
+            "lock_digest": self.lock_digest,
+            "layers": [layer.to_json() for layer in self.layers],
+            "sent": self.sent,
+            "up_to_date": self.up_to_date,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReport:
+    """An image as an engine holds it, layer by layer."""
+
+    reference: str
+    image_id: str
+    digest: str | None  # of its manifest, where a registry has it
+    platform: str
+    size: int  # bytes, base included
+    layers: tuple[BuiltLayer, ...]  # all of them, the lowest first
+    labels: Mapping[str, str]
+    user: str
+    workdir: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "image_id": self.image_id,
+            "digest": self.digest,
+            "platform": self.platform,
+            "size": self.size,
+            "user": self.user,
+            "workdir": self.workdir,
+            "labels": dict(self.labels),
+            "layers": [{k: v for k, v in layer.to_json().items() if k != "cached"} for layer in self.layers],
+        }
