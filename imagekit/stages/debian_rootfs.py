@@ -144,7 +144,11 @@ def _rewrite(raw: Path, out: Path, lock: DebianLock, epoch: int) -> RootfsTar:
 
 
 # Made by the tools on the way, or of this machine; the directories themselves stay.
-_EMPTIED = ("dev", "proc", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists", "var/tmp")
+_EMPTIED = (
+    *("dev", "proc", "sys", "run", "tmp", "var/log", "var/cache", "var/lib/apt/lists", "var/tmp"),
+    # Written as a side effect whenever dpkg runs py3compile: it differs from machine to machine.
+    "usr/share/python3/debpython/__pycache__",
+)
 _DROPPED = frozenset(
     {
         "etc/machine-id",
