@@ -60,7 +60,13 @@ class Root(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         operands = args.index("--") if "--" in args else len(args)
         ctx.meta["imagekit.json"] = "--json" in args[:operands]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError as error:
+            # --help and --version write while they are parsed.
+            from imagekit.cli.ends import end
+
+            raise typer.Exit(end(error, as_json=False, debug=False)) from None
 
     def invoke(self, ctx: Any) -> Any:
         from imagekit.cli.ends import end, end_usage

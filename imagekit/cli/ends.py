@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 from imagekit.cli.exit_codes import INTERNAL, INTERRUPTED, READER_GONE, TERMINATED
 from imagekit.cli.output import styled
 from imagekit.cli.signals import Terminated
-from imagekit.errors import ImagekitError, InputError
+from imagekit.errors import DiskFull, ImagekitError, InputError
 
 
 def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
@@ -32,6 +33,11 @@ def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
     if isinstance(error, ImagekitError):
         return _say(error, type(error).__name__, error.exit_code, as_json)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f": {error.filename}" if error.filename else ""
+        forget_stdout()
+        full = DiskFull(f"no space left on the device{where}", hint="imagekit doctor shows how much is free where")
+        return _say(full, "DiskFull", full.exit_code, as_json)
     words = str(error).splitlines()[0] if str(error) else ""
     fault = ImagekitError(
         f"a fault of imagekit's own: {type(error).__name__}{': ' if words else ''}{words}",

@@ -34,8 +34,7 @@ def inspect(
     facts = [("image", str(document["reference"])), ("id", str(document["image_id"]))]
     if document.get("digest"):
         facts.append(("digest", str(document["digest"])))
-    if document.get("python"):
-        facts.append(("python", str(document["python"])))
+    facts.extend((name, str(document[name])) for name in ("platform", "user", "workdir") if document.get(name))
     facts.append(("size", size(document["size"])))
     facts.extend((name, str(value)) for name, value in sorted((document.get("labels") or {}).items()))
     put_facts(facts)

@@ -28,7 +28,9 @@ def put_build(result: Mapping[str, Any], project: Path) -> None:
     if result.get("base"):
         facts.append(("base", _named(result["base"])))
     facts.append(("size", f"{size(sum(x['size'] for x in layers))} in {_count(layers, 'layer')} on the base"))
-    facts.append(("took", seconds(result["seconds"])))
+    sent = f", {size(result['sent'])} sent to the engine" if result.get("sent") else ""
+    took = "nothing to do" if result.get("up_to_date") else seconds(result["seconds"])
+    facts.append(("took", f"{took}{sent}"))
     put_facts(facts)
     put()
     put(_dim(f"next: imagekit run FILE.py:FUNCTION --image {result['reference']}"))

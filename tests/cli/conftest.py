@@ -1,0 +1,42 @@
+"""The program as a person starts it: a process with an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+Completed = subprocess.CompletedProcess[str]
+Imagekit = Callable[..., Completed]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """No configuration of this machine's, and an engine that is not there."""
+    (tmp_path / "home").mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(tmp_path / "home"),
+        "IMAGEKIT_ENGINE": f"unix://{tmp_path}/no.sock",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@pytest.fixture
+def imagekit(environ: dict[str, str], tmp_path: Path) -> Imagekit:
+    def start(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Completed:
+        return subprocess.run(
+            [sys.executable, "-m", "imagekit", *arguments],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={**environ, **(env or {})},
+            cwd=cwd or tmp_path,
+        )
+
+    return start

@@ -1,0 +1,103 @@
+"""Bad input is refused before the engine is looked for: its address here is a dead socket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Imagekit
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "flow.py").write_text("def etl(n: int = 1):\n    return n\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["build", "-t", "x:"], "InvalidReference"),
+        (["build", "-t", "Upper:v1"], "InvalidReference"),
+        (["build", "-t", ":-a"], "InvalidReference"),
+        (["build", "-t", "scratch"], "InvalidReference"),
+        (["build", "-t", "x:v1", "--name", "y"], "InputError"),
+        (["build", "--env", "A"], "InputError"),
+        (["build", "--env", "=x"], "InputError"),
+        (["build", "--env", "A=1", "--env", "A=2"], "InputError"),
+        (["build", "--target", "x"], "InputError"),
+        (["build", "--dockerfile", "Dockerfile", "--package", "six"], "InputError"),
+        (["build", "--package", "x=2"], "InvalidRequirement"),
+        (["build", "--resolver", "vu"], "InvalidConfig"),
+        (["build", "nowhere"], "InvalidProject"),
+        (["plan", "nowhere"], "InvalidProject"),
+        (["lock", "nowhere"], "InvalidProject"),
+        (["push", "x@sha256:abc"], "InvalidReference"),
+        (["inspect", "a b"], "InvalidReference"),
+        (["run", "../flow.py:etl"], "InvalidEntrypoint"),
+        (["run", "flow.py:elt"], "InvalidEntrypoint"),
+        (["run", "flow.py:etl", "-p", "m=1"], "InvalidParameters"),
+        (["run", "flow.py:etl", "-p", "n"], "InvalidParameters"),
+        (["run", "flow.py:etl", "--env", "NOT_SET_HERE"], "InputError"),
+        (["run", "flow.py:etl", "--image", "x:"], "InvalidReference"),
+        (["base", "build", "--python", "2.7"], "InputError"),
+    ],
+)
+def test_refused_with_one_object_and_a_hint(imagekit: Imagekit, arguments: list[str], kind: str) -> None:
+    done = imagekit(*arguments, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["error"], found["exit_code"]) == (2, kind, 2)
+    assert found["hint"]
+    assert done.stderr.startswith(f"error: {found['message']}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["build"], ["plan"], ["lock"], ["push", "x:v1"], ["inspect", "x"], ["run", "flow.py:etl"], ["base", "ls"]],
+)
+def test_what_is_well_said_fails_for_want_of_an_engine(imagekit: Imagekit, arguments: list[str]) -> None:
+    done = imagekit(*arguments, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (3, "EngineNotFound")
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_goes_on_after_a_failure_and_names_what_mends_it(imagekit: Imagekit) -> None:
+    done = imagekit("doctor", "--offline", "--json")
+    found = json.loads(done.stdout)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert (done.returncode, found["ok"]) == (1, False)
+    assert checks["engine"]["status"] == "fail"
+    assert checks["engine"]["message"].startswith("EngineNotFound: ")
+    assert checks["engine"]["mend"]
+    assert checks["cache"]["status"] in ("ok", "warn")
+
+
+def test_doctor_says_what_is_wrong_with_the_configuration(imagekit: Imagekit) -> None:
+    done = imagekit("doctor", "--offline", env={"IMAGEKIT_ENGINE_TIMEOUT": "soon"})
+    assert done.returncode == 1
+    assert done.stdout.startswith("FAIL  configuration")
+
+
+def test_doctor_names_a_missing_credential_helper_and_certificates(imagekit: Imagekit, tmp_path: Path) -> None:
+    docker = tmp_path / "home" / ".docker"
+    docker.mkdir()
+    (docker / "config.json").write_text('{"credsStore": "not-there-at-all"}')
+    done = imagekit("doctor", "--offline", "--json", env={"SSL_CERT_FILE": str(tmp_path / "gone.pem")})
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert (checks["registry logins"]["status"], checks["CA bundle"]["status"]) == ("warn", "fail")
+    assert "docker-credential-not-there-at-all" in checks["registry logins"]["message"]
+
+
+def test_config_set_view_and_unset(imagekit: Imagekit, tmp_path: Path) -> None:
+    assert imagekit("config", "set", "default-namespace=registry.example.com/team", "engine-timeout=7").returncode == 0
+    seen = json.loads(imagekit("config", "view", "--json", "--origin").stdout)
+    path = tmp_path / "home" / ".config" / "imagekit" / "config.toml"
+    assert seen["default-namespace"] == {"value": "registry.example.com/team", "origin": f"{path}:1"}
+    assert json.loads(imagekit("config", "view", "--json").stdout)["engine-timeout"] == 7
+    assert imagekit("config", "unset", "default-namespace").returncode == 0
+    assert path.read_text() == "engine-timeout = 7.0\n"
+    wrong = imagekit("config", "set", "default-namespce=x")
+    assert (wrong.returncode, "did you mean 'default-namespace'?" in wrong.stderr) == (2, True)
+    assert path.read_text() == "engine-timeout = 7.0\n"
