@@ -101,8 +101,9 @@ def lock(
         return
     for line in [] if check else differences(before, after):
         put(line)
+    count = f"{len(found.packages)} package{'' if len(found.packages) == 1 else 's'}"
     state = "is up to date" if not changed else "written"
-    put(f"{target} {state}: {len(found.packages)} packages for Python {found.python} on {found.platform}")
+    put(f"{target} {state}: {count} for Python {found.python} on {found.platform}")
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

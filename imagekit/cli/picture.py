@@ -38,8 +38,7 @@ def put_build(result: Mapping[str, Any], project: Path) -> None:
 
 def put_push(result: Mapping[str, Any]) -> None:
     """What a push did."""
-    sent = f", {size(result['size'])}" if result.get("size") else ""
-    put(f"pushed {result['reference']}{sent} in {seconds(result['seconds'])}")
+    put(f"pushed {result['reference']} in {seconds(result['seconds'])}")
     put_facts([("digest", str(result["digest"]))])
 
 

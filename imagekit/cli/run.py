@@ -127,6 +127,8 @@ def _say_error(error: dict[str, Any]) -> None:
 
     for line in (error.get("traceback") or "").rstrip().splitlines():
         put(f"  {line}", stream=sys.stderr)
-    put(f"{styled('error:', '1;31', sys.stderr)} {error['message']}", stream=sys.stderr)
+    kind = str(error.get("type") or "").rpartition(".")[2] if error["kind"] == "flow" else ""
+    message = ": ".join(part for part in (kind, error["message"]) if part)
+    put(f"{styled('error:', '1;31', sys.stderr)} {message}", stream=sys.stderr)
     if error.get("hint"):
         put(f"{styled('hint:', '1;36', sys.stderr)} {error['hint']}", stream=sys.stderr)

@@ -22,18 +22,7 @@ from tests.cli.conftest import Imagekit
 
 HEAVY = {
     *("docker", "requests", "urllib3", "rich", "pydantic", "python_on_whales", "packaging", "tomli_w", "platformdirs"),
-    *(
-        "installer",
-        "pathspec",
-        "click",
-        "http",
-        "ssl",
-        "asyncio",
-        "email",
-        "tempfile",
-        "subprocess",
-        "importlib.metadata",
-    ),
+    *("installer", "pathspec", "click", "http", "ssl", "asyncio", "email", "tempfile", "subprocess"),
 }
 
 

@@ -140,9 +140,7 @@ def test_prefect_profiles_that_are_broken_are_passed_over(environ: dict[str, str
     assert load({**environ, "PREFECT_PROFILES_PATH": str(path)}, tmp_path).default_namespace is None
 
 
-@pytest.mark.parametrize(
-    "text", ["team/Upper", "user:secret@host", "https://host/team", "team:v1", "a b", "../x", "-x"]
-)
+@pytest.mark.parametrize("text", ["team/Upper", "user:secret@host", "https://host/team", "team:v1", "a b", "-x"])
 @pytest.mark.parametrize("variable", ["IMAGEKIT_DEFAULT_NAMESPACE", "PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE"])
 def test_a_namespace_that_is_none(environ: dict[str, str], tmp_path: Path, variable: str, text: str) -> None:
     with pytest.raises(InvalidConfig) as raised:
