@@ -124,11 +124,7 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def _unlocked(pipeline: Pipeline, path: Path, requirements: list[str] | None, overrides: dict[str, Any]) -> ImageSpec:
     """What is wanted, and not the lock that was made of it before."""
-    spec = pipeline.spec(path, requirements=requirements or None, **overrides)
-    if spec.lock_file is None:
-        return spec
-    named = ["requirements.txt"] if (path / "requirements.txt").is_file() else []
-    return replace(pipeline.spec(path, requirements=named, **overrides), lock_file=None)
+    return replace(pipeline.spec(path, requirements=requirements or None, **overrides), lock_file=None)
 
 
 def _text(lock: Lock, relative_to: Path) -> str:

@@ -32,11 +32,12 @@ _EMPTY: dict[str, Any] = {}
 class PyProject:
     """A ``pyproject.toml``, read once.
 
-    ``project`` is ``None`` where there is no ``[project]`` table: then there is nothing to install
-    but what ``[dependency-groups]`` and ``[tool.imagekit]`` say.
+    ``project`` is ``None`` where the project itself is not installed: there is no ``[project]`` table,
+    or one that only lists dependencies (nothing says how to build it, and no module bears its name).
     """
 
     path: Path
+    name: str | None = None  # [project] name
     project: Project | None = None
     dependencies: tuple[RequirementLine, ...] = ()
     extras: Mapping[str, tuple[RequirementLine, ...]] = field(default_factory=dict)  # by normalized name
@@ -65,9 +66,7 @@ class PyProject:
         lines: list[RequirementLine] = []
         for line in _looked_up(self.extras, extra, "extra", self.path.name):
             requirement = Requirement(line.text)
-            own = self.project is not None and canonicalize_name(requirement.name) == canonicalize_name(
-                self.project.name
-            )
+            own = self.name is not None and canonicalize_name(requirement.name) == canonicalize_name(self.name)
             if not own:
                 lines.append(line)
                 continue
@@ -124,22 +123,28 @@ def _with_project(tables: Mapping[str, Any], common: dict[str, Any], path: Path)
         import_root = find_import_root(
             path.parent, name=name, backend=common["build_backend"], tool=tables.get("tool", _EMPTY), modules=modules
         )
+    project = Project(
+        name=name,
+        version=version,
+        import_root=import_root,
+        scripts=scripts,
+        gui_scripts=gui_scripts,
+        entry_points=entry_points,
+        metadata=metadata,
+    )
     return PyProject(
         **common,
-        project=Project(
-            name=name,
-            version=version,
-            import_root=import_root,
-            scripts=scripts,
-            gui_scripts=gui_scripts,
-            entry_points=entry_points,
-            metadata=metadata,
-        ),
+        name=name,
+        project=project if import_root is not None or _is_package(tables, path.parent) else None,
         dependencies=dependencies,
         extras=extras,
         requires_python=requires_python,
         dynamic=dynamic,
     )
+
+
+def _is_package(tables: Mapping[str, Any], root: Path) -> bool:
+    return "build-system" in tables or any((root / legacy).exists() for legacy in ("setup.py", "setup.cfg"))
 
 
 def _version(table: Mapping[str, Any], dynamic: tuple[str, ...], file: str) -> str | None:

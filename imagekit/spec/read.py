@@ -52,11 +52,12 @@ def read_spec(
 ) -> ImageSpec:
     """What image the project in ``context`` wants.
 
-    Where neither ``requirements`` nor the table names files: ``pylock.toml`` is the lock; else
-    ``requirements.txt`` is read. The project of ``pyproject.toml`` and its dependencies come along
-    either way. ``requirements`` are relative to ``context``; one outside is taken when an argument
-    names it, never when a file does. ``env``, ``files`` and ``labels`` are merged with the table's,
-    sequences follow the table's. ``variables`` is what ``${NAME}`` in requirements files stands for.
+    Where neither ``requirements`` nor the table names files, ``requirements.txt`` is read if it is there; a
+    ``pylock.toml`` beside it is the lock of what they ask for, unless ``requirements`` are given. The
+    project of ``pyproject.toml`` and its dependencies come along either way. ``requirements`` are relative
+    to ``context``; one outside is taken when an argument names it, never when a file does. ``env``,
+    ``files`` and ``labels`` are merged with the table's, sequences follow the table's. ``variables`` is
+    what ``${NAME}`` in requirements files stands for.
 
     Without ``python`` and ``base_image`` the image gets the running interpreter's Python, or the
     highest known one where ``requires-python`` excludes that.
@@ -78,7 +79,7 @@ def read_spec(
     python = python or table.python
     return ImageSpec(
         context=context,
-        name=name or table.name or (pyproject.project.name if pyproject and pyproject.project else None),
+        name=name or table.name or (pyproject.name if pyproject else None),
         requirements=lines,
         constraints=tuple(dict.fromkeys(line for file in read for line in file.constraints)),
         requires_hashes=any(file.requires_hashes for file in read),
@@ -129,30 +130,30 @@ def _wanted(
     context: Path, given: _FileNames | None, table: Table, variables: Mapping[str, str]
 ) -> tuple[Path | None, list[RequirementsFile]]:
     """The user's own lock, or the requirements files that say what is wanted."""
-    if given is None and table.requirements is None:
-        if (context / "pylock.toml").exists():
-            return path_in(context, "pylock.toml", "pylock.toml"), []
-        paths = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
-    elif given is None:
-        paths = [path_in(context, name, "[tool.imagekit] requirements") for name in table.requirements or ()]
-    else:
+    default = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
+    lock = path_in(context, "pylock.toml", "pylock.toml") if (context / "pylock.toml").exists() else None
+    if given is not None:
         paths = [context / name for name in ([given] if isinstance(given, (str, Path)) else given)]
-    locks = [path for path in paths if _LOCK_NAME.fullmatch(path.name)]
-    if locks:
+        lock = None
+    elif table.requirements is not None:
+        paths = [path_in(context, name, "[tool.imagekit] requirements") for name in table.requirements]
+    else:
+        paths = default
+    if locks := [path for path in paths if _LOCK_NAME.fullmatch(path.name)]:
         if len(paths) > 1:
             raise InvalidProject(
                 f"{locks[0].name} is a lock, and cannot go with other requirements", hint="name the lock alone"
             )
         if not locks[0].is_file():
             raise InvalidProject(f"{locks[0].name} is not there", hint=f"looked for {locks[0]}")
-        return locks[0].resolve(), []
+        lock, paths = locks[0].resolve(), default
     files = []
     for path in paths:
         if path.name == "pyproject.toml" and path.resolve() == context / "pyproject.toml" and path.exists():
             continue  # it is read anyway
         outside = given is not None and not path.resolve().is_relative_to(context)
         files.append(read_requirements(path, path.resolve().parent if outside else context, variables))
-    return None, files
+    return lock, files
 
 
 def _requirements(
@@ -164,7 +165,7 @@ def _requirements(
 ) -> tuple[RequirementLine, ...]:
     lines = [line for file in files for line in file.requirements]
     if pyproject is not None:
-        if pyproject.project is not None and {"dependencies", "optional-dependencies"} & set(pyproject.dynamic):
+        if {"dependencies", "optional-dependencies"} & set(pyproject.dynamic):
             raise InvalidProject(
                 "pyproject.toml: [project] dependencies are dynamic, which is not supported yet",
                 hint="list them in pyproject.toml, and take them out of 'dynamic'",

@@ -68,7 +68,8 @@ def test_metadata_is_valid_and_complete(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# Orders\n\nFröhlich.\n")
     found = read(
         tmp_path,
-        PLAIN
+        HATCH
+        + PLAIN
         + """
 description = "All about orders"
 readme = "README.md"

@@ -38,7 +38,13 @@ def test_an_empty_directory(tmp_path: Path) -> None:
 
 
 def test_requirements_and_project_are_found(tmp_path: Path) -> None:
-    write(tmp_path, requirements_txt="x==1\n-c limits.txt\n", limits_txt="y<2", pyproject_toml=PROJECT)
+    write(
+        tmp_path,
+        requirements_txt="x==1\n-c limits.txt\n",
+        limits_txt="y<2",
+        pyproject_toml=PROJECT,
+        orders_py="",
+    )
     spec = read_spec(tmp_path, packages=["z"])
     assert [line.text for line in spec.requirements] == ["x==1", "rich", "z"]
     assert [line.text for line in spec.constraints] == ["y<2"]
@@ -46,11 +52,21 @@ def test_requirements_and_project_are_found(tmp_path: Path) -> None:
     assert spec.name == "orders"
 
 
-def test_a_lock_outranks_requirements_txt(tmp_path: Path) -> None:
+def test_a_table_without_a_package_only_lists_dependencies(tmp_path: Path) -> None:
+    write(tmp_path, pyproject_toml=PROJECT)
+    spec = read_spec(tmp_path)
+    assert spec.project is None
+    assert spec.name == "orders"
+    assert [line.text for line in spec.requirements] == ["rich"]
+    write(tmp_path, pyproject_toml=PROJECT + '[build-system]\nrequires = ["setuptools"]\n')
+    assert read_spec(tmp_path).project is not None
+
+
+def test_a_lock_answers_requirements_txt(tmp_path: Path) -> None:
     write(tmp_path, pylock_toml="", requirements_txt="x")
     spec = read_spec(tmp_path)
     assert spec.lock_file == (tmp_path / "pylock.toml").resolve()
-    assert spec.requirements == ()
+    assert [line.text for line in spec.requirements] == ["x"]
     named = read_spec(tmp_path, requirements="requirements.txt")
     assert named.lock_file is None
     assert [line.text for line in named.requirements] == ["x"]
