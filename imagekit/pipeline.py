@@ -80,9 +80,12 @@ class Pipeline:
             raise InvalidProject(f"two tags: {parsed.tag!r} in the name, and {tag!r}", hint="give one of them")
         return parsed.with_tag(tag or parsed.tag or content_tag(spec, self._read(spec)))
 
-    def lock(self, spec: ImageSpec, *, upgrade: bool = False) -> Lock:
-        """The lock of ``spec``, resolved for the image's Python and platform."""
-        return self._lock(spec, self._base(spec), upgrade=upgrade)
+    def lock(self, spec: ImageSpec, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
+        """The lock of ``spec``, resolved for the image's Python and platform.
+
+        The versions of ``previous`` are kept where they still fit, unless ``upgrade`` asks for the newest.
+        """
+        return self._lock(spec, self._base(spec), upgrade=upgrade, previous=previous)
 
     def plan(self, spec: ImageSpec) -> Plan:
         """What a build would do. Resolves where there is no lock; builds nothing."""
@@ -272,7 +275,7 @@ class Pipeline:
             reporter=self.reporter,
         )
 
-    def _lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
+    def _lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
         from imagekit.lock.resolve import obtain
         from imagekit.lock.target import Target
 
@@ -283,6 +286,7 @@ class Pipeline:
             reporter=self.reporter,
             run_in_base=self._stage(base),
             upgrade=upgrade,
+            previous=previous,
         )
 
     def _wheels_only(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Lock:

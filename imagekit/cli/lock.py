@@ -79,7 +79,7 @@ def lock(
                 raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
             found = pipeline.lock(replace(spec, lock_file=target.resolve()))
         else:
-            found = pipeline.lock(spec, upgrade=upgrade)
+            found = pipeline.lock(spec, upgrade=upgrade, previous=_previous(target))
     if to_stdout:
         put(_text(found, Path.cwd()).rstrip("\n"))
         return
@@ -125,6 +125,17 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 def _unlocked(pipeline: Pipeline, path: Path, requirements: list[str] | None, overrides: dict[str, Any]) -> ImageSpec:
     """What is wanted, and not the lock that was made of it before."""
     return replace(pipeline.spec(path, requirements=requirements or None, **overrides), lock_file=None)
+
+
+def _previous(target: Path) -> Lock | None:
+    """The lock that is written over, if it is one of ours that can be read."""
+    from imagekit.errors import InputError
+    from imagekit.lock.pylock import load
+
+    try:
+        return load(target.read_text("utf-8"), target)
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
 
 
 def _text(lock: Lock, relative_to: Path) -> str:

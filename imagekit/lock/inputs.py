@@ -20,8 +20,9 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
     """The digest of all that decides what ``spec`` resolves to for ``target``.
 
     Where a requirement was written, and in which order, is no part of it; neither are the
-    credentials of an index. What an index holds is not known before it is asked, so a lock
-    goes stale by what is wanted, and not by what was released since.
+    credentials of an index. A base's patch release and C library are no part of it either: a lock
+    stays good for them as long as its files fit. What an index holds is not known before it is asked,
+    so a lock goes stale by what is wanted, and not by what was released since.
     """
     indexes = spec.indexes
     return digest_of_json(
@@ -39,10 +40,9 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
             "source_builds": sorted(spec.source_builds),
             "resolver": spec.resolver,
             "target": {
-                "python": target.python,
+                "python": list(target.version),
                 "platform": str(target.platform),
                 "libc": target.libc,
-                "libc_version": target.libc_version,
                 "implementation": target.environment.get("implementation_name", "cpython"),
             },
         }

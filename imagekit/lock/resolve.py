@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import DiskFull, InvalidProject, ResolveError, StaleLock, Unsatisfiable
+from imagekit.errors import DiskFull, InvalidProject, NoWheel, ResolveError, StaleLock, Unsatisfiable
 from imagekit.lock.hashes import allowed_hashes, only_allowed, require_all
 from imagekit.lock.inputs import applying, direct_names, inputs_digest
 from imagekit.lock.piptools import compile_pins, host_is
@@ -28,7 +28,7 @@ from imagekit.lock.uv import (
     requirements_text,
 )
 from imagekit.lock.values import Lock
-from imagekit.oci.digest import Digest, short
+from imagekit.oci.digest import Digest, digest_of_json, short
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec, Indexes
 
@@ -44,6 +44,7 @@ def obtain(
     run_in_base: BaseRunner | None = None,
     host: HostProcess | None = None,
     upgrade: bool = False,
+    previous: Lock | None = None,
     extras: Sequence[str] = (),
     groups: Sequence[str] | None = None,
 ) -> Lock:
@@ -52,17 +53,20 @@ def obtain(
     The user's own lock file (``spec.lock_file``) is selected from; one of imagekit's that was made
     from other inputs, and another program's that lacks what is asked for, is :class:`StaleLock`.
     Without one, the lock in ``cache_dir/locks`` of the same inputs is used, else the requirements
-    are resolved and the lock is kept there. ``upgrade`` passes over both and resolves now.
+    are resolved, the versions of ``previous`` kept where they still fit, and the lock is kept there.
+    ``upgrade`` passes over all of these and resolves now.
     ``extras`` and ``groups`` choose among those of the user's lock file.
     """
     inputs = inputs_digest(spec, target)
     _check_python(spec, target)
     if spec.lock_file is not None and not upgrade:
         return _from_file(spec, spec.lock_file, target, inputs, extras, groups)
-    cached = cache_dir / "locks" / f"{inputs.removeprefix('sha256:')}.toml"
+    cached = cache_dir / "locks" / f"{_cache_key(inputs, target)}.toml"
     if not upgrade and (lock := _from_cache(cached, inputs)) is not None:
         return lock
-    lock = resolve(spec, target, reporter=reporter, run_in_base=run_in_base, host=host, upgrade=upgrade)
+    lock = resolve(
+        spec, target, reporter=reporter, run_in_base=run_in_base, host=host, upgrade=upgrade, previous=previous
+    )
     _store(cached, dump(lock))
     # What was stored is what is returned, so that the first build and the second see the same.
     return load(dump(lock), cached)
@@ -125,6 +129,11 @@ def resolve(
             )
     file = parse(text, Path(f"(the answer of {spec.resolver})"))
     return _selected(spec, file, target, inputs)
+
+
+def _cache_key(inputs: Digest, target: Target) -> str:
+    # What resolves afresh at no cost to the user need not be good for more than one base.
+    return digest_of_json([inputs, target.python, target.libc_version]).removeprefix("sha256:")
 
 
 def _files(spec: ImageSpec) -> dict[str, bytes]:
@@ -195,16 +204,24 @@ def _from_file(
     if own is not None and not direct:
         direct = frozenset(own.get("direct") or ())
     allowed = allowed_hashes(spec, target)
-    lock = select(
-        only_allowed(file, allowed) if allowed else file,
-        target,
-        inputs=inputs,
-        direct=direct,
-        extras=extras,
-        groups=groups,
-        # A lock of ours holds a source distribution only where it was allowed.
-        source_builds=spec.source_builds,
-    )
+    try:
+        lock = select(
+            only_allowed(file, allowed) if allowed else file,
+            target,
+            inputs=inputs,
+            direct=direct,
+            extras=extras,
+            groups=groups,
+            # A lock of ours holds a source distribution only where it was allowed.
+            source_builds=spec.source_builds,
+        )
+    except NoWheel as error:
+        if own is None:
+            raise
+        # Ours names the one file that fitted the base it was made for.
+        raise StaleLock(
+            f"{path} was made for another base: {error.message}", hint="make it anew: imagekit lock"
+        ) from error
     if own is None:
         _check_answers(spec, lock, path, target)
     return lock
