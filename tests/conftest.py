@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 
@@ -38,7 +39,7 @@ BuildImage = Callable[[str, Mapping[str, str]], str]
 
 @pytest.fixture(scope="session")
 def build_image(engine: Engine) -> Iterator[BuildImage]:
-    """``build_image(dockerfile, files)``: an image's ID; it is removed at the end of the session."""
+    """``build_image(dockerfile, files)``: the tag of an image that is removed at the end of the session."""
     made: list[str] = []
 
     def build(dockerfile: str, files: Mapping[str, str]) -> str:
@@ -49,16 +50,16 @@ def build_image(engine: Engine) -> Iterator[BuildImage]:
                 member.size, member.mode = len(content.encode()), 0o644
                 tar.addfile(member, io.BytesIO(content.encode()))
         context.seek(0)
-        image_id = ""
-        for event in engine.api.build(fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True):
+        tag = f"imagekit-test/{secrets.token_hex(6)}:1"
+        made.append(tag)
+        settings = {"custom_context": True, "decode": True, "rm": True, "forcerm": True, "tag": tag}
+        for event in engine.api.build(fileobj=context, **settings):
             assert "error" not in event, event["error"]
-            image_id = event.get("aux", {}).get("ID", image_id)
-        made.append(image_id)
-        return image_id
+        return tag
 
     yield build
-    for image_id in reversed(made):
-        engine.remove_image(image_id, force=True)
+    for tag in reversed(made):
+        engine.remove_image(tag, force=True)
 
 
 MakeEngine = Callable[..., OwnEngine]

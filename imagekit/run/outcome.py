@@ -56,7 +56,7 @@ def judge(facts: Facts) -> Verdict:
         return Verdict(state=CANCELLED, cause=facts.stopped, error=problem, python=python)
     if state == FAILED:
         return Verdict(state=FAILED, error=_with_hint(error, document), python=python)
-    if state == CANCELLED:
+    if state == CANCELLED and not facts.engine_lost:
         return Verdict(state=CANCELLED, cause="signal", error=error, python=python)
     cause, problem = _crash(facts, document)
     return Verdict(state=CRASHED, cause=cause, error=problem, python=python)
@@ -98,6 +98,7 @@ def _crash(facts: Facts, document: Mapping[str, Any]) -> tuple[str, RunProblem]:
             "os._exit ends a process without a word: use sys.exit, or return",
         )
     if facts.engine_lost:
+        # Without live-restore, an engine that starts again stops what it finds running.
         return "engine", _crashed("the Docker Engine went away during the run", "start it, and run the flow again")
     if facts.state is None or state.get("Status") in ("removing", "dead"):
         return "removed", _crashed("the container was removed by somebody else during the run")

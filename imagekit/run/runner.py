@@ -29,7 +29,7 @@ from imagekit.run.own_directory import mounted, put_files
 from imagekit.run.request import BOOTSTRAP, OUTCOME, REQUEST, Request, check_environment, container_name
 from imagekit.run.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
 from imagekit.run.values import CANCELLED, COMPLETED, FAILED, RunResult
-from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch
+from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch, watch_again
 from imagekit.spec.entrypoint import Entrypoint
 
 LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is known
@@ -140,7 +140,7 @@ class _Run:
     def carry_out(self, python: str, output: Output, happenings: SimpleQueue[Happening]) -> RunResult:
         container = self._create(python)
         streams: Attached | None = None
-        lost = False
+        facts: Facts | None = None
         try:
             put_files(container, self.host_config, self.request.files())
             streams = container.attach()
@@ -148,7 +148,6 @@ class _Run:
             start(container, self.reference, python)
             watch(container, streams, output, happenings)
             facts, image = self._follow(container, output, happenings, clock)
-            lost = facts.engine_lost
             seconds = time.monotonic() - clock
         finally:
             if streams is not None:
@@ -156,8 +155,8 @@ class _Run:
             try:
                 container.remove()
             except (EngineLost, EngineTimeout):
-                # Nothing can be removed without an engine; the next sweep does it.
-                if not lost:
+                # Nothing can be removed without an engine; the next sweep does it. How the flow ended is known.
+                if facts is None:
                     raise
         verdict = judge(facts)
         return RunResult(
@@ -228,12 +227,16 @@ class _Run:
                 elif isinstance(happening, Lost):
                     lost = True
                     if not self._adopt(container, output, happenings):
+                        with suppress(Empty):
+                            asked = happenings.get_nowait()
+                            stopped = stopped or (asked.why if isinstance(asked, StopAsked) else None)
                         return Facts(outcome=None, exit_code=None, stopped=stopped, engine_lost=True), image
             outcome = container.get(OUTCOME)
             state = None if outcome else (container.inspect() or {}).get("State")
         except KeyboardInterrupt:
             # The second signal: whatever the flow was about, it is killed by the removal.
-            return Facts(outcome=None, exit_code=None, stopped=stopped or "interrupt", state={}), image
+            stopped = stopped or "interrupt"
+            return Facts(outcome=None, exit_code=None, stopped=stopped, state={}, engine_lost=lost), image
         except (EngineLost, EngineTimeout):
             return Facts(outcome=None, exit_code=exit_code, stopped=stopped, engine_lost=True), image
         facts = Facts(
@@ -247,17 +250,22 @@ class _Run:
         return facts, image
 
     def _adopt(self, container: Container, output: Output, happenings: SimpleQueue[Happening]) -> bool:
-        """Find the container again on an engine that comes back; ``False`` where it does not come back."""
+        """Find the container again on an engine that comes back.
+
+        ``False`` where it does not come back, or where a signal (left in ``happenings``) ends the waiting.
+        """
         until = time.monotonic() + RECONNECT_SECONDS
         while time.monotonic() < until:
             try:
                 if container.inspect() is not None:
-                    watch(container, container.attach(), output, happenings)
+                    watch_again(container, container.attach(), output, happenings)
                 else:
                     happenings.put(Ended(exit_code=None))
                 return True
             except EngineError:
-                time.sleep(0.25)
+                with suppress(Empty):
+                    happenings.put(happenings.get(timeout=0.25))
+                    return False
         return False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -38,6 +39,9 @@ class StopAsked:
 
 Happening = Ended | Lost | StopAsked
 
+# How long the output of a container that was found again may come after its end.
+LAST_OUTPUT_SECONDS = 1.0
+
 
 class Output:
     """Hands output on to ``sink``, until that fails.
@@ -62,28 +66,49 @@ class Output:
             self.failure = error
 
 
-def watch(
-    container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]
-) -> threading.Thread:
+def watch(container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]) -> None:
     """Pass on the output of ``container`` and, at last, put ``Ended`` or ``Lost``.
 
     One piece at a time is held: a sink that is slow slows the flow, as a pipe does.
     """
 
     def work() -> None:
-        try:
-            for stream, data in streams.frames():
-                output.write(stream, data)
-        except (EngineError, OSError, ValueError):
-            # Whether the container or the engine ended is for the next call to say.
-            pass
-        try:
-            happenings.put(Ended(exit_code=container.wait()))
-        except (EngineLost, EngineTimeout):
-            happenings.put(Lost())
-        except Exception:
-            happenings.put(Ended(exit_code=None))
+        _pass_on(streams, output)
+        happenings.put(_end(container))
 
-    thread = threading.Thread(target=work, name="imagekit-run-watch", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
+
+
+def watch_again(container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]) -> None:
+    """As ``watch``, for a container that was found again and may have ended meanwhile.
+
+    The engine keeps a connection to the streams of an ended container open for ever, so that the end
+    of the output says nothing here.
+    """
+    passing = threading.Thread(target=_pass_on, args=(streams, output), name="imagekit-run-output", daemon=True)
+    passing.start()
+
+    def work() -> None:
+        end = _end(container)
+        passing.join(LAST_OUTPUT_SECONDS)
+        streams.close()
+        happenings.put(end)
+
+    threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
+
+
+def _pass_on(streams: Attached, output: Output) -> None:
+    # Whether the container or the engine ended is for the next call to say.
+    with suppress(EngineError, OSError, ValueError):
+        for stream, data in streams.frames():
+            output.write(stream, data)
+
+
+def _end(container: Container) -> Happening:
+    try:
+        return Ended(exit_code=container.wait())
+    except (EngineLost, EngineTimeout):
+        return Lost()
+    except Exception:
+        # A refusal: the container is gone. What that means is judged with all else that is known.
+        return Ended(exit_code=None)

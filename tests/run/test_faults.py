@@ -1,0 +1,244 @@
+"""What befalls a run from outside, done with real parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.engine.client import Engine
+from imagekit.engine.containers import sweep
+from imagekit.run.runner import run_flow
+from imagekit.run.values import RunResult
+
+from ..own_engine import OwnEngine
+
+SCRIPT = Path(__file__).parent / "script.py"
+
+
+class Script:
+    """``script.py`` under way in a process of its own."""
+
+    def __init__(self, address: str, image: str, entrypoint: str, parameters: dict[str, Any], grace: int) -> None:
+        self.mark = secrets.token_hex(4)
+        self.address = address
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.run.script", address, image, entrypoint),
+                *(json.dumps(parameters), str(grace), self.mark),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=SCRIPT.parents[2],
+        )
+
+    def until_asleep(self) -> None:
+        assert self.process.stderr is not None
+        assert self.process.stderr.readline() == b"asleep\n"
+
+    def result(self) -> dict[str, Any]:
+        out, err = self.process.communicate()
+        assert self.process.returncode == 0, err.decode()
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def containers(self) -> list[Any]:
+        with Engine.connect(self.address) as engine:
+            found: list[Any] = engine.api.containers(all=True, filters={"label": f"imagekit.test={self.mark}"})
+            return found
+
+
+@pytest.fixture
+def script(engine: Engine, flow_image: str) -> Iterator[Callable[..., Script]]:
+    started: list[Script] = []
+
+    def start(entrypoint: str, parameters: dict[str, Any], *, grace: int = 10, address: str = engine.address) -> Script:
+        started.append(Script(address, flow_image, entrypoint, parameters, grace))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.parametrize(("number", "cause"), [(signal.SIGINT, "interrupt"), (signal.SIGTERM, "terminate")])
+def test_one_signal_stops_the_flow_and_lets_it_tidy_up(
+    script: Callable[..., Script], number: signal.Signals, cause: str
+) -> None:
+    run = script("flow.py:sleeping", {"seconds": 3600})
+    run.until_asleep()
+    run.process.send_signal(number)
+    assert run.process.stderr is not None
+    assert run.process.stderr.readline() == b"tidied\n"
+    result = run.result()
+    assert (result["state"], result["cause"], result["result"]) == ("cancelled", cause, None)
+    assert result["error"]["kind"] == "cancelled"
+    assert run.containers() == []
+
+
+def test_a_second_signal_ends_it_at_once(script: Callable[..., Script]) -> None:
+    run = script("flow.py:deaf", {}, grace=600)
+    run.until_asleep()
+    run.process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert run.process.poll() is None
+    run.process.send_signal(signal.SIGINT)
+    result = run.result()
+    assert (result["state"], result["cause"]) == ("cancelled", "interrupt")
+    assert run.containers() == []
+
+
+def test_what_a_killed_runner_leaves_is_swept(script: Callable[..., Script], engine: Engine) -> None:
+    run = script("flow.py:sleeping", {"seconds": 3600})
+    alive = script("flow.py:sleeping", {"seconds": 3600})
+    run.until_asleep()
+    alive.until_asleep()
+    run.process.kill()
+    run.process.communicate()
+    assert len(run.containers()) == 1
+    assert sweep(engine) >= 1
+    assert run.containers() == []
+    assert len(alive.containers()) == 1
+    alive.process.send_signal(signal.SIGTERM)
+    assert alive.result()["state"] == "cancelled"
+
+
+@contextmanager
+def running(engine: Engine, image: str, entrypoint: str, **more: Any) -> Iterator[dict[str, Any]]:
+    """A flow under way in a thread, once it has said its first word; ``["result"]`` after the block."""
+    said, state = threading.Event(), dict[str, Any](output=b"")
+
+    def heard(stream: int, data: bytes) -> None:
+        state["output"] += data
+        said.set()
+
+    def work() -> None:
+        state["result"] = run_flow(engine, image=image, entrypoint=entrypoint, network="none", on_output=heard, **more)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    said.wait()
+    yield state
+    thread.join()
+
+
+def test_a_container_removed_from_outside(engine: Engine, flow_image: str) -> None:
+    name = f"imagekit-test-{secrets.token_hex(4)}"
+    parameters = {"seconds": 3600}
+    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name) as state:
+        engine.api.remove_container(name, force=True)
+    result: RunResult = state["result"]
+    assert (result.state, result.cause, result.result) == ("crashed", "removed", None)
+
+
+def test_a_container_stopped_from_outside(engine: Engine, flow_image: str) -> None:
+    name = f"imagekit-test-{secrets.token_hex(4)}"
+    parameters = {"seconds": 3600}
+    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name) as state:
+        engine.api.stop(name)
+    result: RunResult = state["result"]
+    assert (result.state, result.cause, result.exit_code) == ("cancelled", "signal", 143)
+    assert state["output"].endswith(b"tidied\n")
+
+
+def load(own: OwnEngine, engine: Engine, image: str) -> Engine:
+    """``own``, with the test image on it."""
+    there = own.connect()
+    if there.image(image) is None:
+        there.load(engine.save(image))
+    return there
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_an_engine_that_is_killed_and_stays_away(
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+) -> None:
+    own = own_engine()
+    there = load(own, engine, flow_image)
+    with running(there, flow_image, "flow.py:sleeping", parameters={"seconds": 3600}) as state:
+        own.kill()
+    result: RunResult = state["result"]
+    assert (result.state, result.cause, result.exit_code) == ("crashed", "engine", None)
+    # What could not be removed without an engine is swept by the next process.
+    own.start()
+    again = own.connect()
+    assert len(again.api.containers(all=True)) == 1
+    for entry in again.api.containers(all=True):
+        again.api.remove_container(entry["Id"], force=True)
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_an_engine_that_is_killed_and_comes_back(
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+) -> None:
+    own = own_engine()
+    there = load(own, engine, flow_image)
+    with running(there, flow_image, "flow.py:sleeping", parameters={"seconds": 3600}) as state:
+        own.kill()
+        own.start()
+    result: RunResult = state["result"]
+    assert (result.state, result.cause) == ("crashed", "engine")
+    assert own.connect().api.containers(all=True) == []
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_a_run_outlives_an_engine_with_live_restore(
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+) -> None:
+    own = own_engine(live_restore=True)
+    there = load(own, engine, flow_image)
+    parameters = {"times": 20, "pause": 0.5}
+    with running(there, flow_image, "flow.py:ticking", parameters=parameters) as state:
+        own.kill()
+        own.start()
+    result: RunResult = state["result"]
+    assert (result.state, result.result) == ("completed", 20)
+    assert own.connect().api.containers(all=True) == []
+
+
+@pytest.mark.xdist_group("own_engine")
+@pytest.mark.parametrize("containerd_store", [False, True])
+def test_a_frozen_engine_only_delays(
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str, containerd_store: bool
+) -> None:
+    own = own_engine(containerd_store=containerd_store)
+    there = load(own, engine, flow_image)
+    with running(there, flow_image, "flow.py:ticking", parameters={"times": 4, "pause": 0.5}) as state:
+        own.freeze()
+        time.sleep(5)
+        assert "result" not in state
+        own.thaw()
+    result: RunResult = state["result"]
+    assert (result.state, result.result) == ("completed", 4)
+    assert state["output"] == b"".join(b"tick %d\n" % n for n in range(4))
+    assert there.api.containers(all=True) == []
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_ctrl_c_ends_even_when_the_engine_is_gone(
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str, script: Callable[..., Script]
+) -> None:
+    own = own_engine()
+    load(own, engine, flow_image)
+    run = Script(own.address, flow_image, "flow.py:sleeping", {"seconds": 3600}, 10)
+    run.until_asleep()
+    own.kill()
+    os.kill(run.process.pid, signal.SIGINT)
+    result = run.result()
+    assert (result["state"], result["cause"]) == ("cancelled", "interrupt")
+    own.start()
+    assert sweep(own.connect()) == 1
+    assert run.containers() == []
