@@ -338,6 +338,8 @@ class Pipeline:
             "org.opencontainers.image.base.name": base.reference,
             "org.opencontainers.image.revision": revision.commit,
             "org.opencontainers.image.source": revision.source,
+            "org.opencontainers.image.title": spec.name,
+            "org.opencontainers.image.version": spec.project.version if spec.project else None,
         }
         created = created_at(self._settings.source_date_epoch)
         plan = make_plan(

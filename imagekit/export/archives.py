@@ -69,6 +69,10 @@ def image_manifest(config: ImageConfig, base: Sequence[Descriptor], layers: Sequ
             *base,
             *(Descriptor(media_type=LAYER_TAR, digest=layer.diff_id, size=layer.size) for layer in layers),
         ),
+        # The same words as labels, where tools look that never read the configuration.
+        annotations={
+            k: v for k, v in config.labels.items() if k.startswith(("org.opencontainers.image.", "imagekit."))
+        },
     )
 
 

@@ -73,14 +73,16 @@ class ImageConfig:
     ) -> ImageConfig:
         """This configuration with ``layers`` on top.
 
-        ``settings`` replace those of the base, ``env`` and ``labels`` are added to its own.
+        ``settings`` replace those of the base, ``env`` and ``labels`` are added to its own, but for
+        its OCI annotations: those tell of the base itself.
         ``created`` is an RFC 3339 time; ``None`` leaves the field out, so that the same
         inputs give the same bytes on any day.
         """
         inner = dict(self.settings)
         inner.update(settings)
         inner["Env"] = [f"{k}={v}" for k, v in {**self.env, **env}.items()]
-        inner["Labels"] = {**self.labels, **labels}
+        inherited = {name: value for name, value in self.labels.items() if not name.startswith(_ANNOTATION)}
+        inner["Labels"] = {**inherited, **labels}
         document = {k: v for k, v in self.document.items() if k not in _NOT_INHERITED}
         document.setdefault("os", "linux")
         document.setdefault("architecture", "amd64")
@@ -101,5 +103,6 @@ class ImageConfig:
         return digest_of(self.to_bytes())
 
 
+_ANNOTATION = "org.opencontainers.image."
 # Of the base alone: when and by which engine and container it was made.
 _NOT_INHERITED = frozenset({"created", "container", "container_config", "docker_version", "id", "parent"})

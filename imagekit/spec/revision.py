@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+_SCP_LIKE = re.compile(r"[\w.-]+@[\w.-]+:[^:\s]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -20,7 +21,7 @@ class Revision:
     """A commit and where its repository comes from; ``None`` where it cannot be told."""
 
     commit: str | None = None
-    source: str | None = None  # the URL of the remote "origin", without credentials
+    source: str | None = None  # the URL of the remote "origin", without credentials; never a path of this machine
 
 
 def read_revision(directory: Path) -> Revision:
@@ -68,9 +69,13 @@ def _source(git: Path) -> str | None:
         url = parser.get('remote "origin"', "url", fallback=None)
     except ConfigError:
         return None
-    if not url or "://" not in url:
-        return url
+    if not url:
+        return None
+    if "://" not in url:
+        return url if _SCP_LIKE.fullmatch(url) else None
     parts = urlsplit(url)
+    if parts.scheme not in ("https", "http", "ssh", "git"):
+        return None
     # A token in a remote's URL must not travel with the image.
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
