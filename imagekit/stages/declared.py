@@ -37,19 +37,24 @@ def declarations_directory() -> Path:
     return installed if installed.is_dir() else package.parent / "base-images"
 
 
+def declared_pythons() -> list[str]:
+    """The Python versions (``"3.11"``) that a base image can be made with."""
+    directory = declarations_directory()
+    return [python for python, suite in SUITES.items() if (directory / f"debian-{suite}.toml").is_file()]
+
+
 def base_declaration(python: str) -> BaseDeclaration:
     """The declaration for a Python version (``"3.11"``).
 
     Raises ``InputError`` for a version that no declared Debian release has.
     """
-    directory = declarations_directory()
-    declared = [v for v, suite in SUITES.items() if (directory / f"debian-{suite}.toml").is_file()]
+    declared = declared_pythons()
     if python not in declared:
         raise InputError(
             f"no base image of Python {python} can be made from Debian packages",
-            hint=f"known: {', '.join(declared) or 'none'}; name another base with --base",
+            hint=f"known: {', '.join(declared) or 'none'}; name another base with --base-image",
         )
-    path = directory / f"debian-{SUITES[python]}.toml"
+    path = declarations_directory() / f"debian-{SUITES[python]}.toml"
     document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     return BaseDeclaration(
         suite=document["suite"],

@@ -25,6 +25,7 @@ from imagekit.oci.manifest import LAYER_TAR, Descriptor
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
 from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.stages.declared import declared_pythons
 
 # Part of what is kept: raised when more is read of a base than before.
 FORMAT = 1
@@ -56,10 +57,17 @@ def find_base(
             raise
         raise BaseNotFound(
             f"no base image for Python {python}: {name} is not here and cannot be pulled",
-            hint=f"make one from Debian's packages: imagekit base build --python {python}",
+            hint=_hint(python),
             details=error.details,
         ) from error
     return read_base(engine, name, image.id, cache, reporter)
+
+
+def _hint(python: str) -> str:
+    known = declared_pythons()
+    if python in known:
+        return f"make one from Debian's packages: imagekit base build --python {python}"
+    return f"name a base image (--base-image), or choose a Python that one can be made with (--python {' or '.join(known)})"
 
 
 def read_base(engine: Engine, reference: str, image_id: str, cache: Path, reporter: Reporter) -> BaseImage:
