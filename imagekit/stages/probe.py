@@ -67,7 +67,7 @@ def _hint(python: str) -> str:
     known = declared_pythons()
     if python in known:
         return f"make one from Debian's packages: imagekit base build --python {python}"
-    return f"name a base image (--base-image), or choose a Python that one can be made with (--python {' or '.join(known)})"
+    return f"name a base image (--base-image), or a Python that one can be made with: --python {' or '.join(known)}"
 
 
 def read_base(engine: Engine, reference: str, image_id: str, cache: Path, reporter: Reporter) -> BaseImage:
