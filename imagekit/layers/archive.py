@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from imagekit.oci.digest import Digest
@@ -21,6 +20,7 @@ END = b"\0" * (2 * BLOCK)
 
 _FILE, _SYMLINK, _DIRECTORY, _PAX = b"0", b"2", b"5", b"x"
 _OCTAL_SIZE_LIMIT = 8**11
+_OCTAL_ID_LIMIT = 8**7
 
 
 def header(
@@ -42,7 +42,15 @@ def header(
         target = b""
     if size >= _OCTAL_SIZE_LIMIT:
         records += _record(b"size", b"%d" % size)
-    block = _block(name, mode, uid, gid, size if size < _OCTAL_SIZE_LIMIT else 0, kind, target, prefix)
+        size = 0
+    # Bases made for OpenShift have users beyond the field's 2097151.
+    if uid >= _OCTAL_ID_LIMIT:
+        records += _record(b"uid", b"%d" % uid)
+        uid = 0
+    if gid >= _OCTAL_ID_LIMIT:
+        records += _record(b"gid", b"%d" % gid)
+        gid = 0
+    block = _block(name, mode, uid, gid, size, kind, target, prefix)
     if not records:
         return block
     return _block(b"pax", 0o644, 0, 0, len(records), _PAX, b"", b"") + records + padding(len(records)) + block
@@ -80,11 +88,15 @@ def parents(paths: Iterable[str]) -> list[str]:
 
 
 def is_safe_member(path: str) -> bool:
-    """Whether ``path`` stays where it is unpacked and is no whiteout (image-spec, layer.md)."""
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts:
+    """Whether the relative ``path`` stays where it is unpacked and is no whiteout (image-spec, layer.md).
+
+    One spelling a file: ``a//b`` and ``./a`` are refused too, or two members could be one file
+    without looking so; and control characters, which no list with a line for each file can hold.
+    """
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or part.startswith(".wh.") for part in parts):
         return False
-    return not any(part.startswith(".wh.") for part in parts)
+    return not any(ord(character) < 32 or ord(character) == 127 for character in path)
 
 
 class DigestingWriter:
