@@ -27,7 +27,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def python_image(engine: Engine) -> str:
     """An image with a Python 3."""
-    for reference in ("imagekit/python:3.11", "proto/python:3.11", "python:3.11-slim"):
+    for reference in ("imagekit/python:3.11", "python:3.11-slim"):
         if engine.image(reference) is not None:
             return reference
     engine.pull("python:3.11-slim", Platform.host())

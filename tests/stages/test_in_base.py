@@ -13,54 +13,28 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.engine.client import Engine
 from imagekit.errors import BaseNotFound, EngineNotFound, SourceBuildFailed
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.resolve import resolve
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, LockedPackage
-from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import digest_of
 from imagekit.progress import SilentReporter
-from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
 from imagekit.stages.in_base import InBase, RanInBase, dockerfile
+from imagekit.stages.probe import read_base
 from imagekit.stages.source_build import build_project_wheel, build_wheels, failure
 
 QUIET = SilentReporter()
-REFERENCE = "proto/python:3.11"
 
 
 @pytest.fixture(scope="session")
-def base() -> BaseImage:
-    image_id = subprocess.run(
-        ["docker", "image", "inspect", "--format", "{{.Id}}", "--", REFERENCE],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    markers = {
-        "implementation_name": "cpython",
-        "implementation_version": "3.11.2",
-        "os_name": "posix",
-        "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython",
-        "platform_system": "Linux",
-        "python_full_version": "3.11.2",
-        "python_version": "3.11",
-        "sys_platform": "linux",
-    }
-    python = PythonInfo(
-        executable="/usr/bin/python3.11",
-        version="3.11.2",
-        implementation="cpython",
-        cache_tag="cpython-311",
-        libc="glibc",
-        libc_version="2.36",
-        machine="x86_64",
-        prefix="/usr",
-        markers=tuple(sorted(markers.items())),
-        distributions=(),
-    )
-    config = ImageConfig({"os": "linux", "architecture": "amd64"})
-    return BaseImage(reference=REFERENCE, image_id=image_id, config=config, python=python, passwd="", group="")
+def base(engine: Engine, python_image: str, tmp_path_factory: pytest.TempPathFactory) -> BaseImage:
+    image = engine.image(python_image)
+    assert image is not None
+    return read_base(engine, python_image, image.id, tmp_path_factory.mktemp("bases"), QUIET)
 
 
 @pytest.fixture
@@ -80,7 +54,7 @@ def spec(tmp_path: Path, *requirements: str, **others) -> ImageSpec:
 
 def test_the_dockerfile_says_nothing_of_the_outside(base):
     assert dockerfile(base, programs=True, directories=["links0"]) == (
-        "FROM proto/python:3.11 AS work\n"
+        f"FROM {base.reference} AS work\n"
         "USER 0:0\n"
         "RUN --mount=type=bind,source=in,target=/run/imagekit/in \\\n"
         "    --mount=type=cache,id=imagekit-tools,target=/run/imagekit/cache \\\n"
@@ -88,7 +62,7 @@ def test_the_dockerfile_says_nothing_of_the_outside(base):
         "    --mount=type=secret,id=imagekit-environment,target=/run/imagekit/environment.json \\\n"
         "    --mount=type=bind,from=imagekit-programs,target=/run/imagekit/programs \\\n"
         "    --mount=type=bind,from=imagekit-links0,target=/run/imagekit/directories/links0 \\\n"
-        '    ["/usr/bin/python3.11", "-I", "-B", "/run/imagekit/in/inside_base.py"]\n'
+        f'    ["{base.python.executable}", "-I", "-B", "/run/imagekit/in/inside_base.py"]\n'
         "FROM scratch\n"
         "COPY --from=work /imagekit-out/ /\n"
     )
@@ -122,7 +96,7 @@ def test_arguments_inputs_and_outputs_pass_byte_for_byte(stage, tmp_path):
 def test_the_python_is_the_bases_and_secrets_reach_the_program_alone(stage):
     code = "import os, sys; print(sys.version_info[:2], os.environ['TOKEN'], os.environ['UV_PYTHON'])"
     done = run(replace(stage, environment={"TOKEN": "canary"}), "python", "-c", code)
-    assert done.stdout == "(3, 11) canary /usr/bin/python3.11\n"
+    assert done.stdout == f"(3, 11) canary {stage.base.python.executable}\n"
     history = subprocess.run(["docker", "buildx", "du", "--verbose"], check=True, capture_output=True, text=True).stdout
     assert "canary" not in history
 
