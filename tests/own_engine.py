@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from imagekit.engine.client import Engine
@@ -104,13 +105,19 @@ class OwnEngine:
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
+        assert self._daemon is not None
         os.kill(self.pid, signal.SIGCONT)
+        # nsenter stops itself with its child.
+        self._daemon.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End all of it and remove what it leaves on disk."""
-        os.kill(self._first, signal.SIGKILL)
+        # A Ctrl-C at the tests' terminal has ended it already.
+        with suppress(ProcessLookupError):
+            os.kill(self._first, signal.SIGKILL)
         self._namespace.wait()
         if self._daemon is not None:
+            self._daemon.kill()
             self._daemon.wait()
         self._remove_cgroups()
         shutil.rmtree(self.directory)
