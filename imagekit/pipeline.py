@@ -238,11 +238,18 @@ class Pipeline:
             raise_on_failure=raise_on_failure,
         )
 
-    def base(self, python: str, *, remake: bool = False) -> EnsuredBase:
-        """A base image with ``python``: found, pulled, or made from Debian packages; ``remake`` makes it anew."""
-        from imagekit.bases import ensure
+    def base(self, python: str, *, remake: bool = False, lock: Path | None = None) -> EnsuredBase:
+        """A base image with ``python``: found, pulled, or made from Debian packages.
 
-        return ensure(self.engine, python, self._settings.cache_dir, self.reporter, remake=remake)
+        ``remake`` makes it in any case, from the packages that the file ``lock`` names if it is there;
+        if it is not, what was locked is written to it.
+        """
+        from imagekit import bases
+
+        cache = self._settings.cache_dir
+        if remake:
+            return bases.make(self.engine, python, cache, self.reporter, lock_file=lock)
+        return bases.ensure(self.engine, python, cache, self.reporter)
 
     def _namespaced(self, reference: Reference) -> Reference:
         namespace = self._settings.default_namespace

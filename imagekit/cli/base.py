@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,9 +24,15 @@ _Python = Annotated[
 ]
 
 
-@app.command(cls=Command, epilog=examples("imagekit base build --python 3.11"))
+@app.command(
+    cls=Command, epilog=examples("imagekit base build --python 3.11", "imagekit base build --lock debian.lock.toml")
+)
 def build(
     python: _Python = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option("--lock", metavar="FILE", help="Install exactly what FILE locks; written if it is not there."),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -38,7 +45,7 @@ def build(
 
     # A Python that cannot be made is said before anything is asked of the engine.
     base_declaration(python or _running())
-    _have(python or _running(), remake=True, as_json=as_json, quiet=quiet, verbose=verbose)
+    _have(python or _running(), remake=True, lock=lock, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 @app.command(cls=Command, epilog=examples("imagekit base ensure", "imagekit base ensure --python 3.13 -q"))
@@ -96,13 +103,13 @@ def _running() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _have(python: str, *, remake: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+def _have(python: str, *, remake: bool, lock: Path | None = None, as_json: bool, quiet: bool, verbose: bool) -> None:
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
 
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        base = open_pipeline(settings, reporter).base(python, remake=remake)
+        base = open_pipeline(settings, reporter).base(python, remake=remake, lock=lock)
     if as_json:
         put_json({"reference": base.reference, "how": base.how, "python": python})
     else:

@@ -10,24 +10,33 @@ import base64
 import csv
 import hashlib
 import io
+import lzma
 import posixpath
+import re
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import WheelRefused
-from imagekit.layers.archive import is_safe_member
+from imagekit.layers.archive import is_safe_member, parents
 from imagekit.plan.prefix import Prefix
 
 INSTALLER = "imagekit"
 _PIECE = 1 << 20
+# What every reader of zip archives may raise on a damaged one.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, UnicodeError)
+# A wheel may unpack to this much whatever its own size, and beyond it to this many times its size.
+# Deflate reaches 1032 times; the densest wheels that are published, some twenty.
+_ALWAYS_FINE = 1 << 30
+_RATIO = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,22 @@ class Wheel:
     def __init__(self, path: Path, prefix: Prefix) -> None:
         self.filename = path.name
         self._prefix = prefix
+        self._hashes: dict[str, str] = {}  # of the members that were read
         try:
             name, self.version, _, _ = parse_wheel_filename(path.name)
             self.name = canonicalize_name(name)
             self._zip = zipfile.ZipFile(path)
-        except (InvalidWheelFilename, zipfile.BadZipFile) as error:
+        except (InvalidWheelFilename, *DAMAGED) as error:
             raise WheelRefused(f"{path.name} is not a wheel ({error})") from error
-        self._dist_info = self._find_dist_info()
-        self._recorded = self._read_record()
-        self.members = tuple(sorted(self._members(), key=lambda m: m.path))
-        self._check(self.members)
+        try:
+            self._refuse_bomb(path.stat().st_size)
+            self._dist_info = self._find_dist_info()
+            self._recorded = self._read_record()
+            self.members = tuple(sorted(self._members(), key=lambda m: m.path))
+            self._check()
+        except BaseException:
+            self._zip.close()
+            raise
 
     def __enter__(self) -> Wheel:
         return self
@@ -70,30 +85,49 @@ class Wheel:
 
     def read(self, member: Member) -> bytes:
         """The whole content of a member, as it is installed."""
-        data = self._zip.read(member.info)
+        data = b"".join(self._verified(member))
         return _with_interpreter(data, self._prefix.python) if member.rewrite else data
 
     def stream(self, member: Member) -> Iterator[bytes]:
         """The content in pieces; for members that are not rewritten."""
+        return self._verified(member)
+
+    def _verified(self, member: Member) -> Iterator[bytes]:
+        """The content as it is in the wheel; refused where it is not what the wheel says of it (PEP 427)."""
+        content, size = hashlib.sha256(), 0
         with self._zip.open(member.info) as source:
             while piece := source.read(_PIECE):
+                content.update(piece)
+                size += len(piece)
                 yield piece
+        name = member.info.filename
+        if size != member.info.file_size:
+            raise WheelRefused(f"{self.filename} is damaged ({name} has {size} bytes, not {member.info.file_size})")
+        found = _encoded(content.digest())
+        recorded = self._recorded.get(name, "")
+        if recorded.startswith("sha256=") and recorded.rstrip("=") != found:
+            raise WheelRefused(f"{self.filename}: its RECORD has another hash for {name}")
+        self._hashes[name] = found
 
     def console_scripts(self) -> list[tuple[str, bytes]]:
         """``(path, content)`` of the scripts that the entry points ask for."""
         text = self._text("entry_points.txt")
-        scripts = []
+        scripts: dict[str, bytes] = {}
         for kind in ("console", "gui"):
             for name, value in _entry_points(text, f"{kind}_scripts", self.filename):
                 path = self._at(f"{self._prefix.scripts}/{name}")
+                self._refuse_own(path)
                 try:
-                    scripts.append((path, script(name, value, kind, self._prefix.python)))
+                    scripts[path] = script(name, value, kind, self._prefix.python)
                 except ValueError as error:
                     raise WheelRefused(f"{self.filename}: {error}") from error
-        return scripts
+        return list(scripts.items())
 
     def additions(self, scripts: list[tuple[str, bytes]], compiled: list[str]) -> list[tuple[str, bytes]]:
-        """``INSTALLER`` and ``RECORD``, the latter with everything that is installed, ``compiled`` files included."""
+        """``INSTALLER`` and ``RECORD``, the latter with everything that is installed, ``compiled`` files included.
+
+        Asked for when every member was read: what was read is what is recorded.
+        """
         site = self._at(self._prefix.site)
         installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
         path = f"{site}/{self._dist_info}/RECORD"
@@ -106,19 +140,30 @@ class Wheel:
         if member.rewrite:
             data = self.read(member)
             return relative, _hash(data), str(len(data))
-        return relative, self._recorded.get(member.info.filename, ""), str(member.info.file_size)
+        return relative, self._hashes[member.info.filename], str(member.info.file_size)
 
     def _at(self, relative: str) -> str:
         return f"{self._prefix.root}/{relative}".lstrip("/")
+
+    def _refuse_bomb(self, size: int) -> None:
+        unpacked = sum(info.file_size for info in self._zip.infolist())
+        if unpacked > max(_ALWAYS_FINE, _RATIO * size):
+            raise WheelRefused(
+                f"{self.filename} would unpack to {unpacked >> 20} MiB, {unpacked // size} times its own size"
+            )
 
     def _find_dist_info(self) -> str:
         found = {n.split("/", 1)[0] for n in self._zip.namelist() if n.split("/", 1)[0].endswith(".dist-info")}
         if len(found) != 1:
             raise WheelRefused(f"{self.filename} has {len(found)} .dist-info directories, not one")
         (name,) = found
-        if canonicalize_name(name.removesuffix(".dist-info").partition("-")[0]) != self.name:
+        if self._project(name, ".dist-info") != self.name:
             raise WheelRefused(f"{self.filename} holds {name}, which is another project's")
         return name
+
+    def _project(self, directory: str, suffix: str) -> str:
+        """The normalized name in ``NAME-VERSION.dist-info``; before PEP 491 names were not escaped."""
+        return canonicalize_name(directory.removesuffix(suffix).rpartition("-")[0])
 
     def _text(self, name: str) -> str:
         try:
@@ -129,10 +174,12 @@ class Wheel:
             raise WheelRefused(f"{self.filename}: {name} is not UTF-8") from error
 
     def _read_record(self) -> dict[str, str]:
-        return {row[0]: row[1] for row in csv.reader(self._text("RECORD").splitlines()) if len(row) >= 2}
+        try:
+            return {row[0]: row[1] for row in csv.reader(self._text("RECORD").splitlines()) if len(row) >= 2}
+        except csv.Error as error:
+            raise WheelRefused(f"{self.filename}: RECORD cannot be read ({error})") from error
 
     def _members(self) -> Iterator[Member]:
-        data = f"{self._dist_info.removesuffix('.dist-info')}.data/"
         # purelib and platlib are one directory on the systems that images are for.
         schemes = {
             "purelib": self._prefix.site,
@@ -147,37 +194,59 @@ class Wheel:
             name = info.filename
             if info.is_dir() or name in left_out:
                 continue
-            if not is_safe_member(name) or "\\" in name or "\0" in name:
+            if not is_safe_member(name) or "\\" in name:
                 raise WheelRefused(f"{self.filename} holds {name!r}, which would leave its place or hide another file")
+            if info.flag_bits & 0x1:
+                raise WheelRefused(f"{self.filename} holds {name!r}, which is encrypted")
             mode = info.external_attr >> 16
             if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 raise WheelRefused(f"{self.filename} holds {name!r}, which is no regular file")
             executable = bool(mode & 0o111)
-            if not name.startswith(data):
+            top, _, below = name.partition("/")
+            if not (top.endswith(".data") and below and self._project(top, ".data") == self.name):
                 yield Member(self._at(f"{self._prefix.site}/{name}"), info, executable, False)
                 continue
-            scheme, _, rest = name.removeprefix(data).partition("/")
+            scheme, _, rest = below.partition("/")
             if scheme not in schemes or not rest:
                 raise WheelRefused(f"{self.filename} holds {name!r}, whose scheme is unknown")
             is_script = scheme == "scripts"
             target = f"{schemes[scheme]}/{rest}".lstrip("/")
+            if target.startswith("lib64/"):
+                # A link to lib in every virtual environment: a directory would take its place.
+                target = f"lib/{target.removeprefix('lib64/')}"
             yield Member(self._at(target), info, executable or is_script, is_script)
 
-    def _check(self, members: tuple[Member, ...]) -> None:
-        for previous, member in pairwise(members):
-            if previous.path == member.path:
+    def _check(self) -> None:
+        paths: set[str] = set()
+        for member in self.members:
+            if member.path in paths:
                 raise WheelRefused(f"{self.filename} holds {member.path} twice")
+            self._refuse_own(member.path)
+            paths.add(member.path)
+        for directory in parents(paths):
+            if directory in paths:
+                raise WheelRefused(f"{self.filename} holds {directory} as a file and as a directory")
+
+    def _refuse_own(self, path: str) -> None:
+        """What makes the environment one is no wheel's to replace."""
+        scripts = self._at(self._prefix.scripts)
+        if path in (self._at("pyvenv.cfg"), self._at("lib64")) or _PYTHON.fullmatch(path.removeprefix(f"{scripts}/")):
+            raise WheelRefused(f"{self.filename} would replace the environment's own /{path}")
+
+
+_PYTHON = re.compile(r"python[0-9.]*")
+_NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_OBJECT = re.compile(rf"(?P<module>{_NAME})\s*:\s*(?P<attribute>{_NAME})\s*(?:\[[^\[\]]*\])?")
 
 
 def script(name: str, value: str, kind: str, python: str) -> bytes:
     """The executable of an entry point ``name = value``; ``ValueError`` where that is no script."""
     from installer.scripts import Script
 
-    module, _, rest = value.partition(":")
-    attribute = rest.partition("[")[0].strip()
-    if not name or "/" in name or not attribute or not module.strip():
+    found = _OBJECT.fullmatch(value.strip())
+    if found is None or "/" in name or not is_safe_member(name):
         raise ValueError(f"entry point {name!r} = {value!r} is not a script")
-    _, data = Script(name, module.strip(), attribute, kind).generate(python, "posix")  # type: ignore[arg-type]
+    _, data = Script(name, found["module"], found["attribute"], kind).generate(python, "posix")  # type: ignore[arg-type]
     return data
 
 
@@ -211,7 +280,11 @@ def _entry_points(text: str, section: str, filename: str) -> list[tuple[str, str
 
 
 def _hash(data: bytes) -> str:
-    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    return _encoded(hashlib.sha256(data).digest())
+
+
+def _encoded(digest: bytes) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _relative(path: str, site: str) -> str:

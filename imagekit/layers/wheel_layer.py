@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import BinaryIO
 from imagekit.errors import WheelRefused
 from imagekit.layers import archive
 from imagekit.layers.bytecode import Compiler, pyc_path
-from imagekit.layers.wheel import Member, Wheel
+from imagekit.layers.wheel import DAMAGED, Member, Wheel
 from imagekit.oci.digest import Digest
 from imagekit.plan.prefix import Prefix
 
@@ -39,7 +38,7 @@ def write_wheel_layer(
     try:
         with Wheel(wheel_path, prefix) as wheel:
             return _write(wheel, prefix, cache_tag, compiler, archive.DigestingWriter(out))
-    except (zipfile.BadZipFile, EOFError) as error:
+    except DAMAGED as error:
         raise WheelRefused(
             f"{wheel_path.name} is damaged ({error})", hint="imagekit cache prune removes it; then build again"
         ) from error

@@ -81,7 +81,7 @@ def build_base(
     if base.platform.machine != Platform.host().machine:
         raise BaseBuildFailed(
             f"a base image for {base.platform} cannot be made on {Platform.host()}",
-            hint="make it on a machine of that kind, or name a base image with --base",
+            hint="make it on a machine of that kind, or name a base image with --base-image",
         )
     if lock is None:
         with reporter.task(f"Locking Debian packages of {declaration.suite}"):
@@ -120,7 +120,7 @@ def _require_root() -> None:
     if os.geteuid() != 0:
         raise BaseBuildFailed(
             "making a base image from Debian packages needs root",
-            hint="run it with sudo, or name a base image with --base",
+            hint="run it with sudo, or name a base image with --base-image",
         )
 
 

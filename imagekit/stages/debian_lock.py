@@ -111,7 +111,7 @@ def run_words(argv: Sequence[str], *, failure: str, hint: str | None = None) -> 
     except FileNotFoundError as error:
         raise BaseBuildFailed(
             f"{failure}: {error.filename} is not installed",
-            hint="base images are made from Debian packages on Debian; or name a base image with --base",
+            hint="base images are made from Debian packages on Debian; or name a base image with --base-image",
         ) from error
     if done.returncode != 0:
         raise BaseBuildFailed(failure, hint=hint, details=(done.stderr.strip() or done.stdout.strip())[-4000:])
