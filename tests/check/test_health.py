@@ -67,7 +67,7 @@ BROKEN = {
     "app/leaving.py": "import sys\nsys.exit(3)\n",
     "app/syntax.py": "def etl(:\n",
     "app/calling.py": "import socket\nsocket.create_connection(('192.0.2.77', 80), timeout=600)\n",
-    "app/threads.py": "import threading as t\nimport time\nt.Thread(target=time.sleep, args=(3600,)).start()\netl = print\n",
+    "app/threads.py": "import threading as t, time\nt.Thread(target=time.sleep, args=(3600,)).start()\netl = print\n",
 }
 
 
