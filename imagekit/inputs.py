@@ -1,4 +1,4 @@
-"""What goes into an image besides its packages, read once; and the tag that says what goes in."""
+"""What goes into an image besides its packages, read once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.errors import InvalidProject
-from imagekit.oci.digest import Digest, digest_of_json
-from imagekit.spec.describe import describe
+from imagekit.oci.digest import Digest
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.source_tree import SourceTree, scan
-
-_TAG_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,32 +24,14 @@ class Inputs:
 
 def read_inputs(spec: ImageSpec) -> Inputs:
     """Read what ``spec`` names. Raises ``InvalidProject`` for what cannot be read."""
-    wants_tree = spec.include_source or (spec.project is not None and spec.project.import_root is None)
+    wants_tree = spec.include_source or spec.builds_project
     tree = scan(spec.context, spec.dockerignore) if wants_tree else None
-    files = {mapping.target: _file_digest(mapping.source) for mapping in spec.files}
+    files = {mapping.target: file_digest(mapping.source) for mapping in spec.files}
     return Inputs(tree=tree, source=tree.digest() if tree is not None and spec.include_source else None, files=files)
 
 
-def content_tag(spec: ImageSpec, inputs: Inputs) -> str:
-    """A tag for the image: the digest of all that is asked for, of the lock file, the source and the files.
-
-    Requirements that are not locked may resolve to other versions on another day under the same tag;
-    with a lock in the project the tag names one content.
-    """
-    wanted = describe(spec)
-    lock = _file_digest(spec.lock_file) if spec.lock_file is not None else None
-    digest = digest_of_json([wanted, lock, inputs.source, sorted(inputs.files.items())])
-    return digest.removeprefix("sha256:")[:_TAG_DIGITS]
-
-
-def dockerfile_tag(context: Path, dockerfile: Path, build_args: Mapping[str, str | None], target: str | None) -> str:
-    """A tag for a Dockerfile's image: the digest of the context, the Dockerfile, the arguments' names and values."""
-    tree = scan(context)
-    digest = digest_of_json([tree.digest(), _file_digest(dockerfile), sorted(build_args.items()), target])
-    return digest.removeprefix("sha256:")[:_TAG_DIGITS]
-
-
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """The digest of a file's content and of its executable bit; ``InvalidProject`` where it cannot be read."""
     try:
         content = hashlib.sha256()
         with open(path, "rb") as stream:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import EngineError, InvalidProject
-from imagekit.inputs import Inputs, content_tag, dockerfile_tag, read_inputs
+from imagekit.errors import InvalidProject
+from imagekit.inputs import Inputs, read_inputs
+from imagekit.naming import asked_reference, content_tag, dockerfile_tag
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
@@ -27,8 +26,8 @@ from imagekit.settings import Settings
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.export.push import Pushed
-    from imagekit.layers.values import Layer
-    from imagekit.lock.values import Lock, LockedPackage
+    from imagekit.lock.fetch import WheelStore
+    from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
     from imagekit.run.values import RunResult
     from imagekit.run.watch import Sink
@@ -36,15 +35,6 @@ if TYPE_CHECKING:
     from imagekit.spec.image import ImageSpec
     from imagekit.stages.base_ensure import EnsuredBase
     from imagekit.stages.in_base import InBase
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A plan and what its layers are made from."""
-
-    plan: Plan
-    lock: Lock  # wheels only: what had to be built is built
-    inputs: Inputs
 
 
 class Pipeline:
@@ -74,11 +64,8 @@ class Pipeline:
 
     def reference(self, spec: ImageSpec, name: str | None, tag: str | None) -> Reference:
         """The image's name: the project's unless ``name`` is given, its contents' tag unless ``tag`` is."""
-        parsed = Reference.parse(name, target=True) if name else _default_name(spec)
-        parsed = self._namespaced(parsed)
-        if parsed.tag is not None and tag is not None:
-            raise InvalidProject(f"two tags: {parsed.tag!r} in the name, and {tag!r}", hint="give one of them")
-        return parsed.with_tag(tag or parsed.tag or content_tag(spec, self._read(spec)))
+        asked = asked_reference(name, tag, spec.name or spec.context.name, self._settings.default_namespace)
+        return asked if asked.tag else asked.with_tag(content_tag(spec, self._read(spec)))
 
     def lock(self, spec: ImageSpec, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
         """The lock of ``spec``, resolved for the image's Python and platform.
@@ -90,18 +77,27 @@ class Pipeline:
     def plan(self, spec: ImageSpec) -> Plan:
         """What a build would do. Resolves where there is no lock; builds nothing."""
         base = self._base(spec)
-        return self._planned(spec, base, self._lock(spec, base)).plan
+        return self._plan(spec, base, self._lock(spec, base))
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
+        from imagekit.assembly import make_layers, wheels_only
         from imagekit.export.engine_load import load_image
+        from imagekit.layers.cache import LayerCache
         from imagekit.plan.config import image_config
 
         began = time.monotonic()
         base = self._base(spec)
-        planned = self._planned(spec, base, self._wheels_only(spec, base, self._lock(spec, base)))
-        plan = planned.plan
-        layers = self._layers(planned, no_cache=no_cache)
+        tree, cache = self._read(spec).tree, self._settings.cache_dir
+        lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, cache)
+        plan = self._plan(spec, base, lock)
+        layer_cache = LayerCache(cache / "layers")
+        if no_cache:
+            for key in plan.keys:
+                layer_cache.drop(key)
+        layers = make_layers(
+            self.engine, plan, lock, tree, store=self._store, cache=layer_cache, reporter=self.reporter
+        )
         config = image_config(plan, [layer.diff_id for layer in layers])
         loaded = load_image(
             self.engine,
@@ -110,7 +106,7 @@ class Pipeline:
             layers,
             str(reference),
             self.reporter,
-            accept=lambda image_id: self._check(spec, planned, image_id),
+            accept=lambda image_id: self._check(spec, plan, lock, image_id),
         )
         return BuildResult(
             reference=str(reference),
@@ -128,7 +124,7 @@ class Pipeline:
             ),
             seconds=time.monotonic() - began,
             base=base.reference,
-            lock_digest=planned.lock.digest,
+            lock_digest=lock.digest,
             up_to_date=loaded.up_to_date,
             sent=loaded.sent,
         )
@@ -195,8 +191,8 @@ class Pipeline:
     ) -> Reference:
         """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
         context, file = _dockerfile(path, dockerfile)
-        parsed = self._namespaced(Reference.parse(name or _name_of(context.name), target=True))
-        return parsed.with_tag(tag or parsed.tag or dockerfile_tag(context, file, build_args or {}, target))
+        asked = asked_reference(name, tag, context.name, self._settings.default_namespace)
+        return asked if asked.tag else asked.with_tag(dockerfile_tag(context, file, build_args or {}, target))
 
     def push(self, reference: str) -> Pushed:
         """Push an image that the engine holds."""
@@ -251,10 +247,6 @@ class Pipeline:
             return bases.make(self.engine, python, cache, self.reporter, lock_file=lock)
         return bases.ensure(self.engine, python, cache, self.reporter)
 
-    def _namespaced(self, reference: Reference) -> Reference:
-        namespace = self._settings.default_namespace
-        return reference.with_default_namespace(namespace) if namespace else reference
-
     def _read(self, spec: ImageSpec) -> Inputs:
         if self._inputs is None or self._inputs[0] is not spec:
             self._inputs = (spec, read_inputs(spec))
@@ -296,45 +288,7 @@ class Pipeline:
             previous=previous,
         )
 
-    def _wheels_only(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Lock:
-        """``lock`` with a wheel built for each source distribution, and for a project that must be built."""
-        sources = [package for package in lock.packages if not package.artifact.is_wheel]
-        project = spec.project if spec.project is not None and spec.project.import_root is None else None
-        if not sources and project is None:
-            return lock
-        from packaging.utils import parse_wheel_filename
-
-        from imagekit.lock.values import LockedPackage
-        from imagekit.stages.source_build import build_project_wheel, build_wheels
-
-        stage, cache = self._stage(base), self._settings.cache_dir
-        built = build_wheels(sources, stage, store=self._store, cache_dir=cache, indexes=spec.indexes)
-        packages = [
-            replace(package, artifact=built[package.name].artifact) if package.name in built else package
-            for package in lock.packages
-        ]
-        if project is not None:
-            tree = self._read(spec).tree
-            if tree is None:
-                raise InvalidProject(
-                    f"{project.name} must be built from its source, and the source is left out",
-                    hint="leave --no-source away",
-                )
-            wheel = build_project_wheel(
-                project.name,
-                {file.path: tree.root / file.path for file in tree.files if file.kind != "dir"},
-                tree.digest(),
-                stage,
-                cache_dir=cache,
-                indexes=spec.indexes,
-            )
-            _, built_version, _, _ = parse_wheel_filename(wheel.filename)
-            packages.append(
-                LockedPackage(name=project.name, version=str(built_version), artifact=wheel.artifact, direct=True)
-            )
-        return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
-
-    def _planned(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> _Planned:
+    def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:
         from imagekit.plan.make import created_at, make_plan
         from imagekit.spec.revision import read_revision
 
@@ -348,69 +302,39 @@ class Pipeline:
             "org.opencontainers.image.title": spec.name,
             "org.opencontainers.image.version": spec.project.version if spec.project else None,
         }
-        created = created_at(self._settings.source_date_epoch)
-        plan = make_plan(
+        return make_plan(
             spec,
             lock,
             base,
             file_digests=inputs.files,
             source_digest=inputs.source,
             labels={name: value for name, value in labels.items() if value},
-            created=created,
+            created=created_at(self._settings.source_date_epoch),
         )
-        return _Planned(plan, lock, inputs)
 
     @cached_property
-    def _store(self) -> Any:
+    def _store(self) -> WheelStore:
         from imagekit.lock.fetch import WheelStore
 
         return WheelStore(self._settings.cache_dir / "wheels", ca_bundle=self._settings.ca_bundle)
 
-    def _layers(self, planned: _Planned, *, no_cache: bool) -> list[Layer]:
-        from imagekit.layers.build import LayerMaker
-        from imagekit.layers.cache import LayerCache
-        from imagekit.lock.fetch import fetch_all
-        from imagekit.stages.compile import ContainerCompiler
-
-        cache = LayerCache(self._settings.cache_dir / "layers")
-        if no_cache:
-            for key in planned.plan.keys:
-                cache.drop(key)
-        with ExitStack() as stack:
-            compiler = stack.enter_context(ContainerCompiler(self.engine, planned.plan.base))
-            maker = stack.enter_context(LayerMaker(planned.plan, cache, compiler))
-            wheels = {wheel.name: wheel for wheel in maker.missing_wheels()}
-            wanted: list[LockedPackage] = [p for p in planned.lock.packages if p.name in wheels]
-            # Downloading, compiling and writing overlap: a wheel's layer begins when its file is there.
-            for package, path in fetch_all(wanted, self._store, reporter=self.reporter):
-                maker.add_wheel(wheels[package.name], path)
-            layers = maker.finish(planned.inputs.tree, self.reporter)
-            if wheels:
-                for clash in maker.clashes():
-                    self.reporter.line(f"{clash.path} is in {clash.first} and {clash.second}; the latter's is used")
-        return layers
-
-    def _check(self, spec: ImageSpec, planned: _Planned, image_id: str) -> None:
+    def _check(self, spec: ImageSpec, plan: Plan, lock: Lock, image_id: str) -> None:
         if not spec.health_check:
             return
         from imagekit.check.health import check_image
 
-        distributions = {package.name: package.version for package in planned.lock.packages}
+        distributions = {package.name: package.version for package in lock.packages}
         if spec.project is not None and spec.project.version is not None:
             distributions[spec.project.name] = spec.project.version
         with self.reporter.task("checking the image"):
             check_image(
                 self.engine,
                 image_id,
-                expected_python=planned.plan.base.python.version,
+                expected_python=plan.base.python.version,
                 entrypoints=spec.entrypoints,
                 distributions=distributions,
                 workdir=spec.workdir,
             )
-
-
-def _default_name(spec: ImageSpec) -> Reference:
-    return Reference.parse(_name_of(spec.name or spec.context.name), target=True)
 
 
 def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
@@ -420,13 +344,3 @@ def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
         if file.is_file():
             return context, file
     raise InvalidProject(f"{dockerfile} is not there", hint=f"looked for {context / dockerfile}")
-
-
-def _name_of(text: str) -> str:
-    """``text`` as a repository name: lower case, and runs of what that does not allow as a dash."""
-    import re
-
-    name = re.sub(r"[^a-z0-9/.:]+", "-", text.lower()).strip("-./:")
-    if not name:
-        raise EngineError(f"{text!r} gives no image name", hint="give one: --name NAME")
-    return name

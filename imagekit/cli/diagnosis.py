@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imagekit.errors import EngineError, ImagekitError, InvalidConfig
+from imagekit.cli.finding import FAIL, OK, WARN, Finding, room
+from imagekit.errors import EngineError, InvalidConfig
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineInfo
     from imagekit.settings import Settings
 
-OK, WARN, FAIL = "ok", "warn", "fail"
 # COPY --link and file secrets need BuildKit, which is on by default from Engine 23 (API 1.42) on.
 LOWEST_API = (1, 42)
-_ROOM_WARN = 5_000_000_000
-_ROOM_FAIL = 500_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found; ``mend`` is the command, or the deed, that helps."""
-
-    name: str
-    status: str  # ok, warn or fail
-    message: str
-    mend: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "status": self.status, "message": self.message, "mend": self.mend}
 
 
 def examine(*, offline: bool = False) -> Iterator[Finding]:
@@ -87,7 +69,7 @@ def engine(settings: Settings) -> tuple[EngineInfo | None, Finding]:
         name="engine",
         status=OK if info.is_docker else WARN,
         message=f"{kind} {info.version}, {info.platform}, {info.cpus} CPUs, at {at}",
-        mend=None if info.is_docker else "images are loaded whole here, which takes longer; Docker Engine loads layers",
+        mend=None if info.is_docker else "imagekit is made for Docker Engine, and not tested with others",
     )
 
 
@@ -126,31 +108,3 @@ def engine_room(settings: Settings, info: EngineInfo) -> Finding:
     if not settings.engine_address.startswith("unix://") or not root.is_dir():
         return Finding(name=name, status=OK, message=f"{info.data_root} is not on this machine: not looked at")
     return room(name, root, mend="docker system df shows what uses it; docker image prune removes unused images")
-
-
-def room(name: str, path: Path, *, mend: str) -> Finding:
-    """Room on the filesystem that ``path`` is, or would be, on."""
-    from imagekit.cli.output import size
-
-    there = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
-    free = shutil.disk_usage(there).free
-    status = FAIL if free < _ROOM_FAIL else WARN if free < _ROOM_WARN else OK
-    return Finding(
-        name=name, status=status, message=f"{size(free)} free at {path}", mend=mend if status != OK else None
-    )
-
-
-def writable(name: str, path: Path, *, mend: str) -> Finding | None:
-    """A finding where ``path`` cannot be written to."""
-    there = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
-    if there.is_dir() and os.access(there, os.W_OK):
-        return None
-    return Finding(name=name, status=FAIL, message=f"{path} cannot be written to", mend=mend)
-
-
-def guarded(name: str, look: Callable[[], Finding]) -> Finding:
-    """What ``look`` finds; an error of ours is a finding too."""
-    try:
-        return look()
-    except ImagekitError as error:
-        return Finding(name=name, status=FAIL, message=error.message, mend=error.hint)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -158,6 +156,7 @@ def _versions(path: Path) -> dict[str, str]:
 
 def _write(path: Path, text: str) -> bool:
     """Put ``text`` in place whole; ``False`` where it is there already."""
+    from imagekit.atomic import write_whole
     from imagekit.errors import InvalidProject
 
     path = path.resolve()
@@ -165,16 +164,7 @@ def _write(path: Path, text: str) -> bool:
     try:
         if path.is_file() and path.read_bytes() == data:
             return False
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".pylock-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            # mkstemp is for secrets, and this is none.
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(path, data, mode=0o644)
     except OSError as error:
         raise InvalidProject(
             f"{path} cannot be written: {error.strerror}", hint="--output names another place"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.cli.diagnosis import FAIL, OK, WARN, Finding, guarded, room, writable
+from imagekit.cli.finding import FAIL, OK, WARN, Finding, guarded, room, writable
 
 if TYPE_CHECKING:
     from imagekit.settings import Settings

@@ -8,16 +8,13 @@ first, so an entry is there whole or not at all, whichever process wrote it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from imagekit.errors import DiskFull
+from imagekit.atomic import replacing, write_whole
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.oci.digest import Digest, is_digest
 
@@ -66,26 +63,16 @@ class LayerCache:
     def put(self, key: Digest, write: Callable[[BinaryIO], WrittenLayer]) -> Entry:
         """The layer that ``write`` writes, kept under ``key``."""
         path = self._path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _replacing(path) as out:
-                written = write(out)
-            with _replacing(path.with_suffix(".paths")) as out:
-                out.write("".join(f"{p}\n" for p in written.paths).encode())
-            known = {
-                "diff_id": written.diff_id,
-                "size": written.size,
-                "body": written.body,
-                "directories": written.directories,
-            }
-            with _replacing(path.with_suffix(".json")) as out:
-                out.write(json.dumps(known).encode())
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(
-                    f"no space left in the layer cache {self._root}", hint="free some, or set IMAGEKIT_CACHE_DIR"
-                ) from error
-            raise
+        with replacing(path) as out:
+            written = write(out)
+        write_whole(path.with_suffix(".paths"), "".join(f"{p}\n" for p in written.paths).encode())
+        known = {
+            "diff_id": written.diff_id,
+            "size": written.size,
+            "body": written.body,
+            "directories": written.directories,
+        }
+        write_whole(path.with_suffix(".json"), json.dumps(known).encode())
         return Entry(
             path=path,
             diff_id=written.diff_id,
@@ -105,10 +92,7 @@ class LayerCache:
 
     def keep_group(self, key: Digest, diff_id: Digest) -> None:
         """Remember the digest of a layer that several of the cache's make together."""
-        path = self._path(key).with_suffix(".group")
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _replacing(path) as out:
-            out.write(diff_id.encode())
+        write_whole(self._path(key).with_suffix(".group"), diff_id.encode())
 
     def drop(self, key: Digest) -> None:
         """Forget the layer of ``key``."""
@@ -119,16 +103,3 @@ class LayerCache:
     def _path(self, key: Digest) -> Path:
         name = key.removeprefix("sha256:")
         return self._root / name[:2] / f"{name}.tar"
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb", buffering=1 << 18) as out:
-            yield out
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

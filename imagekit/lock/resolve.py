@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import DiskFull, InvalidProject, NoWheel, ResolveError, StaleLock, Unsatisfiable
+from imagekit.atomic import write_whole
+from imagekit.errors import InvalidProject, NoWheel, ResolveError, StaleLock, Unsatisfiable
 from imagekit.lock.hashes import allowed_hashes, only_allowed, require_all
 from imagekit.lock.inputs import applying, direct_names, inputs_digest
 from imagekit.lock.piptools import compile_pins, host_is
@@ -28,7 +26,7 @@ from imagekit.lock.uv import (
     requirements_text,
 )
 from imagekit.lock.values import Lock
-from imagekit.oci.digest import Digest, digest_of_json, short
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec, Indexes
 
@@ -67,7 +65,7 @@ def obtain(
     lock = resolve(
         spec, target, reporter=reporter, run_in_base=run_in_base, host=host, upgrade=upgrade, previous=previous
     )
-    _store(cached, dump(lock))
+    write_whole(cached, dump(lock).encode())
     # What was stored is what is returned, so that the first build and the second see the same.
     return load(dump(lock), cached)
 
@@ -262,20 +260,3 @@ def _from_cache(path: Path, inputs: Digest) -> Lock | None:
         # A cache that cannot be read is a cache that has nothing.
         return None
     return lock if lock.inputs == inputs else None
-
-
-def _store(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(prefix=f".{short(path.stem)}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:  # mkstemp makes it 0600
-            stream.write(text)
-        os.replace(temporary, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
-            raise DiskFull(
-                f"no space left for {path}", hint="free some space: imagekit's cache can be removed"
-            ) from error
-        raise

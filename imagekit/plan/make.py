@@ -45,7 +45,7 @@ def make_plan(
     user = choose_user(base)
     layers: list[PlannedLayer] = [_environment(spec, base, prefix, user)]
     above: list[PlannedLayer] = []
-    if spec.project is not None and spec.project.import_root is not None:
+    if spec.project is not None and not spec.builds_project:
         above.append(_project(spec.project, prefix, spec.workdir))
     if spec.files:
         key = _key("files", sorted((target, file_digests[target]) for target in file_digests))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.atomic import write_whole
 from imagekit.errors import InvalidConfig
 from imagekit.settings.keys import KEYS, Key
 from imagekit.spec.nearest import nearest_hint
@@ -65,17 +64,7 @@ class ConfigFile:
         """Put the file in place, whole or not at all; a link is followed."""
         path = self.path.resolve()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                    stream.write(self.text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            write_whole(path, self.text.encode())
         except OSError as error:
             raise InvalidConfig(
                 f"{path} cannot be written: {error.strerror}", hint="IMAGEKIT_CONFIG_FILE names another"

@@ -89,3 +89,8 @@ class ImageSpec:
     workdir: str = "/app"
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
+
+    @property
+    def builds_project(self) -> bool:
+        """Whether the project itself must be built into a wheel: its metadata and source alone would not do."""
+        return self.project is not None and (self.project.import_root is None or not self.include_source)

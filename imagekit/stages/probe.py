@@ -5,22 +5,20 @@ What was read is kept by image ID, which changes whenever the image does.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from imagekit.atomic import write_whole
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
 from imagekit.oci.config import ImageConfig
-from imagekit.oci.digest import Digest, short
+from imagekit.oci.digest import Digest
 from imagekit.oci.manifest import LAYER_TAR, Descriptor
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
@@ -77,7 +75,7 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     if known is None:
         with reporter.task(f"reading {reference}"):
             known = {"format": FORMAT, "probe": _probe(engine, reference, image_id), **_saved(engine, image_id)}
-        _keep(kept, known)
+        write_whole(kept, json.dumps(known).encode())
     return _base(reference, image_id, known)
 
 
@@ -223,17 +221,3 @@ def _kept(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return known if isinstance(known, dict) and known.get("format") == FORMAT else None
-
-
-def _keep(path: Path, known: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(prefix=f".{short(path.stem)}-", dir=path.parent)
-    try:
-        stream: IO[str]
-        with os.fdopen(handle, "w") as stream:
-            json.dump(known, stream)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all: written beside their place, and renamed into it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from imagekit.errors import DiskFull
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A stream whose content becomes the file ``path`` when the block ends, and nothing if it raises.
+
+    The directory is made where it is missing. Several processes may do this at once: the last one wins.
+    Raises ``DiskFull`` naming the path.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb", buffering=1 << 18) as out:
+                yield out
+            if mode != 0o600:
+                os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
+        raise
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Make ``data`` the content of ``path``, in one step for whoever reads it."""
+    with replacing(path, mode=mode) as out:
+        out.write(data)

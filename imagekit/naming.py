@@ -1,0 +1,54 @@
+"""What an image is called: the name asked for or the project's, and a tag that says what goes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from imagekit.errors import InvalidProject, InvalidReference
+from imagekit.inputs import Inputs, file_digest
+from imagekit.oci.digest import digest_of_json
+from imagekit.oci.reference import Reference
+from imagekit.spec.describe import describe
+from imagekit.spec.image import ImageSpec
+from imagekit.spec.source_tree import scan
+
+_TAG_DIGITS = 16
+
+
+def asked_reference(name: str | None, tag: str | None, project: str, namespace: str | None) -> Reference:
+    """``name`` with ``tag``; without a name, one made of ``project``. ``namespace`` goes before a bare name."""
+    reference = Reference.parse(name or _repository(project), target=True)
+    if tag is not None:
+        if reference.tag is not None:
+            raise InvalidReference(f"two tags: {reference.tag!r} in the name, and {tag!r}", hint="give one of them")
+        reference = Reference.parse(f"{reference}:{tag}", target=True)
+    return reference.with_default_namespace(namespace) if namespace else reference
+
+
+def content_tag(spec: ImageSpec, inputs: Inputs) -> str:
+    """A tag for the image: the digest of all that is asked for, of the lock file, the source and the files.
+
+    Requirements that are not locked may resolve to other versions on another day under the same tag;
+    with a lock in the project the tag names one content.
+    """
+    lock = file_digest(spec.lock_file) if spec.lock_file is not None else None
+    return _tag([describe(spec), lock, inputs.source, sorted(inputs.files.items())])
+
+
+def dockerfile_tag(context: Path, dockerfile: Path, build_args: Mapping[str, str | None], target: str | None) -> str:
+    """A tag for a Dockerfile's image: the digest of the context, the Dockerfile and the arguments."""
+    return _tag([scan(context).digest(), file_digest(dockerfile), sorted(build_args.items()), target])
+
+
+def _tag(value: object) -> str:
+    return digest_of_json(value).removeprefix("sha256:")[:_TAG_DIGITS]
+
+
+def _repository(text: str) -> str:
+    """``text`` in the characters of a repository name: lower case, a dash for what it does not allow."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if not name:
+        raise InvalidProject(f"{text!r} gives no image name", hint="give one: --name NAME")
+    return name
