@@ -32,7 +32,7 @@ class Entry:
 
     def paths(self) -> list[str]:
         """Its files' paths in the image, without a leading slash."""
-        return self.path.with_suffix(".paths").read_text().splitlines()
+        return self.path.with_suffix(".paths").read_text("utf-8").split("\n")[:-1]
 
 
 class LayerCache:
@@ -85,8 +85,8 @@ class LayerCache:
     def group(self, key: Digest) -> Digest | None:
         """The digest of the layer that several of the cache's make together, if it is known."""
         try:
-            text = self._path(key).with_suffix(".group").read_text()
-        except OSError:
+            text = self._path(key).with_suffix(".group").read_text("ascii")
+        except (OSError, UnicodeDecodeError):
             return None
         return Digest(text) if is_digest(text) else None
 

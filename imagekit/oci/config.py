@@ -38,7 +38,7 @@ class ImageConfig:
     @property
     def diff_ids(self) -> tuple[Digest, ...]:
         """Digests of the uncompressed layers, the lowest first."""
-        return tuple(Digest(d) for d in self.document.get("rootfs", {}).get("diff_ids") or ())
+        return tuple(Digest(d) for d in (self.document.get("rootfs") or {}).get("diff_ids") or ())
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -88,10 +88,16 @@ class ImageConfig:
         document.setdefault("architecture", "amd64")
         document["config"] = inner
         document["rootfs"] = {"type": "layers", "diff_ids": [*self.diff_ids, *(d for d, _ in layers)]}
-        document["history"] = [*(self.document.get("history") or ()), *(h.to_json() for _, h in layers)]
+        document["history"] = [*self._history(), *(h.to_json() for _, h in layers)]
         if created is not None:
             document["created"] = created
         return ImageConfig(document)
+
+    def _history(self) -> list[Mapping[str, Any]]:
+        """The history, filled up at its end: it may be left out (image-spec), and readers count layers by it."""
+        known = list(self.document.get("history") or ())
+        missing = len(self.diff_ids) - sum(not entry.get("empty_layer") for entry in known)
+        return [*known, *({"created_by": "unknown"} for _ in range(missing))]
 
     def to_bytes(self) -> bytes:
         """The canonical JSON, which is what is stored and digested."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from imagekit.oci.config import History, ImageConfig
 from imagekit.oci.digest import Digest
+from imagekit.plan.user import user_setting
 from imagekit.plan.values import Plan, PlannedLayer
 
 # How `imagekit inspect` knows our layers again, and what `docker history` shows.
@@ -17,7 +18,7 @@ def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
     layers = [(diff_id, History(created_by(layer))) for diff_id, layer in zip(diff_ids, plan.layers, strict=True)]
     return plan.base.config.extended(
         layers=layers,
-        settings={"User": plan.user.name, "WorkingDir": plan.workdir},
+        settings={"User": user_setting(plan.base, plan.user), "WorkingDir": plan.workdir},
         env=plan.env,
         labels=plan.labels,
         created=plan.created,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from imagekit.lock.values import Lock, LockedPackage
-from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.oci.digest import Digest, digest_of, digest_of_json
 from imagekit.plan.layering import arrange, wheel_budget
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import account_files, choose_user
@@ -48,11 +48,16 @@ def make_plan(
     if spec.project is not None and not spec.builds_project:
         above.append(_project(spec.project, prefix, spec.workdir))
     if spec.files:
-        key = _key("files", sorted((target, file_digests[target]) for target in file_digests))
-        above.append(FilesLayer(kind="files", title=_count(len(spec.files), "file"), key=key, files=spec.files))
+        digests = tuple(sorted(file_digests.items()))
+        key = _key("files", [_tree(base), digests])
+        above.append(
+            FilesLayer(kind="files", title=_count(len(spec.files), "file"), key=key, files=spec.files, digests=digests)
+        )
     if source_digest is not None:
-        key = _key("source", [spec.workdir, user.uid, user.gid, source_digest])
-        above.append(SourceLayer(kind="source", title="source", key=key, workdir=spec.workdir, user=user))
+        key = _key("source", [_tree(base), spec.workdir, user.uid, user.gid, source_digest])
+        above.append(
+            SourceLayer(kind="source", title="source", key=key, workdir=spec.workdir, user=user, digest=source_digest)
+        )
     budget = wheel_budget(len(base.config.diff_ids), 1 + len(above))
     wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
     layers += [_wheels(group) for group in arrange(wheels, budget)]
@@ -104,7 +109,7 @@ def created_at(epoch: int | None) -> str | None:
 
 
 def _environment(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> EnvironmentLayer:
-    accounts = {path: data.decode() for path, data in account_files(base, user).items()}
+    accounts = {path: digest_of(data) for path, data in account_files(base, user).items()}
     python = base.python
     key = _key(
         "environment",
@@ -118,11 +123,18 @@ def _environment(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -
             user.gid,
             user.home,
             spec.workdir,
+            _tree(base),
         ],
     )
     return EnvironmentLayer(
         kind="environment", title="environment", key=key, prefix=prefix, user=user, workdir=spec.workdir
     )
+
+
+def _tree(base: BaseImage) -> Digest:
+    """What a layer's directories repeat of the base: so the same files on another base are another layer."""
+    text = repr((base.directories, base.links))
+    return digest_of(text.encode("utf-8", "surrogateescape"))
 
 
 def _wheels(group: Sequence[PlannedWheel]) -> WheelsLayer:

@@ -12,7 +12,7 @@ from imagekit.spec.base import BaseImage
 from imagekit.spec.image import FileMapping, Project
 
 # Part of every key: a change of how layers are written must not meet layers written before it.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,7 @@ class FilesLayer(PlannedLayer):
     """Files that were asked for by name."""
 
     files: tuple[FileMapping, ...]
+    digests: tuple[tuple[str, str], ...]  # (target, content digest) that the key has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class SourceLayer(PlannedLayer):
 
     workdir: str
     user: User
+    digest: str  # of the tree, that the key has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
