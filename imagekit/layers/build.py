@@ -113,9 +113,9 @@ class LayerMaker:
         if isinstance(planned, ProjectLayer):
             return tree_layer.write_contents(project_files(planned.project, planned.prefix, planned.workdir), out)
         if isinstance(planned, FilesLayer):
-            return tree_layer.write_files(planned.files, base, out)
+            return tree_layer.write_files(planned.files, dict(planned.digests), base, out)
         if isinstance(planned, SourceLayer) and source is not None:
-            return tree_layer.write_source(source, planned.workdir, planned.user, base, out)
+            return tree_layer.write_source(source, planned.digest, planned.workdir, planned.user, base, out)
         raise TypeError(f"no layer is made of {type(planned).__name__}")
 
     def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from imagekit.errors import InvalidProject
+from imagekit.errors import BaseUnusable, InvalidProject
 from imagekit.layers import archive
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.plan.prefix import Prefix
@@ -23,6 +24,11 @@ _PIECE = 1 << 20
 def write_environment(base: BaseImage, prefix: Prefix, user: User, workdir: str, out: BinaryIO) -> WrittenLayer:
     """A virtual environment without packages (PEP 405), the user's account, home and working directory."""
     python = base.python
+    # Links stay what they are: a directory in a link's place would hide what lies behind it.
+    if (real := real_directory(prefix.root, base)) != prefix.root:
+        raise BaseUnusable(
+            f"in {base.reference} {prefix.root} is {real}, by a link", hint="choose a base with a directory /opt"
+        )
     root = prefix.root.lstrip("/")
     minor = f"python{python.minor}"
     home, _, _ = python.executable.rpartition("/")
@@ -34,7 +40,8 @@ def write_environment(base: BaseImage, prefix: Prefix, user: User, workdir: str,
         f"{root}/bin/{minor}": "python",
         f"{root}/lib64": "lib",
     }
-    owned = {workdir.lstrip("/")} | (set() if user.exists else {user.home.lstrip("/")})
+    work = real_directory(workdir, base).lstrip("/")
+    owned = ({work} if work else set()) | (set() if user.exists else {real_directory(user.home, base).lstrip("/")})
     directories = {f"{root}/{prefix.scripts}", f"{root}/{prefix.site}", *owned}
     directories |= set(archive.parents([*files, *links, *directories]))
     writer = archive.DigestingWriter(out)
@@ -61,45 +68,72 @@ def write_contents(files: Iterable[tuple[str, bytes, int]], out: BinaryIO) -> Wr
     return _ended(writer, start, directories, [path for path, _, _ in files])
 
 
-def write_files(files: Iterable[FileMapping], base: BaseImage, out: BinaryIO) -> WrittenLayer:
-    """Files asked for by name, owned by root, in directories that are left as ``base`` has them."""
+def write_files(
+    files: Iterable[FileMapping], digests: Mapping[str, str], base: BaseImage, out: BinaryIO
+) -> WrittenLayer:
+    """Files asked for by name, owned by root, in directories that are left as ``base`` has them.
+
+    ``digests`` has what each target's file is to be (``x:`` or ``-:`` and sha256); ``InvalidProject`` where it is not.
+    """
     writer = archive.DigestingWriter(out)
-    ordered = sorted((real_path(mapping.target, base).lstrip("/"), mapping.source) for mapping in files)
+    ordered = sorted(
+        ((real_path(mapping.target, base).lstrip("/"), mapping) for mapping in files), key=lambda pair: pair[0]
+    )
     directories = archive.parents(path for path, _ in ordered)
     for path in directories:
         writer.write(_directory(path, base))
     start = writer.size
-    for path, source in ordered:
-        _copy(source, path, 0, 0, os.access(source, os.X_OK), writer)
+    for path, mapping in ordered:
+        digest = digests[mapping.target]
+        content = _copy(mapping.source, path, 0, 0, digest.startswith("x:"), writer)
+        if digest[2:] != content:
+            raise _changed(mapping.source)
     return _ended(writer, start, directories, [path for path, _ in ordered])
 
 
-def write_source(tree: SourceTree, workdir: str, user: User, base: BaseImage, out: BinaryIO) -> WrittenLayer:
-    """The project's source at ``workdir``, owned by ``user`` so that a flow may write beside it."""
-    root = workdir.strip("/")
+def write_source(
+    tree: SourceTree, digest: str, workdir: str, user: User, base: BaseImage, out: BinaryIO
+) -> WrittenLayer:
+    """The project's source at ``workdir``, owned by ``user`` so that a flow may write beside it.
+
+    ``digest`` is the tree's when it was first read; ``InvalidProject`` where it has changed since.
+    """
+    root = real_directory(workdir, base).strip("/")
+    below = f"{root}/" if root else ""
     writer = archive.DigestingWriter(out)
-    directories = [*archive.parents([root]), root]
+    directories = [*archive.parents([root]), root] if root else []
     for path in directories:
         writer.write(_owned(path, user) if path == root else _directory(path, base))
     start = writer.size
+    contents: dict[str, str] = {}
     for file in tree.files:
-        path = f"{root}/{file.path}"
+        path = f"{below}{file.path}"
         if file.kind == "dir":
             writer.write(archive.directory(path, uid=user.uid, gid=user.gid))
         elif file.kind == "symlink":
             writer.write(archive.symlink(path, file.link_target or "", uid=user.uid, gid=user.gid))
         else:
-            _copy(tree.root / file.path, path, user.uid, user.gid, file.executable, writer)
-    return _ended(writer, start, directories, [f"{root}/{file.path}" for file in tree.files])
+            source = tree.root / file.path
+            contents[file.path] = _copy(source, path, user.uid, user.gid, file.executable, writer)
+    # The layer is kept under that digest for good: what was edited in between must not be.
+    if tree.digest(contents) != digest:
+        raise _changed(tree.root)
+    return _ended(writer, start, directories, [f"{below}{file.path}" for file in tree.files])
 
 
 def real_path(path: str, base: BaseImage) -> str:
     """``path`` with the base's links to directories followed, so that no layer puts a directory in a link's place."""
+    directory, _, name = path.rstrip("/").rpartition("/")
+    return f"{real_directory(directory, base)}/{name}"
+
+
+def real_directory(path: str, base: BaseImage) -> str:
+    """The directory ``path`` with the base's links followed."""
     links = dict(base.links)
     done = ""
-    for part in path.strip("/").split("/")[:-1]:
+    for part in filter(None, path.split("/")):
         done = links.get(f"{done}/{part}", f"{done}/{part}")
-    return f"{done}/{path.rpartition('/')[2]}"
+    return done
 
 
 def _directory(path: str, base: BaseImage) -> bytes:
@@ -113,8 +147,18 @@ def _owned(path: str, user: User) -> bytes:
     return archive.directory(path, uid=user.uid, gid=user.gid)
 
 
-def _copy(source: Path, path: str, uid: int, gid: int, executable: bool, writer: archive.DigestingWriter) -> None:
-    with open(source, "rb") as stream:
+def _changed(path: Path) -> InvalidProject:
+    return InvalidProject(f"{path} changed while it was read", hint="build again")
+
+
+def _copy(source: Path, path: str, uid: int, gid: int, executable: bool, writer: archive.DigestingWriter) -> str:
+    """Copy a file into the archive; the sha256 of its content, in hex."""
+    content = hashlib.sha256()
+    try:
+        stream = open(source, "rb")  # noqa: SIM115 (a full disk, below, is another error)
+    except OSError as problem:
+        raise InvalidProject(f"{source} cannot be read: {problem.strerror}", hint="build again") from None
+    with stream:
         size = os.fstat(stream.fileno()).st_size
         mode = 0o755 if executable else 0o644
         writer.write(archive.header(path, size=size, mode=mode, uid=uid, gid=gid))
@@ -122,10 +166,12 @@ def _copy(source: Path, path: str, uid: int, gid: int, executable: bool, writer:
         while left:
             piece = stream.read(min(_PIECE, left))
             if not piece:
-                raise InvalidProject(f"{source} became shorter while it was read", hint="build again")
+                raise _changed(source)
             writer.write(piece)
+            content.update(piece)
             left -= len(piece)
     writer.write(archive.padding(size))
+    return content.hexdigest()
 
 
 def _ended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +48,17 @@ class SourceTree:
     root: Path
     files: tuple[SourceFile, ...]
 
-    def digest(self) -> Digest:
+    def digest(self, contents: Mapping[str, str] | None = None) -> Digest:
         """The digest of paths, kinds, executable bits, link targets and contents.
 
-        Times, owners, the umask and where the tree lies do not enter it.
+        Times, owners, the umask and where the tree lies do not enter it. Files are read, unless
+        ``contents`` has the sha256 (hex) of each by its path.
         """
-        return digest_of_json([[f.path, f.kind, f.executable, self._content(f)] for f in self.files])
+
+        def content(file: SourceFile) -> str | None:
+            return self._content(file) if contents is None or file.kind != "file" else contents[file.path]
+
+        return digest_of_json([[f.path, f.kind, f.executable, content(f)] for f in self.files])
 
     def _content(self, file: SourceFile) -> str | None:
         if file.kind != "file":
