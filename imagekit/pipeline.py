@@ -50,10 +50,12 @@ class Pipeline:
         """The engine, connected at the first use."""
         from imagekit.engine.client import Engine
         from imagekit.engine.containers import sweep
+        from imagekit.export.engine_load import sweep_loading
 
         engine = Engine.connect(self._settings.engine_address, deadline=self._settings.engine_deadline)
         # What a process of ours that was killed left behind.
         sweep(engine)
+        sweep_loading(engine)
         return engine
 
     def spec(self, path: Path, **overrides: Any) -> ImageSpec:

@@ -153,6 +153,12 @@ class Engine:
         found.sort(key=lambda image: image.get("Created") or 0, reverse=True)
         return tuple(image["Id"] for image in found[:limit])
 
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """``name:tag`` of every image of ``repository``."""
+        with translated("listing images", self.address):
+            found = self.api.images(name=repository)
+        return tuple(tag for image in found for tag in image.get("RepoTags") or () if tag.startswith(f"{repository}:"))
+
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker or OCI archive, given in pieces (``docker load``)."""
         with translated("loading an image", self.address):

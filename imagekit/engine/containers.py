@@ -127,7 +127,7 @@ class Container:
                 except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
                     if "timed out" not in str(error).lower():
                         raise
-            self._engine.api.ping()
+                self._engine.api.ping()
 
     def inspect(self) -> Mapping[str, Any] | None:
         import docker.errors
@@ -205,6 +205,11 @@ class Attached:
         with translated("reading a container's output", self._address):
             return self._socket.recv(count)
 
+    def break_off(self) -> None:
+        """End both directions at once, so that whoever waits on either goes on."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -227,7 +232,7 @@ def sweep(engine: Engine) -> int:
     removed = 0
     for entry in found:
         host, _, process = entry["Labels"].get(LABEL_OWNER, "").rpartition(":")[0].rpartition(":")
-        if host == socket.gethostname() and owner(int(process)) != entry["Labels"][LABEL_OWNER]:
+        if host == socket.gethostname() and process.isdigit() and owner(int(process)) != entry["Labels"][LABEL_OWNER]:
             Container(engine, entry["Id"]).remove()
             removed += 1
     return removed

@@ -9,14 +9,19 @@ it, and only then gets its tag. Otherwise everything is loaded once more, and wh
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
+import socket
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import Container, ContainerSpec
+from imagekit.engine.containers import Container, ContainerSpec, owner
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
+from imagekit.export.base_layers import base_layers
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -94,14 +99,18 @@ def _send(
 ) -> int:
     """Load what the engine lacks, and everything if that does not do; the bytes of the layers sent."""
     present = _present(engine, config, layers, reference)
-    if _load(engine, config, base, layers, present, reporter, take):
+    if engine.info.is_docker and _load(engine, config, base, layers, present, reporter, take):
         return sum(layer.size for layer in layers if layer.diff_id not in present)
-    if present:
+    if engine.info.is_docker and present:
         reporter.line("the engine lacks layers that it named; sending all")
         if _load(engine, config, base, layers, frozenset(), reporter, take):
             return sum(layer.size for layer in layers)
-    if base is not None and _load(engine, config, base, layers, frozenset(), reporter, take, with_base=True):
-        return sum(layer.size for layer in layers)
+    if not engine.info.containerd_store:
+        # Other engines take no thin archives, and a Docker Engine may have lost a layer of the base.
+        with tempfile.TemporaryDirectory(prefix="imagekit-base-") as directory:
+            below = base_layers(engine, base, Path(directory)) if base is not None else ()
+            if _load(engine, config, base, layers, frozenset(), reporter, take, below=below):
+                return sum(layer.size for layer in layers)
     raise AssemblyFailed(
         "the engine loads the image, and cannot make a container of it",
         hint="imagekit doctor looks at the engine; docker system df at its disk",
@@ -142,15 +151,14 @@ def _load(
     reporter: Reporter,
     take: Callable[[str], object],
     *,
-    with_base: bool = False,
+    below: Sequence[Layer] = (),
 ) -> bool:
-    """Whether the image was loaded and works; then ``take`` was called with its ID."""
-    name = f"{LOADING}:{secrets.token_hex(8)}"
+    """Whether the image was loaded and works; then ``take`` was called with its ID.
+
+    ``below`` are the base's layers, where they are to be sent too.
+    """
+    name = f"{LOADING}:{_loading_tag()}"
     containerd = engine.info.containerd_store
-    if with_base and base is not None:
-        # The base as the engine itself writes it: what is missing below our layers comes back with it.
-        with _refusals():
-            engine.load(engine.save(base.image_id))
     size = sum(layer.size for layer in layers if layer.diff_id not in present)
     image_id = expected_id(engine, config, base, layers)
     try:
@@ -158,7 +166,7 @@ def _load(
             pieces = (
                 oci_archive(config, _layers_of(base), layers, present, f"docker.io/{name}")
                 if containerd
-                else docker_archive(config, layers, present, name)
+                else docker_archive(config, [*below, *layers], present, name)
             )
             engine.load(_counted(pieces, task))
         works = not refused and _works(engine, image_id, config)
@@ -167,6 +175,24 @@ def _load(
         return works
     finally:
         engine.remove_image(name)
+
+
+def sweep_loading(engine: Engine) -> None:
+    """Remove temporary names whose process is gone: its load may have ended after it was killed."""
+    for name in engine.tags(LOADING):
+        host, pid, start, _ = (name.rpartition(":")[2].split("-") + [""] * 4)[:4]
+        if host == _host() and pid.isdigit() and owner(int(pid)).rpartition(":")[2] != start:
+            engine.remove_image(name)
+
+
+def _loading_tag() -> str:
+    _, pid, start = owner().rsplit(":", 2)
+    return f"{_host()}-{pid}-{start}-{secrets.token_hex(4)}"
+
+
+def _host() -> str:
+    # A host's name need not fit a tag.
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:

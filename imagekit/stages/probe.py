@@ -5,10 +5,9 @@ What was read is kept by image ID, which changes whenever the image does.
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from imagekit.atomic import write_whole
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
+from imagekit.engine.stream import PiecesReader
 from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -160,7 +160,7 @@ def _saved(engine: Engine, image_id: str) -> dict[str, Any]:
     """
     small: dict[str, bytes] = {}
     sizes: dict[str, int] = {}
-    with tarfile.open(fileobj=_Reader(engine.save(image_id)), mode="r|") as archive:
+    with tarfile.open(fileobj=PiecesReader(engine.save(image_id)), mode="r|") as archive:
         for member in archive:
             sizes[member.name] = member.size
             if member.isfile() and member.size < 4 << 20:
@@ -192,27 +192,6 @@ def _manifest(small: Mapping[str, bytes]) -> Any:
         # An index of platforms: those that were not pulled are not in the archive.
         pending.extend(value.get("manifests") or ())
     return None
-
-
-class _Reader(io.RawIOBase):
-    """An iterator of pieces as the file that ``tarfile`` reads from."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._held = b""
-
-    def read(self, count: int = -1, /) -> bytes:
-        parts = [self._held]
-        held = len(self._held)
-        while held < count:
-            piece = next(self._chunks, b"")
-            if not piece:
-                break
-            parts.append(piece)
-            held += len(piece)
-        data = b"".join(parts)
-        self._held = data[count:]
-        return data[:count]
 
 
 def _kept(path: Path) -> Mapping[str, Any] | None:
