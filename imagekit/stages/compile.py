@@ -15,8 +15,17 @@ from importlib.resources import files
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
-from imagekit.errors import BaseUnusable, ImagekitError
+from imagekit.errors import BaseUnusable, EngineError, ImagekitError
 from imagekit.spec.base import BaseImage
+
+# Nothing that the base holds takes part: not its site-packages, not the directory it starts in.
+# As -I says it, which would also pass over PYTHONHASHSEED.
+ALONE = ("-s", "-S", "-c")
+ENVIRONMENT = {
+    # Up to Python 3.10 sets in code objects are written in the order of their members' hashes.
+    "PYTHONHASHSEED": "0",
+    **dict.fromkeys(("PYTHONPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONDEVMODE"), ""),
+}
 
 
 class ContainerCompiler:
@@ -39,52 +48,65 @@ class ContainerCompiler:
 
     def __exit__(self, *exc: object) -> None:
         with self._lock:
-            if self._container is None:
-                return
+            container, self._container = self._container, None
+        if container is not None:
             self._streams.close()
-            self._container.remove()
-            self._container = None
+            container.remove()
         if self._reader is not None:
             self._reader.join(timeout=5)
 
     def submit(self, sources: Sequence[tuple[str, bytes]]) -> Future[list[bytes | None]]:
         answer: Future[list[bytes | None]] = Future()
+        if not sources:
+            answer.set_result([])
+            return answer
         parts = [struct.pack(">I", len(sources))]
         for path, source in sources:
             name = path.encode()
             parts += [struct.pack(">II", len(name), len(source)), name, source]
         data = b"".join(parts)
         with self._lock:
-            if self._container is None:
-                self._start()
             if self._failure is not None:
                 raise self._failure
+            if self._container is None:
+                self._container = self._start()
             # Answers come in the order of questions: the queue and the stream stay in step under the lock.
             self._waiting.append((len(sources), answer))
-            self._streams.send(data)
-        return answer
+            try:
+                self._streams.send(data)
+                return answer
+            except EngineError as error:
+                broken = error
+        # The container's end, which the reader sees, says more than that nothing can be sent to it.
+        if self._reader is not None:
+            self._reader.join(timeout=5)
+        raise self._failure or broken
 
-    def _start(self) -> None:
+    def _start(self) -> Container:
         program = files("imagekit.stages").joinpath("compile_server.py").read_text()
-        self._container = Container.create(
+        container = Container.create(
             self._engine,
             ContainerSpec(
                 image=self._base.image_id,
                 entrypoint=[self._base.python.executable],
-                # Isolated and without site: nothing that the base holds takes part.
-                command=["-I", "-S", "-c", program],
-                # Sets of strings in code objects would be written in the order of their hashes.
-                env={"PYTHONHASHSEED": "0"},
+                command=[*ALONE, program],
+                env=ENVIRONMENT,
+                workdir="/",
                 kind="compile",
                 network="none",
                 interactive=True,
                 auto_remove=True,
             ),
         )
-        self._streams = self._container.attach(stdin=True)
-        self._container.start()
+        try:
+            self._streams = container.attach(stdin=True)
+            container.start()
+        except BaseException:
+            container.remove()
+            raise
         self._reader = threading.Thread(target=self._read, name="imagekit-compile", daemon=True)
         self._reader.start()
+        return container
 
     def _read(self) -> None:
         errors: list[bytes] = []
@@ -112,10 +134,13 @@ class ContainerCompiler:
                 hint="docker run it and start its python3 by hand",
                 details=b"".join(errors).decode(errors="replace") or (str(error) if error else None),
             )
-        self._failure = error
-        while self._waiting:
-            _, answer = self._waiting.popleft()
-            answer.set_exception(error)
+        # Whoever is sending gives way: nobody reads any more.
+        self._streams.break_off()
+        with self._lock:
+            self._failure = error
+            while self._waiting:
+                _, answer = self._waiting.popleft()
+                answer.set_exception(error)
 
 
 class _Stream:

@@ -6,16 +6,21 @@ to the syntax of Python 3.8. Frames, big-endian: a batch is ``count`` and, for e
 where a length of zero says that the source is no valid module.
 """
 
+from __future__ import annotations
+
 import gc
 import importlib.util
 import marshal
 import multiprocessing
 import os
+import queue
 import struct
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from types import CodeType
 from typing import BinaryIO
 
 MAGIC = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")  # hash-based, unchecked (PEP 552)
@@ -30,9 +35,29 @@ def compile_batch(batch: list) -> bytes:
         except Exception:  # whatever the compiler says: such files are data, and stay as they are
             answers.append(struct.pack(">I", 0))
             continue
+        held: list = []
+        hold(code, held)
         pyc = MAGIC + importlib.util.source_hash(source) + marshal.dumps(code)
         answers.append(struct.pack(">I", len(pyc)) + pyc)
     return b"".join(answers)
+
+
+def hold(value: object, held: list) -> None:
+    """Refer to every object of a code object once more.
+
+    marshal marks what is referred to more than once; a name's string may be, by whatever else
+    is in this process. With a second reference to each, all are marked, always.
+    """
+    held.append(value)
+    if isinstance(value, CodeType):
+        parts = (value.co_consts, value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
+        for part in (*parts, value.co_filename, value.co_name, getattr(value, "co_qualname", None)):
+            hold(part, held)
+        table = "co_linetable" if hasattr(value, "co_linetable") else "co_lnotab"
+        held.extend((getattr(value, table), getattr(value, "co_exceptiontable", None)))
+    elif isinstance(value, (tuple, frozenset)):
+        for part in value:
+            hold(part, held)
 
 
 def exactly(stream: BinaryIO, count: int) -> bytes:
@@ -42,7 +67,7 @@ def exactly(stream: BinaryIO, count: int) -> bytes:
     return data
 
 
-def batches(stream: BinaryIO, free: threading.Semaphore) -> Iterator[list]:
+def batches(stream: BinaryIO) -> Iterator[list]:
     while True:
         head = stream.read(4)
         if len(head) < 4:
@@ -51,22 +76,38 @@ def batches(stream: BinaryIO, free: threading.Semaphore) -> Iterator[list]:
         for _ in range(struct.unpack(">I", head)[0]):
             path, source = struct.unpack(">II", exactly(stream, 8))
             batch.append((exactly(stream, path).decode(), exactly(stream, source)))
-        free.acquire()
         yield batch
 
 
 def main() -> None:
     cores = len(os.sched_getaffinity(0))
     # Bounds what is held in memory: the reader waits until an answer has left.
-    free = threading.Semaphore(cores * 4)
+    pending: queue.Queue = queue.Queue(cores * 4)
+
+    def read() -> None:
+        last: Future | None = None
+        try:
+            for batch in batches(sys.stdin.buffer):
+                pending.put(pool.submit(compile_batch, batch))
+        except Exception as error:
+            last = Future()
+            last.set_exception(error)
+        pending.put(last)
+
     out = sys.stdout.buffer
     # Compiling leaves no cycles behind, and looking for them costs a tenth of the time.
     gc.disable()
-    with multiprocessing.get_context("fork").Pool(cores) as pool:
-        for answer in pool.imap(compile_batch, batches(sys.stdin.buffer, free)):
-            out.write(answer)
+    # This pool, unlike multiprocessing's, says so when one of its processes is killed.
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("fork")) as pool:
+        # All are started before there is another thread.
+        list(pool.map(compile_batch, [[]] * cores))
+        threading.Thread(target=read, daemon=True).start()
+        while True:
+            answer = pending.get()
+            if answer is None:
+                break
+            out.write(answer.result())
             out.flush()
-            free.release()
 
 
 if __name__ == "__main__":
