@@ -21,10 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from imagekit.errors import BaseUnusable
+
 # The classic image store refuses 127 layers (its overlay mounts have 128 lower directories).
 LAYER_LIMIT = 120
 # Kept free for what comes above: runtime extras, a user's own steps.
 RESERVED = 8
+# With fewer layers than these, most of the wheels would move with every change.
+_LEAST = 8
 # A wheel of this many bytes is worth a layer that no light one shares.
 HEAVY = 512 * 1024
 
@@ -62,8 +66,17 @@ class _Place:
 
 
 def wheel_budget(base_layers: int, other_layers: int) -> int:
-    """How many layers wheels may have above ``base_layers``, beside ``other_layers`` of ours."""
-    return max(8, LAYER_LIMIT - RESERVED - base_layers - other_layers)
+    """How many layers wheels may have above ``base_layers``, beside ``other_layers`` of ours.
+
+    ``BaseUnusable`` where the base leaves too few of them.
+    """
+    free = LAYER_LIMIT - base_layers - other_layers
+    if free < _LEAST:
+        raise BaseUnusable(
+            f"the base image has {base_layers} layers, and an image may have {LAYER_LIMIT} in all",
+            hint="choose a base with fewer layers: imagekit base build makes one of a single layer",
+        )
+    return max(_LEAST, free - RESERVED)
 
 
 def arrange(wheels: Sequence[W], budget: int) -> tuple[tuple[W, ...], ...]:
@@ -87,7 +100,7 @@ def _places(wheels: Sequence[W], budget: int) -> dict[str, _Place]:
     places = {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked[: budget - shared])}
     for wheel in ranked[budget - shared :]:
         zone, count = ("heavy", heavy) if wheel.size >= HEAVY else ("light", light)
-        places[wheel.name] = _Place(zone, _hash(wheel.name) % count)
+        places[wheel.name] = _Place(zone, _bucket(_hash(wheel.name), count))
     return places
 
 
@@ -95,6 +108,16 @@ def _height(group: Sequence[Packaged]) -> tuple[bool, int, str]:
     # Sizes by powers of two: a new version of about the same size keeps its place.
     total = sum(wheel.size for wheel in group)
     return any(wheel.direct for wheel in group), -total.bit_length(), group[0].name
+
+
+def _bucket(key: int, count: int) -> int:
+    """One of ``count`` groups; one group more moves only what goes into it (Lamping and Veach, 2014)."""
+    group, jump = -1, 0
+    while jump < count:
+        group = jump
+        key = (key * 2862933555777941757 + 1) % (1 << 64)
+        jump = int((group + 1) * (1 << 31) / ((key >> 33) + 1))
+    return group
 
 
 def _hash(name: str) -> int:

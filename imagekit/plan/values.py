@@ -124,12 +124,6 @@ class Plan:
     workdir: str
     created: str | None  # RFC 3339, from SOURCE_DATE_EPOCH alone
 
-    @property
-    def keys(self) -> set[Digest]:
-        """The keys of all layers, and of the wheels in those that several share."""
-        wheels = {w.key for layer in self.layers if isinstance(layer, WheelsLayer) for w in layer.wheels}
-        return {layer.key for layer in self.layers} | wheels
-
     def to_json(self) -> dict[str, Any]:
         return {
             "base": {

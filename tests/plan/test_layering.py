@@ -1,0 +1,111 @@
+"""Which wheels share a layer: properties that hold for any set of them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagekit.errors import BaseUnusable
+from imagekit.plan.layering import HEAVY, LAYER_LIMIT, WELL_KNOWN_LARGE, arrange, wheel_budget
+
+
+@dataclass(frozen=True)
+class Wheel:
+    name: str
+    size: int
+    direct: bool
+    version: int = 1
+
+
+_SIZES = st.one_of(st.integers(0, HEAVY - 1), st.integers(HEAVY, 1 << 30))
+_LARGE = sorted(WELL_KNOWN_LARGE)
+
+
+@st.composite
+def wheel_sets(draw: st.DrawFn, least: int = 0) -> list[Wheel]:
+    """Up to 600 wheels, some of them well known."""
+    count = draw(st.integers(least, 600))
+    seed = draw(st.integers(0, 2**32))
+    share = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    chance = random.Random(seed)
+    names = {f"package-{chance.randrange(10**6)}" for _ in range(count)} | set(
+        chance.sample(_LARGE, min(count, chance.randrange(len(_LARGE))))
+    )
+    return [
+        Wheel(name, chance.choice([0, 900, 40_000, HEAVY - 1, HEAVY, 9 << 20, 200 << 20]), chance.random() < share)
+        for name in sorted(names)
+    ]
+
+
+_BUDGET = st.integers(8, 117)
+
+
+@settings(deadline=None)
+@given(wheels=wheel_sets(), budget=_BUDGET, seed=st.integers())
+def test_every_wheel_once_within_the_budget_in_any_order(wheels: list[Wheel], budget: int, seed: int) -> None:
+    layers = arrange(wheels, budget)
+    assert len(layers) <= budget
+    assert all(layers)
+    assert sorted(wheel.name for layer in layers for wheel in layer) == [wheel.name for wheel in wheels]
+    shuffled = random.Random(seed).sample(wheels, len(wheels))
+    assert arrange(shuffled, budget) == layers
+
+
+@settings(deadline=None)
+@given(wheels=wheel_sets(), budget=_BUDGET)
+def test_what_people_move_lies_on_top(wheels: list[Wheel], budget: int) -> None:
+    direct = [any(wheel.direct for wheel in layer) for layer in arrange(wheels, budget)]
+    assert direct == sorted(direct)
+
+
+@settings(deadline=None)
+@given(wheels=wheel_sets(least=1), budget=_BUDGET, data=st.data(), size=_SIZES)
+def test_a_version_that_moves_changes_two_layers_at_most(
+    wheels: list[Wheel], budget: int, data: st.DataObject, size: int
+) -> None:
+    moved = data.draw(st.sampled_from(wheels))
+    after = [replace(w, size=size, version=2) if w is moved else w for w in wheels]
+    old, new = set(arrange(wheels, budget)), set(arrange(after, budget))
+    same_weight = (size >= HEAVY) == (moved.size >= HEAVY)
+    assert len(new - old) <= (1 if same_weight else 2)
+    assert len(old - new) <= (1 if same_weight else 2)
+
+
+@settings(deadline=None)
+@given(wheels=wheel_sets(least=1), budget=_BUDGET, size=_SIZES, direct=st.booleans())
+def test_a_package_more_leaves_most_layers_alone(wheels: list[Wheel], budget: int, size: int, direct: bool) -> None:
+    added = [*wheels, Wheel("one-more", size, direct)]
+    old, new = set(arrange(wheels, budget)), set(arrange(added, budget))
+    if len(added) <= budget:
+        assert len(new - old) == 1
+    else:
+        # What goes into a group that is new, and what loses a layer of its own, is a small part of all.
+        changed = {w.name for layer in new - old for w in layer}
+        kept = {w.name for layer in new & old for w in layer}
+        assert len(new - old) <= max(12, len(new) // 3) or len(changed) <= len(kept)
+
+
+@settings(deadline=None)
+@given(wheels=wheel_sets(), budget=_BUDGET)
+def test_a_small_set_has_a_layer_for_each(wheels: list[Wheel], budget: int) -> None:
+    some = wheels[:budget]
+    assert all(len(layer) == 1 for layer in arrange(some, budget))
+
+
+@given(base=st.integers(0, 130), others=st.integers(1, 4))
+def test_an_image_never_has_too_many_layers(base: int, others: int) -> None:
+    try:
+        budget = wheel_budget(base, others)
+    except BaseUnusable:
+        assert base + others + 8 > LAYER_LIMIT
+    else:
+        assert 8 <= budget <= LAYER_LIMIT - base - others
+
+
+def test_a_base_that_leaves_no_room_is_refused() -> None:
+    with pytest.raises(BaseUnusable, match="has 118 layers"):
+        wheel_budget(118, 3)
