@@ -72,8 +72,10 @@ def make_layers(
 ) -> list[Layer]:
     """The layers of ``plan``, the lowest first: from ``cache``, or made from the files of ``lock`` and ``tree``."""
     with ExitStack() as stack:
-        compiler = stack.enter_context(ContainerCompiler(engine, plan.base))
+        compiler = ContainerCompiler(engine, plan.base)
         maker = stack.enter_context(LayerMaker(plan, cache, compiler))
+        # It ends first: when something failed, whoever waits for bytecode is told at once.
+        stack.enter_context(compiler)
         missing = {wheel.name: wheel for wheel in maker.missing_wheels()}
         wanted = [package for package in lock.packages if package.name in missing]
         # Downloading, compiling and writing overlap: a wheel's layer begins when its file is there.

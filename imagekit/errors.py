@@ -178,6 +178,8 @@ class Unsatisfiable(ResolveError):
 class NoWheel(ResolveError):
     """Only a source distribution fits, and building it was not allowed."""
 
+    packages: tuple[str, ...] = ()  # normalized names
+
 
 class IndexUnreachable(ResolveError):
     """The package index, or a file on it, could not be fetched."""

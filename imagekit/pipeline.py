@@ -14,10 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.atomic import write_whole
 from imagekit.errors import InvalidProject
 from imagekit.inputs import Inputs, read_inputs
 from imagekit.naming import asked_reference, content_tag, dockerfile_tag
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.results import BuildResult, BuiltLayer, ImageReport
@@ -93,10 +94,7 @@ class Pipeline:
         tree, cache = self._read(spec).tree, self._settings.cache_dir
         lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, cache)
         plan = self._plan(spec, base, lock)
-        layer_cache = LayerCache(cache / "layers")
-        if no_cache:
-            for key in plan.keys:
-                layer_cache.drop(key)
+        layer_cache = LayerCache(cache / "layers", fresh=no_cache)
         layers = make_layers(
             self.engine, plan, lock, tree, store=self._store, cache=layer_cache, reporter=self.reporter
         )
@@ -267,10 +265,11 @@ class Pipeline:
         return base
 
     def _stage(self, base: BaseImage) -> InBase:
-        from imagekit.stages.in_base import InBase
+        from imagekit.stages.in_base import InBase, carried
 
         return InBase(
             base=base,
+            environment=carried(self._settings.variables),
             engine=self._settings.engine_address,
             ca_bundle=self._settings.ca_bundle,
             reporter=self.reporter,
@@ -328,6 +327,11 @@ class Pipeline:
         distributions = {package.name: package.version for package in lock.packages}
         if spec.project is not None and spec.project.version is not None:
             distributions[spec.project.name] = spec.project.version
+        # What passed once passes again: the image is known by its content.
+        passed = digest_of_json([image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
+        note = self._settings.cache_dir / "checked" / passed.removeprefix("sha256:")
+        if note.exists():
+            return
         with self.reporter.task("checking the image"):
             check_image(
                 self.engine,
@@ -337,6 +341,7 @@ class Pipeline:
                 distributions=distributions,
                 workdir=spec.workdir,
             )
+        write_whole(note, b"")
 
 
 def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:

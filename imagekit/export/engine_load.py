@@ -70,10 +70,13 @@ def load_image(
     """
     image_id = expected_id(engine, config, base, layers)
     previous = engine.image(reference)
-    if previous is not None and previous.id == image_id:
+    named = previous is not None and previous.id == image_id
+    # The classic store loses no layer of an image that it has; the containerd store may have lost a blob.
+    if named and (not engine.info.containerd_store or _works(engine, image_id, config)):
+        accept(image_id)
         return Loaded(image_id=image_id, sent=0, up_to_date=True)
     sent = 0
-    if engine.image(image_id) is not None and _works(engine, image_id, config):
+    if not named and engine.image(image_id) is not None and _works(engine, image_id, config):
         accept(image_id)
         engine.tag(image_id, reference)
     else:

@@ -7,7 +7,6 @@ first, so an entry is there whole or not at all, whichever process wrote it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,13 +35,19 @@ class Entry:
 
 
 class LayerCache:
-    """A directory of layers that several processes may share."""
+    """A directory of layers that several processes may share.
 
-    def __init__(self, root: Path) -> None:
+    A ``fresh`` one takes nothing that was there before, and replaces what it finds.
+    """
+
+    def __init__(self, root: Path, *, fresh: bool = False) -> None:
         self._root = root
+        self._fresh = fresh
 
     def get(self, key: Digest) -> Entry | None:
         """The layer of ``key``, or ``None`` where there is none or it is not whole."""
+        if self._fresh:
+            return None
         path = self._path(key)
         try:
             known = json.loads(path.with_suffix(".json").read_bytes())
@@ -93,12 +98,6 @@ class LayerCache:
     def keep_group(self, key: Digest, diff_id: Digest) -> None:
         """Remember the digest of a layer that several of the cache's make together."""
         write_whole(self._path(key).with_suffix(".group"), diff_id.encode())
-
-    def drop(self, key: Digest) -> None:
-        """Forget the layer of ``key``."""
-        for suffix in (".json", ".paths", ".tar", ".group"):
-            with contextlib.suppress(FileNotFoundError):
-                self._path(key).with_suffix(suffix).unlink()
 
     def _path(self, key: Digest) -> Path:
         name = key.removeprefix("sha256:")

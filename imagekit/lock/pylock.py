@@ -32,6 +32,7 @@ from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
+    canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -238,11 +239,13 @@ def no_wheel(names: Sequence[str], target: Target, *, details: str | None = None
     """The error for packages of which no wheel fits ``target`` and none may be built."""
     listed = ", ".join(sorted(names))
     flags = " ".join(f"--allow-source-build {n}" for n in sorted(names))
-    return NoWheel(
+    error = NoWheel(
         f"no wheel of {listed} fits Python {target.python} on {target.platform} ({target.libc} {target.libc_version})",
         hint=f"allow building from source: add to `source-builds` in [tool.imagekit], or pass {flags}",
         details=details,
     )
+    error.packages = tuple(sorted({canonicalize_name(name) for name in names}))
+    return error
 
 
 def _unselectable(error: PylockSelectError, file: LockFile, target: Target) -> InvalidProject | NoWheel | StaleLock:

@@ -82,13 +82,54 @@ def resolve(
 ) -> Lock:
     """Ask the resolver, now. The versions of ``previous`` are kept where they still fit (uv only).
 
-    With ``source_builds`` the resolver runs build backends, which must not run on the host:
+    Wheels are preferred: where source builds are allowed, uv is asked for wheels alone first, and then with
+    those packages from source that have none. Then it runs build backends, which must not run on the host:
     :class:`ResolveError` where there is no ``run_in_base`` for it.
     """
     inputs = inputs_digest(spec, target)
     if not spec.requirements:
         return Lock(packages=(), inputs=inputs, python=target.python, platform=str(target.platform))
-    runs_backends = bool(spec.source_builds)
+
+    def once(from_source: tuple[str, ...]) -> Lock:
+        text = _asked(spec, from_source, target, reporter, run_in_base, host, upgrade, previous)
+        return _selected(spec, parse(text, Path(f"(the answer of {spec.resolver})")), target, inputs)
+
+    # pip-compile takes the same options as pip, where a source distribution may be chosen by itself;
+    # --no-binary in a requirements file asks for the source and nothing else.
+    if spec.resolver != "uv" or spec.no_binary or not spec.source_builds:
+        return once(spec.source_builds)
+    names: tuple[str, ...] = ()
+    while True:
+        try:
+            return once(names)
+        except (NoWheel, Unsatisfiable) as error:
+            wider = _wider(spec, names, error)
+            if wider is None:
+                raise
+            names = wider
+
+
+def _wider(spec: ImageSpec, tried: tuple[str, ...], error: NoWheel | Unsatisfiable) -> tuple[str, ...] | None:
+    """The packages to take from source after ``error``; ``None`` where no more are allowed."""
+    if tried == spec.source_builds:
+        return None
+    lacking = error.packages if isinstance(error, NoWheel) else ()
+    named = {*tried, *(name for name in lacking if name in spec.source_builds)}
+    return tuple(sorted(named)) if named - set(tried) else spec.source_builds
+
+
+def _asked(
+    spec: ImageSpec,
+    from_source: tuple[str, ...],
+    target: Target,
+    reporter: Reporter,
+    run_in_base: BaseRunner | None,
+    host: HostProcess | None,
+    upgrade: bool,
+    previous: Lock | None,
+) -> str:
+    """The resolver's answer as the text of a ``pylock.toml``."""
+    runs_backends = bool(from_source)
     needs_base = runs_backends or (spec.resolver == "pip-tools" and not host_is(target))
     if needs_base and run_in_base is None:
         raise ResolveError(
@@ -106,27 +147,24 @@ def resolve(
                 files,
                 target,
                 indexes=spec.indexes,
-                source_builds=spec.source_builds,
+                source_builds=from_source,
                 upgrade=upgrade,
                 host=host,
                 run_in_base=run_in_base if needs_base else None,
             )
-            text = _pins_to_pylock(spec, pins, target, host=host, in_base=in_base)
-        else:
-            task.note("uv")
-            if previous is not None and not upgrade:
-                files[PYLOCK] = dump(previous).encode()
-            text = compile_pylock(
-                files,
-                target,
-                indexes=spec.indexes,
-                source_builds=spec.source_builds,
-                upgrade=upgrade,
-                host=host,
-                run_in_base=in_base,
-            )
-    file = parse(text, Path(f"(the answer of {spec.resolver})"))
-    return _selected(spec, file, target, inputs)
+            return _pins_to_pylock(spec, pins, target, host=host, in_base=in_base)
+        task.note("uv")
+        if previous is not None and not upgrade:
+            files[PYLOCK] = dump(previous).encode()
+        return compile_pylock(
+            files,
+            target,
+            indexes=spec.indexes,
+            source_builds=from_source,
+            upgrade=upgrade,
+            host=host,
+            run_in_base=in_base,
+        )
 
 
 def _cache_key(inputs: Digest, target: Target) -> str:

@@ -10,6 +10,7 @@ No ``# syntax=`` line is written: it would be fetched from a registry on every b
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections import deque
@@ -29,6 +30,18 @@ _ROOT = PurePosixPath("/run/imagekit")
 _OUT = "/imagekit-out"
 _CACHE = _ROOT / "cache"
 _LAST_LINES = 60
+
+
+# What says where packages come from and by which way; it may hold credentials, so it travels as a secret.
+_CARRIED = re.compile(
+    r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|INSECURE_HOST|INDEX_\w+_(USERNAME|PASSWORD))"
+    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST)|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
+)
+
+
+def carried(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of the host's ``variables`` that programs in a base need to find the same packages as here."""
+    return {name: value for name, value in variables.items() if _CARRIED.fullmatch(name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
