@@ -31,17 +31,17 @@ Registry = Callable[[bool], str]
 
 
 @pytest.fixture(scope="session")
-def registry_image(engine: Engine, python_image: str) -> str:
-    # Kept between sessions: what it holds depends on the Dockerfile alone.
+def registry_image(engine: Engine, python_image: str) -> Iterator[str]:
     reference = "imagekit/test-registry:1"
-    if engine.image(reference) is None:
-        subprocess.run(
-            ["docker", "--host", engine.address, "buildx", "build", "--load", "--tag", reference, "-"],
-            input=DOCKERFILE.format(base=python_image),
-            text=True,
-            check=True,
-        )
-    return reference
+    subprocess.run(
+        ["docker", "--host", engine.address, "buildx", "build", "--load", "--tag", reference, "-"],
+        input=DOCKERFILE.format(base=python_image),
+        text=True,
+        check=True,
+    )
+    yield reference
+    # Its layers stay in BuildKit's cache.
+    engine.remove_image(reference, force=True)
 
 
 @pytest.fixture(scope="module")
