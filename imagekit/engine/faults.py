@@ -27,8 +27,8 @@ def reach(address: str) -> None:
 
     ``unix://`` and ``tcp://`` are tried; other schemes (ssh, npipe) are left to the SDK.
     """
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         if parts.scheme == "unix":
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.settimeout(CONNECT_SECONDS)
@@ -45,6 +45,10 @@ def reach(address: str) -> None:
         raise EngineNotFound(
             f"no Docker Engine: {address} does not exist",
             hint="install Docker Engine and start it (imagekit doctor tells more), or set DOCKER_HOST",
+        ) from None
+    except ValueError as error:
+        raise EngineNotFound(
+            f"no Docker Engine: {address!r} is no address ({error})", hint="unix:///PATH or tcp://HOST:PORT"
         ) from None
     except OSError as error:
         reason = "connection refused" if error.errno == errno.ECONNREFUSED else str(error)
@@ -70,26 +74,36 @@ def translated(doing: str, address: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise refusal(f"{doing}: {error.explanation or error}".strip()) from error
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-        raise EngineTimeout(
-            f"the Docker Engine at {address} did not answer in time ({doing})",
-            hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
-        ) from error
+        raise _late(doing, address) from error
     except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError) as error:
         if "timed out" in str(error).lower():
-            raise EngineTimeout(
-                f"the Docker Engine at {address} did not answer in time ({doing})",
-                hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
-            ) from error
-        raise EngineLost(
-            f"the Docker Engine at {address} went away ({doing})",
-            hint="start it again and repeat the command: finished layers are kept",
-        ) from error
+            raise _late(doing, address) from error
+        raise _lost(doing, address) from error
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise _lost(doing, address) from error
     except docker.errors.DockerException as error:
+        # The SDK asks for the version first, and wraps whatever comes of it.
+        if isinstance(error.__cause__, requests.exceptions.Timeout):
+            raise _late(doing, address) from error
         raise NotAnEngine(
             f"what answers at {address} is not a Docker Engine",
             hint="check DOCKER_HOST or docker context ls",
             details=str(error),
         ) from error
+
+
+def _late(doing: str, address: str) -> EngineTimeout:
+    return EngineTimeout(
+        f"the Docker Engine at {address} did not answer in time ({doing})",
+        hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
+    )
+
+
+def _lost(doing: str, address: str) -> EngineLost:
+    return EngineLost(
+        f"the Docker Engine at {address} went away ({doing})",
+        hint="start it again and repeat the command: finished layers are kept",
+    )
 
 
 def refusal(text: str) -> EngineError | DiskFull:

@@ -69,15 +69,20 @@ def _source(git: Path) -> str | None:
         url = parser.get('remote "origin"', "url", fallback=None)
     except ConfigError:
         return None
+    # git writes quotes around a value with '#' or ';' in it.
+    url = (url or "").strip('"')
     if not url:
         return None
     if "://" not in url:
         return url if _SCP_LIKE.fullmatch(url) else None
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.scheme not in ("https", "http", "ssh", "git"):
         return None
     # A token in a remote's URL must not travel with the image.
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def _text(path: Path) -> str:

@@ -76,7 +76,14 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
         with reporter.task(f"reading {reference}"):
             known = {"format": FORMAT, "probe": _probe(engine, reference, image_id), **_saved(engine, image_id)}
         write_whole(kept, json.dumps(known).encode())
-    return _base(reference, image_id, known)
+    base = _base(reference, image_id, known)
+    if base.config.settings.get("OnBuild"):
+        # They are steps for a Dockerfile's build, and no layer of ours could stand for them.
+        raise BaseUnusable(
+            f"{reference} has ONBUILD steps, which only a Dockerfile carries out",
+            hint="build FROM it with a Dockerfile, and use that image as the base",
+        )
+    return base
 
 
 def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
@@ -118,7 +125,8 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
             words = error.message
             continue
         if code == 0:
-            found: Mapping[str, Any] = json.loads(out)
+            # The last line: a sitecustomize of the base may print before it.
+            found: Mapping[str, Any] = json.loads(out.strip().rpartition(b"\n")[2])
             return _checked(reference, found)
         words = err.decode(errors="replace")
     raise BaseUnusable(
