@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagekit.engine.faults import reach
-from imagekit.errors import BuildxMissing, DiskFull, DockerfileFailed, EngineLost, ImagekitError
+from imagekit.errors import DockerfileFailed
 from imagekit.progress import Reporter
+from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
 
 _LAST_LINES = 40
 
@@ -68,40 +69,20 @@ def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Repo
     Raises ``DockerfileFailed`` with the last lines of what BuildKit said.
     """
     reach(engine_address)
-    if shutil.which("docker") is None:
-        raise BuildxMissing("the docker client is not installed", hint="install it: apt-get install docker-cli")
-    from python_on_whales import DockerClient
-    from python_on_whales.exceptions import DockerException
-    from python_on_whales.utils import stream_stdout_and_stderr
-
-    command = [str(word) for word in DockerClient(host=engine_address).client_config.docker_cmd]
     last: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        with reporter.task(f"building {build.dockerfile.name}") as task:
-            for line in _lines(stream_stdout_and_stderr([*command, *build.arguments()])):
+        lines = buildx_lines(build.arguments(), engine=engine_address)
+        with reporter.task(f"building {build.dockerfile.name}") as task, closing(lines):
+            for line in lines:
                 last.append(line)
                 task.note(line)
                 reporter.line(line)
-    except DockerException as error:
-        raise _fault(build, "\n".join(last) or str(error.stderr or "")) from None
+    except BuildxFailed:
+        words = "\n".join(last)
+        raise buildx_fault(words) or _failed(build, words) from None
 
 
-def _lines(pieces: Iterable[tuple[str, bytes]]) -> Iterable[str]:
-    for _, piece in pieces:
-        text = piece.decode(errors="replace").rstrip()
-        if text:
-            yield text
-
-
-def _fault(build: DockerfileBuild, words: str) -> ImagekitError:
-    if "is not a docker command" in words or "unknown flag: --progress" in words:
-        return BuildxMissing("docker has no buildx plug-in", hint="install it: apt-get install docker-buildx")
-    if "no space left on device" in words:
-        return DiskFull("no space left where the engine keeps its data", hint="docker system df", details=words)
-    if any(w in words for w in ("error reading from server: EOF", "Cannot connect to the Docker daemon")):
-        return EngineLost(
-            "the engine went away during a build step", hint="start it and build again: finished steps are kept"
-        )
+def _failed(build: DockerfileBuild, words: str) -> DockerfileFailed:
     reason = next((line.strip() for line in reversed(words.splitlines()) if line.startswith("ERROR")), "")
     return DockerfileFailed(
         f"{build.dockerfile.name} did not build{': ' + reason.removeprefix('ERROR: ') if reason else ''}",

@@ -14,17 +14,19 @@ import re
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from imagekit.engine.faults import reach
-from imagekit.errors import BaseNotFound, BuildError, BuildxMissing, DiskFull, EngineLost
+from imagekit.errors import BaseNotFound, BuildError
 from imagekit.lock.redaction import redacted
 from imagekit.lock.runner import DIRECTORIES, CompletedInBase
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.spec.base import BaseImage
+from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
 
 _ROOT = PurePosixPath("/run/imagekit")
 _OUT = "/imagekit-out"
@@ -192,32 +194,24 @@ class InBase:
         return secrets
 
     def _build(self, context: Path, contexts: Mapping[str, Path], secrets: list[str], into: Path) -> None:
-        if shutil.which("docker") is None:
-            raise BuildxMissing("the docker client is not installed", hint="install it: apt-get install docker.io")
-        from python_on_whales import DockerClient
-        from python_on_whales.exceptions import DockerException
-
-        client = DockerClient(host=self.engine if self.context is None else None, context=self.context)
+        # Not from BuildKit's cache: an index answers differently tomorrow, and what a
+        # program failed at must not be remembered. What is worth keeping is kept by us.
+        words = ["buildx", "build", "--progress", "plain", "--no-cache", "--provenance=false"]
+        words += ["--output", f"type=local,dest={into}"]
+        for name, path in contexts.items():
+            words += ["--build-context", f"{name}={path}"]
+        for secret in secrets:
+            words += ["--secret", secret]
         last: deque[str] = deque(maxlen=_LAST_LINES)
         try:
-            with self.reporter.task(self.title) as task:
-                lines = client.buildx.build(
-                    context,
-                    build_contexts=dict(contexts),
-                    # Not from BuildKit's cache: an index answers differently tomorrow, and what a
-                    # program failed at must not be remembered. What is worth keeping is kept by us.
-                    cache=False,
-                    output={"type": "local", "dest": str(into)},
-                    progress="plain",
-                    provenance=False,
-                    secrets=secrets,
-                    stream_logs=True,
-                )
-                for line in _texts(lines):
-                    last.append(line)
-                    task.note(line)
-        except DockerException as error:
-            raise _build_fault(self.base, "\n".join(last) or str(error.stderr or "")) from None
+            lines = buildx_lines([*words, "--", str(context)], engine=self.engine, context=self.context)
+            with self.reporter.task(self.title) as task, closing(lines):
+                for line in lines:
+                    last.append(redacted(line))
+                    task.note(last[-1])
+        except BuildxFailed:
+            text = "\n".join(last)
+            raise buildx_fault(text) or _failed(self.base, text) from None
 
 
 def dockerfile(base: BaseImage, *, programs: bool, directories: Sequence[str], network: str | None = None) -> str:
@@ -243,31 +237,13 @@ def dockerfile(base: BaseImage, *, programs: bool, directories: Sequence[str], n
     )
 
 
-def _texts(lines: object) -> Iterable[str]:
-    if not isinstance(lines, Iterable):
-        return
-    for line in lines:
-        text = (line.decode(errors="replace") if isinstance(line, bytes) else str(line)).rstrip()
-        if text:
-            yield redacted(text)
-
-
-def _build_fault(base: BaseImage, words: str) -> BuildError | BaseNotFound | BuildxMissing | EngineLost | DiskFull:
-    if "is not a docker command" in words or "unknown command: docker buildx" in words:
-        return BuildxMissing("docker has no buildx plug-in", hint="install it: apt-get install docker-buildx-plugin")
+def _failed(base: BaseImage, words: str) -> BuildError | BaseNotFound:
     if "failed to resolve source metadata" in words or "pull access denied" in words:
         return BaseNotFound(
             f"the base image {base.reference} is neither in the engine nor can it be pulled",
             hint="imagekit base build makes one from Debian packages",
             details=words,
         )
-    if "no space left on device" in words:
-        return DiskFull("no space left where the engine keeps its data", hint="docker system df", details=words)
-    if any(
-        w in words
-        for w in ("error reading from server: EOF", "Cannot connect to the Docker daemon", "connection refused")
-    ):
-        return EngineLost("the engine went away during a build step", hint="imagekit doctor", details=words)
     return BuildError(f"a stage of {base.reference} could not be run", details=words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import socket
 import subprocess
 import tarfile
@@ -94,11 +95,12 @@ def test_arguments_inputs_and_outputs_pass_byte_for_byte(stage, tmp_path):
 
 
 def test_the_python_is_the_bases_and_secrets_reach_the_program_alone(stage):
+    token = f"canary-{secrets.token_hex(8)}"
     code = "import os, sys; print(sys.version_info[:2], os.environ['TOKEN'], os.environ['UV_PYTHON'])"
-    done = run(replace(stage, environment={"TOKEN": "canary"}), "python", "-c", code)
-    assert done.stdout == f"(3, 11) canary {stage.base.python.executable}\n"
+    done = run(replace(stage, environment={"TOKEN": token}), "python", "-c", code)
+    assert done.stdout == f"(3, 11) {token} {stage.base.python.executable}\n"
     history = subprocess.run(["docker", "buildx", "du", "--verbose"], check=True, capture_output=True, text=True).stdout
-    assert "canary" not in history
+    assert token not in history
 
 
 def test_a_program_that_is_not_there_ends_with_127(stage):
