@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.errors import InvalidProject
 from imagekit.oci.digest import Digest
-from imagekit.spec.image import ImageSpec
+from imagekit.spec.files import within
+from imagekit.spec.image import FileMapping, ImageSpec
 from imagekit.spec.source_tree import SourceTree, scan
 
 
@@ -23,11 +24,29 @@ class Inputs:
 
 
 def read_inputs(spec: ImageSpec) -> Inputs:
-    """Read what ``spec`` names. Raises ``InvalidProject`` for what cannot be read."""
+    """Read what ``spec`` names. Raises ``InvalidProject`` for what cannot be read, or would hide the source."""
     wants_tree = spec.include_source or spec.builds_project
     tree = scan(spec.context, spec.dockerignore) if wants_tree else None
+    if tree is not None and spec.include_source:
+        _refuse_on_source(spec.files, tree, spec.workdir)
     files = {mapping.target: file_digest(mapping.source) for mapping in spec.files}
     return Inputs(tree=tree, source=tree.digest() if tree is not None and spec.include_source else None, files=files)
+
+
+def _refuse_on_source(files: Iterable[FileMapping], tree: SourceTree, workdir: str) -> None:
+    """The source lies above the files: a target that it has, too, or that needs a directory for a file, is lost."""
+    kinds = {file.path: file.kind for file in tree.files}
+    for mapping in files:
+        if not within(mapping.target, workdir):
+            continue
+        path = mapping.target[len(workdir.rstrip("/")) + 1 :]
+        parts = path.split("/")
+        taken = next((p for n in range(1, len(parts)) if kinds.get(p := "/".join(parts[:n]), "dir") != "dir"), None)
+        if taken is not None or path in kinds:
+            raise InvalidProject(
+                f"files: {mapping.target!r} is taken: the source has {taken or path}",
+                hint=f"choose another target, or leave {taken or path} out by .dockerignore",
+            )
 
 
 def file_digest(path: Path) -> str:

@@ -14,7 +14,7 @@ from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import account_files
 from imagekit.plan.values import User
-from imagekit.spec.base import BaseImage
+from imagekit.spec.base import BaseImage, real_directory, real_path
 from imagekit.spec.image import FileMapping
 from imagekit.spec.source_tree import SourceTree
 
@@ -119,21 +119,6 @@ def write_source(
     if tree.digest(contents) != digest:
         raise _changed(tree.root)
     return _ended(writer, start, directories, [f"{below}{file.path}" for file in tree.files])
-
-
-def real_path(path: str, base: BaseImage) -> str:
-    """``path`` with the base's links to directories followed, so that no layer puts a directory in a link's place."""
-    directory, _, name = path.rstrip("/").rpartition("/")
-    return f"{real_directory(directory, base)}/{name}"
-
-
-def real_directory(path: str, base: BaseImage) -> str:
-    """The directory ``path`` with the base's links followed."""
-    links = dict(base.links)
-    done = ""
-    for part in filter(None, path.split("/")):
-        done = links.get(f"{done}/{part}", f"{done}/{part}")
-    return done
 
 
 def _directory(path: str, base: BaseImage) -> bytes:

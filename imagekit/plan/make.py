@@ -9,6 +9,7 @@ from imagekit.lock.values import Lock, LockedPackage
 from imagekit.oci.digest import Digest, digest_of, digest_of_json
 from imagekit.plan.layering import arrange, wheel_budget
 from imagekit.plan.prefix import Prefix
+from imagekit.plan.targets import check_targets
 from imagekit.plan.user import account_files, choose_user
 from imagekit.plan.values import (
     FORMAT,
@@ -40,7 +41,9 @@ def make_plan(
 
     ``file_digests`` has the content digest of every ``spec.files`` target; ``source_digest`` is the
     source tree's, or ``None`` where no source goes in; ``labels`` are added under the user's own.
+    Raises ``InvalidProject`` for a file whose target is something else in ``base``.
     """
+    check_targets((mapping.target for mapping in spec.files), base, spec.workdir)
     prefix = Prefix.venv(base.python)
     user = choose_user(base)
     layers: list[PlannedLayer] = [_environment(spec, base, prefix, user)]

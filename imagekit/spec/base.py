@@ -47,3 +47,18 @@ class BaseImage:
     # lower one's mode and owner, and one in the place of a link replaces the link.
     directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
     links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories
+
+
+def real_path(path: str, base: BaseImage) -> str:
+    """``path`` with the base's links to directories followed, so that no layer puts a directory in a link's place."""
+    directory, _, name = path.rstrip("/").rpartition("/")
+    return f"{real_directory(directory, base)}/{name}"
+
+
+def real_directory(path: str, base: BaseImage) -> str:
+    """The directory ``path`` with the base's links followed."""
+    links = dict(base.links)
+    done = ""
+    for part in filter(None, path.split("/")):
+        done = links.get(f"{done}/{part}", f"{done}/{part}")
+    return done

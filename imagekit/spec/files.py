@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from imagekit.errors import InvalidConfig, InvalidProject
 from imagekit.spec.image import FileMapping
 
 _CONTROL = re.compile(r"[\x00\n\r]")
+# What imagekit itself writes: the virtual environment and the accounts.
+_OWN = ("/opt/venv", "/etc/passwd", "/etc/group")
 
 
 def check_env(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -22,8 +24,12 @@ def check_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return _pairs(labels, "label", re.compile(r"[^\s\x00-\x1f\x7f]+"))
 
 
-def check_files(files: Mapping[str, str], context: Path) -> tuple[FileMapping, ...]:
-    """``files`` (source in the context → absolute target), directories file by file, in target order."""
+def check_files(files: Mapping[str, str], context: Path, workdir: str = "/app") -> tuple[FileMapping, ...]:
+    """``files`` (source in the context → absolute target), directories file by file, in target order.
+
+    ``InvalidProject`` for a target that is, or lies in, what the image needs to be itself: ``workdir``,
+    the virtual environment, the accounts, another target.
+    """
     root = context.resolve()
     found: dict[str, FileMapping] = {}
     for source, target in files.items():
@@ -39,7 +45,34 @@ def check_files(files: Mapping[str, str], context: Path) -> tuple[FileMapping, .
             if below in found:
                 raise InvalidProject(f"files: {below!r} is the target of two files", hint="take one of them out")
             found[below] = FileMapping(source=real, target=below)
+    refuse_targets(found, workdir)
     return tuple(found[target] for target in sorted(found))
+
+
+def refuse_targets(targets: Iterable[str], workdir: str) -> None:
+    """``InvalidProject`` where a file at one of ``targets`` would take the place of something else."""
+    known = set(targets)
+    for target in sorted(known):
+        if own := next((path for path in _OWN if within(target, path)), None):
+            raise InvalidProject(f"files: {target!r} is imagekit's own ({own})", hint="choose another target")
+        if within(workdir, target) or any(within(path, target) for path in _OWN):
+            raise is_directory(target)
+        if above := next((path for path in known if path != target and within(target, path)), None):
+            raise InvalidProject(
+                f"files: {target!r} lies below {above!r}, which is a file", hint="choose another target for one of them"
+            )
+
+
+def within(path: str, directory: str) -> bool:
+    """Whether ``path`` is ``directory`` or lies below it."""
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")
+
+
+def is_directory(target: str) -> InvalidProject:
+    """The error for a target that is a directory of the image."""
+    return InvalidProject(
+        f"files: {target!r} is a directory of the image", hint=f"name the file: {target.rstrip('/')}/NAME"
+    )
 
 
 def check_absolute(path: str, what: str) -> str:

@@ -75,6 +75,7 @@ def read_spec(
     )
     if pyproject is None or pyproject.project is None:
         _refuse_missing_project(read)
+    workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
     base_image = base_image or table.base_image
     python = python or table.python
     return ImageSpec(
@@ -97,10 +98,10 @@ def read_spec(
         source_builds=_source_builds(table.source_builds if source_builds is None else source_builds, read),
         env=check_env({**(table.env or {}), **(env or {})}),
         labels=check_labels({**(table.labels or {}), **(labels or {})}),
-        files=check_files({**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context),
+        files=check_files({**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir),
         include_source=_first(include_source, table.include_source, True),
         dockerignore=path_in(context, table.dockerignore, "dockerignore") if table.dockerignore else None,
-        workdir=check_absolute(workdir or table.workdir or "/app", "workdir"),
+        workdir=workdir,
         entrypoints=_entrypoints((*(table.entrypoints or ()), *entrypoints), context),
         health_check=_first(health_check, table.health_check, True),
     )

@@ -12,11 +12,12 @@ from typing import BinaryIO
 import pytest
 
 from imagekit.errors import BaseUnusable, InvalidProject
-from imagekit.layers.tree_layer import real_path, write_environment, write_files, write_source
+from imagekit.layers.tree_layer import write_environment, write_files, write_source
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import choose_user
 from imagekit.plan.values import User
+from imagekit.spec.base import real_path
 from imagekit.spec.image import FileMapping
 from imagekit.spec.source_tree import scan
 
@@ -71,8 +72,7 @@ def test_links_to_directories_are_followed(tmp_path: Path) -> None:
     assert "bin" not in found
 
 
-def test_a_link_itself_is_a_place_for_a_file() -> None:
-    # Only what is above the file is followed: the file takes the link's place, as a copy would.
+def test_only_what_is_above_a_path_is_followed() -> None:
     assert real_path("/var/run", base()) == "/var/run"
     assert real_path("/var/run/a", base()) == "/run/a"
     assert real_path("/a", base()) == "/a"
