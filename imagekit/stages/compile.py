@@ -10,7 +10,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from importlib.resources import files
 
 from imagekit.engine.client import Engine
@@ -49,6 +49,8 @@ class ContainerCompiler:
     def __exit__(self, *exc: object) -> None:
         with self._lock:
             container, self._container = self._container, None
+            # A thread that is not done yet must not start another one, which nobody would end.
+            self._failure = self._failure or CancelledError()
         if container is not None:
             self._streams.close()
             container.remove()
