@@ -31,17 +31,17 @@ Registry = Callable[[bool], str]
 
 
 @pytest.fixture(scope="session")
-def registry_image(engine: Engine, python_image: str) -> Iterator[str]:
-    reference = "imagekit/test-registry:1"
+def registry_image(engine: Engine, python_image: str, session_prefix: str) -> str:
+    # A name for each session: they may run at the same time.
+    reference = f"{session_prefix}-registry:1"
     subprocess.run(
         ["docker", "--host", engine.address, "buildx", "build", "--load", "--tag", reference, "-"],
         input=DOCKERFILE.format(base=python_image),
         text=True,
         check=True,
     )
-    yield reference
-    # Its layers stay in BuildKit's cache.
-    engine.remove_image(reference, force=True)
+    # Removed with all that has the prefix; its layers stay in BuildKit's cache.
+    return reference
 
 
 @pytest.fixture(scope="module")

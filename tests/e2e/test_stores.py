@@ -114,7 +114,9 @@ def test_an_engine_without_the_layers_it_was_thought_to_have(
         watcher.join()
     assert result.sent == sum(layer.size for layer in result.layers)
     assert old in seen
-    assert seen <= {old, result.image_id}
+    # The containerd store takes a name away and gives it anew, so for a moment it may name nothing.
+    assert seen - {"nothing"} <= {old, result.image_id}
+    assert containerd_store or "nothing" not in seen
     assert run("flow.py:etl", image=image).result[1] == 3
     with ours.connect() as connected:
         names = [tag for listed in connected.api.images() for tag in listed["RepoTags"] or ()]
