@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from imagekit.errors import ImagekitError as ImagekitError
     from imagekit.image import DockerImage as DockerImage
     from imagekit.image import run as run
-    from imagekit.run.values import RunResult as RunResult
+    from imagekit.runs.values import RunResult as RunResult
 
 # Where each public name lives: imported when it is first used, so that importing imagekit costs nothing.
 _HOMES = {
     "DockerImage": "imagekit.image",
     "ImagekitError": "imagekit.errors",
-    "RunResult": "imagekit.run.values",
+    "RunResult": "imagekit.runs.values",
     "run": "imagekit.image",
 }
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
     from imagekit.results import BuildResult, BuiltLayer
-    from imagekit.run.values import RunResult
-    from imagekit.run.watch import Sink
+    from imagekit.runs.values import RunResult
+    from imagekit.runs.watch import Sink
     from imagekit.spec.image import ImageSpec
 
 AUTO = "auto"

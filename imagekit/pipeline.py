@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
-    from imagekit.run.values import RunResult
-    from imagekit.run.watch import Sink
+    from imagekit.runs.values import RunResult
+    from imagekit.runs.watch import Sink
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
     from imagekit.stages.base_ensure import EnsuredBase
@@ -220,7 +220,7 @@ class Pipeline:
         raise_on_failure: bool = False,
     ) -> RunResult:
         """Run one flow in one container of ``image``; see ``run.runner.run_flow``."""
-        from imagekit.run.runner import run_flow
+        from imagekit.runs.runner import run_flow
 
         return run_flow(
             self.engine,

@@ -23,7 +23,7 @@ ROOMS = [
 ]
 # Sent into containers, where they read what is there.
 PROGRAMS = {
-    *("run/bootstrap.py", "check/probe_program.py"),
+    *("runs/bootstrap.py", "check/probe_program.py"),
     *("stages/probe_program.py", "stages/compile_server.py", "stages/inside_base.py"),
 }
 HEIGHT = {room: -row for row, rooms in enumerate(ROOMS) for room in rooms}
@@ -121,3 +121,9 @@ def test_nothing_tells_of_the_machine_it_was_written_on() -> None:
         if path.is_file():
             text = path.read_bytes().decode(errors="replace")
             assert [word for word in words if word in text] == [], name
+
+
+def test_no_public_name_is_a_room_of_the_package() -> None:
+    # Importing a module sets its name on the package, and would put the room in the name's place.
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    assert modules.isdisjoint(imagekit.__all__)

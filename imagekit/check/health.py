@@ -15,9 +15,9 @@ from imagekit.check.values import CheckReport, Finding
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.errors import CheckFailed
-from imagekit.run.own_directory import DIRECTORY, OUT, put_files
-from imagekit.run.request import bootstrap_source
-from imagekit.run.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
+from imagekit.runs.own_directory import DIRECTORY, OUT, put_files
+from imagekit.runs.request import bootstrap_source
+from imagekit.runs.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
 from imagekit.spec.entrypoint import Entrypoint
 
 # The slowest imports seen (cold, without bytecode, a busy machine) take tens of seconds.

@@ -23,13 +23,13 @@ from imagekit.errors import (
     ResultNotSerializable,
     RunCrashed,
 )
-from imagekit.run.interrupts import interrupts
-from imagekit.run.outcome import Facts, judge
-from imagekit.run.own_directory import mounted, put_files
-from imagekit.run.request import BOOTSTRAP, OUTCOME, REQUEST, Request, check_environment, container_name
-from imagekit.run.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
-from imagekit.run.values import CANCELLED, COMPLETED, FAILED, RunResult
-from imagekit.run.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch, watch_again
+from imagekit.runs.interrupts import interrupts
+from imagekit.runs.outcome import Facts, judge
+from imagekit.runs.own_directory import mounted, put_files
+from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST, Request, check_environment, container_name
+from imagekit.runs.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
+from imagekit.runs.values import CANCELLED, COMPLETED, FAILED, RunResult
+from imagekit.runs.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch, watch_again
 from imagekit.spec.entrypoint import Entrypoint
 
 LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is known

@@ -19,8 +19,8 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import sweep
-from imagekit.run.runner import run_flow
-from imagekit.run.values import RunResult
+from imagekit.runs.runner import run_flow
+from imagekit.runs.values import RunResult
 
 from ..own_engine import OwnEngine
 
@@ -35,7 +35,7 @@ class Script:
         self.address = address
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.run.script", address, image, entrypoint),
+                *(sys.executable, "-m", "tests.runs.script", address, image, entrypoint),
                 *(json.dumps(parameters), str(grace), self.mark),
             ],
             stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ from imagekit.errors import (
     ResultNotSerializable,
     RunCrashed,
 )
-from imagekit.run.runner import run_flow
+from imagekit.runs.runner import run_flow
 
 from .conftest import Ran
 
@@ -319,7 +319,7 @@ def test_several_at_once_from_threads(run: Ran, engine: Engine) -> None:
 def test_the_bootstrap_keeps_to_old_syntax_and_the_standard_library() -> None:
     import ast
 
-    from imagekit.run.request import bootstrap_source
+    from imagekit.runs.request import bootstrap_source
 
     tree = ast.parse(bootstrap_source(), feature_version=(3, 8))
     imported = {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
@@ -328,6 +328,6 @@ def test_the_bootstrap_keeps_to_old_syntax_and_the_standard_library() -> None:
 
 
 def test_importing_the_runner_is_quick() -> None:
-    code = "import sys, imagekit.run.runner; print([m for m in ('docker', 'requests', 'rich') if m in sys.modules])"
+    code = "import sys, imagekit.runs.runner; print([m for m in ('docker', 'requests', 'rich') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

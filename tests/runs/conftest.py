@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from imagekit.engine.client import Engine
-from imagekit.run.runner import run_flow
-from imagekit.run.values import RunResult
+from imagekit.runs.runner import run_flow
+from imagekit.runs.values import RunResult
 
 FLOWS = Path(__file__).parent / "flows"
 FILES = {f"app/{path.relative_to(FLOWS)}": path.read_text() for path in FLOWS.rglob("*.py")}

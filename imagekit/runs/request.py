@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError
-from imagekit.run.own_directory import DIRECTORY, OUT
+from imagekit.runs.own_directory import DIRECTORY, OUT
 from imagekit.spec.entrypoint import Entrypoint, check_json
 
 BOOTSTRAP = f"{DIRECTORY}/bootstrap.py"

@@ -7,7 +7,7 @@ import json
 import sys
 
 from imagekit.engine.client import Engine
-from imagekit.run.runner import run_flow
+from imagekit.runs.runner import run_flow
 
 
 def show(stream: int, data: bytes) -> None:
