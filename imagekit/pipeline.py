@@ -91,7 +91,7 @@ class Pipeline:
 
         began = time.monotonic()
         base = self._base(spec)
-        tree, cache = self._read(spec).tree, self._settings.cache_dir
+        tree, cache = self._read(spec).tree, self._cache
         lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, cache)
         plan = self._plan(spec, base, lock)
         layer_cache = LayerCache(cache / "layers", fresh=no_cache)
@@ -242,7 +242,7 @@ class Pipeline:
         """
         from imagekit import bases
 
-        cache = self._settings.cache_dir
+        cache = self._cache
         if remake:
             return bases.make(self.engine, python, cache, self.reporter, lock_file=lock)
         return bases.ensure(self.engine, python, cache, self.reporter)
@@ -255,8 +255,8 @@ class Pipeline:
     def _base(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe import find_base
 
-        python = spec.python or ""
-        base = find_base(self.engine, spec.base_image, python, spec.platform, self._settings.cache_dir, self.reporter)
+        python, cache = spec.python or "", self._cache
+        base = find_base(self.engine, spec.base_image, python, spec.platform, cache, self.reporter)
         if python and base.python.minor != python:
             raise InvalidProject(
                 f"{base.reference} has Python {base.python.version}, and {python} is asked for",
@@ -282,7 +282,7 @@ class Pipeline:
         return obtain(
             spec,
             Target.of(base),
-            cache_dir=self._settings.cache_dir,
+            cache_dir=self._cache,
             reporter=self.reporter,
             run_in_base=self._stage(base),
             upgrade=upgrade,
@@ -314,10 +314,15 @@ class Pipeline:
         )
 
     @cached_property
+    def _cache(self) -> Path:
+        """Where layers, wheels and bases are kept; seen to be writable before an engine is asked."""
+        return self._settings.usable_cache_dir()
+
+    @cached_property
     def _store(self) -> WheelStore:
         from imagekit.lock.fetch import WheelStore
 
-        return WheelStore(self._settings.cache_dir / "wheels", ca_bundle=self._settings.ca_bundle)
+        return WheelStore(self._cache / "wheels", ca_bundle=self._settings.ca_bundle)
 
     def _check(self, spec: ImageSpec, plan: Plan, lock: Lock, image_id: str) -> None:
         if not spec.health_check:
@@ -329,7 +334,7 @@ class Pipeline:
             distributions[spec.project.name] = spec.project.version
         # What passed once passes again: the image is known by its content.
         passed = digest_of_json([image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
-        note = self._settings.cache_dir / "checked" / passed.removeprefix("sha256:")
+        note = self._cache / "checked" / passed.removeprefix("sha256:")
         if note.exists():
             return
         with self.reporter.task("checking the image"):

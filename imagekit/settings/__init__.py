@@ -6,16 +6,18 @@ it came from (``origin``), so that a person can find the line to change.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from imagekit.errors import InvalidConfig
+from imagekit.errors import DiskFull, InvalidConfig
 from imagekit.settings.config_file import ConfigFile
-from imagekit.settings.docker_context import current_endpoint
+from imagekit.settings.docker_context import current_endpoint, tls_refused
 from imagekit.settings.keys import KEYS, read_engine, read_namespace, read_seconds
 from imagekit.settings.prefect_profile import prefect_namespace
 
@@ -74,6 +76,24 @@ class Settings:
             origins=origins,
         )
 
+    def usable_cache_dir(self) -> Path:
+        """``cache_dir``, made where it is missing.
+
+        Raises ``InvalidConfig`` where it cannot be made or written, ``DiskFull`` where there is no room.
+        """
+        path = self.cache_dir
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=path):
+                return path
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
+            raise InvalidConfig(
+                f"the cache directory {path} ({self.origin('cache-dir')}) cannot be written: {error.strerror}",
+                hint="set IMAGEKIT_CACHE_DIR to a directory that can",
+            ) from error
+
     def origin(self, name: str) -> str:
         """Where the setting ``name`` (``"default-namespace"``) comes from: a variable, a file, or ``default``."""
         return self.origins.get(name.replace("_", "-"), "default")
@@ -93,13 +113,33 @@ class Settings:
 def config_path(environ: Mapping[str, str]) -> Path:
     """Where the configuration file is, or would be."""
     if explicit := environ.get("IMAGEKIT_CONFIG_FILE"):
-        return Path(explicit).expanduser()
+        return _expanded(explicit, environ, "IMAGEKIT_CONFIG_FILE")
     return _user_directory(environ, "XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """The user's home directory."""
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    """The user's home directory: ``HOME``, or the account's where that is unset or relative."""
+    chosen = Path(environ.get("HOME", ""))
+    if chosen.is_absolute():
+        return chosen
+    if sys.platform == "win32":
+        return Path.home()
+    import pwd
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")  # as engines have it for a user without an account
+
+
+def _expanded(text: str, environ: Mapping[str, str], variable: str) -> Path:
+    """``text`` with a leading ``~`` replaced."""
+    if text == "~" or text.startswith("~/"):
+        return home(environ) / text[2:]
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InvalidConfig(f"{variable} is {text!r}, in a home that is not there", hint="write it out") from None
 
 
 def _user_directory(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
@@ -120,9 +160,15 @@ def _engine(environ: Mapping[str, str], file: ConfigFile) -> tuple[str, str]:
     if "engine" in file.values:
         return str(file.values["engine"]), file.origin("engine")
     if address := environ.get("DOCKER_HOST"):
-        return address, "DOCKER_HOST"
-    name, address = current_endpoint(_docker_config(environ), environ.get("DOCKER_CONTEXT") or None)
-    return (address, f"docker context {name}") if address is not None else (ENGINE_ADDRESS, "default")
+        # Docker takes HOST:PORT alone for TCP, and any text in DOCKER_TLS_VERIFY for yes.
+        address = address if "://" in address else f"tcp://{address}"
+        if environ.get("DOCKER_TLS_VERIFY") and address.startswith(("tcp://", "http://", "https://")):
+            raise tls_refused("DOCKER_TLS_VERIFY asks for TLS")
+        return read_engine(address, "DOCKER_HOST"), "DOCKER_HOST"
+    name, endpoint = current_endpoint(_docker_config(environ), environ.get("DOCKER_CONTEXT") or None)
+    if endpoint is None:
+        return ENGINE_ADDRESS, "default"
+    return read_engine(endpoint, f"docker context {name}"), f"docker context {name}"
 
 
 def _docker_config(environ: Mapping[str, str]) -> Path:
@@ -140,7 +186,7 @@ def _deadline(environ: Mapping[str, str], file: ConfigFile) -> tuple[float, str]
 
 def _cache_dir(environ: Mapping[str, str], file: ConfigFile, cwd: Path) -> tuple[Path, str]:
     if text := environ.get("IMAGEKIT_CACHE_DIR"):
-        return cwd / Path(text).expanduser(), "IMAGEKIT_CACHE_DIR"
+        return cwd / _expanded(text, environ, "IMAGEKIT_CACHE_DIR"), "IMAGEKIT_CACHE_DIR"
     if "cache-dir" in file.values:
         return Path(str(file.values["cache-dir"])), file.origin("cache-dir")
     return _user_directory(environ, "XDG_CACHE_HOME", ".cache"), "default"

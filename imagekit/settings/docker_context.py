@@ -30,7 +30,17 @@ def current_endpoint(directory: Path, name: str | None) -> tuple[str, str | None
             f"the docker context {name!r} is not there, or has no engine",
             hint="docker context ls shows those that are; docker context use default goes back",
         )
+    tls = directory / "contexts" / "tls" / meta.parent.name / "docker"
+    if tls.is_dir() and any(tls.iterdir()) and not str(address).startswith(("unix://", "npipe://", "ssh://")):
+        raise tls_refused(f"the docker context {name!r} asks for TLS")
     return name, str(address)
+
+
+def tls_refused(what: str) -> InvalidConfig:
+    """The error for an engine behind TLS."""
+    return InvalidConfig(
+        f"{what}, which is not supported yet", hint="reach the engine by ssh: IMAGEKIT_ENGINE=ssh://HOST"
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from imagekit.errors import InvalidConfig, InvalidReference
 from imagekit.oci.reference import Reference
@@ -52,13 +53,22 @@ def read_directory(text: str, origin: str) -> str:
     """A directory, made absolute."""
     if not text or "\0" in text:
         raise InvalidConfig(f"{origin} is no path", hint="write a directory, such as /var/cache/imagekit")
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise InvalidConfig(f"{origin} is {text!r}, in a home that is not there", hint="write it out") from None
     return str(path if path.is_absolute() else Path.cwd() / path)
 
 
 def read_engine(text: str, origin: str) -> str:
     """An engine's address."""
-    if not text.startswith(_ENGINE_SCHEMES) or any(c.isspace() for c in text):
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+        is_plain = (parts.hostname or "").encode("idna") is not None
+    except ValueError:
+        is_plain = False  # a port beyond 65535, an IPv6 address without its end, a name that is none
+    if not is_plain or not text.startswith(_ENGINE_SCHEMES) or any(c.isspace() for c in text):
         raise InvalidConfig(
             f"{origin} is {text!r} and no engine's address",
             hint="write unix:///var/run/docker.sock, tcp://HOST:PORT or ssh://HOST",

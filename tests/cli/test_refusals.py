@@ -101,3 +101,19 @@ def test_config_set_view_and_unset(imagekit: Imagekit, tmp_path: Path) -> None:
     wrong = imagekit("config", "set", "default-namespce=x")
     assert (wrong.returncode, "did you mean 'default-namespace'?" in wrong.stderr) == (2, True)
     assert path.read_text() == "engine-timeout = 7.0\n"
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "lock"])
+@pytest.mark.parametrize("env", [{"IMAGEKIT_CACHE_DIR": "/proc/nope"}, {"HOME": "/proc/x"}])
+def test_a_cache_that_cannot_be_written_is_the_users_to_mend(
+    imagekit: Imagekit, command: str, env: dict[str, str]
+) -> None:
+    done = imagekit(command, "--json", env=env)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["error"]) == (2, "InvalidConfig")
+    assert "IMAGEKIT_CACHE_DIR" in found["hint"]
+
+
+def test_a_relative_home_leaves_the_project_alone(imagekit: Imagekit, tmp_path: Path) -> None:
+    imagekit("plan", env={"HOME": "made-here", "IMAGEKIT_CACHE_DIR": str(tmp_path / "cache")})
+    assert not (tmp_path / "made-here").exists()
