@@ -6,11 +6,14 @@ import contextlib
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.errors import DiskFull
+
+_UNFINISHED = ".new-"
 
 
 @contextlib.contextmanager
@@ -22,7 +25,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
         try:
             with os.fdopen(handle, "wb", buffering=1 << 18) as out:
                 yield out
@@ -37,6 +40,16 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
         raise
+
+
+def sweep_unfinished(directory: Path, *, hours: float = 1.0) -> None:
+    """Remove what killed processes left half-written one level below ``directory``, if it is older than ``hours``."""
+    limit = time.time() - hours * 3600
+    for path in directory.glob(f"*/{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            # Another process may be writing for a while: only what has not grown for long is nobody's.
+            if path.stat().st_mtime < limit:
+                path.unlink()
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:

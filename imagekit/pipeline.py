@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import write_whole
+from imagekit.atomic import sweep_unfinished, write_whole
 from imagekit.errors import InvalidProject
 from imagekit.inputs import Inputs, read_inputs
 from imagekit.naming import asked_reference, content_tag, dockerfile_tag
@@ -94,6 +94,7 @@ class Pipeline:
         tree, cache = self._read(spec).tree, self._cache
         lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, cache)
         plan = self._plan(spec, base, lock)
+        sweep_unfinished(cache / "layers")
         layer_cache = LayerCache(cache / "layers", fresh=no_cache)
         layers = make_layers(
             self.engine, plan, lock, tree, store=self._store, cache=layer_cache, reporter=self.reporter

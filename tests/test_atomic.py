@@ -1,0 +1,37 @@
+"""Files that are there whole or not at all."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from imagekit.atomic import replacing, sweep_unfinished, write_whole
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    write_whole(path, b"old")
+    with pytest.raises(RuntimeError), replacing(path) as out:
+        out.write(b"new")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_the_mode_is_the_one_asked_for(tmp_path: Path) -> None:
+    write_whole(tmp_path / "secret", b"")
+    write_whole(tmp_path / "public", b"", mode=0o644)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("secret", "public")] == [0o600, 0o644]
+
+
+def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    old, young, kept = (tmp_path / "ab" / name for name in (".new-old", ".new-young", "kept"))
+    for path in (old, young, kept):
+        path.touch()
+    long_ago = time.time() - 7200
+    os.utime(old, (long_ago, long_ago))
+    os.utime(kept, (long_ago, long_ago))
+    sweep_unfinished(tmp_path)
+    assert sorted(p.name for p in (tmp_path / "ab").iterdir()) == [".new-young", "kept"]
