@@ -91,6 +91,8 @@ class DockerImage:
             raise InputError(
                 f"{given[0]} does not go with a Dockerfile of your own", hint="say it there, or use dockerfile='auto'"
             )
+        if base_image is not None:
+            Reference.parse(base_image)
         self._asked = Reference.parse(name, target=True)
         if tag is not None:
             if self._asked.tag is not None:

@@ -37,9 +37,11 @@ def content_tag(spec: ImageSpec, inputs: Inputs) -> str:
     return _tag([describe(spec), lock, inputs.source, sorted(inputs.files.items())])
 
 
-def dockerfile_tag(context: Path, dockerfile: Path, build_args: Mapping[str, str | None], target: str | None) -> str:
-    """A tag for a Dockerfile's image: the digest of the context, the Dockerfile and the arguments."""
-    return _tag([scan(context).digest(), file_digest(dockerfile), sorted(build_args.items()), target])
+def dockerfile_tag(context: Path, dockerfile: Path, options: Mapping[str, object]) -> str:
+    """A tag for a Dockerfile's image: the digest of the context, the Dockerfile and what else decides the build."""
+    own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    tree = scan(context, own if own.is_file() else None)
+    return _tag([tree.digest(), file_digest(dockerfile), {name: options[name] for name in sorted(options)}])
 
 
 def _tag(value: object) -> str:

@@ -151,7 +151,14 @@ class Pipeline:
         began = time.monotonic()
         context, file = _dockerfile(path, dockerfile)
         reference = self.dockerfile_reference(
-            path, dockerfile=dockerfile, name=name, tag=tag, build_args=build_args, target=target
+            path,
+            dockerfile=dockerfile,
+            name=name,
+            tag=tag,
+            build_args=build_args,
+            target=target,
+            platform=platform,
+            labels=labels,
         )
         build_dockerfile(
             DockerfileBuild(
@@ -188,12 +195,19 @@ class Pipeline:
         tag: str | None = None,
         build_args: Mapping[str, str | None] | None = None,
         target: str | None = None,
+        platform: str | None = None,
+        labels: Mapping[str, str] | None = None,
         **_: Any,
     ) -> Reference:
         """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
         context, file = _dockerfile(path, dockerfile)
         asked = asked_reference(name, tag, context.name, self._settings.default_namespace)
-        return asked if asked.tag else asked.with_tag(dockerfile_tag(context, file, build_args or {}, target))
+        if asked.tag:
+            return asked
+        # An argument without a value has the environment's.
+        values = {k: self._settings.variables.get(k) if v is None else v for k, v in (build_args or {}).items()}
+        decisive = {"args": values, "target": target, "platform": platform, "labels": dict(labels or {})}
+        return asked.with_tag(dockerfile_tag(context, file, decisive))
 
     def push(self, reference: str) -> Pushed:
         """Push an image that the engine holds."""

@@ -60,3 +60,9 @@ def styled(text: str, code: str, stream: TextIO | None) -> str:
     if stream is None or not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def one_line(text: str) -> str:
+    """The first line of ``text``, with what a terminal would obey made visible."""
+    first = text.strip().partition("\n")[0]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in first)

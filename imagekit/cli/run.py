@@ -123,12 +123,12 @@ def _say(result: dict[str, Any]) -> None:
 
 
 def _say_error(error: dict[str, Any]) -> None:
-    from imagekit.cli.output import put, styled
+    from imagekit.cli.output import one_line, put, styled
 
     for line in (error.get("traceback") or "").rstrip().splitlines():
-        put(f"  {line}", stream=sys.stderr)
+        put(f"  {one_line(line)}", stream=sys.stderr)
     kind = str(error.get("type") or "").rpartition(".")[2] if error["kind"] == "flow" else ""
     message = ": ".join(part for part in (kind, error["message"]) if part)
-    put(f"{styled('error:', '1;31', sys.stderr)} {message}", stream=sys.stderr)
+    put(f"{styled('error:', '1;31', sys.stderr)} {one_line(message)}", stream=sys.stderr)
     if error.get("hint"):
         put(f"{styled('hint:', '1;36', sys.stderr)} {error['hint']}", stream=sys.stderr)

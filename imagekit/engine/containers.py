@@ -19,7 +19,7 @@ from typing import Any
 
 from imagekit.engine.client import Engine
 from imagekit.engine.faults import translated
-from imagekit.errors import EngineLost
+from imagekit.errors import EngineError, EngineLost
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host, process ID and start time of the process that made it
@@ -74,8 +74,15 @@ class Container:
             body["WorkingDir"] = spec.workdir
         if spec.interactive:
             body |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
+        import docker.errors
+
         with translated(f"creating a container of {spec.image}", engine.address):
-            answer = engine.api.create_container_from_config(body, spec.name)
+            try:
+                answer = engine.api.create_container_from_config(body, spec.name)
+            except docker.errors.ImageNotFound:
+                raise EngineError(
+                    f"{spec.image} is not in the engine", hint=f"build it, or docker pull {spec.image}"
+                ) from None
         return cls(engine, answer["Id"])
 
     def __enter__(self) -> Container:

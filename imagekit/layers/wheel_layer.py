@@ -40,7 +40,8 @@ def write_wheel_layer(
             return _write(wheel, prefix, cache_tag, compiler, archive.DigestingWriter(out))
     except DAMAGED as error:
         raise WheelRefused(
-            f"{wheel_path.name} is damaged ({error})", hint="imagekit cache prune removes it; then build again"
+            f"{wheel_path.name} is damaged ({error})",
+            hint="fetch it anew: remove it from imagekit's cache, wheels/, and build again",
         ) from error
 
 

@@ -133,13 +133,17 @@ def flow_process(request_path: str, outcome_path: str) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)
     sys.argv[:] = [request["path"]]
-    started = time.time()
+    started, process = time.time(), os.getpid()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         outcome, code = carry_out(request)
     except Stopped as stopped:
         # Between two blocks of carry_out, or before it.
         outcome, code = cancelled(stopped)
+    if os.getpid() != process:
+        # A child that the flow forked came back from it: how the flow went is not its to say.
+        flush()
+        os._exit(code)
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     outcome.update(started=started, ended=time.time(), python=sys.version.split()[0], exit_code=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import signal
 import time
@@ -37,6 +38,9 @@ LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is kn
 # An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
 RECONNECT_SECONDS = 15.0
 
+# After so long without a word from the container the engine is asked whether it is still there.
+PULSE_SECONDS = 30.0
+
 
 def run_flow(
     engine: Engine,
@@ -70,7 +74,7 @@ def run_flow(
     """
     request = Request.of(entrypoint, parameters)
     check_environment(env or {})
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not 0 < timeout < math.inf:
         raise InputError(f"a time limit of {timeout} seconds cannot be kept", hint="give a number above 0")
     if grace < 0:
         raise InputError(f"a grace of {grace} seconds cannot be given", hint="give 0 or more")
@@ -214,13 +218,25 @@ class _Run:
             while True:
                 left = None if self.timeout is None or stopped else clock + self.timeout - time.monotonic()
                 try:
-                    happening = happenings.get(timeout=None if left is None else max(left, 0))
+                    happening = happenings.get(
+                        timeout=PULSE_SECONDS if left is None else min(max(left, 0), PULSE_SECONDS)
+                    )
                 except Empty:
-                    happening = StopAsked(why="timeout")
+                    if left is not None and left <= PULSE_SECONDS:
+                        happening = StopAsked(why="timeout")
+                    else:
+                        # Silence may be the flow's or the engine's: the latter is asked.
+                        container.inspect()
+                        continue
                 if isinstance(happening, StopAsked):
                     stopped = stopped or happening.why
-                    with suppress(EngineError):
+                    try:
                         container.stop(self.grace)
+                    except (EngineLost, EngineTimeout):
+                        raise
+                    except EngineError:
+                        # Gone already: its end is on its way.
+                        continue
                 elif isinstance(happening, Ended):
                     exit_code = happening.exit_code
                     break

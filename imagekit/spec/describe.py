@@ -9,13 +9,16 @@ from typing import Any
 from imagekit.oci.platform import Platform
 from imagekit.spec.image import ImageSpec
 
+_NOT_IN_IMAGE = frozenset({"context", "entrypoints", "health_check"})
+
 
 def describe(spec: ImageSpec) -> dict[str, object]:
     """``spec`` as JSON values; paths in the context are relative to it, and the context itself is left out.
 
-    It names files, and reads none: what they hold is for the caller to add.
+    It names files, and reads none: what they hold is for the caller to add. What only decides how the
+    image is looked at when it is built is left out too: it does not go in.
     """
-    return {f.name: _plain(getattr(spec, f.name), spec.context) for f in fields(spec) if f.name != "context"}
+    return {f.name: _plain(getattr(spec, f.name), spec.context) for f in fields(spec) if f.name not in _NOT_IN_IMAGE}
 
 
 def _plain(value: Any, context: Path) -> Any:

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InvalidConfig, InvalidProject, InvalidRequirement
 from imagekit.oci.platform import Platform
+from imagekit.oci.reference import Reference
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
@@ -64,6 +65,8 @@ def read_spec(
 
     Raises ``InvalidProject``, ``InvalidRequirement``, ``InvalidConfig`` or ``InvalidEntrypoint``.
     """
+    packages, extras, groups = _several(packages), _several(extras), _several(groups)
+    entrypoints = _several(entrypoints)
     context = _directory(context)
     pyproject, table = _project_files(context)
     wanted = _wanted(context, requirements, table, variables or {})
@@ -77,6 +80,8 @@ def read_spec(
         _refuse_missing_project(read)
     workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
     base_image = base_image or table.base_image
+    if base_image is not None:
+        Reference.parse(base_image)
     python = python or table.python
     return ImageSpec(
         context=context,
@@ -105,6 +110,11 @@ def read_spec(
         entrypoints=_entrypoints((*(table.entrypoints or ()), *entrypoints), context),
         health_check=_first(health_check, table.health_check, True),
     )
+
+
+def _several(texts: str | Sequence[str]) -> Sequence[str]:
+    """One text stands for a sequence of it alone, and never for its letters."""
+    return (texts,) if isinstance(texts, str) else texts
 
 
 def _directory(context: Path) -> Path:

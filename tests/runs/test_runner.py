@@ -251,7 +251,7 @@ def test_an_image_without_python(run: Ran, build_image) -> None:  # type: ignore
 
 
 def test_a_missing_image_and_a_name_that_is_taken(run: Ran, engine: Engine) -> None:
-    with pytest.raises(EngineError, match="No such image"):
+    with pytest.raises(EngineError, match="is not in the engine"):
         run("flow.py:total", image="example.com/no-such/image:1")
     taken = engine.api.create_container(run.image, ["true"], name="imagekit-test-taken")
     try:
