@@ -12,9 +12,14 @@ from imagekit.atomic import replacing, sweep_unfinished, write_whole
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file"
     write_whole(path, b"old")
-    with pytest.raises(RuntimeError), replacing(path) as out:
-        out.write(b"new")
-        raise RuntimeError
+
+    def fail() -> None:
+        with replacing(path) as out:
+            out.write(b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_bytes() == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
