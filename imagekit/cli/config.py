@@ -17,7 +17,9 @@ app = typer.Typer(help="Settings: set, unset, view.", rich_markup_mode=None, add
 @app.command(
     "set",
     cls=Command,
-    epilog=examples("imagekit config set default-namespace=registry.example.com/team", "imagekit config set engine-timeout=300"),
+    epilog=examples(
+        "imagekit config set default-namespace=registry.example.com/team", "imagekit config set engine-timeout=300"
+    ),
 )
 def set_value(
     assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="What to set.")],

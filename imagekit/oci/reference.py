@@ -80,7 +80,7 @@ class Reference:
         return replace(self, tag=tag, digest=None)
 
     def with_default_namespace(self, namespace: str) -> Reference:
-        """The reference under ``namespace`` (``team``, ``registry.example.com/team``, a registry), unless it has one of its own."""
+        """The reference under ``namespace`` (``team``, a registry, or both), unless it has one of its own."""
         namespace = namespace.rstrip("/")
         if not namespace or self.registry is not None or "/" in self.repository:
             return self
