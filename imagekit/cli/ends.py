@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from imagekit.cli.exit_codes import INTERNAL, INTERRUPTED, READER_GONE, TERMINATED
-from imagekit.cli.output import styled
+from imagekit.cli.output import one_line, styled
 from imagekit.cli.signals import Terminated
 from imagekit.errors import DiskFull, ImagekitError, InputError
 
@@ -70,11 +70,11 @@ def _say(error: ImagekitError, kind: str, code: int, as_json: bool, *, before: s
     if kind in ("Terminated", "Interrupted"):
         _line(error.message)
     else:
-        _line(f"{styled('error:', '1;31', sys.stderr)} {error.message}")
+        _line(f"{styled('error:', '1;31', sys.stderr)} {one_line(error.message)}")
     for line in (error.details or "").rstrip().splitlines():
-        _line(f"  {line}")
+        _line(f"  {one_line(line)}")
     if error.hint:
-        _line(f"{styled('hint:', '1;36', sys.stderr)} {error.hint}")
+        _line(f"{styled('hint:', '1;36', sys.stderr)} {one_line(error.hint)}")
     if as_json:
         try:
             print(json.dumps({**error.to_json(), "error": kind, "exit_code": code}), flush=True)

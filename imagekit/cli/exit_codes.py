@@ -20,6 +20,6 @@ EXIT_CODES = {
     70: "a fault of imagekit's own",
     124: "the run was stopped at its timeout",
     130: "interrupted, or the run was cancelled",
-    141: "whoever read the output went away",
+    141: "whoever read the output went away (for run the end of the flow counts)",
     143: "terminated",
 }

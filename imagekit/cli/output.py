@@ -64,5 +64,5 @@ def styled(text: str, code: str, stream: TextIO | None) -> str:
 
 def one_line(text: str) -> str:
     """The first line of ``text``, with what a terminal would obey made visible."""
-    first = text.strip().partition("\n")[0]
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in first)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return "".join(c if c.isprintable() or c in "\t\xa0" else c.encode("unicode_escape").decode() for c in first)

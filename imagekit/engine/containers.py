@@ -7,9 +7,12 @@ what a killed process left behind can be told from what is in use.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
+import select
 import socket
+import ssl
 import struct
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +25,7 @@ from imagekit.engine.faults import translated
 from imagekit.errors import EngineError, EngineLost
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
-LABEL_OWNER = "imagekit.owner"  # host, process ID and start time of the process that made it
+LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ class Container:
         """Its streams. Attach before starting, or the first lines are lost."""
         params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1}
         with translated("attaching to a container", self._engine.address):
-            return Attached(self._engine.api.attach_socket(self.id, params=params), self._engine.address)
+            return Attached(self._engine.api.attach_socket(self.id, params=params), self._engine)
 
     def wait(self) -> int:
         """Block until it ends; its exit code. The deadline is of each call, not of the container's life."""
@@ -130,11 +133,13 @@ class Container:
         while True:
             with translated("waiting for a container", self._engine.address):
                 try:
-                    return int(self._engine.api.wait(self.id)["StatusCode"])
+                    # Left to itself, the SDK waits here without a deadline.
+                    return int(self._engine.api.wait(self.id, timeout=self._engine.api.timeout)["StatusCode"])
                 except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
                     if "timed out" not in str(error).lower():
                         raise
-                self._engine.api.ping()
+                    # It may only be the container that takes its time.
+                    self._engine.api.ping()
 
     def inspect(self) -> Mapping[str, Any] | None:
         import docker.errors
@@ -167,14 +172,19 @@ class Container:
 
 
 class Attached:
-    """A container's streams over one hijacked connection."""
+    """A container's streams over one hijacked connection.
 
-    def __init__(self, connection: Any, address: str) -> None:
+    A container may be silent for as long as it likes; then the engine is asked in between, over another
+    connection, whether it is there.
+    """
+
+    def __init__(self, connection: Any, engine: Engine) -> None:
         self._connection = connection
         # Behind the SDK's file object there is the socket (or the TLS one).
         self._socket: socket.socket = getattr(connection, "_sock", connection)
         self._socket.settimeout(None)
-        self._address = address
+        self._engine = engine
+        self._address = engine.address
 
     def send(self, data: bytes) -> None:
         with translated("writing to a container", self._address):
@@ -210,7 +220,18 @@ class Attached:
 
     def _receive(self, count: int) -> bytes:
         with translated("reading a container's output", self._address):
+            while not self._readable():
+                self._engine.api.ping()
             return self._socket.recv(count)
+
+    def _readable(self) -> bool:
+        """Whether something comes within the deadline. The socket itself has none, as what is sent may wait."""
+        # TLS may hold what the socket has given already.
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(self._engine.api.timeout * 1000))
 
     def break_off(self) -> None:
         """End both directions at once, so that whoever waits on either goes on."""
@@ -221,6 +242,19 @@ class Attached:
         self._connection.close()
 
 
+def host_id() -> str:
+    """What process IDs of this process's kind are valid in: the machine, since its start, and the PID namespace.
+
+    Machines and containers may share a host name, and an engine.
+    """
+    known = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with contextlib.suppress(OSError):
+        known.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("\0".join(known).encode()).hexdigest()[:12]
+
+
 def owner(pid: int | None = None) -> str:
     """``HOST:PID:START`` of a process, which names it even after its number is used again."""
     pid = pid or os.getpid()
@@ -229,7 +263,14 @@ def owner(pid: int | None = None) -> str:
         start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         start = ""
-    return f"{socket.gethostname()}:{pid}:{start}"
+    return f"{host_id()}:{pid}:{start}"
+
+
+def is_abandoned(host: str, pid: str, start: str) -> bool:
+    """Whether these name a process of this machine that has ended. What is malformed names none."""
+    if host != host_id() or not (pid.isascii() and pid.isdigit() and len(pid) < 10 and int(pid)):
+        return False
+    return owner(int(pid)) != f"{host}:{pid}:{start}"
 
 
 def sweep(engine: Engine) -> int:
@@ -238,8 +279,8 @@ def sweep(engine: Engine) -> int:
         found = engine.api.containers(all=True, filters={"label": LABEL_OWNER})
     removed = 0
     for entry in found:
-        host, _, process = entry["Labels"].get(LABEL_OWNER, "").rpartition(":")[0].rpartition(":")
-        if host == socket.gethostname() and process.isdigit() and owner(int(process)) != entry["Labels"][LABEL_OWNER]:
+        parts = entry["Labels"].get(LABEL_OWNER, "").split(":")
+        if len(parts) == 3 and is_abandoned(*parts):
             Container(engine, entry["Id"]).remove()
             removed += 1
     return removed

@@ -9,16 +9,14 @@ it, and only then gets its tag. Otherwise everything is loaded once more, and wh
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import Container, ContainerSpec, owner
+from imagekit.engine.containers import Container, ContainerSpec, is_abandoned, owner
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.export.base_layers import base_layers
@@ -184,18 +182,12 @@ def sweep_loading(engine: Engine) -> None:
     """Remove temporary names whose process is gone: its load may have ended after it was killed."""
     for name in engine.tags(LOADING):
         host, pid, start, _ = (name.rpartition(":")[2].split("-") + [""] * 4)[:4]
-        if host == _host() and pid.isdigit() and owner(int(pid)).rpartition(":")[2] != start:
+        if is_abandoned(host, pid, start):
             engine.remove_image(name)
 
 
 def _loading_tag() -> str:
-    _, pid, start = owner().rsplit(":", 2)
-    return f"{_host()}-{pid}-{start}-{secrets.token_hex(4)}"
-
-
-def _host() -> str:
-    # A host's name need not fit a tag.
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return f"{owner().replace(':', '-')}-{secrets.token_hex(4)}"
 
 
 def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:

@@ -128,10 +128,11 @@ def flow_process(request_path: str, outcome_path: str) -> int:
 
     with open(request_path, encoding="utf-8") as file:
         request = json.load(file)
-    # As at a terminal: a line is seen when it is written, not when 8 KiB are full.
+    # As at a terminal: a line is seen when it is written, not when 8 KiB are full; and it is
+    # seen whole, which PYTHONUNBUFFERED alone does not give: print writes its line's end by itself.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(line_buffering=True)
+            stream.reconfigure(line_buffering=True, write_through=False)
     sys.argv[:] = [request["path"]]
     started, process = time.time(), os.getpid()
     try:

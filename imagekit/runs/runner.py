@@ -225,17 +225,19 @@ class _Run:
                     if left is not None and left <= PULSE_SECONDS:
                         happening = StopAsked(why="timeout")
                     else:
-                        # Silence may be the flow's or the engine's: the latter is asked.
-                        container.inspect()
+                        # Silence may be the flow's or the engine's: the latter is asked. Of one that
+                        # went away the watching thread hears too, and then it is waited for.
+                        with suppress(EngineLost):
+                            container.inspect()
                         continue
                 if isinstance(happening, StopAsked):
                     stopped = stopped or happening.why
                     try:
                         container.stop(self.grace)
-                    except (EngineLost, EngineTimeout):
+                    except EngineTimeout:
                         raise
                     except EngineError:
-                        # Gone already: its end is on its way.
+                        # Gone already, or the engine is: either end is on its way.
                         continue
                 elif isinstance(happening, Ended):
                     exit_code = happening.exit_code

@@ -73,8 +73,12 @@ def watch(container: Container, streams: Attached, output: Output, happenings: S
     """
 
     def work() -> None:
-        _pass_on(streams, output)
-        happenings.put(_end(container))
+        try:
+            _pass_on(streams, output)
+        except EngineTimeout:
+            happenings.put(Lost())
+        else:
+            happenings.put(_end(container))
 
     threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
 
@@ -85,7 +89,13 @@ def watch_again(container: Container, streams: Attached, output: Output, happeni
     The engine keeps a connection to the streams of an ended container open for ever, so that the end
     of the output says nothing here.
     """
-    passing = threading.Thread(target=_pass_on, args=(streams, output), name="imagekit-run-output", daemon=True)
+
+    def pass_on() -> None:
+        # The wait for its end hears of a silent engine as well.
+        with suppress(EngineTimeout):
+            _pass_on(streams, output)
+
+    passing = threading.Thread(target=pass_on, name="imagekit-run-output", daemon=True)
     passing.start()
 
     def work() -> None:
@@ -98,10 +108,15 @@ def watch_again(container: Container, streams: Attached, output: Output, happeni
 
 
 def _pass_on(streams: Attached, output: Output) -> None:
-    # Whether the container or the engine ended is for the next call to say.
-    with suppress(EngineError, OSError, ValueError):
+    """Raises ``EngineTimeout`` where the engine does not answer any more."""
+    try:
         for stream, data in streams.frames():
             output.write(stream, data)
+    except EngineTimeout:
+        raise
+    except (EngineError, OSError, ValueError):
+        # Whether the container or the engine ended is for the next call to say.
+        return
 
 
 def _end(container: Container) -> Happening:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagekit.engine.client import Engine
+from imagekit.engine.containers import host_id
 from imagekit.export import engine_load
 from imagekit.export.archives import docker_archive
 from imagekit.export.base_layers import base_layers
@@ -65,7 +66,7 @@ def test_a_whole_archive_holds_every_layer(engine: Engine, python_image: str, tm
 def test_a_dead_process_temporary_name_is_swept(engine: Engine, python_image: str) -> None:
     image = engine.image(python_image)
     assert image is not None
-    host = engine_load._host()
+    host = host_id()
     dead = f"{engine_load.LOADING}:{host}-999999999-1-dead"
     alive = f"{engine_load.LOADING}:{engine_load._loading_tag()}"
     foreign = f"{engine_load.LOADING}:00000000-999999999-1-dead"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import sweep
+from imagekit.engine.containers import LABEL_OWNER, Container, ContainerSpec, host_id, sweep
 from imagekit.runs.runner import run_flow
 from imagekit.runs.values import RunResult
 
@@ -242,3 +242,61 @@ def test_ctrl_c_ends_even_when_the_engine_is_gone(
     own.start()
     assert sweep(own.connect()) == 1
     assert run.containers() == []
+
+
+@pytest.mark.xdist_group("own_engine")
+@pytest.mark.parametrize(("timeout", "state", "cause"), [(None, "crashed", "engine"), (3.0, "timed-out", "timeout")])
+def test_an_engine_that_stays_frozen_ends_the_run(
+    own_engine: Callable[..., OwnEngine],
+    engine: Engine,
+    flow_image: str,
+    timeout: float | None,
+    state: str,
+    cause: str,
+) -> None:
+    own = own_engine()
+    load(own, engine, flow_image).close()
+    hasty = Engine.connect(own.address, deadline=2)
+    more = {"parameters": {"seconds": 3600}, "timeout": timeout, "grace": 1}
+    try:
+        with running(hasty, flow_image, "flow.py:silent", **more) as found:
+            own.freeze()
+    finally:
+        own.thaw()
+    result: RunResult = found["result"]
+    assert (result.state, result.cause, result.exit_code) == (state, cause, None)
+    again = own.connect()
+    for entry in again.api.containers(all=True):
+        # A removal that was asked for while it was frozen may be under way.
+        Container(again, entry["Id"]).remove()
+
+
+def test_a_flow_may_be_silent_for_longer_than_the_deadline(engine: Engine, flow_image: str) -> None:
+    with (
+        Engine.connect(engine.address, deadline=1) as hasty,
+        running(hasty, flow_image, "flow.py:silent", parameters={"seconds": 4}) as state,
+    ):
+        pass
+    assert (state["result"].state, state["result"].result) == ("completed", 4)
+
+
+def test_a_sweep_leaves_what_it_does_not_know(engine: Engine, flow_image: str) -> None:
+    dead = "999999999"
+    owners = [f"{host_id()}:\u00b2:1", f"{host_id()}:{'9' * 5000}:1", "", ":::", f"elsewhere:{dead}:1", "x", "a:-1:2"]
+    kept = [
+        Container.create(
+            engine, ContainerSpec(image=flow_image, command=["true"], kind="test", labels={LABEL_OWNER: owner})
+        )
+        for owner in owners
+    ]
+    gone = Container.create(
+        engine,
+        ContainerSpec(image=flow_image, command=["true"], kind="test", labels={LABEL_OWNER: f"{host_id()}:{dead}:1"}),
+    )
+    try:
+        sweep(engine)
+        assert gone.inspect() is None
+        assert all(one.inspect() is not None for one in kept)
+    finally:
+        for one in (*kept, gone):
+            one.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -331,3 +332,45 @@ def test_importing_the_runner_is_quick() -> None:
     code = "import sys, imagekit.runs.runner; print([m for m in ('docker', 'requests', 'rich') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_forked_childs_word_does_not_count(run: Ran) -> None:
+    result = run("flow.py:forking")
+    assert (result.state, result.cause, result.exit_code, result.result) == ("crashed", "exit", 3, None)
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -float("inf"), 0, -1])
+def test_time_limits_that_are_none(run: Ran, timeout: float) -> None:
+    with pytest.raises(InputError, match="time limit"):
+        run("flow.py:give", parameters={"value": 1}, timeout=timeout)
+
+
+def test_a_time_limit_longer_than_any_clock(run: Ran) -> None:
+    assert run("flow.py:give", parameters={"value": 1}, timeout=1e12).result == 1
+
+
+def test_an_image_that_is_not_there(engine: Engine) -> None:
+    with pytest.raises(EngineError, match=r"^imagekit-test/nosuch:1 is not in the engine$") as caught:
+        run_flow(engine, image="imagekit-test/nosuch:1", entrypoint="flow.py:give")
+    assert caught.value.hint == "build it, or docker pull imagekit-test/nosuch:1"
+    assert caught.value.exit_code == 3
+
+
+def test_the_command_says_it_in_one_line(engine: Engine, flow_image: str) -> None:
+    argv = [sys.executable, "-m", "imagekit", "run", "flow.py:raising_controls", "--image", flow_image]
+    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "IMAGEKIT_ENGINE": engine.address})
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if line.startswith("error:")] == ["error: ValueError: one\\x1b[2J"]
+    assert lines[-1] == "error: ValueError: one\\x1b[2J"
+    assert "\x1b" not in done.stderr
+    assert "    raise ValueError" in done.stderr
+
+
+def test_the_flow_outranks_a_reader_that_went_away(engine: Engine, flow_image: str) -> None:
+    argv = [sys.executable, "-m", "imagekit", "run", "flow.py:any_bytes", "-p", "megabytes=1", "--image", flow_image]
+    read, write = os.pipe()
+    os.close(read)
+    environ = {**os.environ, "IMAGEKIT_ENGINE": engine.address}
+    assert subprocess.run(argv, stdout=write, stderr=subprocess.DEVNULL, env=environ).returncode == 0
+    os.close(write)

@@ -140,6 +140,23 @@ def orphans():
     return states.count("Z")
 
 
+def silent(seconds):
+    print("asleep", flush=True)
+    time.sleep(seconds)
+    return seconds
+
+
+def forking():
+    if os.fork() == 0:
+        return "child"
+    os.wait()
+    os._exit(3)
+
+
+def raising_controls():
+    raise ValueError("one\x1b[2J\ntwo")
+
+
 def surroundings():
     with open("/proc/self/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
