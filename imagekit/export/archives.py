@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Sequence
 from imagekit.layers import archive
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
+from imagekit.oci.content import manifest_of
 from imagekit.oci.digest import Digest, canonical_json
-from imagekit.oci.manifest import CONFIG, INDEX, LAYER_TAR, MANIFEST, Descriptor, Manifest
+from imagekit.oci.manifest import INDEX, LAYER_TAR, MANIFEST, Descriptor, Manifest
 
 
 def docker_archive(
@@ -63,17 +64,8 @@ def oci_archive(
 
 def image_manifest(config: ImageConfig, base: Sequence[Descriptor], layers: Sequence[Layer]) -> Manifest:
     """The manifest of an image whose own layers are kept uncompressed."""
-    return Manifest(
-        config=Descriptor(media_type=CONFIG, digest=config.digest, size=len(config.to_bytes())),
-        layers=(
-            *base,
-            *(Descriptor(media_type=LAYER_TAR, digest=layer.diff_id, size=layer.size) for layer in layers),
-        ),
-        # The same words as labels, where tools look that never read the configuration.
-        annotations={
-            k: v for k, v in config.labels.items() if k.startswith(("org.opencontainers.image.", "imagekit."))
-        },
-    )
+    own = (Descriptor(media_type=LAYER_TAR, digest=layer.diff_id, size=layer.size) for layer in layers)
+    return manifest_of(config, [*base, *own])
 
 
 def _member(name: str, layer: Layer) -> Iterator[bytes]:

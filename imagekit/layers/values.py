@@ -19,10 +19,11 @@ class FileRange:
     start: int
     end: int
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        """The bytes from offset ``start`` of the range on."""
         with open(self.path, "rb") as source:
-            source.seek(self.start)
-            left = self.end - self.start
+            source.seek(self.start + start)
+            left = self.end - self.start - start
             while left > 0:
                 piece = source.read(min(_PIECE, left))
                 if not piece:
