@@ -292,9 +292,10 @@ class Pipeline:
 
     def _lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
         from imagekit.lock.resolve import obtain
+        from imagekit.lock.sizes import with_sizes
         from imagekit.lock.target import Target
 
-        return obtain(
+        lock = obtain(
             spec,
             Target.of(base),
             cache_dir=self._cache,
@@ -303,6 +304,7 @@ class Pipeline:
             upgrade=upgrade,
             previous=previous,
         )
+        return with_sizes(lock, self._store, self._cache, self.reporter)
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:
         from imagekit.plan.make import created_at, make_plan

@@ -98,6 +98,34 @@ class WheelStore:
                 ) from error
             raise
 
+    def size(self, artifact: Artifact, *, package: str = "") -> int:
+        """Bytes of ``artifact``; where its server does not say, it is fetched. Errors as :meth:`get`'s."""
+        size = artifact.size or _size(self.path(artifact))
+        if size is None and artifact.url.startswith("file:"):
+            size = _size(_local_path(artifact.url))
+        elif size is None:
+            size = self._told_size(artifact)
+        return size or self.get(artifact, package=package).stat().st_size
+
+    def _told_size(self, artifact: Artifact) -> int | None:
+        """What the server says to HEAD. Whatever is wrong there comes out, in its own words, when the file is fetched."""
+        import requests
+
+        host = urlsplit(artifact.url).netloc.rpartition("@")[2]
+        try:
+            response = self._session().head(
+                without_credentials(artifact.url),
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                auth=self._credentials.get(host) or credentials_of([artifact.url]).get(host),
+                headers={"Accept-Encoding": "identity"},
+                verify=True if self._ca_bundle is None else str(self._ca_bundle),
+                allow_redirects=True,
+            )
+        except requests.exceptions.RequestException:
+            return None
+        length = response.headers.get("Content-Length", "")
+        return int(length) if response.status_code == 200 and length.isdigit() else None
+
     def _fetch(self, artifact: Artifact, name: str, advance: Advance) -> Path:
         shown = redacted(artifact.url)
         for attempt in range(1, self._attempts + 1):
@@ -265,7 +293,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _local_chunks(url: str, name: str) -> Iterator[bytes]:
-    path = Path(url2pathname(urlsplit(url).path))
+    path = _local_path(url)
     try:
         with path.open("rb") as source:
             while chunk := source.read(_CHUNK):
@@ -274,6 +302,10 @@ def _local_chunks(url: str, name: str) -> Iterator[bytes]:
         raise IndexUnreachable(
             f"{name}: {path} is not there", hint="put the file back, or lock anew: imagekit lock"
         ) from None
+
+
+def _local_path(url: str) -> Path:
+    return Path(url2pathname(urlsplit(url).path))
 
 
 def _cause(error: BaseException) -> str:

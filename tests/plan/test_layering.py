@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagekit.errors import BaseUnusable
-from imagekit.plan.layering import HEAVY, LAYER_LIMIT, WELL_KNOWN_LARGE, arrange, wheel_budget
+from imagekit.plan.layering import DIRECT_BITS, HEAVY, LAYER_LIMIT, WELL_KNOWN_LARGE, arrange, wheel_budget
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,17 @@ def test_every_wheel_once_within_the_budget_in_any_order(wheels: list[Wheel], bu
 
 @settings(deadline=None)
 @given(wheels=wheel_sets(), budget=_BUDGET)
-def test_what_people_move_lies_on_top(wheels: list[Wheel], budget: int) -> None:
-    direct = [any(wheel.direct for wheel in layer) for layer in arrange(wheels, budget)]
-    assert direct == sorted(direct)
+def test_the_large_lies_below_and_what_people_move_higher(wheels: list[Wheel], budget: int) -> None:
+    layers = arrange(wheels, budget)
+    for direct in (False, True):
+        sizes = [sum(w.size for w in layer) for layer in layers if any(w.direct for w in layer) == direct]
+        assert all(below * 2 >= above for below, above in itertools.pairwise(sizes) if above > 1 << DIRECT_BITS)
+
+
+def test_a_direct_requirement_lies_above_a_transitive_one_of_its_size_and_below_a_much_smaller_one() -> None:
+    same, small = Wheel("same", 40 << 20, False), Wheel("small", 1 << 20, False)
+    layers = arrange([Wheel("asked", 40 << 20, True), same, small], 8)
+    assert [layer[0].name for layer in layers] == ["same", "asked", "small"]
 
 
 @settings(deadline=None)

@@ -1,0 +1,84 @@
+"""The sizes of wheels, where the index does not say them: from a real server, once."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from imagekit.lock.fetch import WheelStore
+from imagekit.lock.sizes import with_sizes
+from imagekit.lock.values import Artifact, Lock, LockedPackage
+from imagekit.oci.digest import Digest
+from imagekit.progress import SilentReporter
+
+DATA = b"x" * 4321
+
+
+class _Server(ThreadingHTTPServer):
+    asked: list[str]
+    answers_head = True
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    server: _Server
+
+    def do_HEAD(self) -> None:
+        self.server.asked.append("HEAD")
+        if self.server.answers_head:
+            return super().do_HEAD()
+        return self.send_error(405)
+
+    def do_GET(self) -> None:
+        self.server.asked.append("GET")
+        super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[_Server]:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "a-1-py3-none-any.whl").write_bytes(DATA)
+    with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(tmp_path / "served"))) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def _lock(url: str) -> Lock:
+    artifact = Artifact(filename="a-1-py3-none-any.whl", url=url, sha256=hashlib.sha256(DATA).hexdigest())
+    return Lock(
+        packages=(LockedPackage(name="a", version="1", artifact=artifact),),
+        inputs=Digest("sha256:" + "0" * 64),
+        python="3.11.2",
+        platform="linux/amd64",
+    )
+
+
+@pytest.mark.parametrize("answers_head", [True, False])
+def test_a_size_is_asked_for_once(server: _Server, tmp_path: Path, answers_head: bool) -> None:
+    server.answers_head = answers_head
+    lock = _lock(f"http://127.0.0.1:{server.server_address[1]}/a-1-py3-none-any.whl")
+    for _ in range(2):
+        found = with_sizes(lock, WheelStore(tmp_path / "wheels"), tmp_path, SilentReporter())
+        assert [p.artifact.size for p in found.packages] == [len(DATA)]
+        assert found.digest == lock.digest
+    # A server that does not say it is asked for the file, which the build needs anyway.
+    assert server.asked == (["HEAD"] if answers_head else ["HEAD", "GET"])
+
+
+def test_a_file_here_is_measured(server: _Server, tmp_path: Path) -> None:
+    lock = _lock((tmp_path / "served" / "a-1-py3-none-any.whl").as_uri())
+    found = with_sizes(lock, WheelStore(tmp_path / "wheels"), tmp_path, SilentReporter())
+    assert [p.artifact.size for p in found.packages] == [len(DATA)]
+    assert not (tmp_path / "wheels").exists()
