@@ -108,7 +108,7 @@ class WheelStore:
         return size or self.get(artifact, package=package).stat().st_size
 
     def _told_size(self, artifact: Artifact) -> int | None:
-        """What the server says to HEAD. Whatever is wrong there comes out, in its own words, when the file is fetched."""
+        """What the server says to HEAD; what is wrong there comes out when the file is fetched."""
         import requests
 
         host = urlsplit(artifact.url).netloc.rpartition("@")[2]

@@ -41,7 +41,7 @@ class Blob:
 
     descriptor: Descriptor
     content: Bytes
-    # ``registry/repository`` names that are thought to hold it: to be mounted from, where they are on the same registry.
+    # ``registry/repository`` names that are thought to hold it: on the same registry it is mounted from there.
     held_by: tuple[str, ...] = ()
 
 
