@@ -36,6 +36,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── WheelRefused                  a wheel that is damaged or not safe to unpack
     │   ├── BaseBuildFailed               a base image could not be made from packages
     │   ├── AssemblyFailed                the engine did not accept the assembled image
+    │   ├── DamagedLayer                  a kept layer is not what it was; it can be made again
     │   └── DiskFull                      no space left, with the path
     ├── CheckFailed                   6   the built image's health check
     ├── RegistryError                 7
@@ -217,6 +218,12 @@ class BaseBuildFailed(BuildError):
 
 class AssemblyFailed(BuildError):
     """The engine did not accept the assembled image."""
+
+
+class DamagedLayer(BuildError):
+    """A layer that was kept is not what it was: missing, cut short, other bytes. It can be made again."""
+
+    paths: tuple[str, ...] = ()  # files whose entries are to be dropped before that
 
 
 class DiskFull(BuildError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import BinaryIO
 
 from imagekit.layers import archive, tree_layer
 from imagekit.layers.bytecode import Compiler
-from imagekit.layers.cache import Entry, LayerCache
+from imagekit.layers.cache import BeingMade, Entry, LayerCache
 from imagekit.layers.project_files import project_files
-from imagekit.layers.values import FileRange, Layer
+from imagekit.layers.values import FileRange, Layer, damaged
 from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
 from imagekit.oci.digest import Digest
 from imagekit.plan.values import (
@@ -49,11 +50,14 @@ class LayerMaker:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="imagekit-layer")
         self._entries: dict[Digest, Entry] = {}
         self._pending: dict[Digest, Future[Entry]] = {}
+        self._ended = threading.Event()
+        self._makers: dict[Digest, Callable[[bool], Entry]] = {}
 
     def __enter__(self) -> LayerMaker:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._ended.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def missing_wheels(self) -> list[PlannedWheel]:
@@ -72,15 +76,32 @@ class LayerMaker:
         """Begin the layer of ``wheel`` from the verified file at ``path``."""
 
         def write(out: BinaryIO) -> WrittenLayer:
-            return write_wheel_layer(path, self._plan.prefix, self._plan.base.python.cache_tag, self._compiler, out)
+            python = self._plan.base.python
+            try:
+                return write_wheel_layer(path, self._plan.prefix, python.cache_tag, self._compiler, out)
+            except FileNotFoundError as error:
+                raise damaged(f"{path} is gone", []) from error
 
-        self._pending[wheel.key] = self._pool.submit(self._cache.put, wheel.key, write)
+        def make(wait: bool) -> Entry:
+            return self._cache.put(wheel.key, write, title=wheel.pin, wait=wait, stop=self._ended)
+
+        self._makers[wheel.key] = make
+        self._pending[wheel.key] = self._pool.submit(make, False)
 
     def finish(self, source: SourceTree | None, reporter: Reporter) -> list[Layer]:
         """All layers of the plan, the lowest first."""
         if self._pending:
             with reporter.task("making layers", total=len(self._pending)) as task:
+                elsewhere = []
                 for key, future in self._pending.items():
+                    try:
+                        self._entries[key] = future.result()
+                        task.advance()
+                    except BeingMade:
+                        elsewhere.append(key)
+                # What another process is at comes last: until then there was other work.
+                waiting = {key: self._pool.submit(self._makers[key], True) for key in elsewhere}
+                for key, future in waiting.items():
                     self._entries[key] = future.result()
                     task.advance()
         return [self._layer(layer, source) for layer in self._plan.layers]
@@ -103,7 +124,7 @@ class LayerMaker:
             return _whole(entries[0]) if len(entries) == 1 else self._group(planned.key, entries)
         entry = self._cache.get(planned.key)
         if entry is None:
-            entry = self._cache.put(planned.key, lambda out: self._write(planned, source, out))
+            entry = self._cache.put(planned.key, lambda out: self._write(planned, source, out), title=planned.title)
         return _whole(entry)
 
     def _write(self, planned: PlannedLayer, source: SourceTree | None, out: BinaryIO) -> WrittenLayer:
@@ -120,24 +141,39 @@ class LayerMaker:
 
     def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:
         head = b"".join(map(archive.directory, _union(entry.directories for entry in entries)))
-        bodies = (FileRange(entry.path, *entry.body) for entry in entries)
-        pieces: tuple[bytes | FileRange, ...] = (head, *bodies, archive.END)
+        pieces: tuple[bytes | FileRange, ...] = (head, *(entry.members for entry in entries), archive.END)
         size = len(head) + sum(end - start for start, end in (entry.body for entry in entries)) + len(archive.END)
         diff_id = self._cache.group(key)
         if diff_id is None:
-            sha256 = hashlib.sha256()
-            layer = Layer(diff_id=Digest(""), size=size, pieces=pieces, cached=False)
-            for chunk in layer.chunks():
-                sha256.update(chunk)
-            diff_id = Digest("sha256:" + sha256.hexdigest())
+            diff_id = _digest_together(head, entries)
             self._cache.keep_group(key, diff_id)
-        return Layer(diff_id=diff_id, size=size, pieces=pieces, cached=all(entry.cached for entry in entries))
+        return Layer(
+            diff_id=diff_id,
+            size=size,
+            pieces=pieces,
+            cached=all(entry.cached for entry in entries),
+            noted=self._cache.group_path(key),
+        )
 
 
 def _whole(entry: Entry) -> Layer:
-    return Layer(
-        diff_id=entry.diff_id, size=entry.size, pieces=(FileRange(entry.path, 0, entry.size),), cached=entry.cached
-    )
+    return Layer(diff_id=entry.diff_id, size=entry.size, pieces=(entry.whole,), cached=entry.cached)
+
+
+def _digest_together(head: bytes, entries: Iterable[Entry]) -> Digest:
+    """The digest of the layer that ``entries`` make under ``head``; each is verified along the way."""
+    together = hashlib.sha256(head)
+    for entry in entries:
+        own, (start, end), passed = hashlib.sha256(), entry.body, 0
+        for chunk in entry.whole.chunks():
+            own.update(chunk)
+            together.update(chunk[max(0, start - passed) : max(0, end - passed)])
+            passed += len(chunk)
+        if "sha256:" + own.hexdigest() != entry.diff_id:
+            # What is remembered of wrong bytes would make them right.
+            raise damaged(f"{entry.path} is not what was written", [entry.path])
+    together.update(archive.END)
+    return Digest("sha256:" + together.hexdigest())
 
 
 def _union(directories: Iterable[Iterable[str]]) -> list[str]:

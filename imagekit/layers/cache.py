@@ -2,20 +2,36 @@
 
 ``<root>/<two hex digits>/<key>.tar`` holds a layer, ``<key>.json`` what is known of it and
 ``<key>.paths`` its files, a line each. The JSON file is renamed into place last and read
-first, so an entry is there whole or not at all, whichever process wrote it.
+first, so an entry is there whole or not at all, whichever process wrote it. Its second line
+is the SHA-256 of its first. Its modification time says when the layer was last used, to the hour.
+
+That a layer's bytes are right is seen when they are sent (``values.Layer.chunks``): reading
+gigabytes before each build would cost more than a damaged disk is worth.
 """
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import hashlib
 import json
+import os
+import shutil
+import stat
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.atomic import replacing, write_whole
+from imagekit.layers.values import FileRange, damaged
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.oci.digest import Digest, is_digest
+from imagekit.sharing.leases import mark_used
+from imagekit.sharing.once import SUFFIX, BeingMade, make_once
+
+__all__ = ["BeingMade", "Entry", "LayerCache", "drop", "read_entry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +44,33 @@ class Entry:
     body: tuple[int, int]
     directories: tuple[str, ...]
     cached: bool  # it was there before
+    title: str = ""  # what it holds: a package's pin
+    paths_digest: str = ""  # sha256 of the list of its files; empty for one written before there was that
 
     def paths(self) -> list[str]:
-        """Its files' paths in the image, without a leading slash."""
-        return self.path.with_suffix(".paths").read_text("utf-8").split("\n")[:-1]
+        """Its files' paths in the image, without a leading slash. Raises ``DamagedLayer``."""
+        path = self.path.with_suffix(".paths")
+        try:
+            data = path.read_bytes()
+            if self.paths_digest and hashlib.sha256(data).hexdigest() != self.paths_digest:
+                raise damaged(f"{path} is not what was written", [self.path])
+            return data.decode("utf-8").split("\n")[:-1]
+        except (OSError, UnicodeDecodeError) as error:
+            raise damaged(f"{path} cannot be read: {error}", [self.path]) from error
+
+    @property
+    def whole(self) -> FileRange:
+        """All of its archive."""
+        return FileRange(self.path, 0, self.size, self.diff_id)
+
+    @property
+    def members(self) -> FileRange:
+        """The members that are no directories."""
+        return FileRange(self.path, *self.body, self.diff_id)
 
 
 class LayerCache:
-    """A directory of layers that several processes may share.
+    """A directory of layers that several processes may share: ``layers`` of the cache directory.
 
     A ``fresh`` one takes nothing that was there before, and replaces what it finds.
     """
@@ -49,56 +84,139 @@ class LayerCache:
         if self._fresh:
             return None
         path = self._path(key)
-        try:
-            known = json.loads(path.with_suffix(".json").read_bytes())
-            entry = Entry(
-                path=path,
-                diff_id=Digest(known["diff_id"]),
-                size=known["size"],
-                body=(known["body"][0], known["body"][1]),
-                directories=tuple(known["directories"]),
-                cached=True,
-            )
-            whole = path.stat().st_size == entry.size and path.with_suffix(".paths").exists()
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            # Missing or damaged: it is made again, which is always right.
-            return None
-        return entry if whole else None
+        # Before it is looked at: what is marked stays.
+        mark_used(path.with_suffix(".json"), self._root.parent)
+        return read_entry(path)
 
-    def put(self, key: Digest, write: Callable[[BinaryIO], WrittenLayer]) -> Entry:
-        """The layer that ``write`` writes, kept under ``key``."""
+    def put(
+        self,
+        key: Digest,
+        write: Callable[[BinaryIO], WrittenLayer],
+        *,
+        title: str = "",
+        wait: bool = True,
+        stop: threading.Event | None = None,
+    ) -> Entry:
+        """The layer that ``write`` writes, kept under ``key``; ``title`` says what it holds.
+
+        Where another process is at it, its layer is waited for; ``BeingMade`` where ``wait`` is false,
+        or when ``stop`` is set.
+        """
         path = self._path(key)
-        with replacing(path) as out:
-            written = write(out)
-        write_whole(path.with_suffix(".paths"), "".join(f"{p}\n" for p in written.paths).encode())
-        known = {
-            "diff_id": written.diff_id,
-            "size": written.size,
-            "body": written.body,
-            "directories": written.directories,
-        }
-        write_whole(path.with_suffix(".json"), json.dumps(known).encode())
-        return Entry(
-            path=path,
-            diff_id=written.diff_id,
-            size=written.size,
-            body=written.body,
-            directories=written.directories,
-            cached=False,
-        )
+
+        def make() -> Entry:
+            try:
+                return _write(path, write, title)
+            except FileNotFoundError:
+                # The cache was removed meanwhile; what ``write`` itself reads raises errors of ours.
+                return _write(path, write, title)
+
+        return make_once(path.with_suffix(SUFFIX), lambda: self.get(key), make, wait=wait, stop=stop)
 
     def group(self, key: Digest) -> Digest | None:
         """The digest of the layer that several of the cache's make together, if it is known."""
+        path = self.group_path(key)
+        if self._fresh:
+            return None
+        mark_used(path, self._root.parent)
         try:
-            text = self._path(key).with_suffix(".group").read_text("ascii")
+            text = path.read_text("ascii")
         except (OSError, UnicodeDecodeError):
             return None
         return Digest(text) if is_digest(text) else None
 
     def keep_group(self, key: Digest, diff_id: Digest) -> None:
         """Remember the digest of a layer that several of the cache's make together."""
-        write_whole(self._path(key).with_suffix(".group"), diff_id.encode())
+        path = self.group_path(key)
+        _make_way(path)
+        write_whole(path, diff_id.encode())
+
+    def group_path(self, key: Digest) -> Path:
+        """The file of such a digest."""
+        return self._path(key).with_suffix(".group")
+
+    def drop(self, key: Digest) -> None:
+        """Forget the layer of ``key``."""
+        drop(self._path(key))
 
     def _path(self, key: Digest) -> Path:
         name = key.removeprefix("sha256:")
         return self._root / name[:2] / f"{name}.tar"
+
+
+def read_entry(path: Path) -> Entry | None:
+    """The entry of the archive at ``path``; ``None`` where there is none or it is not whole."""
+    try:
+        known, _, check = path.with_suffix(".json").read_bytes().partition(b"\n")
+        # An entry of an earlier version has no second line.
+        if check and check.strip() != hashlib.sha256(known).hexdigest().encode():
+            return None
+        fields = json.loads(known)
+        entry = Entry(
+            path=path,
+            diff_id=Digest(fields["diff_id"]),
+            size=fields["size"],
+            body=(fields["body"][0], fields["body"][1]),
+            directories=tuple(fields["directories"]),
+            cached=True,
+            title=fields.get("title", ""),
+            paths_digest=fields.get("paths", ""),
+        )
+        found = path.stat()
+        whole = stat.S_ISREG(found.st_mode) and found.st_size == entry.size and path.with_suffix(".paths").is_file()
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        # Missing or damaged: it is made again, which is always right.
+        return None
+    return entry if whole else None
+
+
+def drop(path: Path) -> None:
+    """Remove the entry that the file ``path`` of a cache belongs to: all that has its name up to the first dot."""
+    name = path.name.partition(".")[0]
+    for each in sorted(path.parent.glob(f"{glob.escape(name)}.*"), key=lambda p: p.suffix != ".json"):
+        if each.suffix != SUFFIX:
+            _remove(each)
+
+
+def _write(path: Path, write: Callable[[BinaryIO], WrittenLayer], title: str) -> Entry:
+    for suffix in (".json", ".tar", ".paths"):
+        _make_way(path.with_suffix(suffix))
+    with replacing(path) as out:
+        written = write(out)
+    paths = "".join(f"{p}\n" for p in written.paths).encode()
+    write_whole(path.with_suffix(".paths"), paths)
+    paths_digest = hashlib.sha256(paths).hexdigest()
+    fields = {
+        "diff_id": written.diff_id,
+        "size": written.size,
+        "body": written.body,
+        "directories": written.directories,
+        "title": title,
+        "paths": paths_digest,
+    }
+    known = json.dumps(fields).encode()
+    write_whole(path.with_suffix(".json"), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    return Entry(
+        path=path,
+        diff_id=written.diff_id,
+        size=written.size,
+        body=written.body,
+        directories=written.directories,
+        cached=False,
+        title=title,
+        paths_digest=paths_digest,
+    )
+
+
+def _make_way(path: Path) -> None:
+    # A file takes a file's place when it is renamed there, and no directory's.
+    if path.is_dir() and not path.is_symlink():
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.errors import DamagedLayer
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.layers.values import FileRange, Layer
 from imagekit.oci.config import History, ImageConfig
@@ -88,5 +89,5 @@ def test_the_manifests_digest_is_of_its_bytes(layers: list[Layer], config: Image
 
 def test_a_layer_whose_file_was_cut_is_noticed(layers: list[Layer], config: ImageConfig, tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(b"short")
-    with pytest.raises(OSError, match="early"):
+    with pytest.raises(DamagedLayer, match="early"):
         _contents(docker_archive(config, layers, set(), None))
