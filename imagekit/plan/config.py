@@ -11,6 +11,7 @@ from imagekit.plan.values import Plan, PlannedLayer
 
 # How `imagekit inspect` knows our layers again, and what `docker history` shows.
 MARK = "imagekit "
+_WITH_PACKAGES = frozenset({"wheels", "project"})
 
 
 def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
@@ -30,10 +31,16 @@ def created_by(layer: PlannedLayer) -> str:
     return f"{MARK}{layer.kind}: {' '.join(layer.packages) or layer.title}"
 
 
+def layer_of(created_by: str) -> tuple[str, str, tuple[str, ...]]:
+    """Kind, title and packages of a layer by its history entry; the kind is empty where it is not ours."""
+    kind, separator, rest = created_by.removeprefix(MARK).partition(": ")
+    if not created_by.startswith(MARK) or not separator or not kind.isalpha():
+        return "", created_by, ()
+    packages = tuple(rest.split()) if kind in _WITH_PACKAGES else ()
+    return kind, f"{len(packages)} packages" if len(packages) > 1 else rest, packages
+
+
 def packages_of(created_by: str) -> tuple[str, tuple[str, ...]]:
     """Title and packages of a layer by its history entry; no packages where it is not ours."""
-    kind, _, rest = created_by.removeprefix(MARK).partition(": ")
-    if not created_by.startswith(MARK) or kind not in ("wheels", "project"):
-        return (rest if created_by.startswith(MARK) and rest else created_by), ()
-    packages = tuple(rest.split())
-    return (packages[0] if len(packages) == 1 else f"{len(packages)} packages"), packages
+    _, title, packages = layer_of(created_by)
+    return title, packages

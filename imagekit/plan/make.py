@@ -9,6 +9,7 @@ from imagekit.lock.values import Lock, LockedPackage
 from imagekit.oci.digest import Digest, digest_of, digest_of_json
 from imagekit.plan.layering import arrange, wheel_budget
 from imagekit.plan.prefix import Prefix
+from imagekit.plan.record import LABEL, record_of
 from imagekit.plan.targets import check_targets
 from imagekit.plan.user import account_files, choose_user
 from imagekit.plan.values import (
@@ -64,13 +65,15 @@ def make_plan(
     budget = wheel_budget(len(base.config.diff_ids), 1 + len(above))
     wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
     layers += [_wheels(group) for group in arrange(wheels, budget)]
+    layers += above
+    record = record_of(spec, base, prefix.root, layers, file_digests=file_digests, source_digest=source_digest)
     return Plan(
         base=base,
         prefix=prefix,
         user=user,
-        layers=(*layers, *above),
+        layers=tuple(layers),
         env=_environment_variables(spec, base, prefix, user),
-        labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels)},
+        labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels), LABEL: record.to_label()},
         workdir=spec.workdir,
         created=created,
     )
