@@ -24,6 +24,8 @@ from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
 from imagekit.lock.redaction import credentials_of, redacted, without_credentials
 from imagekit.lock.values import Artifact, LockedPackage
 from imagekit.progress import Reporter
+from imagekit.sharing.leases import mark_used
+from imagekit.sharing.once import SUFFIX, make_once
 
 if TYPE_CHECKING:
     import requests
@@ -80,21 +82,20 @@ class WheelStore:
         ``advance`` is told the bytes as they arrive. Errors: :class:`HashMismatch` (never tried again),
         :class:`IndexUnreachable` naming ``package`` and the URL without its secrets, :class:`DiskFull`.
         """
-        path = self.path(artifact)
-        size = _size(path)
-        if size is not None and (size == artifact.size or (artifact.size is None and size > 0)):
-            advance(size)
-            return path
-        if size is not None and _digest(path) == artifact.sha256:
-            advance(size)
-            return path
         name = package or artifact.filename
         try:
-            return self._fetch(artifact, name, advance)
+            kept = self._kept(artifact, advance)
+            if kept is not None:
+                return kept
+            return make_once(
+                self.path(artifact).with_name(SUFFIX),
+                lambda: self._kept(artifact, advance),
+                lambda: self._fetch(artifact, name, advance),
+            )
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(
-                    f"no space left for {path}", hint="free some space: imagekit's cache can be removed"
+                    f"no space left for {self.path(artifact)}", hint="free some space: imagekit cache prune"
                 ) from error
             raise
 
@@ -125,6 +126,18 @@ class WheelStore:
             return None
         length = response.headers.get("Content-Length", "")
         return int(length) if response.status_code == 200 and length.isdigit() else None
+
+    def _kept(self, artifact: Artifact, advance: Advance) -> Path | None:
+        """The file where it is here. Read whole: whoever asks for it is about to do dearer things with it."""
+        path = self.path(artifact)
+        mark_used(path, self._directory.parent)
+        try:
+            if _digest(path) != artifact.sha256:
+                return None
+            advance(path.stat().st_size)
+            return path
+        except OSError:
+            return None
 
     def _fetch(self, artifact: Artifact, name: str, advance: Advance) -> Path:
         shown = redacted(artifact.url)
