@@ -24,7 +24,7 @@ ROOMS = [
 # Sent into containers, where they read what is there.
 PROGRAMS = {
     *("runs/bootstrap.py", "check/probe_program.py"),
-    *("stages/probe_program.py", "stages/compile_server.py", "stages/inside_base.py"),
+    *("stages/probe_program.py", "stages/installed_program.py", "stages/compile_server.py", "stages/inside_base.py"),
 }
 HEIGHT = {room: -row for row, rooms in enumerate(ROOMS) for room in rooms}
 FACES = {"__init__", "__main__"}

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.manifest import Descriptor
+from imagekit.spec.installed import Distribution, Scheme
+
+# What comes with a Python before anybody installs a package.
+_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +28,36 @@ class PythonInfo:
     machine: str  # x86_64
     prefix: str  # sys.base_prefix: /usr
     markers: tuple[tuple[str, str], ...]  # the PEP 508 environment
-    distributions: tuple[tuple[str, str], ...]  # (name, version) of what python can import already
+    command: str  # as it is started, links not resolved: /opt/conda/bin/python3
+    environment: str  # sys.prefix: other than ``prefix`` in a virtual environment
+    conda: bool  # the environment is conda's
+    scheme: Scheme
+    distributions: tuple[Distribution, ...]  # what it can import already, in name order
 
     @property
     def minor(self) -> str:
         """``3.11``"""
         return ".".join(self.version.split(".")[:2])
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether it runs in a virtual environment (PEP 405)."""
+        return self.environment != self.prefix
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether only Python is there, beside what it and its distribution bring along.
+
+        Then packages get an environment of their own; else they go where the others are, so that each sees the other.
+        """
+        if self.is_virtual or self.conda:
+            return False
+        return all(found.name in _SEEDS or found.is_system for found in self.distributions)
+
+    @property
+    def kept(self) -> tuple[Distribution, ...]:
+        """The distributions that new ones must get along with: none where these get an environment of their own."""
+        return () if self.is_bare else self.distributions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

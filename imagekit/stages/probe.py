@@ -23,10 +23,12 @@ from imagekit.oci.manifest import LAYER_TAR, Descriptor
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
 from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.spec.installed import Contents
+from imagekit.stages import installed
 from imagekit.stages.declared import declared_pythons
 
 # Part of what is kept: raised when more is read of a base than before.
-FORMAT = 1
+FORMAT = 2
 
 
 def default_references(python: str) -> tuple[str, ...]:
@@ -74,7 +76,11 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     known = _kept(kept)
     if known is None:
         with reporter.task(f"reading {reference}"):
-            known = {"format": FORMAT, "probe": _probe(engine, reference, image_id), **_saved(engine, image_id)}
+            probe = _probe(engine, reference, image_id)
+            found = _installed(engine, reference, image_id, probe["command"])
+            installed.keep(found, image_id, cache)
+            packages = installed.summary(found, probe["prefix"])
+            known = {"format": FORMAT, "probe": probe, "installed": packages, **_saved(engine, image_id)}
         write_whole(kept, json.dumps(known).encode())
     base = _base(reference, image_id, known)
     if base.config.settings.get("OnBuild"):
@@ -86,8 +92,15 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     return base
 
 
+def read_contents(engine: Engine, base: BaseImage, cache: Path) -> Contents:
+    """The files and requirements of what ``base`` has installed, from ``cache`` where they are still there."""
+    return installed.read_contents(
+        base, cache, lambda: _installed(engine, base.reference, base.image_id, base.python.command)
+    )
+
+
 def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
-    probe = known["probe"]
+    probe, packages = known["probe"], known["installed"]
     return BaseImage(
         reference=reference,
         image_id=image_id,
@@ -102,7 +115,11 @@ def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
             machine=probe["machine"],
             prefix=probe["prefix"],
             markers=tuple(sorted(probe["markers"].items())),
-            distributions=tuple((name, version) for name, version in probe["distributions"]),
+            command=probe["command"],
+            environment=packages["environment"],
+            conda=packages["conda"],
+            scheme=installed.scheme_of(packages),
+            distributions=installed.distributions_of(packages),
         ),
         passwd=probe["passwd"],
         group=probe["group"],
@@ -125,15 +142,30 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
             words = error.message
             continue
         if code == 0:
-            # The last line: a sitecustomize of the base may print before it.
-            found: Mapping[str, Any] = json.loads(out.strip().rpartition(b"\n")[2])
-            return _checked(reference, found)
+            return _checked(reference, _printed(out))
         words = err.decode(errors="replace")
     raise BaseUnusable(
         f"{reference} has no Python that starts",
         hint="choose a base image with python3 on its PATH: imagekit base build makes one",
         details=words.strip(),
     )
+
+
+def _installed(engine: Engine, reference: str, image_id: str, python: str) -> Mapping[str, Any]:
+    code, out, err = _output(engine, image_id, [python, "-I", "-c", installed.program()])
+    if code != 0:
+        raise BaseUnusable(
+            f"the packages of {reference} cannot be read",
+            hint="its Python, or a package in it, is damaged: try python3 -m pip list in it",
+            details=err.decode(errors="replace").strip(),
+        )
+    return _printed(out)
+
+
+def _printed(out: bytes) -> Mapping[str, Any]:
+    # The last line: a sitecustomize of the base may print before it.
+    found: Mapping[str, Any] = json.loads(out.strip().rpartition(b"\n")[2])
+    return found
 
 
 def _checked(reference: str, found: Mapping[str, Any]) -> Mapping[str, Any]:

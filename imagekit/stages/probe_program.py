@@ -9,7 +9,6 @@ import os
 import platform
 import stat
 import sys
-from importlib.metadata import distributions
 
 
 def markers() -> dict:
@@ -88,6 +87,7 @@ def main() -> None:
         json.dumps(
             {
                 "executable": os.path.realpath(sys.executable),
+                "command": sys.executable,
                 "version": platform.python_version(),
                 "implementation": sys.implementation.name,
                 "cache_tag": sys.implementation.cache_tag or "",
@@ -96,7 +96,6 @@ def main() -> None:
                 "machine": platform.machine(),
                 "prefix": sys.base_prefix,
                 "markers": markers(),
-                "distributions": sorted({(d.metadata["Name"] or "", d.version) for d in distributions()}),
                 "passwd": text("/etc/passwd"),
                 "group": text("/etc/group"),
                 "directories": special,

@@ -6,6 +6,7 @@ import sys
 
 from imagekit.oci.config import ImageConfig
 from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.spec.installed import Scheme
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\nnogroup:x:65534:\n"
@@ -38,6 +39,16 @@ def base(
         machine="x86_64",
         prefix="/usr",
         markers=(("python_version", "3.11"),),
+        command="/usr/bin/python3",
+        environment="/usr",
+        conda=False,
+        scheme=Scheme(
+            purelib="/usr/local/lib/python3.11/dist-packages",
+            platlib="/usr/local/lib/python3.11/dist-packages",
+            scripts="/usr/local/bin",
+            headers="/usr/include/python3.11",
+            data="/usr/local",
+        ),
         distributions=(),
     )
     return BaseImage(
