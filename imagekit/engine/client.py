@@ -1,17 +1,19 @@
 """The Docker Engine's API behind one seam: images.
 
 Every call has a deadline, and whatever goes wrong comes out as one of our errors.
-Source: Docker Engine API v1.41 and later, through the Docker SDK for Python.
+Source: Docker Engine API v1.41 and later.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from imagekit.engine.faults import reach, refusal, translated
+from imagekit.engine.faults import not_an_engine, reach, refusal, translated
+from imagekit.engine.wire import JSON, TAR, Answer, SdkWire, SocketWire, Wire, part, query
 from imagekit.errors import BaseNotFound, EngineError
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
@@ -65,14 +67,11 @@ class HistoryEntry:
 
 
 class Engine:
-    """A Docker Engine at ``address``.
+    """A Docker Engine at ``address``. Nothing is sent before ``connect``, or the first question."""
 
-    Nothing is sent before ``connect``; ``api`` is the SDK's low-level client, for this room alone.
-    """
-
-    def __init__(self, api: APIClient, address: str) -> None:
-        self.api = api
+    def __init__(self, address: str, *, deadline: float = DEADLINE_SECONDS) -> None:
         self.address = address
+        self.deadline = deadline
 
     @classmethod
     def connect(cls, address: str | None = None, *, deadline: float = DEADLINE_SECONDS) -> Engine:
@@ -80,16 +79,63 @@ class Engine:
 
         Raises ``EngineNotFound``, ``EnginePermission``, ``NotAnEngine`` or ``EngineTimeout``.
         """
-        address = address or DEFAULT_ADDRESS
-        reach(address)
+        engine = cls(address or DEFAULT_ADDRESS, deadline=deadline)
+        reach(engine.address)
+        _ = engine.api_version
+        return engine
+
+    @cached_property
+    def api(self) -> APIClient:
+        """The SDK's low-level client, for what streams or needs credentials; for this room alone."""
         from docker.api import APIClient
 
-        with translated("asking for its version", address):
-            api = APIClient(base_url=address, version="auto", timeout=int(deadline), use_ssh_client=True)
-        return cls(api, address)
+        with translated("asking for its version", self.address):
+            return APIClient(base_url=self.address, version="auto", timeout=int(self.deadline), use_ssh_client=True)
+
+    @cached_property
+    def api_version(self) -> str:
+        """The newest version of the API that it speaks."""
+        answer = self._wire.ask("asking for its version", "GET", "/_ping")
+        version = answer.headers.get("api-version", "")
+        if answer.status != 200 or not version:
+            raise not_an_engine(self.address, answer.message)
+        return version
+
+    @cached_property
+    def _wire(self) -> Wire:
+        plain = self.address.startswith(("unix://", "tcp://", "http://"))
+        return SocketWire(self.address, self.deadline) if plain else SdkWire(self.api)
+
+    def ask(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        archive: Iterable[bytes] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Answer:
+        """One question; a refusal is raised unless its status is in ``accept``. For this room alone."""
+        content = archive if body is None else [json.dumps(body).encode()]
+        kind = JSON if archive is None else TAR
+        answer = self._wire.ask(doing, method, f"/v{self.api_version}{path}", content=content, content_type=kind)
+        if answer.status >= 400 and answer.status not in accept:
+            raise refusal(f"{doing}: {answer.message}")
+        return answer
+
+    def hijack(self, doing: str, path: str) -> Any:
+        """A connection that is ours alone from here on (``POST`` with an upgrade to raw bytes), as a socket or a file
+        object over one. For this room alone."""
+        return self._wire.hijack(doing, f"/v{self.api_version}{path}")
+
+    def ping(self) -> None:
+        """Nothing, but an error where it does not answer."""
+        self.ask("asking whether it is there", "GET", "/_ping")
 
     def close(self) -> None:
-        self.api.close()
+        if "api" in self.__dict__:
+            self.api.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -99,8 +145,8 @@ class Engine:
 
     @cached_property
     def info(self) -> EngineInfo:
-        with translated("asking for its settings", self.address):
-            version, info = self.api.version(), self.api.info()
+        version = self.ask("asking for its version", "GET", "/version").json
+        info = self.ask("asking for its settings", "GET", "/info").json
         components = {c.get("Name") for c in version.get("Components") or ()}
         status = {str(k): str(v) for k, v in info.get("DriverStatus") or ()}
         return EngineInfo(
@@ -116,13 +162,10 @@ class Engine:
 
     def image(self, reference: str) -> EngineImage | None:
         """The image that ``reference`` (or an ID) names here, or ``None``."""
-        import docker.errors
-
-        with translated(f"inspecting {reference}", self.address):
-            try:
-                found = self.api.inspect_image(reference)
-            except docker.errors.ImageNotFound:
-                return None
+        answer = self.ask(f"inspecting {reference}", "GET", f"/images/{part(reference)}/json", accept=(404,))
+        if answer.status == 404:
+            return None
+        found = answer.json
         return EngineImage(
             id=found["Id"],
             diff_ids=tuple((found.get("RootFS") or {}).get("Layers") or ()),
@@ -135,8 +178,7 @@ class Engine:
 
     def history(self, image_id: str) -> tuple[HistoryEntry, ...]:
         """The image's history, the lowest step first."""
-        with translated(f"reading the history of {image_id}", self.address):
-            found = self.api.history(image_id)
+        found = self.ask(f"reading the history of {image_id}", "GET", f"/images/{part(image_id)}/history").json
         return tuple(
             HistoryEntry(
                 entry.get("CreatedBy") or "",
@@ -148,27 +190,27 @@ class Engine:
 
     def image_ids(self, *, label: str, limit: int) -> tuple[str, ...]:
         """IDs of images with ``label``, the newest first, at most ``limit``."""
-        with translated("listing images", self.address):
-            found = self.api.images(filters={"label": label})
+        found = self._images(label=[label])
         found.sort(key=lambda image: image.get("Created") or 0, reverse=True)
         return tuple(image["Id"] for image in found[:limit])
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """``name:tag`` of every image of ``repository``."""
-        with translated("listing images", self.address):
-            found = self.api.images(name=repository)
+        found = self._images(reference=[repository])
         return tuple(tag for image in found for tag in image.get("RepoTags") or () if tag.startswith(f"{repository}:"))
+
+    def _images(self, **filters: list[str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("listing images", "GET", query("/images/json", filters=filters)).json
+        return found
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker or OCI archive, given in pieces (``docker load``)."""
-        with translated("loading an image", self.address):
-            # As the SDK's load_image, which passes over a refusal that is no event.
-            answer = self.api._post(
-                self.api._url("/images/load"), data=_chunked(archive), params={"quiet": 1}, stream=True
-            )
-            self.api._raise_for_status(answer)
-            for event in self.api._stream_helper(answer, decode=True):
-                self._raise_event(event)
+        answer = self.ask("loading an image", "POST", "/images/load?quiet=1", archive=archive)
+        for line in filter(None, answer.body.splitlines()):
+            try:
+                self._raise_event(json.loads(line))
+            except ValueError:
+                continue  # not an event, but words
 
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as an archive, in pieces (``docker save``)."""
@@ -178,21 +220,12 @@ class Engine:
     def tag(self, image_id: str, reference: str) -> None:
         """Make ``reference`` (``name:tag``) name the image."""
         name, _, tag = reference.rpartition(":")
-        with translated(f"tagging {reference}", self.address):
-            self.api.tag(image_id, name, tag, force=True)
+        self.ask(f"tagging {reference}", "POST", query(f"/images/{part(image_id)}/tag", repo=name, tag=tag))
 
     def remove_image(self, reference: str, *, force: bool = False) -> bool:
         """Remove a tag, and the image with its last one. ``False`` where it is missing or in use."""
-        import docker.errors
-
-        with translated(f"removing {reference}", self.address):
-            try:
-                self.api.remove_image(reference, force=force, noprune=False)
-            except docker.errors.APIError as error:
-                if error.status_code in (404, 409):
-                    return False
-                raise
-        return True
+        path = query(f"/images/{part(reference)}", force=force)
+        return self.ask(f"removing {reference}", "DELETE", path, accept=(404, 409)).status < 400
 
     def pull(self, reference: str, platform: Platform, *, on_event: Callable[[], object] = lambda: None) -> EngineImage:
         """Pull ``reference`` for ``platform``; ``BaseNotFound`` with the registry's words where it cannot be had.
@@ -232,8 +265,3 @@ class Engine:
 def _platform(os: str, architecture: str, variant: str | None = None) -> Platform:
     known = {"x86_64": "amd64", "aarch64": "arm64"}
     return Platform(os, known.get(architecture, architecture), variant or None)
-
-
-def _chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    # requests sends an iterator piece by piece, and a list as form fields: this is always the former.
-    yield from chunks

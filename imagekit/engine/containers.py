@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.engine.client import Engine
-from imagekit.engine.faults import translated
-from imagekit.errors import EngineError, EngineLost
+from imagekit.engine.faults import lost
+from imagekit.engine.wire import query
+from imagekit.errors import EngineError, EngineLost, EngineTimeout
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
@@ -77,16 +78,11 @@ class Container:
             body["WorkingDir"] = spec.workdir
         if spec.interactive:
             body |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
-        import docker.errors
-
-        with translated(f"creating a container of {spec.image}", engine.address):
-            try:
-                answer = engine.api.create_container_from_config(body, spec.name)
-            except docker.errors.ImageNotFound:
-                raise EngineError(
-                    f"{spec.image} is not in the engine", hint=f"build it, or docker pull {spec.image}"
-                ) from None
-        return cls(engine, answer["Id"])
+        doing = f"creating a container of {spec.image}"
+        answer = engine.ask(doing, "POST", query("/containers/create", name=spec.name), body=body, accept=(404,))
+        if answer.status == 404:
+            raise EngineError(f"{spec.image} is not in the engine", hint=f"build it, or docker pull {spec.image}")
+        return cls(engine, answer.json["Id"])
 
     def __enter__(self) -> Container:
         return self
@@ -96,20 +92,16 @@ class Container:
 
     def put(self, directory: str, archive: bytes) -> None:
         """Unpack the tar ``archive`` below ``directory``; works before the container is started."""
-        with translated("copying into a container", self._engine.address):
-            self._engine.api.put_archive(self.id, directory, archive)
+        path = query(f"/containers/{self.id}/archive", path=directory)
+        self._engine.ask("copying into a container", "PUT", path, archive=[archive])
 
     def get(self, path: str) -> bytes | None:
         """The content of the file at ``path``, also after the end; ``None`` where there is none."""
-        import docker.errors
-
-        with translated("copying from a container", self._engine.address):
-            try:
-                chunks, _ = self._engine.api.get_archive(self.id, path)
-            except docker.errors.NotFound:
-                return None
-            data = b"".join(chunks)
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        question = query(f"/containers/{self.id}/archive", path=path)
+        answer = self._engine.ask("copying from a container", "GET", question, accept=(404,))
+        if answer.status == 404:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
             for member in archive:
                 content = archive.extractfile(member)
                 if content is not None:
@@ -117,58 +109,38 @@ class Container:
         return None
 
     def start(self) -> None:
-        with translated("starting a container", self._engine.address):
-            self._engine.api.start(self.id)
+        self._engine.ask("starting a container", "POST", f"/containers/{self.id}/start")
 
     def attach(self, *, stdin: bool = False) -> Attached:
         """Its streams. Attach before starting, or the first lines are lost."""
-        params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1}
-        with translated("attaching to a container", self._engine.address):
-            return Attached(self._engine.api.attach_socket(self.id, params=params), self._engine)
+        path = query(f"/containers/{self.id}/attach", stdin=stdin, stdout=True, stderr=True, stream=True)
+        return Attached(self._engine.hijack("attaching to a container", path), self._engine)
 
     def wait(self) -> int:
         """Block until it ends; its exit code. The deadline is of each call, not of the container's life."""
-        import requests.exceptions
-
         while True:
-            with translated("waiting for a container", self._engine.address):
-                try:
-                    # Left to itself, the SDK waits here without a deadline.
-                    return int(self._engine.api.wait(self.id, timeout=self._engine.api.timeout)["StatusCode"])
-                except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
-                    if "timed out" not in str(error).lower():
-                        raise
-                    # It may only be the container that takes its time.
-                    self._engine.api.ping()
+            try:
+                answer = self._engine.ask("waiting for a container", "POST", f"/containers/{self.id}/wait")
+                return int(answer.json["StatusCode"])
+            except EngineTimeout:
+                # It may only be the container that takes its time.
+                self._engine.ping()
 
     def inspect(self) -> Mapping[str, Any] | None:
-        import docker.errors
-
-        with translated("inspecting a container", self._engine.address):
-            try:
-                found: Mapping[str, Any] = self._engine.api.inspect_container(self.id)
-            except docker.errors.NotFound:
-                return None
+        answer = self._engine.ask("inspecting a container", "GET", f"/containers/{self.id}/json", accept=(404,))
+        found: Mapping[str, Any] | None = answer.json if answer.status != 404 else None
         return found
 
     def stop(self, grace: int) -> None:
         """SIGTERM, and SIGKILL after ``grace`` seconds."""
-        import docker.errors
-
-        with translated("stopping a container", self._engine.address), contextlib.suppress(docker.errors.NotFound):
-            self._engine.api.stop(self.id, timeout=grace)
+        path = query(f"/containers/{self.id}/stop", t=grace)
+        self._engine.ask("stopping a container", "POST", path, accept=(404,))
 
     def remove(self) -> None:
         """Kill and remove it, with its anonymous volumes; no error where it is gone already."""
-        import docker.errors
-
-        with translated("removing a container", self._engine.address):
-            try:
-                self._engine.api.remove_container(self.id, force=True, v=True)
-            except docker.errors.APIError as error:
-                # 404: gone; 409: its removal is under way.
-                if error.status_code not in (404, 409):
-                    raise
+        # 404: gone; 409: its removal is under way.
+        path = query(f"/containers/{self.id}", force=True, v=True)
+        self._engine.ask("removing a container", "DELETE", path, accept=(404, 409))
 
 
 class Attached:
@@ -187,8 +159,10 @@ class Attached:
         self._address = engine.address
 
     def send(self, data: bytes) -> None:
-        with translated("writing to a container", self._address):
+        try:
             self._socket.sendall(data)
+        except OSError as error:
+            raise lost("writing to a container", self._address) from error
 
     def end_input(self) -> None:
         """End the container's standard input."""
@@ -219,10 +193,12 @@ class Attached:
         return data
 
     def _receive(self, count: int) -> bytes:
-        with translated("reading a container's output", self._address):
+        try:
             while not self._readable():
-                self._engine.api.ping()
+                self._engine.ping()
             return self._socket.recv(count)
+        except OSError as error:
+            raise lost("reading a container's output", self._address) from error
 
     def _readable(self) -> bool:
         """Whether something comes within the deadline. The socket itself has none, as what is sent may wait."""
@@ -231,7 +207,7 @@ class Attached:
             return True
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(self._engine.api.timeout * 1000))
+        return bool(poll.poll(self._engine.deadline * 1000))
 
     def break_off(self) -> None:
         """End both directions at once, so that whoever waits on either goes on."""
@@ -275,8 +251,8 @@ def is_abandoned(host: str, pid: str, start: str) -> bool:
 
 def sweep(engine: Engine) -> int:
     """Remove containers of ours whose process is gone; how many. Those of other hosts are left alone."""
-    with translated("listing containers", engine.address):
-        found = engine.api.containers(all=True, filters={"label": LABEL_OWNER})
+    path = query("/containers/json", all=True, filters={"label": [LABEL_OWNER]})
+    found = engine.ask("listing containers", "GET", path).json
     removed = 0
     for entry in found:
         parts = entry["Labels"].get(LABEL_OWNER, "").split(":")

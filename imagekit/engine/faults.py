@@ -74,35 +74,39 @@ def translated(doing: str, address: str) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise refusal(f"{doing}: {error.explanation or error}".strip()) from error
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-        raise _late(doing, address) from error
+        raise late(doing, address) from error
     except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError) as error:
         if "timed out" in str(error).lower():
-            raise _late(doing, address) from error
-        raise _lost(doing, address) from error
+            raise late(doing, address) from error
+        raise lost(doing, address) from error
     except requests.exceptions.ChunkedEncodingError as error:
-        raise _lost(doing, address) from error
+        raise lost(doing, address) from error
     except docker.errors.DockerException as error:
         # The SDK asks for the version first, and wraps whatever comes of it.
         if isinstance(error.__cause__, requests.exceptions.Timeout):
-            raise _late(doing, address) from error
-        raise NotAnEngine(
-            f"what answers at {address} is not a Docker Engine",
-            hint="check DOCKER_HOST or docker context ls",
-            details=str(error),
-        ) from error
+            raise late(doing, address) from error
+        raise not_an_engine(address, str(error)) from error
 
 
-def _late(doing: str, address: str) -> EngineTimeout:
+def late(doing: str, address: str) -> EngineTimeout:
     return EngineTimeout(
         f"the Docker Engine at {address} did not answer in time ({doing})",
         hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
     )
 
 
-def _lost(doing: str, address: str) -> EngineLost:
+def lost(doing: str, address: str) -> EngineLost:
     return EngineLost(
         f"the Docker Engine at {address} went away ({doing})",
         hint="start it again and repeat the command: finished layers are kept",
+    )
+
+
+def not_an_engine(address: str, words: str) -> NotAnEngine:
+    return NotAnEngine(
+        f"what answers at {address} is not a Docker Engine",
+        hint="check DOCKER_HOST or docker context ls",
+        details=words,
     )
 
 

@@ -206,7 +206,7 @@ def test_a_python_that_cannot_start(engine: Engine, build_image: Callable[..., s
 def test_a_bad_entrypoint_is_refused_before_the_engine_is_called() -> None:
     with pytest.raises(InvalidEntrypoint):
         check_image(
-            Engine(None, "unix:///nowhere"),  # type: ignore[arg-type]
+            Engine("unix:///nowhere"),
             "x",
             expected_python="3",
             entrypoints=["/etc/passwd"],

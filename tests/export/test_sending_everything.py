@@ -49,7 +49,7 @@ def test_a_whole_archive_holds_every_layer(engine: Engine, python_image: str, tm
 
     monkeypatch.setattr(engine_load, "docker_archive", recorded)
     # As another engine that speaks Docker's API says of itself.
-    foreign = Engine(engine.api, engine.address)
+    foreign = Engine(engine.address)
     foreign.info = replace(engine.info, is_docker=False)
     try:
         loaded = engine_load.load_image(foreign, config, base, [layer], REFERENCE, QUIET)

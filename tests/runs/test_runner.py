@@ -298,7 +298,7 @@ def test_raising_for_a_result(run: Ran) -> None:
     ],
 )
 def test_bad_input_is_refused_before_the_engine_is_called(settings: dict[str, object], error: type[Exception]) -> None:
-    nowhere = Engine(None, "unix:///nowhere")  # type: ignore[arg-type]
+    nowhere = Engine("unix:///nowhere")
     with pytest.raises(error):
         run_flow(nowhere, **{"image": "x", "entrypoint": "flow.py:f", **settings})  # type: ignore[arg-type]
 

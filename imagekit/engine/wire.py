@@ -1,0 +1,195 @@
+"""Single questions to the engine over HTTP, by the standard library alone.
+
+The Docker SDK takes a tenth of a second to import, as long as all the work of a build in which
+one file changed; so what every build asks goes this way. What streams or needs credentials
+(attaching, pushing, pulling), and an engine behind ssh, goes through the SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+from imagekit.engine.faults import late, lost, not_an_engine, refusal, translated
+
+if TYPE_CHECKING:
+    from docker.api import APIClient
+
+JSON = "application/json"
+TAR = "application/x-tar"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An engine's answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body) if self.body else None
+
+    @property
+    def message(self) -> str:
+        """What the engine says in refusing."""
+        try:
+            return str(self.json["message"]).strip()
+        except (ValueError, KeyError, TypeError):
+            return self.body.decode(errors="replace").strip() or f"HTTP {self.status}"
+
+
+class Wire(Protocol):
+    """A way to an engine."""
+
+    def ask(
+        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+    ) -> Answer:
+        """Send one request and read its answer, whatever the status; ``EngineLost`` and ``EngineTimeout`` are raised.
+
+        ``content`` is sent in pieces as they come.
+        """
+
+    def hijack(self, doing: str, path: str) -> Any:
+        """A connection that carries raw bytes from here on, as a socket or a file object over one."""
+
+
+class SocketWire:
+    """``unix://`` and plain ``tcp://`` addresses; a connection for each question.
+
+    ``deadline``: seconds that the engine may be silent.
+    """
+
+    def __init__(self, address: str, deadline: float) -> None:
+        self._address = address
+        self._deadline = deadline
+
+    def ask(
+        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+    ) -> Answer:
+        connection = _connection(self._address, self._deadline)
+        own: list[BaseException] = []
+        try:
+            try:
+                body = _watched(content, own) if content is not None else None
+                headers = {"Content-Type": content_type} if content is not None else {}
+                connection.request(method, path, body=body, headers=headers, encode_chunked=True)
+            except (BrokenPipeError, ConnectionResetError):
+                # An engine that refuses what is sent answers, and closes, before it has read all of it.
+                if own:
+                    raise
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        except (HTTPException, OSError) as error:
+            if own:
+                raise
+            if isinstance(error, TimeoutError):
+                raise late(doing, self._address) from error
+            if isinstance(error, IncompleteRead | OSError):
+                raise lost(doing, self._address) from error
+            raise not_an_engine(self._address, repr(error)) from error
+        finally:
+            connection.close()
+
+    def hijack(self, doing: str, path: str) -> Any:
+        connection = _connection(self._address, self._deadline)
+        try:
+            connection.request("POST", path, headers={"Connection": "Upgrade", "Upgrade": "tcp"})
+            # Nothing comes after the headers before the container is started, so nothing is lost in a buffer.
+            taken = connection.sock.dup()
+            response = connection.getresponse()
+            if response.status not in (101, 200):
+                answer = Answer(response.status, {}, response.read())
+                raise refusal(f"{doing}: {answer.message}")
+            return taken
+        except TimeoutError as error:
+            raise late(doing, self._address) from error
+        except (HTTPException, OSError) as error:
+            raise lost(doing, self._address) from error
+        finally:
+            connection.close()
+
+
+class SdkWire:
+    """The SDK's own session, whatever it is made of."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+
+    def ask(
+        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+    ) -> Answer:
+        with translated(doing, self._client.base_url):
+            response = self._client.request(
+                method,
+                f"{self._client.base_url}{path}",
+                data=iter(content) if content is not None else None,
+                headers={"Content-Type": content_type} if content is not None else {},
+                timeout=self._client.timeout,
+            )
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, response.content)
+
+    def hijack(self, doing: str, path: str) -> Any:
+        with translated(doing, self._client.base_url):
+            answer = self._client.post(
+                f"{self._client.base_url}{path}",
+                headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+                stream=True,
+                timeout=self._client.timeout,
+            )
+            if answer.status_code not in (101, 200):
+                raise refusal(f"{doing}: {Answer(answer.status_code, {}, answer.content).message}")
+            # As the SDK's attach_socket does it, which takes no path.
+            return self._client._get_raw_response_socket(answer)
+
+
+def query(path: str, /, **parameters: object) -> str:
+    """``path`` with a query; what is ``None`` is left out, and what is no text is JSON."""
+    given = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in parameters.items()
+        if value is not None
+    }
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def part(text: str) -> str:
+    """``text`` as one part of a path: a reference keeps its slashes, as the engine's routes have it."""
+    return quote(text, safe="/:@")
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str, deadline: float) -> None:
+        super().__init__("localhost", timeout=deadline)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _connection(address: str, deadline: float) -> HTTPConnection:
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return _UnixConnection(parts.path, deadline)
+    return HTTPConnection(parts.hostname or "localhost", parts.port or 2375, timeout=deadline)
+
+
+def _watched(content: Iterable[bytes], own: list[BaseException]) -> Iterator[bytes]:
+    """``content``; what goes wrong in making it is noted, to be told from what the engine does."""
+    try:
+        yield from content
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        own.append(error)
+        raise
