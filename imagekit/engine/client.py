@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.engine.faults import not_an_engine, reach, refusal, translated
 from imagekit.engine.wire import JSON, TAR, Answer, SdkWire, SocketWire, Wire, part, query
-from imagekit.errors import BaseNotFound, EngineError
+from imagekit.errors import BaseNotFound, EngineError, EngineLost
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 
@@ -81,7 +81,11 @@ class Engine:
         """
         engine = cls(address or DEFAULT_ADDRESS, deadline=deadline)
         reach(engine.address)
-        _ = engine.api_version
+        try:
+            _ = engine.api_version
+        except EngineLost as error:
+            # It takes connections, and closes them without a word.
+            raise not_an_engine(engine.address, str(error.__cause__)) from error
         return engine
 
     @cached_property
