@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
+    from imagekit.planned import Planned
+    from imagekit.reference_build import Buildkit
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
     from imagekit.spec.base import BaseImage
@@ -84,20 +86,18 @@ class Pipeline:
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
-        from imagekit.assembly import make_layers, wheels_only
+        from imagekit.assembly import make_layers
         from imagekit.export.engine_load import load_image
         from imagekit.layers.cache import LayerCache
         from imagekit.plan.config import image_config
 
         began = time.monotonic()
-        base = self._base(spec)
-        tree, cache = self._read(spec).tree, self._cache
-        lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, cache)
-        plan = self._plan(spec, base, lock)
+        cache, planned = self._cache, self.planned(spec)
+        base, lock, plan = planned.plan.base, planned.lock, planned.plan
         sweep_unfinished(cache / "layers")
         layer_cache = LayerCache(cache / "layers", fresh=no_cache)
         layers = make_layers(
-            self.engine, plan, lock, tree, store=self._store, cache=layer_cache, reporter=self.reporter
+            self.engine, plan, lock, planned.tree, store=self._store, cache=layer_cache, reporter=self.reporter
         )
         config = image_config(plan, [layer.diff_id for layer in layers])
         loaded = load_image(
@@ -128,6 +128,30 @@ class Pipeline:
             lock_digest=lock.digest,
             up_to_date=loaded.up_to_date,
             sent=loaded.sent,
+        )
+
+    def planned(self, spec: ImageSpec) -> Planned:
+        """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
+        from imagekit.assembly import wheels_only
+        from imagekit.planned import Planned
+
+        base = self._base(spec)
+        tree = self._read(spec).tree
+        lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, self._cache)
+        return Planned(plan=self._plan(spec, base, lock), lock=lock, tree=tree, indexes=spec.indexes)
+
+    def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
+        """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""
+        from imagekit.reference_build import build_reference
+
+        options = options.checked(self._settings.variables)
+        planned = self.planned(spec)
+
+        def accept(image_id: str) -> None:
+            self._check(spec, planned.plan, planned.lock, image_id)
+
+        return build_reference(
+            self.engine, planned, str(reference), options, self._settings, self.reporter, accept=accept
         )
 
     def build_dockerfile(

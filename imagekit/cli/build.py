@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +13,19 @@ from imagekit.cli.options import examples, name_and_tag, pairs
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
+    from imagekit.reference_build import Buildkit
 
 EPILOG = examples(
     "imagekit build",
     "imagekit build -t registry.example.com/team/orders:v1 --push",
     "imagekit build -t :v2 -r requirements.txt --package 'rich>=13'",
     "imagekit build --file settings.yml=/etc/orders/settings.yml --env TZ=UTC",
+    "imagekit build --builder buildkit --cache-from registry.example.com/orders:cache",
     "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,src=token.txt",
 )
 _IMAGE = "What the image is like"
 _DOCKERFILE = "With a Dockerfile of your own"
+_BUILDKIT = "By BuildKit"
 
 
 def build(
@@ -80,6 +84,24 @@ def build(
         str | None,
         typer.Option("--target", metavar="STAGE", rich_help_panel=_DOCKERFILE, help="The stage to build."),
     ] = None,
+    builder: Annotated[
+        str | None,
+        typer.Option(
+            "--builder", metavar="NAME", rich_help_panel=_BUILDKIT, help="buildkit: from the equivalent Dockerfile."
+        ),
+    ] = None,
+    buildx_builder: Annotated[
+        str | None,
+        typer.Option("--buildx-builder", metavar="NAME", rich_help_panel=_BUILDKIT, help="One of docker buildx ls."),
+    ] = None,
+    cache_from: Annotated[
+        list[str] | None,
+        typer.Option("--cache-from", metavar="SPEC", rich_help_panel=_BUILDKIT, help="type=registry,ref=NAME …"),
+    ] = None,
+    cache_to: Annotated[
+        list[str] | None,
+        typer.Option("--cache-to", metavar="SPEC", rich_help_panel=_BUILDKIT, help="type=registry|local|inline|gha,…"),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make every layer anew.")] = False,
     push: Annotated[bool, typer.Option("--push", help="Push the image when it is built.")] = False,
     as_json: options.Json = False,
@@ -116,9 +138,10 @@ def build(
             hint="add --dockerfile Dockerfile, or leave them away",
         )
     settings = load_settings()
+    buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(settings, reporter)
-        if dockerfile is not None:
+        if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
                 pipeline,
                 path,
@@ -129,12 +152,15 @@ def build(
                 arguments,
                 secret or [],
                 target,
-                no_cache,
+                buildkit,
             )
         else:
             spec = pipeline.spec(path, **overrides)
             reference = pipeline.reference(spec, wanted_name, wanted_tag)
-            result = pipeline.build(spec, reference, no_cache=no_cache)
+            if buildkit is not None:
+                result = pipeline.build_by_buildkit(spec, reference, buildkit)
+            else:
+                result = pipeline.build(spec, reference, no_cache=no_cache)
         pushed = pipeline.push(str(result.reference)) if push else None
     if as_json:
         document = result.to_json()
@@ -157,7 +183,7 @@ def _build_dockerfile(
     arguments: dict[str, str],
     secrets: list[str],
     target: str | None,
-    no_cache: bool,
+    buildkit: Buildkit,
 ) -> Any:
     from imagekit.errors import InputError
 
@@ -186,5 +212,39 @@ def _build_dockerfile(
         target=target,
         platform=overrides["platform"],
         labels=overrides["labels"],
-        no_cache=no_cache,
+        builder=buildkit.builder,
+        cache_from=buildkit.cache_from,
+        cache_to=buildkit.cache_to,
+        no_cache=buildkit.no_cache,
     )
+
+
+def _buildkit(
+    builder: str | None,
+    dockerfile: Path | None,
+    name: str | None,
+    cache_from: list[str] | None,
+    cache_to: list[str] | None,
+    no_cache: bool,
+    variables: Mapping[str, str],
+) -> Buildkit | None:
+    """What BuildKit is told, checked; ``None`` where the image is assembled."""
+    from imagekit.errors import InputError
+    from imagekit.spec.nearest import nearest_hint
+
+    if builder not in (None, "assemble", "buildkit"):
+        raise InputError(f"--builder {builder!r} is unknown", hint=nearest_hint(str(builder), ("assemble", "buildkit")))
+    if builder == "assemble" and dockerfile is not None:
+        raise InputError("--builder assemble does not go with --dockerfile", hint="leave one of the two away")
+    if builder != "buildkit" and dockerfile is None:
+        if name or cache_from or cache_to:
+            raise InputError(
+                "--buildx-builder, --cache-from and --cache-to go with BuildKit", hint="add --builder buildkit"
+            )
+        return None
+    from imagekit.reference_build import Buildkit
+
+    chosen = Buildkit(
+        builder=name, cache_from=tuple(cache_from or ()), cache_to=tuple(cache_to or ()), no_cache=no_cache
+    )
+    return chosen.checked(variables)

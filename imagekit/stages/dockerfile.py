@@ -12,6 +12,7 @@ from imagekit.engine.faults import reach
 from imagekit.errors import DockerfileFailed
 from imagekit.progress import Reporter
 from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
+from imagekit.stages.cache_options import cache_fault
 
 _LAST_LINES = 40
 
@@ -30,11 +31,14 @@ class DockerfileBuild:
     target: str | None = None
     platform: str | None = None
     cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    builder: str | None = None  # a buildx builder's name; None: the current one
     no_cache: bool = False
     pull: bool = False
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     network: str | None = None
     shm_size: str | None = None  # bytes, or with a unit
+    provenance: str | None = None  # "false": none; None: the builder's default
 
     def arguments(self) -> list[str]:
         """What follows ``docker`` on the command line."""
@@ -48,14 +52,18 @@ class DockerfileBuild:
             words += ["--secret", secret]
         for source in self.cache_from:
             words += ["--cache-from", source]
+        for destination in self.cache_to:
+            words += ["--cache-to", destination]
         for host, address in self.extra_hosts.items():
             words += ["--add-host", f"{host}:{address}"]
         for option, text in (
+            ("--builder", self.builder),
             ("--ssh", self.ssh),
             ("--target", self.target),
             ("--platform", self.platform),
             ("--network", self.network),
             ("--shm-size", self.shm_size),
+            ("--provenance", self.provenance),
         ):
             if text:
                 words += [option, text]
@@ -79,10 +87,12 @@ def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Repo
                 reporter.line(line)
     except BuildxFailed:
         words = "\n".join(last)
-        raise buildx_fault(words) or _failed(build, words) from None
+        raise buildx_fault(words) or cache_fault(words) or _failed(build, words) from None
 
 
 def _failed(build: DockerfileBuild, words: str) -> DockerfileFailed:
+    if build.builder is not None and f'no builder "{build.builder}" found' in words:
+        return DockerfileFailed(f"there is no builder {build.builder!r}", hint="docker buildx ls lists them")
     reason = next((line.strip() for line in reversed(words.splitlines()) if line.startswith("ERROR")), "")
     return DockerfileFailed(
         f"{build.dockerfile.name} did not build{': ' + reason.removeprefix('ERROR: ') if reason else ''}",

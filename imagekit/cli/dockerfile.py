@@ -1,0 +1,78 @@
+"""``imagekit dockerfile``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.options import examples
+
+EPILOG = examples(
+    "imagekit dockerfile",
+    "imagekit dockerfile -o context && docker build context",
+    "imagekit dockerfile -o context --uv-image registry.example.com/uv:0.8",
+)
+
+
+def dockerfile(
+    path: options.PathArgument = Path(),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write it here, with all that docker build DIR needs."),
+    ] = None,
+    uv_image: Annotated[
+        str | None, typer.Option("--uv-image", metavar="REF", help="Take uv from this image, where it is /uv.")
+    ] = None,
+    requirements: options.Requirements = None,
+    package: options.Packages = None,
+    extra: options.Extras = None,
+    group: options.Groups = None,
+    resolver: options.Resolver = None,
+    allow_source_build: options.SourceBuilds = None,
+    base_image: options.BaseImage = None,
+    python: options.Python = None,
+    platform: options.Platform = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Print the Dockerfile that builds the same image by BuildKit."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.oci.reference import Reference
+    from imagekit.stages.reference_context import write_context
+    from imagekit.stages.reference_dockerfile import reference_dockerfile
+
+    if uv_image is not None:
+        Reference.parse(uv_image)
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pipeline = open_pipeline(settings, reporter)
+        spec = pipeline.spec(
+            path,
+            requirements=requirements or None,
+            packages=package or (),
+            extras=extra or (),
+            groups=group or (),
+            resolver=resolver,
+            source_builds=allow_source_build or None,
+            base_image=base_image,
+            python=python,
+            platform=platform,
+        )
+        if output is None:
+            # Nothing is built for a text alone: what is from source has the same place in it.
+            text = reference_dockerfile(pipeline.plan(spec), uv_image=uv_image)
+        else:
+            planned = pipeline.planned(spec)
+            write_context(output, planned.plan, planned.lock, planned.tree, uv_image=uv_image)
+            text = (output / "Dockerfile").read_text("utf-8")
+    if as_json:
+        put_json({"dockerfile": text, "context": None if output is None else str(output)})
+    elif output is None:
+        put(text.rstrip("\n"))
+    elif not quiet:
+        put(f"{output / 'Dockerfile'} and its context are written: docker build {output}")

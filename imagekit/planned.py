@@ -1,0 +1,20 @@
+"""All that a build is made of, before any of it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagekit.lock.values import Lock
+from imagekit.plan.values import Plan
+from imagekit.spec.image import Indexes
+from imagekit.spec.source_tree import SourceTree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan, and the files that it speaks of."""
+
+    plan: Plan
+    lock: Lock  # of wheels alone
+    tree: SourceTree | None  # None: no source goes in
+    indexes: Indexes

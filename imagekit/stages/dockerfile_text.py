@@ -1,0 +1,59 @@
+"""Values in a Dockerfile: each comes out byte for byte where it is used, or is refused.
+
+Source: BuildKit's ``frontend/dockerfile/parser`` (lines, words, JSON form) and ``shell.Lex`` (quotes,
+``$``, backslash), which all instructions but ``RUN`` and ``CMD`` go through; POSIX shell quoting for ``RUN``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+
+from imagekit.errors import InputError
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
+
+
+def word(text: str, what: str) -> str:
+    """``text`` as one word of ``ENV``, ``LABEL``, ``USER`` or ``WORKDIR``; ``what`` names it in an error."""
+    checked(text, what)
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + _escaped(text, '"\\$') + '"'
+
+
+def pair(name: str, value: str, what: str) -> str:
+    """``name=value`` for ``ENV`` and ``LABEL``."""
+    return f"{word(name, what)}={word(value, f'{what} {name}')}"
+
+
+def paths(words: Sequence[str], what: str) -> str:
+    """Sources and target of a ``COPY``, in the JSON form where a shell would see more than a path in one of them."""
+    for text in words:
+        checked(text, what)
+    if all(map(_PLAIN.fullmatch, words)):
+        return " ".join(words)
+    # JSON keeps the words apart; BuildKit expands quotes and variables in each of them all the same.
+    return json.dumps([_escaped(text, "\"'\\$") for text in words], ensure_ascii=False)
+
+
+def shell_word(text: str, what: str) -> str:
+    """``text`` as one word of a ``RUN`` in the shell form."""
+    return shlex.quote(checked(text, what))
+
+
+def checked(text: str, what: str) -> str:
+    """``text``; ``InputError`` where a line of a Dockerfile, or a process of the image, cannot hold it."""
+    if any(c in text for c in "\n\r\0"):
+        raise InputError(f"{what} has a line break or a NUL in it", hint="put it in a file of the project instead")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{what} is no valid text (UTF-8)", hint="put it in a file of the project instead") from None
+    return text
+
+
+def _escaped(text: str, special: str) -> str:
+    return "".join(f"\\{c}" if c in special else c for c in text)
