@@ -16,7 +16,8 @@ from imagekit.engine.containers import LABEL_KIND, LABEL_OWNER, owner
 from imagekit.errors import BaseUnusable
 from imagekit.progress import SilentReporter
 from imagekit.spec.base import BaseImage
-from imagekit.stages.compile import ALONE, ENVIRONMENT, ContainerCompiler
+from imagekit.stages.compile import ContainerCompiler
+from imagekit.stages.compile_client import ALONE, ENVIRONMENT
 from imagekit.stages.probe import read_base
 
 SOURCES = [
