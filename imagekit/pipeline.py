@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
+    from imagekit.plan.why import Why
     from imagekit.planned import Planned
     from imagekit.reference_build import Buildkit
     from imagekit.runs.values import RunResult
@@ -83,6 +84,15 @@ class Pipeline:
         """What a build would do. Resolves where there is no lock; builds nothing."""
         base = self._base(spec)
         return self._plan(spec, base, self._lock(spec, base))
+
+    def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
+        """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
+        from imagekit.foreseen import with_known_wheels
+        from imagekit.why import compare
+
+        base, tree = self._base(spec), self._read(spec).tree
+        lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
+        return compare(self.engine, reference, self._plan(spec, base, lock), tree, self._cache, since=since)
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""

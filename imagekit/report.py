@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagekit.built_image import steps
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError
 from imagekit.plan.config import packages_of
@@ -13,17 +14,10 @@ def image_report(engine: Engine, reference: str) -> ImageReport:
     image = engine.image(reference)
     if image is None:
         raise EngineError(f"{reference} is not in the engine", hint=f"build it, or docker pull {reference}")
-    entries = [entry for entry in engine.history(image.id) if not entry.is_empty]
-    # Engines do not say which steps are empty; those of no size that are none too many are.
-    surplus = len(entries) - len(image.diff_ids)
     layers = []
-    diff_ids = iter(image.diff_ids)
-    for entry in entries:
-        if surplus > 0 and entry.size == 0:
-            surplus -= 1
-            continue
-        title, packages = packages_of(entry.created_by)
-        layers.append(BuiltLayer(digest=next(diff_ids), size=entry.size, title=title, packages=packages))
+    for diff_id, step in zip(image.diff_ids, steps(engine.history(image.id), len(image.diff_ids)), strict=True):
+        title, packages = packages_of(step.created_by)
+        layers.append(BuiltLayer(digest=diff_id, size=step.size, title=title, packages=packages))
     return ImageReport(
         reference=reference,
         image_id=image.id,

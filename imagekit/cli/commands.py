@@ -21,6 +21,7 @@ COMMANDS = {
     "lock": ("imagekit.cli.lock", "Resolve the dependencies into a hashed lock (PEP 751)."),
     "plan": ("imagekit.cli.plan", "Show the layers that a build would make; build nothing."),
     "dockerfile": ("imagekit.cli.dockerfile", "Print the Dockerfile that builds the same image by BuildKit."),
+    "why": ("imagekit.cli.why", "Say what changed since the last image, and what that rebuilds; build nothing."),
     "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "config": ("imagekit.cli.config", "Settings: set, unset, view."),

@@ -51,6 +51,7 @@ class EngineImage:
     platform: Platform
     size: int  # bytes, uncompressed
     settings: Mapping[str, Any]  # the config object: Env, Labels, WorkingDir …
+    tagged: str = ""  # RFC 3339: when it last got a name here; an image of ours tells no other time
 
     @property
     def labels(self) -> dict[str, str]:
@@ -178,6 +179,7 @@ class Engine:
             platform=_platform(found.get("Os", "linux"), found.get("Architecture", "amd64"), found.get("Variant")),
             size=found.get("Size") or 0,
             settings=found.get("Config") or {},
+            tagged=(found.get("Metadata") or {}).get("LastTagTime") or "",
         )
 
     def history(self, image_id: str) -> tuple[HistoryEntry, ...]:

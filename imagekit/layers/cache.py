@@ -115,10 +115,14 @@ class LayerCache:
 
     def group(self, key: Digest) -> Digest | None:
         """The digest of the layer that several of the cache's make together, if it is known."""
-        path = self.group_path(key)
         if self._fresh:
             return None
-        mark_used(path, self._root.parent)
+        mark_used(self.group_path(key), self._root.parent)
+        return self.look_group(key)
+
+    def look_group(self, key: Digest) -> Digest | None:
+        """As ``group``, for who only wants to know: it does not count as used."""
+        path = self.group_path(key)
         try:
             text = path.read_text("ascii")
         except (OSError, UnicodeDecodeError):
@@ -138,6 +142,15 @@ class LayerCache:
     def drop(self, key: Digest) -> None:
         """Forget the layer of ``key``."""
         drop(self._path(key))
+
+    def look(self, key: Digest) -> Entry | None:
+        """The layer of ``key`` as ``get`` has it, for who only wants to know: it does not count as used."""
+        return read_entry(self._path(key))
+
+    def look_up(self, digits: str) -> Entry | None:
+        """The layer whose key begins with these hex digits, twelve or more; it does not count as used."""
+        places = self._root.glob(f"{glob.escape(digits[:2])}/{glob.escape(digits)}*.json")
+        return next((entry for place in sorted(places) if (entry := read_entry(place.with_suffix(".tar")))), None)
 
     def _path(self, key: Digest) -> Path:
         name = key.removeprefix("sha256:")

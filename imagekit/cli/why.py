@@ -1,0 +1,201 @@
+"""``imagekit why``"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.options import examples, name_and_tag, pairs
+
+EPILOG = examples(
+    "imagekit why", "imagekit why --since orders:v1", "imagekit why -t registry.example.com/orders:v2 --json"
+)
+_IMAGE = "What the image is like"
+_MOST = 8  # names on one line
+
+
+def why(
+    path: options.PathArgument = Path(),
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="REF", help="The image to compare with; by default the one built before."),
+    ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The image's name.")] = None,
+    requirements: options.Requirements = None,
+    package: options.Packages = None,
+    extra: options.Extras = None,
+    group: options.Groups = None,
+    resolver: options.Resolver = None,
+    allow_source_build: options.SourceBuilds = None,
+    no_source: Annotated[
+        bool,
+        typer.Option("--no-source", rich_help_panel="What goes in", help="Leave the project's own files out."),
+    ] = False,
+    base_image: options.BaseImage = None,
+    python: options.Python = None,
+    platform: options.Platform = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="K=V", rich_help_panel=_IMAGE, help="A variable of the image."),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", metavar="SRC=DST", rich_help_panel=_IMAGE, help="A file, and its path in the image."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="K=V", rich_help_panel=_IMAGE, help="A label of the image."),
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Say what changed since the last image, and what that rebuilds; build nothing.
+
+    Give it the options of the build that it is to foretell. Without --since the image is compared with the one of its
+    name and tag, or else with the one of its name that was built last.
+    """
+    from imagekit.cli.output import put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.oci.reference import Reference
+
+    wanted_name, wanted_tag = name_and_tag(tag, name)
+    before = Reference.parse(since) if since is not None else None
+    settings = load_settings()
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pipeline = open_pipeline(settings, reporter)
+        spec = pipeline.spec(
+            path,
+            requirements=requirements or None,
+            packages=package or (),
+            extras=extra or (),
+            groups=group or (),
+            resolver=resolver,
+            source_builds=allow_source_build or None,
+            include_source=False if no_source else None,
+            base_image=base_image,
+            python=python,
+            platform=platform,
+            env=pairs(env, "--env", "TZ=UTC"),
+            files=pairs(file, "--file", "settings.yml=/etc/orders/settings.yml"),
+            labels=pairs(label, "--label", "team=data"),
+        )
+        document = pipeline.why(spec, pipeline.reference(spec, wanted_name, wanted_tag), since=before).to_json()
+    if as_json:
+        put_json(document)
+    else:
+        put_why(document)
+
+
+def put_why(document: Mapping[str, Any]) -> None:
+    """What changed, what is made, what is sent: from the same JSON that ``--json`` prints."""
+    from imagekit.cli.output import put, put_table
+    from imagekit.cli.picture import put_facts
+
+    since = document["since"]
+    if since is None:
+        put(f"{document['reference']}: the first build, {_count(document['layers'], 'layer')} on the base")
+    elif document["up_to_date"]:
+        put(f"{document['reference']} is as {since['reference']}: nothing changed, nothing to rebuild")
+        return
+    else:
+        put(f"{document['reference']}, compared with {since['reference']}")
+        put()
+        put_table(_inputs(document) or [["no input changed; the image would be another all the same"]])
+        put()
+        if not document["made"]:
+            put("no layer is made; only the image's configuration changes")
+        put_table(
+            [
+                ["" if layer["cached"] else "make", _size(layer), _content(layer), layer["reason"]]
+                for layer in document["made"]
+            ],
+            right=(1,),
+        )
+        put()
+    facts = []
+    if since is not None:
+        facts.append(("layers", f"{len(document['made'])} of {document['layers']} are other ones"))
+    if document["unpacked"]:
+        facts.append(
+            ("", f"{_count(len(document['unpacked']), 'layer')} above are unpacked again in the engine, not made again")
+        )
+    if document["uncached"] and since is not None:
+        facts.append(("", f"{_count(len(document['uncached']), 'layer')} made again: no longer in the layer cache"))
+    if document["removed"]:
+        facts.append(("removed", _some(document["removed"])))
+    load, push = document["load"], document["push"]
+    facts.append(("load", f"{_sent(load)} into the engine"))
+    facts.append(("push", f"{_sent(push)} to {push['to']}{_KNOWN[push['known']]}"))
+    put_facts(facts)
+
+
+_KNOWN = {
+    "asked": "",
+    "pushed": "",
+    "since": ", if it has the image compared with",
+    "nothing": ", if it has none of them",
+}
+
+
+def _inputs(document: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    for change in document["inputs"]:
+        if change["input"] == "source" and document["source"] is not None:
+            told = [f"{_some(names)} {word}" for word, names in document["source"].items() if names]
+            rows.append(["source", "; ".join(told) or "changed"])
+            continue
+        shown = _moved(change)
+        title = change["name"] if change["input"] == "requirements" else _TITLES.get(change["input"], change["input"])
+        named = change["input"] in ("requirements", "base", "python", "source")
+        rows.append([title, shown if named else f"{change['name']} {shown}"])
+    return rows
+
+
+_TITLES = {"lock": "package"}
+
+
+def _moved(change: Mapping[str, Any]) -> str:
+    before, after = change["before"], change["after"]
+    if before is None and after is None:
+        return str(change["change"])
+    if before is None or after is None:
+        return f"{after or before} {change['change']}"
+    return f"{before} → {after}"
+
+
+def _size(layer: Mapping[str, Any]) -> str:
+    from imagekit.cli.output import size
+
+    return size(layer["size"]) if layer["cached"] else f"~{size(layer['size'])}"
+
+
+def _sent(transfer: Mapping[str, Any]) -> str:
+    from imagekit.cli.output import size
+
+    if not transfer["layers"]:
+        return "no layer"
+    about = "" if transfer["is_measured"] else "about "
+    return f"{about}{size(transfer['bytes'])} in {_count(transfer['layers'], 'layer')}"
+
+
+def _content(layer: Mapping[str, Any]) -> str:
+    return str(layer["title"]).replace("==", " ")
+
+
+def _some(names: Sequence[str]) -> str:
+    names = [name.replace("==", " ") for name in names]
+    rest = len(names) - _MOST
+    return ", ".join(names[:_MOST]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,42 @@
+"""A lock as a build would install it, as far as that is known without building anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from imagekit.lock.values import Lock, LockedPackage
+from imagekit.spec.image import ImageSpec
+from imagekit.spec.source_tree import SourceTree
+from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
+from imagekit.stages.in_base import InBase
+
+
+def with_known_wheels(spec: ImageSpec, lock: Lock, tree: SourceTree | None, stage: InBase, cache: Path) -> Lock:
+    """``lock`` with the wheel of each source distribution that was built here before, and of the project.
+
+    What was never built stays a source distribution; a project that was never built is left out.
+    """
+    if all(package.artifact.is_wheel for package in lock.packages) and not spec.builds_project:
+        return lock
+    from imagekit.stages.source_build import wheel_key
+
+    kept = BuiltWheels(cache / "built")
+
+    def known(package: LockedPackage) -> LockedPackage:
+        wheel = None if package.artifact.is_wheel else kept.get(wheel_key(f"sha256:{package.artifact.sha256}", stage))
+        return package if wheel is None else replace(package, artifact=wheel.artifact)
+
+    packages = [known(package) for package in lock.packages]
+    if spec.project is not None and spec.builds_project and tree is not None:
+        packages += _project(spec.project.name, kept.get(wheel_key(tree.digest(), stage)))
+    return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
+
+
+def _project(name: str, wheel: LocalWheel | None) -> list[LockedPackage]:
+    if wheel is None:
+        return []
+    _, version, _, _ = parse_wheel_filename(wheel.filename)
+    return [LockedPackage(name=canonicalize_name(name), version=str(version), artifact=wheel.artifact, direct=True)]
