@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imagekit.export.push import Pushed
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
+    from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
     from imagekit.planned import Planned
@@ -85,14 +86,21 @@ class Pipeline:
         base = self._base(spec)
         return self._plan(spec, base, self._lock(spec, base))
 
+    def strategy(self, spec: ImageSpec) -> Strategy:
+        """``plan`` explained: who shares a layer, at which height it lies, what it weighs, what the cache has of it."""
+        from imagekit.costs import costs_of
+        from imagekit.layers.cache import LayerCache
+        from imagekit.plan.strategy import strategy
+
+        plan = self._foreseen(spec)
+        return strategy(plan, costs_of(plan, LayerCache(self._cache / "layers"), self._read(spec).tree))
+
     def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
         """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
-        from imagekit.foreseen import with_known_wheels
         from imagekit.why import compare
 
-        base, tree = self._base(spec), self._read(spec).tree
-        lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
-        return compare(self.engine, reference, self._plan(spec, base, lock), tree, self._cache, since=since)
+        plan = self._foreseen(spec)
+        return compare(self.engine, reference, plan, self._read(spec).tree, self._cache, since=since)
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
@@ -339,6 +347,14 @@ class Pipeline:
             previous=previous,
         )
         return with_sizes(lock, self._store, self._cache, self.reporter)
+
+    def _foreseen(self, spec: ImageSpec) -> Plan:
+        """The plan as far as it is known without building a wheel."""
+        from imagekit.foreseen import with_known_wheels
+
+        base, tree = self._base(spec), self._read(spec).tree
+        lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
+        return self._plan(spec, base, lock)
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:
         from imagekit.plan.make import created_at, make_plan

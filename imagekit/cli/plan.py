@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from imagekit.cli import options
 from imagekit.cli.options import examples
 
 EPILOG = examples("imagekit plan", "imagekit plan -r requirements.txt --python 3.13 --json")
+
+_WIDTH = 60  # columns for packages
 
 
 def plan(
@@ -26,7 +30,7 @@ def plan(
     verbose: options.Verbose = False,
 ) -> None:
     """Show the layers that a build would make; build nothing."""
-    from imagekit.cli.output import put, put_json, put_table
+    from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
 
     settings = load_settings()
@@ -44,16 +48,35 @@ def plan(
             python=python,
             platform=platform,
         )
-        document = pipeline.plan(spec).to_json()
+        document = pipeline.strategy(spec).to_json()
     if as_json:
         put_json(document)
-        return
-    from imagekit.oci.digest import short
+    else:
+        put_plan(document)
+
+
+def put_plan(document: Mapping[str, Any]) -> None:
+    """The layers and why they are where they are: from the same JSON that ``--json`` prints."""
+    from imagekit.cli.output import clipped, put, put_table, size
 
     base = document["base"]
     put(f"on {base['reference']} (Python {base['python']}), lowest first:")
     rows = []
     for number, layer in enumerate(document["layers"], 1):
         packages = ", ".join(p.replace("==", " ") for p in layer["packages"])
-        rows.append([str(number), short(layer["key"]), layer["kind"], packages or layer["title"]])
-    put_table(rows, right=(0,))
+        weight = size(layer["size"]) if layer["cached"] else f"~{size(layer['size'])}"
+        state = "" if layer["cached"] else "make"
+        rows.append([str(number), weight, state, clipped(packages or layer["title"], _WIDTH), layer["reason"]])
+    put_table(rows, right=(0, 1))
+    put()
+    put(document["strategy"]["summary"])
+    if kept := base.get("kept"):
+        put(f"left to the base, which has them: {', '.join(pin.replace('==', ' ') for pin in kept)}")
+    for replaced in base.get("replaced") or ():
+        why = f": {replaced['why']}" if replaced["why"] else ""
+        put(f"{replaced['name']} {replaced['old']} of the base is replaced by {replaced['new']}{why}")
+    missing = [layer for layer in document["layers"] if not layer["cached"]]
+    if missing:
+        put(f"to be made: {len(missing)} of {len(rows)}, about {size(sum(layer['size'] for layer in missing))}")
+    else:
+        put("every layer is in the cache")

@@ -54,7 +54,7 @@ def image_facts(
     """The facts of an image; ``steps`` has the history entry of each layer (``created_by``), the lowest first."""
     record = Record.from_label((settings.get("Labels") or {}).get(LABEL))
     found = [(diff_id, *layer_of(step)) for diff_id, step in zip(diff_ids, steps, strict=True)]
-    # A base may be an image of ours itself: what lies on it is as much as was recorded, or begins at the last environment.
+    # A base may be an image of ours itself: on it lies as much as was recorded, or what begins at the last environment.
     starts = [n for n, (_, kind, _, _) in enumerate(found) if kind == "environment"]
     start = len(found) - len(record.layers) if record is not None else starts[-1] if starts else len(found)
     own = found[max(start, 0) :]

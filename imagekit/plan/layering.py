@@ -92,7 +92,12 @@ def arrange(wheels: Sequence[W], budget: int) -> tuple[tuple[W, ...], ...]:
     return tuple(tuple(group) for group in sorted(groups.values(), key=_height))
 
 
-def _places(wheels: Sequence[W], budget: int) -> dict[str, _Place]:
+def zones(wheels: Sequence[Packaged], budget: int) -> dict[str, str]:
+    """By name, whether a wheel has a layer of its ``own``, or shares one with other ``heavy`` or ``light`` ones."""
+    return {name: place.zone for name, place in _places(wheels, budget).items()}
+
+
+def _places(wheels: Sequence[Packaged], budget: int) -> dict[str, _Place]:
     ranked = sorted(wheels, key=lambda w: (not w.direct, w.name not in WELL_KNOWN_LARGE, _hash(w.name)))
     if len(ranked) <= budget:
         return {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked)}
