@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from imagekit.errors import DiskFull
 
-_UNFINISHED = ".new-"
+UNFINISHED = ".new-"
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
         try:
             with os.fdopen(handle, "wb", buffering=1 << 18) as out:
                 yield out
@@ -45,7 +45,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 def sweep_unfinished(directory: Path, *, hours: float = 1.0) -> None:
     """Remove what killed processes left half-written one level below ``directory``, if it is older than ``hours``."""
     limit = time.time() - hours * 3600
-    for path in directory.glob(f"*/{_UNFINISHED}*"):
+    for path in directory.glob(f"*/{UNFINISHED}*"):
         with contextlib.suppress(OSError):
             # Another process may be writing for a while: only what has not grown for long is nobody's.
             if path.stat().st_mtime < limit:

@@ -9,12 +9,12 @@ INTERNAL = 70  # sysexits.h: EX_SOFTWARE
 
 EXIT_CODES = {
     0: "all went well",
-    1: "the flow failed; doctor found a fault",
+    1: "the flow failed; doctor, or cache verify, found a fault",
     2: "bad input: nothing was started",
     3: "the engine, or a base image, is not to be had",
     4: "the requirements could not be resolved",
     5: "the image could not be built",
-    6: "the health check failed",
+    6: "the health check failed, or verify found a difference",
     7: "the registry refused or failed",
     8: "the run crashed",
     70: "a fault of imagekit's own",

@@ -18,11 +18,13 @@ from typing import TypeVar
 from imagekit.errors import DiskFull, InvalidConfig
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.docker_context import current_endpoint, tls_refused
-from imagekit.settings.keys import KEYS, read_engine, read_namespace, read_seconds
+from imagekit.settings.keys import KEYS, bytes_of, read_engine, read_namespace, read_seconds
 from imagekit.settings.prefect_profile import prefect_namespace
 
 ENGINE_ADDRESS = "unix:///var/run/docker.sock"
 ENGINE_DEADLINE = 120.0
+# Room for several projects of the largest usual kind: with CUDA, torch takes some 10 GB as wheels, layers and blobs.
+CACHE_SIZE = "20GB"
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 _Value = TypeVar("_Value")
 
@@ -36,6 +38,7 @@ class Settings:
     engine_address: str = ENGINE_ADDRESS  # unix://, tcp://, ssh://
     engine_deadline: float = ENGINE_DEADLINE  # seconds that one answer of the engine may take
     cache_dir: Path
+    cache_size: int = bytes_of(CACHE_SIZE, "default")  # bytes that it is held to after a build
     config_file: Path  # need not exist
     docker_config: Path  # Docker's own configuration directory
     default_namespace: str | None = None  # "team", "registry.example.com/team", a registry
@@ -65,6 +68,7 @@ class Settings:
             engine_address=noted("engine", _engine(environ, file)),
             engine_deadline=noted("engine-timeout", _deadline(environ, file)),
             cache_dir=noted("cache-dir", _cache_dir(environ, file, cwd)),
+            cache_size=noted("cache-size", _cache_size(environ, file)),
             default_namespace=noted("default-namespace", _namespace(environ, file, cwd)),
             ca_bundle=noted("ca-bundle", _ca_bundle(environ)),
             source_date_epoch=noted("source-date-epoch", _source_date_epoch(environ)),
@@ -103,6 +107,7 @@ class Settings:
         return {
             "default-namespace": self.default_namespace,
             "cache-dir": str(self.cache_dir),
+            "cache-size": self.cache_size,
             "engine": self.engine_address,
             "engine-timeout": self.engine_deadline,
             "ca-bundle": str(self.ca_bundle) if self.ca_bundle else None,
@@ -190,6 +195,16 @@ def _cache_dir(environ: Mapping[str, str], file: ConfigFile, cwd: Path) -> tuple
     if "cache-dir" in file.values:
         return Path(str(file.values["cache-dir"])), file.origin("cache-dir")
     return _user_directory(environ, "XDG_CACHE_HOME", ".cache"), "default"
+
+
+def _cache_size(environ: Mapping[str, str], file: ConfigFile) -> tuple[int, str]:
+    variable = "IMAGEKIT_CACHE_SIZE"
+    if text := environ.get(variable):
+        return bytes_of(text, variable), variable
+    if "cache-size" in file.values:
+        origin = file.origin("cache-size")
+        return bytes_of(str(file.values["cache-size"]), origin), origin
+    return bytes_of(CACHE_SIZE, "default"), "default"
 
 
 def _namespace(environ: Mapping[str, str], file: ConfigFile, cwd: Path) -> tuple[str | None, str]:

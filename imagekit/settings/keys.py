@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,25 @@ def read_seconds(text: str, origin: str) -> float:
     return seconds
 
 
+_UNITS = {"": 1, "b": 1, **{f"{u}b": 1000**n for n, u in enumerate("kmgt", 1)}}
+_UNITS |= {f"{u}ib": 1024**n for n, u in enumerate("kmgt", 1)} | {u: 1000**n for n, u in enumerate("kmgt", 1)}
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[A-Za-z]*)")
+
+
+def bytes_of(text: str, origin: str) -> int:
+    """``20GB``, ``512MiB``, ``1.5 TB``, or a number of bytes."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or found["unit"].lower() not in _UNITS or len(found["number"]) > 20:
+        raise InvalidConfig(f"{origin} is {text!r} and no number of bytes", hint="write 20GB, 500MB or 1.5GiB")
+    return int(float(found["number"]) * _UNITS[found["unit"].lower()])
+
+
+def read_size(text: str, origin: str) -> str:
+    """A number of bytes as it is written, since nobody reads eleven digits."""
+    bytes_of(text, origin)
+    return text.strip()
+
+
 def read_directory(text: str, origin: str) -> str:
     """A directory, made absolute."""
     if not text or "\0" in text:
@@ -81,6 +101,7 @@ KEYS: dict[str, Key] = {
     for key in (
         Key(name="default-namespace", meaning="put before image names that have none", read=read_namespace),
         Key(name="cache-dir", meaning="where layers, wheels and locks are kept", read=read_directory),
+        Key(name="cache-size", meaning="bytes that they may take, such as 20GB", read=read_size),
         Key(name="engine", meaning="the Docker Engine's address", read=read_engine),
         Key(name="engine-timeout", meaning="seconds an engine may take to answer", read=read_seconds, is_number=True),
     )

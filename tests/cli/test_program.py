@@ -76,7 +76,7 @@ def test_short_help_is_the_commands_own() -> None:
 
 
 def every_command(imagekit: Imagekit) -> list[list[str]]:
-    groups = {"base": ["build", "ensure", "ls"], "config": ["set", "unset", "view"]}
+    groups = {"base": ["build", "ensure", "ls"], "cache": ["ls", "prune", "verify"], "config": ["set", "unset", "view"]}
     return [[name, sub] for name in COMMANDS for sub in groups.get(name, [""])]
 
 

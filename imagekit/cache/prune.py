@@ -1,0 +1,159 @@
+"""Taking entries away: the ones unused for longest, and none that a process is about to use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.cache.kinds import TRASH, Contents, Unit, scan
+from imagekit.sharing.flock import LocksUnavailable, acquire
+from imagekit.sharing.leases import Busy, Gate, closed_gate
+from imagekit.sharing.once import SUFFIX
+
+# Room is made a little beyond the bound, so that not every build has to make some.
+_BELOW = 0.9
+_NOTES_KEPT = 90 * 86400.0  # seconds; notes take no room to speak of
+_ABANDONED = 3600.0  # seconds without a byte
+_LOOKED = ".pruned"
+_LOOK_EVERY = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was taken away, or would be."""
+
+    entries: int
+    freed: int  # bytes
+    kept: int  # bytes of what is left
+    in_use: int  # entries that were to go, and that a process may be using
+
+    def to_json(self) -> dict[str, int]:
+        return {"entries": self.entries, "freed": self.freed, "kept": self.kept, "in_use": self.in_use}
+
+
+def prune(
+    root: Path,
+    *,
+    keep: int | None = None,
+    down_to: int | None = None,
+    older_than: float | None = None,
+    everything: bool = False,
+    dry_run: bool = False,
+) -> Pruned:
+    """Make room in the cache directory ``root``.
+
+    ``keep``: bytes that may stay; where there are more, the ones unused for longest go until ``down_to``
+    (``keep``) is reached. ``older_than``: what was not used for
+    that many seconds goes. ``everything``: all goes. What a running process may be using stays. Raises
+    ``Busy`` where another process is pruning, and ``LocksUnavailable``.
+    """
+    if not root.is_dir():
+        return Pruned(entries=0, freed=0, kept=0, in_use=0)
+    with closed_gate(root) as gate:
+        contents = scan(root)
+        wanted = _wanted(contents, keep, keep if down_to is None else down_to, older_than, everything)
+        chosen = [unit for unit in wanted if gate.is_free(unit.used)]
+        in_use = len(wanted) - len(chosen)
+        if not dry_run:
+            chosen = [unit for unit in chosen if _take_out(unit, root, gate)]
+            _sweep(contents, time.time())
+    if not dry_run:
+        # Outside the gate: it may be gigabytes.
+        shutil.rmtree(root / TRASH, ignore_errors=True)
+    freed = sum(unit.size for unit in chosen)
+    return Pruned(entries=len(chosen), freed=freed, kept=contents.size - freed, in_use=in_use)
+
+
+def trim(root: Path, limit: int, *, grown: bool) -> Pruned | None:
+    """Hold ``root`` to ``limit`` bytes after a build; ``None`` where nothing had to be looked at.
+
+    ``grown`` says whether anything was added; otherwise it is looked at once a day. Never raises: a
+    cache that is too large hinders nobody.
+    """
+    looked = root / _LOOKED
+    with contextlib.suppress(OSError):
+        if not grown and time.time() - looked.stat().st_mtime < _LOOK_EVERY:
+            return None
+    try:
+        pruned = prune(root, keep=limit, down_to=int(limit * _BELOW))
+        looked.touch()
+        return pruned
+    except (Busy, LocksUnavailable, OSError):
+        return None
+
+
+def remove(units: Sequence[Unit], root: Path) -> None:
+    """Take ``units`` away, whoever uses them: what is damaged helps nobody."""
+    if not units:
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Busy, LocksUnavailable):
+            stack.enter_context(closed_gate(root))
+        for unit in units:
+            _take_out(unit, root, None)
+    shutil.rmtree(root / TRASH, ignore_errors=True)
+
+
+def _wanted(
+    contents: Contents, keep: int | None, down_to: int | None, older_than: float | None, everything: bool
+) -> list[Unit]:
+    """The entries that should go, the one unused for longest first."""
+    now = time.time()
+    units = sorted(contents.units, key=lambda unit: (unit.used, unit.key))
+    if everything:
+        return units
+    wanted: list[Unit] = []
+    rest: list[Unit] = []
+    for unit in units:
+        age = now - unit.used
+        is_old = age > older_than if older_than is not None else unit.kind.is_note and age > _NOTES_KEPT
+        (wanted if is_old else rest).append(unit)
+    left = sum(unit.size for unit in rest)
+    if keep is None or down_to is None or left <= keep:
+        return wanted
+    for unit in rest:
+        if left <= down_to:
+            break
+        if not unit.kind.is_note:
+            wanted.append(unit)
+            left -= unit.size
+    return wanted
+
+
+def _take_out(unit: Unit, root: Path, gate: Gate | None) -> bool:
+    """Move ``unit`` out of use; ``False`` where it is in use after all, or cannot be moved."""
+    # A process without a lease (the gate was closed for too long) marks what it uses all the same.
+    if gate is not None and not gate.is_free(unit.marked()):
+        return False
+    trash = root / TRASH / secrets.token_hex(8)
+    try:
+        trash.mkdir(parents=True, mode=0o700)
+        for path in unit.in_order:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path, trash / path.name)
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(contents: Contents, now: float) -> None:
+    """Remove what processes that were killed left half-written."""
+    for path in contents.unfinished:
+        with contextlib.suppress(OSError, LocksUnavailable):
+            if now - path.lstat().st_mtime < _ABANDONED:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name.endswith(SUFFIX):
+                held = acquire(path)
+                if held is not None:
+                    path.unlink()
+                    os.close(held)
+            else:
+                path.unlink()
