@@ -26,6 +26,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   └── BaseUnusable                  a base image without a usable Python
     ├── ResolveError                  4
     │   ├── Unsatisfiable                 no set of versions fits the requirements
+    │   ├── BaseConflict                  a package of the base must be replaced and cannot be
     │   ├── NoWheel                       only a source distribution fits, and builds are not allowed
     │   ├── IndexUnreachable              the package index did not answer
     │   ├── HashMismatch                  a file is not what the lock says
@@ -174,6 +175,10 @@ class ResolveError(ImagekitError):
 
 class Unsatisfiable(ResolveError):
     """No set of versions fits the requirements; ``details`` are the resolver's own words."""
+
+
+class BaseConflict(ResolveError):
+    """A package of the base would have to be replaced and cannot be, or another one of the base would break."""
 
 
 class NoWheel(ResolveError):

@@ -13,7 +13,9 @@ from typing import BinaryIO
 from imagekit.layers import archive, tree_layer
 from imagekit.layers.bytecode import Compiler
 from imagekit.layers.cache import BeingMade, Entry, LayerCache
+from imagekit.layers.directories import Directories
 from imagekit.layers.project_files import project_files
+from imagekit.layers.removal import doomed
 from imagekit.layers.values import FileRange, Layer, damaged
 from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
 from imagekit.oci.digest import Digest
@@ -24,10 +26,12 @@ from imagekit.plan.values import (
     PlannedLayer,
     PlannedWheel,
     ProjectLayer,
+    RemovedLayer,
     SourceLayer,
     WheelsLayer,
 )
 from imagekit.progress import Reporter
+from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
 
 
@@ -43,8 +47,17 @@ class Clash:
 class LayerMaker:
     """Makes the layers of one plan. Wheels may come in any order, from ``add_wheel``."""
 
-    def __init__(self, plan: Plan, cache: LayerCache, compiler: Compiler | None, *, threads: int = 2) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        cache: LayerCache,
+        compiler: Compiler | None,
+        *,
+        contents: Callable[[], Contents] | None = None,
+        threads: int = 2,
+    ) -> None:
         self._plan = plan
+        self._contents = contents
         self._cache = cache
         self._compiler = compiler
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="imagekit-layer")
@@ -132,7 +145,11 @@ class LayerMaker:
         if isinstance(planned, EnvironmentLayer):
             return tree_layer.write_environment(base, planned.prefix, planned.user, planned.workdir, out)
         if isinstance(planned, ProjectLayer):
-            return tree_layer.write_contents(project_files(planned.project, planned.prefix, planned.workdir), out)
+            files = project_files(planned.project, planned.prefix, planned.workdir)
+            return tree_layer.write_contents(files, planned.prefix, out)
+        if isinstance(planned, RemovedLayer) and self._contents is not None:
+            paths = doomed(planned.distributions, base, self._contents())
+            return tree_layer.write_whiteouts(paths, base, out)
         if isinstance(planned, FilesLayer):
             return tree_layer.write_files(planned.files, dict(planned.digests), base, out)
         if isinstance(planned, SourceLayer) and source is not None:
@@ -140,7 +157,8 @@ class LayerMaker:
         raise TypeError(f"no layer is made of {type(planned).__name__}")
 
     def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:
-        head = b"".join(map(archive.directory, _union(entry.directories for entry in entries)))
+        found = Directories(self._plan.prefix.directories)
+        head = b"".join(map(found.member, _union(entry.directories for entry in entries)))
         pieces: tuple[bytes | FileRange, ...] = (head, *(entry.members for entry in entries), archive.END)
         size = len(head) + sum(end - start for start, end in (entry.body for entry in entries)) + len(archive.END)
         diff_id = self._cache.group(key)

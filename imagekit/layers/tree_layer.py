@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from imagekit.errors import BaseUnusable, InvalidProject
 from imagekit.layers import archive
+from imagekit.layers.directories import Directories
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import account_files
@@ -22,7 +23,31 @@ _PIECE = 1 << 20
 
 
 def write_environment(base: BaseImage, prefix: Prefix, user: User, workdir: str, out: BinaryIO) -> WrittenLayer:
-    """A virtual environment without packages (PEP 405), the user's account, home and working directory."""
+    """The user's account, home and working directory; and a virtual environment without packages (PEP 405), if ours."""
+    files = account_files(base, user)
+    links: dict[str, str] = {}
+    inside: list[str] = []
+    if prefix.is_ours:
+        made, links, inside = _virtual_environment(base, prefix)
+        files.update(made)
+    work = real_directory(workdir, base).lstrip("/")
+    owned = ({work} if work else set()) | (set() if user.exists else {real_directory(user.home, base).lstrip("/")})
+    directories = {*inside, *owned}
+    directories |= set(archive.parents([*files, *links, *directories]))
+    known = Directories(base.directories)
+    writer = archive.DigestingWriter(out)
+    for path in sorted(directories):
+        writer.write(_owned(path, user) if path in owned else known.member(path))
+    start = writer.size
+    for path, data in sorted(files.items()):
+        writer.write(archive.file(path, data))
+    for path, target in sorted(links.items()):
+        writer.write(archive.symlink(path, target))
+    return _ended(writer, start, sorted(directories), [*files, *links])
+
+
+def _virtual_environment(base: BaseImage, prefix: Prefix) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
+    """Files, links and empty directories of a virtual environment on ``base``."""
     python = base.python
     # Links stay what they are: a directory in a link's place would hide what lies behind it.
     if (real := real_directory(prefix.root, base)) != prefix.root:
@@ -33,35 +58,38 @@ def write_environment(base: BaseImage, prefix: Prefix, user: User, workdir: str,
     minor = f"python{python.minor}"
     home, _, _ = python.executable.rpartition("/")
     config = f"home = {home}\ninclude-system-site-packages = false\nversion = {python.version}\n"
-    files = {f"{root}/pyvenv.cfg": config.encode(), **account_files(base, user)}
     links = {
         f"{root}/bin/python": python.executable,
         f"{root}/bin/python3": "python",
         f"{root}/bin/{minor}": "python",
         f"{root}/lib64": "lib",
     }
-    work = real_directory(workdir, base).lstrip("/")
-    owned = ({work} if work else set()) | (set() if user.exists else {real_directory(user.home, base).lstrip("/")})
-    directories = {f"{root}/{prefix.scripts}", f"{root}/{prefix.site}", *owned}
-    directories |= set(archive.parents([*files, *links, *directories]))
+    return {f"{root}/pyvenv.cfg": config.encode()}, links, [f"{root}/{prefix.scripts}", f"{root}/{prefix.site}"]
+
+
+def write_whiteouts(paths: Iterable[str], base: BaseImage, out: BinaryIO) -> WrittenLayer:
+    """Whiteouts of ``paths`` of the base (image-spec, layer.md): an empty file ``.wh.NAME`` hides ``NAME`` below."""
+    hidden = sorted(paths)
+    known = Directories(base.directories)
     writer = archive.DigestingWriter(out)
-    for path in sorted(directories):
-        writer.write(_owned(path, user) if path in owned else _directory(path, base))
+    directories = archive.parents(hidden)
+    for path in directories:
+        writer.write(known.member(path))
     start = writer.size
-    for path, data in sorted(files.items()):
-        writer.write(archive.file(path, data))
-    for path, target in sorted(links.items()):
-        writer.write(archive.symlink(path, target))
-    return _ended(writer, start, sorted(directories), [*files, *links])
+    whiteouts = ["/.wh.".join(("/" + path).rsplit("/", 1)).lstrip("/") for path in hidden]
+    for path in whiteouts:
+        writer.write(archive.file(path, b""))
+    return _ended(writer, start, directories, whiteouts)
 
 
-def write_contents(files: Iterable[tuple[str, bytes, int]], out: BinaryIO) -> WrittenLayer:
-    """Files given by ``(path, content, mode)``, owned by root."""
+def write_contents(files: Iterable[tuple[str, bytes, int]], prefix: Prefix, out: BinaryIO) -> WrittenLayer:
+    """Files given by ``(path, content, mode)``, owned by root, in directories of ``prefix``."""
     files = sorted(files)
+    known = Directories(prefix.directories)
     writer = archive.DigestingWriter(out)
     directories = archive.parents(path for path, _, _ in files)
     for path in directories:
-        writer.write(archive.directory(path))
+        writer.write(known.member(path))
     start = writer.size
     for path, data, mode in files:
         writer.write(archive.file(path, data, mode=mode))
@@ -80,8 +108,9 @@ def write_files(
         ((real_path(mapping.target, base).lstrip("/"), mapping) for mapping in files), key=lambda pair: pair[0]
     )
     directories = archive.parents(path for path, _ in ordered)
+    known = Directories(base.directories)
     for path in directories:
-        writer.write(_directory(path, base))
+        writer.write(known.member(path))
     start = writer.size
     for path, mapping in ordered:
         digest = digests[mapping.target]
@@ -102,8 +131,9 @@ def write_source(
     below = f"{root}/" if root else ""
     writer = archive.DigestingWriter(out)
     directories = [*archive.parents([root]), root] if root else []
+    known = Directories(base.directories)
     for path in directories:
-        writer.write(_owned(path, user) if path == root else _directory(path, base))
+        writer.write(_owned(path, user) if path == root else known.member(path))
     start = writer.size
     contents: dict[str, str] = {}
     for file in tree.files:
@@ -119,13 +149,6 @@ def write_source(
     if tree.digest(contents) != digest:
         raise _changed(tree.root)
     return _ended(writer, start, directories, [f"{below}{file.path}" for file in tree.files])
-
-
-def _directory(path: str, base: BaseImage) -> bytes:
-    for known, mode, uid, gid in base.directories:
-        if known.lstrip("/") == path:
-            return archive.directory(path, mode=mode, uid=uid, gid=gid)
-    return archive.directory(path)
 
 
 def _owned(path: str, user: User) -> bytes:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from imagekit.errors import WheelRefused
 from imagekit.layers import archive
 from imagekit.layers.bytecode import Compiler, pyc_path
+from imagekit.layers.directories import Directories
 from imagekit.layers.wheel import DAMAGED, Member, Wheel
 from imagekit.oci.digest import Digest
 from imagekit.plan.prefix import Prefix
@@ -59,8 +60,9 @@ def _write(
     expected = [pyc_path(member.path, cache_tag) for member in sources]
     record_directory = f"{prefix.site_path.lstrip('/')}/{wheel.dist_info}/RECORD"
     directories = archive.parents([*shipped, *own, *expected, record_directory])
+    found = Directories(prefix.directories)
     for path in directories:
-        out.write(archive.directory(path))
+        out.write(found.member(path))
     start = out.size
 
     batches = _Batches(compiler)

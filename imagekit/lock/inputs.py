@@ -22,11 +22,14 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
     Where a requirement was written, and in which order, is no part of it; neither are the
     credentials of an index. A base's patch release and C library are no part of it either: a lock
     stays good for them as long as its files fit. What an index holds is not known before it is asked,
-    so a lock goes stale by what is wanted, and not by what was released since.
+    so a lock goes stale by what is wanted, and not by what was released since. What a base has
+    installed is a part where the packages must get along with it.
     """
     indexes = spec.indexes
+    installed = sorted({(found.name, found.version) for found in target.installed})
     return digest_of_json(
         {
+            **({"installed": installed} if installed else {}),
             "format": FORMAT,
             "requirements": _lines(spec.requirements),
             "constraints": _lines(spec.constraints),

@@ -25,7 +25,7 @@ from imagekit.lock.pylock import ANY
 from imagekit.lock.redaction import has_credentials
 from imagekit.lock.runner import BaseRunner
 from imagekit.lock.target import Target
-from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, HostProcess, find_uv, in_base_indexes
+from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, HostProcess, find_uv, in_base_indexes, write_files
 from imagekit.oci.platform import Platform
 from imagekit.spec.image import Indexes
 
@@ -52,6 +52,7 @@ def compile_argv(
     source_builds: Sequence[str] = (),
     constraints: bool = False,
     upgrade: bool = False,
+    links: str | None = None,
 ) -> list[str]:
     """The arguments that make ``directory/requirements.txt`` of ``directory/requirements.in``.
 
@@ -75,6 +76,8 @@ def compile_argv(
             argv += ["--extra-index-url", url]
         for place in indexes.find_links:
             argv += ["--find-links", place]
+    if links is not None:
+        argv += ["--find-links", f"{directory}/{links}"]
     if constraints:
         argv += ["--constraint", f"{directory}/{CONSTRAINTS}"]
     if upgrade:
@@ -90,11 +93,13 @@ def compile_pins(
     source_builds: Sequence[str] = (),
     upgrade: bool = False,
     host: HostProcess | None = None,
+    links: str | None = None,
     run_in_base: BaseRunner | None = None,
 ) -> str:
     """The text of the pinned and hashed requirements file that pip-compile makes of ``files``.
 
-    ``files`` are as for :func:`imagekit.lock.uv.compile_pylock`. Without ``run_in_base`` pip-compile
+    ``files`` are as for :func:`imagekit.lock.uv.compile_pylock`, but that versions to prefer are in
+    a ``requirements.txt``. Without ``run_in_base`` pip-compile
     runs on the host, which must be as the target (:func:`host_is`).
     """
     host = host or HostProcess()
@@ -110,6 +115,7 @@ def compile_pins(
                 source_builds=source_builds,
                 constraints=constraints,
                 upgrade=upgrade,
+                links=links,
             ),
             inputs=files,
             programs={"uv": find_uv()},
@@ -118,14 +124,13 @@ def compile_pins(
         )
         if done.exit_code != 0:
             raise complaint(done.stderr, target, program="pip-compile")
-        return done.outputs[COMPILED].decode()
+        return _without(links, done.outputs[COMPILED].decode())
     if importlib.util.find_spec("piptools") is None:
         raise ResolveError(
             "pip-tools is not installed", hint="install it beside imagekit: python -m pip install 'imagekit[pip-tools]'"
         )
     with tempfile.TemporaryDirectory(prefix="imagekit-resolve-") as directory:
-        for name, content in files.items():
-            Path(directory, name).write_bytes(content)
+        write_files(Path(directory), files)
         completed = subprocess.run(
             compile_argv(
                 [sys.executable, "-m", "piptools", "compile"],
@@ -134,6 +139,7 @@ def compile_pins(
                 source_builds=source_builds,
                 constraints=constraints,
                 upgrade=upgrade,
+                links=links,
             ),
             cwd=directory,
             env=None if host.environment is None else dict(host.environment),
@@ -145,4 +151,10 @@ def compile_pins(
         )
         if completed.returncode != 0:
             raise complaint(completed.stderr.replace(directory + "/", ""), target, program="pip-compile")
-        return Path(directory, COMPILED).read_text("utf-8")
+        return _without(links, Path(directory, COMPILED).read_text("utf-8"))
+
+
+def _without(links: str | None, pins: str) -> str:
+    """``pins`` without the line that names the directory ``links``, which is gone when they are read."""
+    lines = pins.splitlines(keepends=True)
+    return "".join(x for x in lines if not (links and x.startswith("--find-links") and x.rstrip().endswith(links)))

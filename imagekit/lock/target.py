@@ -9,6 +9,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import BaseImage
+from imagekit.spec.installed import Distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class Target:
     libc: str  # glibc or musl
     libc_version: str  # 2.36
     markers: tuple[tuple[str, str], ...]  # the PEP 508 environment
+    installed: tuple[Distribution, ...] = ()  # what the packages must get along with
 
     @classmethod
     def of(cls, base: BaseImage) -> Target:
@@ -29,6 +31,7 @@ class Target:
             libc=base.python.libc,
             libc_version=base.python.libc_version,
             markers=base.python.markers,
+            installed=base.python.kept,
         )
 
     @property

@@ -75,6 +75,7 @@ def compile_argv(
     previous: bool = False,
     best_match: bool = False,
     in_base: bool = False,
+    links: str | None = None,
     python: str = sys.executable,
     config_file: Path | None = None,
 ) -> list[str]:
@@ -83,7 +84,8 @@ def compile_argv(
     ``previous``: ``directory/pylock.toml`` holds an earlier lock, whose versions are kept where
     they still fit. ``best_match``: versions are taken from any index and not from the first one
     that knows the package; safe only when they are held to hashes. ``in_base``: uv runs in the
-    target itself and needs no word about it. Indexes with credentials are not among the
+    target itself and needs no word about it. ``links``: one more place of wheels, below
+    ``directory``. Indexes with credentials are not among the
     arguments; :func:`requirements_text` writes them into the file instead.
     """
     argv = [uv, "pip", "compile", "--format", "pylock.toml"]
@@ -96,6 +98,8 @@ def compile_argv(
         for name in sorted(source_builds):
             argv += ["--no-binary", name]
     argv += _index_arguments(indexes)
+    if links is not None:
+        argv += ["--find-links", f"{directory}/{links}"]
     if best_match:
         argv += ["--index-strategy", "unsafe-best-match"]
     if constraints:
@@ -150,13 +154,14 @@ def compile_pylock(
     upgrade: bool = False,
     best_match: bool = False,
     host: HostProcess | None = None,
+    links: str | None = None,
     run_in_base: BaseRunner | None = None,
 ) -> str:
     """The text of the ``pylock.toml`` that uv makes of ``files``.
 
-    ``files`` are ``requirements.in`` and, where there are any, ``constraints.txt`` and an earlier
-    ``pylock.toml``. With ``run_in_base`` uv runs there, else on the host. Errors: see
-    :func:`~imagekit.lock.complaints.complaint`.
+    ``files`` are ``requirements.in`` and, where there are any, ``constraints.txt``, an earlier
+    ``pylock.toml``, and wheels in the directory ``links``. With ``run_in_base`` uv runs there, else on
+    the host. Errors: see :func:`~imagekit.lock.complaints.complaint`.
     """
     host = host or HostProcess()
     uv = find_uv()
@@ -175,6 +180,7 @@ def compile_pylock(
             previous=previous,
             best_match=best_match,
             in_base=run_in_base is not None,
+            links=links,
             python=host.python,
             config_file=None if run_in_base is not None else host.config_file,
         )
@@ -193,8 +199,7 @@ def compile_pylock(
         text = done.outputs[PYLOCK].decode() if previous else done.stdout
         return as_seen_from_host(text, directories)
     with tempfile.TemporaryDirectory(prefix="imagekit-resolve-") as directory:
-        for name, content in files.items():
-            Path(directory, name).write_bytes(content)
+        write_files(Path(directory), files)
         completed = subprocess.run(
             argv(str(uv), directory, indexes),
             cwd=directory,
@@ -208,6 +213,14 @@ def compile_pylock(
         if completed.returncode != 0:
             raise complaint(completed.stderr.replace(directory + "/", ""), target)
         return Path(directory, PYLOCK).read_text("utf-8") if previous else completed.stdout
+
+
+def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """``files`` by their names below ``directory``."""
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
 
 
 def in_base_indexes(indexes: Indexes) -> tuple[Indexes, dict[str, Path]]:

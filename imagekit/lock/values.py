@@ -44,6 +44,18 @@ class Lock:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def kept(self) -> Mapping[str, str]:
+        """Name → version of the packages that are asked for, or needed, and left to the base, which has them."""
+        kept: Mapping[str, str] = (self.extra.get("base") or {}).get("kept") or {}
+        return kept
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Name → why, of the packages that replace another version of the base's."""
+        reasons: Mapping[str, str] = (self.extra.get("base") or {}).get("replaced") or {}
+        return reasons
+
+    @property
     def digest(self) -> Digest:
         """The digest of what is installed: names, versions and hashes; not where they lie."""
         return digest_of_json(

@@ -10,6 +10,7 @@ from imagekit.oci.digest import Digest, digest_of, digest_of_json
 from imagekit.plan.layering import arrange, wheel_budget
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.record import LABEL, record_of
+from imagekit.plan.replaced import replaced_by
 from imagekit.plan.targets import check_targets
 from imagekit.plan.user import account_files, choose_user
 from imagekit.plan.values import (
@@ -20,12 +21,14 @@ from imagekit.plan.values import (
     PlannedLayer,
     PlannedWheel,
     ProjectLayer,
+    RemovedLayer,
     SourceLayer,
     User,
     WheelsLayer,
 )
-from imagekit.spec.base import BaseImage
+from imagekit.spec.base import BaseImage, real_directory
 from imagekit.spec.image import ImageSpec, Project
+from imagekit.spec.installed import Distribution
 
 
 def make_plan(
@@ -42,12 +45,15 @@ def make_plan(
 
     ``file_digests`` has the content digest of every ``spec.files`` target; ``source_digest`` is the
     source tree's, or ``None`` where no source goes in; ``labels`` are added under the user's own.
-    Raises ``InvalidProject`` for a file whose target is something else in ``base``.
+    Raises ``InvalidProject`` for a file whose target is something else in ``base``, and ``BaseConflict``
+    for a package of ``base`` that cannot be replaced.
     """
     check_targets((mapping.target for mapping in spec.files), base, spec.workdir)
-    prefix = Prefix.venv(base.python)
+    prefix = Prefix.of(base)
     user = choose_user(base)
-    layers: list[PlannedLayer] = [_environment(spec, base, prefix, user)]
+    removed, replaced = replaced_by(lock, spec.project, base)
+    layers: list[PlannedLayer] = [_removed(removed, base)] if removed else []
+    layers.append(_environment(spec, base, prefix, user))
     above: list[PlannedLayer] = []
     if spec.project is not None and not spec.builds_project:
         above.append(_project(spec.project, prefix, spec.workdir))
@@ -62,7 +68,7 @@ def make_plan(
         above.append(
             SourceLayer(kind="source", title="source", key=key, workdir=spec.workdir, user=user, digest=source_digest)
         )
-    budget = wheel_budget(len(base.config.diff_ids), 1 + len(above))
+    budget = wheel_budget(len(base.config.diff_ids), len(layers) + len(above))
     wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
     layers += [_wheels(group) for group in arrange(wheels, budget)]
     layers += above
@@ -76,6 +82,8 @@ def make_plan(
         labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels), LABEL: record.to_label()},
         workdir=spec.workdir,
         created=created,
+        kept=tuple(f"{name}=={version}" for name, version in sorted(lock.kept.items())),
+        replaced=replaced,
     )
 
 
@@ -99,9 +107,7 @@ def planned_wheel(package: LockedPackage, base: BaseImage, prefix: Prefix) -> Pl
                 python.implementation,
                 python.version,
                 python.cache_tag,
-                prefix.root,
-                prefix.python,
-                prefix.site,
+                prefix.identity,
             ],
         ),
     )
@@ -114,16 +120,25 @@ def created_at(epoch: int | None) -> str | None:
     return datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _removed(distributions: Sequence[Distribution], base: BaseImage) -> RemovedLayer:
+    pins = [found.pin for found in distributions]
+    several = f"{len(pins)} packages of the base removed"
+    return RemovedLayer(
+        kind="removed",
+        title=several if len(pins) > 3 else f"{', '.join(pins)} of the base removed",
+        key=_key("removed", [base.config.diff_ids, sorted(found.metadata for found in distributions), _tree(base)]),
+        distributions=tuple(distributions),
+    )
+
+
 def _environment(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> EnvironmentLayer:
     accounts = {path: digest_of(data) for path, data in account_files(base, user).items()}
     python = base.python
+    venv = [prefix.root, prefix.site, python.executable, python.version] if prefix.is_ours else []
     key = _key(
         "environment",
         [
-            prefix.root,
-            prefix.site,
-            python.executable,
-            python.version,
+            *venv,
             accounts,
             user.uid,
             user.gid,
@@ -160,8 +175,7 @@ def _project(project: Project, prefix: Prefix, workdir: str) -> ProjectLayer:
             project.gui_scripts,
             project.entry_points,
             project.metadata,
-            prefix.root,
-            prefix.site,
+            prefix.identity,
             workdir,
         ],
     )
@@ -177,9 +191,12 @@ def _project(project: Project, prefix: Prefix, workdir: str) -> ProjectLayer:
 
 def _environment_variables(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> dict[str, str]:
     path = base.config.env.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    places = {real_directory(place, base) for place in path.split(":")}
+    if prefix.is_ours or prefix.scripts_path not in places:
+        path = f"{prefix.scripts_path}:{path}"
     return {
-        "PATH": f"{prefix.scripts_path}:{path}",
-        "VIRTUAL_ENV": prefix.root,
+        "PATH": path,
+        **({"VIRTUAL_ENV": prefix.root} if prefix.is_ours or base.python.is_virtual else {}),
         "HOME": user.home,
         # A flow's lines should be seen when they are printed, not when a buffer is full.
         "PYTHONUNBUFFERED": "1",

@@ -4,20 +4,68 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.spec.base import PythonInfo
+from imagekit.errors import BaseUnusable
+from imagekit.oci.digest import digest_of
+from imagekit.spec.base import BaseImage, PythonInfo, real_directory
 
 VENV = "/opt/venv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
-    """An installation prefix (a ``sysconfig`` scheme); all but ``root`` and ``python`` are relative to ``root``."""
+    """An installation prefix (a ``sysconfig`` scheme).
+
+    ``site``, ``scripts`` and ``headers`` are relative to ``root``.
+    """
 
     root: str  # /opt/venv
     python: str  # what scripts start: /opt/venv/bin/python
     site: str  # purelib and platlib: lib/python3.11/site-packages
     scripts: str  # bin
     headers: str  # include/site/python3.11
+    is_ours: bool = True  # a virtual environment that is made for the image; else the base's own place
+    # Those of the base's directories on the way to it and in it that are not 0755 root's: (path, mode, uid, gid).
+    directories: tuple[tuple[str, int, int, int], ...] = ()
+
+    @classmethod
+    def of(cls, base: BaseImage) -> Prefix:
+        """The prefix for packages on ``base``: its own where it holds packages already, else a virtual environment.
+
+        Raises ``BaseUnusable`` for one that installs to places that have no directory in common.
+        """
+        python = base.python
+        if python.is_bare:
+            return cls.venv(python)
+        root = real_directory(python.scheme.data, base).rstrip("/")
+
+        def below(path: str) -> str | None:
+            real = real_directory(path, base)
+            return real[len(root) + 1 :] if real.startswith(f"{root}/") else None
+
+        site, scripts = below(python.scheme.purelib), below(python.scheme.scripts)
+        if site is None or scripts is None:
+            raise BaseUnusable(
+                f"the Python of {base.reference} installs to {python.scheme.purelib} and {python.scheme.scripts}, "
+                f"which are not both below {root or '/'}",
+                hint="choose a base whose packages are in a virtual environment, or a bare one",
+            )
+        # As pip has it (PEP 405 environments share the interpreter's own headers, and must not add to them).
+        kind = "include/site" if python.is_virtual else "include"
+        headers = None if python.is_virtual else below(python.scheme.headers)
+        within = tuple(
+            special
+            for special in base.directories
+            if special[0].startswith(f"{root}/") or f"{root}/".startswith(special[0].rstrip("/") + "/")
+        )
+        return cls(
+            root=root,
+            python=python.command,
+            site=site,
+            scripts=scripts,
+            headers=headers or f"{kind}/python{python.minor}",
+            is_ours=False,
+            directories=within,
+        )
 
     @classmethod
     def venv(cls, python: PythonInfo) -> Prefix:
@@ -39,3 +87,9 @@ class Prefix:
     def scripts_path(self) -> str:
         """``/opt/venv/bin``"""
         return f"{self.root}/{self.scripts}"
+
+    @property
+    def identity(self) -> list[str]:
+        """All of it that decides what a layer of installed files is."""
+        tree = digest_of(repr(self.directories).encode("utf-8", "surrogateescape"))
+        return [self.root, self.python, self.site, self.scripts, self.headers, tree]

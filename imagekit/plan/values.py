@@ -10,6 +10,7 @@ from imagekit.oci.digest import Digest
 from imagekit.plan.prefix import Prefix
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import FileMapping, Project
+from imagekit.spec.installed import Distribution
 
 # Part of every key: a change of how layers are written must not meet layers written before it.
 FORMAT = 2
@@ -62,8 +63,28 @@ class PlannedLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A package of the base that another version takes the place of."""
+
+    name: str
+    old: str
+    new: str
+    why: str | None  # one line
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "old": self.old, "new": self.new, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedLayer(PlannedLayer):
+    """What of the base is hidden: the files of the distributions that are replaced."""
+
+    distributions: tuple[Distribution, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentLayer(PlannedLayer):
-    """The virtual environment without packages, the user, the working directory."""
+    """The virtual environment without packages where there is to be one; the user, the working directory."""
 
     prefix: Prefix
     user: User
@@ -123,6 +144,8 @@ class Plan:
     labels: Mapping[str, str]
     workdir: str
     created: str | None  # RFC 3339, from SOURCE_DATE_EPOCH alone
+    kept: tuple[str, ...] = ()  # name==version of what is needed and left to the base, which has it
+    replaced: tuple[Replacement, ...] = ()  # what the base has and another version takes the place of
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -130,6 +153,8 @@ class Plan:
                 "reference": self.base.reference,
                 "image_id": self.base.image_id,
                 "python": self.base.python.version,
+                "kept": list(self.kept),
+                "replaced": [replacement.to_json() for replacement in self.replaced],
             },
             "prefix": self.prefix.root,
             "user": self.user.name,
