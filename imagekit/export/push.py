@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from imagekit.engine.client import Engine
@@ -11,26 +10,11 @@ from imagekit.errors import AuthError, EngineError, EngineLost, EngineTimeout, I
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
+from imagekit.registry.values import Pushed
+
+__all__ = ["Pushed", "push_image"]
 
 _DENIED = ("unauthorized", "denied", "authentication required", "no basic auth", "insufficient_scope")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
-    """An image in a registry."""
-
-    reference: str
-    digest: Digest  # of its manifest
-    size: int  # bytes of the manifest, as the registry has it
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "reference": self.reference,
-            "digest": self.digest,
-            "size": self.size,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def push_image(engine: Engine, reference: Reference, reporter: Reporter) -> Pushed:

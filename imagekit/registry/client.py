@@ -73,6 +73,7 @@ class Registry:
         self.access = access or Access()
         self.patience = patience or Patience()
         self.retries = Retries(self.patience)
+        self.takes_chunks = True  # until it refuses one
         self._may_be_plain = may_be_plain(self.name, self.access.insecure)
         self._connections = Connections(self.access, self.patience)
         self.signer = Signer(self.name, self.access, self._ask, may_be_plain=self._may_be_plain)
@@ -164,6 +165,24 @@ class Registry:
                 self.expect(step, answer, 200)
                 size = answer.headers.get("content-length", str(blob.size))
                 return size == str(blob.size)
+
+        return self.retries.run(step, attempt)
+
+    def gives_end(self, repository: str, blob: Descriptor) -> bool:
+        """Whether the last byte of ``blob`` can be read: stronger than ``holds``, which a cache may answer."""
+        if not blob.size:
+            return self.holds(repository, blob)
+        step = f"reading the end of the blob {short(blob.digest)} in {self.name}/{repository}"
+
+        def attempt() -> bool:
+            path = f"/v2/{repository}/blobs/{blob.digest}"
+            headers = {"Range": f"bytes={blob.size - 1}-{blob.size - 1}"}
+            with self.exchange(step, "GET", path, Scope(repository, ("pull",)), headers=headers) as answer:
+                if answer.status in (404, 416):
+                    return False
+                self.expect(step, answer, 206, 200)
+                # Ranges may be ignored (RFC 9110, 14.2), and then a byte is enough, too.
+                return next(answer.pieces(), b"") != b""
 
         return self.retries.run(step, attempt)
 

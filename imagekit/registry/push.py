@@ -1,0 +1,278 @@
+"""Pushing images to a registry with only what it lacks, and checking that they arrived.
+
+The order keeps a tag on a whole image at every moment: blobs, then a look at each of them, then the
+manifests by their digests, read back, and only then the tag.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.errors import PushError, RegistryError
+from imagekit.oci.content import Blob, ImageContent, index_bytes
+from imagekit.oci.digest import Digest, digest_of, is_digest, short
+from imagekit.oci.manifest import INDEX, MANIFEST, Descriptor
+from imagekit.oci.reference import Reference
+from imagekit.progress import Reporter
+from imagekit.registry.auth import Scope
+from imagekit.registry.client import HeldManifest, Registry
+from imagekit.registry.hosts import canonical_host, repository_of
+from imagekit.registry.retry import Stopped
+from imagekit.registry.upload import Upload
+from imagekit.registry.values import Pushed
+
+_CHECKS = 12  # small requests at a time
+_UPLOADS = 4  # blobs sent at a time
+# Where a blob is no larger, asking first costs more than opening an upload that may not be needed.
+_ASKED_FIRST = 1 << 20
+_LOOKS = 3  # at a blob or tag that was acknowledged and is not seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A manifest or index to be written."""
+
+    digest: Digest
+    media_type: str
+    data: bytes
+
+    @classmethod
+    def of(cls, data: bytes, media_type: str) -> _Document:
+        return cls(digest_of(data), media_type, data)
+
+
+def push_content(
+    images: Sequence[ImageContent], reference: Reference, registry: Registry, reporter: Reporter
+) -> Pushed:
+    """Write ``images``, one a platform, under ``reference``'s tag: one manifest, or an index of several.
+
+    ``registry`` is the reference's own; after a failure it is closed. Where the tag has that very digest, one
+    request is all. Raises ``AuthError`` or ``PushError``; the tag is then what it was.
+    """
+    began = time.monotonic()
+    try:
+        with reporter.task(f"pushing {reference}", sum(b.descriptor.size for b in _blobs(images)), "B") as task:
+            push = _Push(images, reference, registry, task.advance, task.note)
+            is_there = push.run()
+    except RegistryError as error:
+        if type(error) is not RegistryError:
+            raise
+        raise PushError(
+            f"{reference} could not be pushed: {error.message}", hint=error.hint, details=error.details
+        ) from error
+    top = push.documents[-1]
+    if is_there:
+        reporter.line(f"{reference}: already there, skipped")
+    return Pushed(
+        reference=str(reference),
+        digest=top.digest,
+        size=len(top.data),
+        seconds=time.monotonic() - began,
+        sent=push.sent,
+        uploaded=push.uploaded,
+        mounted=push.mounted,
+        skipped=len(push.blobs) - push.uploaded - push.mounted,
+    )
+
+
+class _Push:
+    def __init__(
+        self,
+        images: Sequence[ImageContent],
+        reference: Reference,
+        registry: Registry,
+        advance: Callable[[int], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._registry = registry
+        self._repository = repository_of(reference)
+        self._tag = reference.tag or "latest"
+        self._advance = advance
+        self._note = note
+        self.blobs = _blobs(images)
+        self.documents = _documents(images)  # the last is the tag's
+        self._lock = threading.Lock()
+        self._uploads: list[Future[None]] = []
+        self._arrived: list[Descriptor] = []  # those that were not there before
+        self.sent = 0
+        self.mounted = 0
+
+    @property
+    def uploaded(self) -> int:
+        return len(self._arrived) - self.mounted
+
+    def run(self) -> bool:
+        """Whether nothing was to be done."""
+        sources = {source for blob in self.blobs if (source := self._source(blob)) is not None}
+        self._registry.signer.expect(
+            frozenset({Scope(self._repository, ("pull", "push"))}),
+            frozenset(Scope(source, ("pull",)) for source in sources),
+        )
+        top = self.documents[-1]
+        held = self._registry.manifest(self._repository, self._tag)
+        if held is not None and held.digest == top.digest:
+            return True
+        checks = ThreadPoolExecutor(_CHECKS, thread_name_prefix="registry-check")
+        uploads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="registry-upload")
+        try:
+            self._bring(checks, uploads, self._named_by(held, checks))
+            looks = [checks.submit(self._look, blob) for blob in self._arrived]
+            writes = [checks.submit(self._write, document) for document in self.documents[:-1]]
+            _all([*looks, *writes])
+            self._write(top)
+            self._registry.put_manifest(self._repository, self._tag, top.data, top.media_type)
+            at_tag = checks.submit(self._look_at_tag, top, held)
+            _all([at_tag, *(checks.submit(self._look, blob, by_reading=True) for blob in self._arrived)])
+        except BaseException:
+            # Also for an interrupt: nobody is to wait for what is under way.
+            self._registry.close()
+            raise
+        finally:
+            checks.shutdown(wait=True, cancel_futures=True)
+            uploads.shutdown(wait=True, cancel_futures=True)
+        return False
+
+    def _bring(self, checks: ThreadPoolExecutor, uploads: ThreadPoolExecutor, named: frozenset[Digest]) -> None:
+        """Have every blob in the repository."""
+        # Those that are surely to be sent come first, the large ones before all.
+        queue = sorted(self.blobs, key=lambda b: (b.descriptor.digest in named, -b.descriptor.size))
+        _all([checks.submit(self._check, blob, blob.descriptor.digest in named, uploads) for blob in queue])
+        _all(self._uploads)
+
+    def _check(self, blob: Blob, is_named: bool, uploads: ThreadPoolExecutor) -> None:
+        """Find ``blob`` in the repository, or in another one of the registry, or have it sent."""
+        upload = Upload(self._registry, self._repository, blob, advance=self._advance)
+        found = blob.descriptor
+        source = self._source(blob)
+        if is_named:
+            # What the last manifest names is there; where it is not, that is mended.
+            is_there, is_mounted = self._registry.holds(self._repository, found), False
+        elif source is not None:
+            is_mounted = upload.mount(source)
+            is_there = is_mounted or (found.size > _ASKED_FIRST and self._registry.holds(self._repository, found))
+        elif found.size > _ASKED_FIRST:
+            is_there, is_mounted = self._registry.holds(self._repository, found), False
+        else:
+            is_there, is_mounted = upload.mount(self._repository), False
+        if is_there:
+            self._advance(found.size)
+        with self._lock:
+            if is_mounted or not is_there:
+                self._arrived.append(found)
+            self.mounted += is_mounted
+            if not is_there:
+                self._uploads.append(uploads.submit(self._send, upload))
+
+    def _send(self, upload: Upload) -> None:
+        self._note(short(upload.blob.descriptor.digest))
+        try:
+            upload.send()
+        finally:
+            with self._lock:
+                self.sent += upload.sent
+
+    def _look(self, blob: Descriptor, *, by_reading: bool = False) -> None:
+        """See that a blob which was acknowledged is there: its size, or that its last byte can be read."""
+        look = self._registry.gives_end if by_reading else self._registry.holds
+        for number in range(_LOOKS):
+            if look(self._repository, blob):
+                return
+            self._registry.retries.pause(self._registry.patience.first_pause * 2**number)
+        raise PushError(
+            f"{self._registry.name} acknowledged the blob {blob.digest} in {self._repository}, and does not have it",
+            hint="push again; where it is lost again, the registry's storage is full or damaged",
+        )
+
+    def _write(self, document: _Document) -> None:
+        """Write a manifest by its digest, and read it back."""
+        self._registry.put_manifest(self._repository, document.digest, document.data, document.media_type)
+        for number in range(_LOOKS):
+            # Its digest is verified as it is read.
+            if self._registry.manifest(self._repository, document.digest) is not None:
+                return
+            self._registry.retries.pause(self._registry.patience.first_pause * 2**number)
+        raise PushError(
+            f"{self._registry.name} acknowledged the manifest {document.digest}, and does not have it",
+            hint="push again; where it is lost again, the registry's storage is full or damaged",
+        )
+
+    def _look_at_tag(self, top: _Document, before: HeldManifest | None) -> None:
+        for number in range(_LOOKS):
+            now = self._registry.manifest_digest(self._repository, self._tag)
+            # Another digest than both: somebody else has pushed meanwhile, and theirs is whole, too.
+            if now is not None and (before is None or now != before.digest):
+                return
+            self._registry.retries.pause(self._registry.patience.first_pause * 2**number)
+        raise PushError(
+            f"{self._registry.name} acknowledged the tag {self._tag} of {self._repository}, and did not move it",
+            hint="push again; some registries let no tag be moved",
+            details=f"its manifest is there as {top.digest}",
+        )
+
+    def _source(self, blob: Blob) -> str | None:
+        """The repository on this registry to mount ``blob`` from."""
+        for place in blob.held_by:
+            host, _, repository = place.partition("/")
+            if canonical_host(host) == self._registry.name and repository and repository != self._repository:
+                return repository
+        return None
+
+    def _named_by(self, held: HeldManifest | None, checks: ThreadPoolExecutor) -> frozenset[Digest]:
+        """The blobs that what is at the tag names."""
+        if held is None:
+            return frozenset()
+        if not held.is_index:
+            return frozenset(_blobs_in(held))
+        entries = _listed(held, "manifests")
+        children = [str(entry.get("digest")) for entry in entries if is_digest(str(entry.get("digest")))]
+        futures = [checks.submit(self._registry.manifest, self._repository, child) for child in children[:_CHECKS]]
+        _all(futures)
+        return frozenset(d for future in futures if (found := future.result()) is not None for d in _blobs_in(found))
+
+
+def _all(futures: Sequence[Future[Any]]) -> None:
+    """Wait until all are done, or one failed; that one's error is raised."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    errors = [error for future in futures if future in done and (error := future.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, Stopped):
+            raise error
+    if errors:
+        raise errors[0]
+
+
+def _blobs(images: Sequence[ImageContent]) -> tuple[Blob, ...]:
+    """Each blob of ``images`` once."""
+    found: dict[Digest, Blob] = {}
+    for image in images:
+        for blob in (image.config_blob, *image.layers):
+            found.setdefault(blob.descriptor.digest, blob)
+    return tuple(found.values())
+
+
+def _documents(images: Sequence[ImageContent]) -> tuple[_Document, ...]:
+    manifests = tuple(_Document.of(image.manifest.to_bytes(), MANIFEST) for image in images)
+    if len(images) == 1:
+        return manifests
+    entries = [(image.manifest.descriptor, image.config.platform) for image in images]
+    return (*manifests, _Document.of(index_bytes(entries), INDEX))
+
+
+def _blobs_in(held: HeldManifest) -> Iterator[Digest]:
+    """The digests that a manifest names; none where it is not an image's."""
+    for entry in _listed(held, "layers"):
+        if is_digest(str(entry.get("digest"))):
+            yield Digest(str(entry["digest"]))
+
+
+def _listed(held: HeldManifest, key: str) -> list[Mapping[str, Any]]:
+    try:
+        value = held.document.get(key)
+    except RegistryError:
+        return []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
