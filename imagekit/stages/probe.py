@@ -17,18 +17,15 @@ from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.engine.stream import PiecesReader
 from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
-from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
-from imagekit.oci.manifest import LAYER_TAR, Descriptor
+from imagekit.oci.manifest import LAYER_TAR
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
-from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.spec.base import BaseImage
 from imagekit.spec.installed import Contents
 from imagekit.stages import installed
+from imagekit.stages.base_record import FORMAT, base_of, checked_probe, kept_record
 from imagekit.stages.declared import declared_pythons
-
-# Part of what is kept: raised when more is read of a base than before.
-FORMAT = 2
 
 
 def default_references(python: str) -> tuple[str, ...]:
@@ -73,7 +70,7 @@ def _hint(python: str) -> str:
 def read_base(engine: Engine, reference: str, image_id: str, cache: Path, reporter: Reporter) -> BaseImage:
     """What the image ``image_id`` is, from ``cache`` where it was read before."""
     kept = cache / "bases" / f"{image_id.removeprefix('sha256:')}.json"
-    known = _kept(kept)
+    known = kept_record(kept)
     if known is None:
         with reporter.task(f"reading {reference}"):
             probe = _probe(engine, reference, image_id)
@@ -82,50 +79,13 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
             packages = installed.summary(found, probe["prefix"])
             known = {"format": FORMAT, "probe": probe, "installed": packages, **_saved(engine, image_id)}
         write_whole(kept, json.dumps(known).encode())
-    base = _base(reference, image_id, known)
-    if base.config.settings.get("OnBuild"):
-        # They are steps for a Dockerfile's build, and no layer of ours could stand for them.
-        raise BaseUnusable(
-            f"{reference} has ONBUILD steps, which only a Dockerfile carries out",
-            hint="build FROM it with a Dockerfile, and use that image as the base",
-        )
-    return base
+    return base_of(reference, image_id, known)
 
 
 def read_contents(engine: Engine, base: BaseImage, cache: Path) -> Contents:
     """The files and requirements of what ``base`` has installed, from ``cache`` where they are still there."""
     return installed.read_contents(
         base, cache, lambda: _installed(engine, base.reference, base.image_id, base.python.command)
-    )
-
-
-def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
-    probe, packages = known["probe"], known["installed"]
-    return BaseImage(
-        reference=reference,
-        image_id=image_id,
-        config=ImageConfig(known["config"]),
-        python=PythonInfo(
-            executable=probe["executable"],
-            version=probe["version"],
-            implementation=probe["implementation"],
-            cache_tag=probe["cache_tag"],
-            libc=probe["libc"],
-            libc_version=probe["libc_version"],
-            machine=probe["machine"],
-            prefix=probe["prefix"],
-            markers=tuple(sorted(probe["markers"].items())),
-            command=probe["command"],
-            environment=packages["environment"],
-            conda=packages["conda"],
-            scheme=installed.scheme_of(packages),
-            distributions=installed.distributions_of(packages),
-        ),
-        passwd=probe["passwd"],
-        group=probe["group"],
-        layers=tuple(Descriptor.from_json(layer) for layer in known["layers"]),
-        directories=tuple((path, mode, uid, gid) for path, mode, uid, gid in probe["directories"]),
-        links=tuple((path, target) for path, target in probe["links"]),
     )
 
 
@@ -142,7 +102,7 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
             words = error.message
             continue
         if code == 0:
-            return _checked(reference, _printed(out))
+            return checked_probe(reference, _printed(out))
         words = err.decode(errors="replace")
     raise BaseUnusable(
         f"{reference} has no Python that starts",
@@ -165,16 +125,6 @@ def _installed(engine: Engine, reference: str, image_id: str, python: str) -> Ma
 def _printed(out: bytes) -> Mapping[str, Any]:
     # The last line: a sitecustomize of the base may print before it.
     found: Mapping[str, Any] = json.loads(out.strip().rpartition(b"\n")[2])
-    return found
-
-
-def _checked(reference: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
-    if found["implementation"] != "cpython":
-        raise BaseUnusable(f"{reference} has {found['implementation']}, and only CPython is supported")
-    if tuple(int(n) for n in found["markers"]["python_version"].split(".")) < (3, 8):
-        raise BaseUnusable(
-            f"{reference} has Python {found['version']}, which is too old", hint="choose a base with 3.8 or later"
-        )
     return found
 
 
@@ -232,11 +182,3 @@ def _manifest(small: Mapping[str, bytes]) -> Any:
         # An index of platforms: those that were not pulled are not in the archive.
         pending.extend(value.get("manifests") or ())
     return None
-
-
-def _kept(path: Path) -> Mapping[str, Any] | None:
-    try:
-        known = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return known if isinstance(known, dict) and known.get("format") == FORMAT else None
