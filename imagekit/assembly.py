@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from imagekit.lock.values import Lock, LockedPackage
 from imagekit.plan.values import Plan
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec
+from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
 from imagekit.stages.compile import ContainerCompiler
 from imagekit.stages.in_base import InBase
@@ -69,11 +71,15 @@ def make_layers(
     store: WheelStore,
     cache: LayerCache,
     reporter: Reporter,
+    contents: Callable[[], Contents] | None = None,
 ) -> list[Layer]:
-    """The layers of ``plan``, the lowest first: from ``cache``, or made from the files of ``lock`` and ``tree``."""
+    """The layers of ``plan``, the lowest first: from ``cache``, or made from the files of ``lock`` and ``tree``.
+
+    ``contents`` reads what the base has installed, where some of it is to be removed.
+    """
     with ExitStack() as stack:
         compiler = ContainerCompiler(engine, plan.base)
-        maker = stack.enter_context(LayerMaker(plan, cache, compiler))
+        maker = stack.enter_context(LayerMaker(plan, cache, compiler, contents=contents))
         # It ends first: when something failed, whoever waits for bytecode is told at once.
         stack.enter_context(compiler)
         missing = {wheel.name: wheel for wheel in maker.missing_wheels()}

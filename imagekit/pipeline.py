@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from imagekit.runs.watch import Sink
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
+    from imagekit.spec.installed import Contents
     from imagekit.stages.base_ensure import EnsuredBase
     from imagekit.stages.in_base import InBase
 
@@ -115,7 +116,14 @@ class Pipeline:
         sweep_unfinished(cache / "layers")
         layer_cache = LayerCache(cache / "layers", fresh=no_cache)
         layers = make_layers(
-            self.engine, plan, lock, planned.tree, store=self._store, cache=layer_cache, reporter=self.reporter
+            self.engine,
+            plan,
+            lock,
+            planned.tree,
+            store=self._store,
+            cache=layer_cache,
+            reporter=self.reporter,
+            contents=lambda: self.contents(base),
         )
         config = image_config(plan, [layer.diff_id for layer in layers])
         loaded = load_image(
@@ -321,6 +329,12 @@ class Pipeline:
             )
         return base
 
+    def contents(self, base: BaseImage) -> Contents:
+        """The files and requirements of what ``base`` has installed."""
+        from imagekit.stages.probe import read_contents
+
+        return read_contents(self.engine, base, self._cache)
+
     def _stage(self, base: BaseImage) -> InBase:
         from imagekit.stages.in_base import InBase, carried
 
@@ -345,6 +359,7 @@ class Pipeline:
             run_in_base=self._stage(base),
             upgrade=upgrade,
             previous=previous,
+            contents=lambda: self.contents(base),
         )
         return with_sizes(lock, self._store, self._cache, self.reporter)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,7 @@ def check_image(
     expected_python: str,
     entrypoints: Sequence[Entrypoint | str] = (),
     distributions: Mapping[str, str],
-    allowed: Collection[str] = (),
+    base: Mapping[str, str] | None = None,
     workdir: str | None = None,
     env: Mapping[str, str] | None = None,
     network: str | None = "none",
@@ -41,7 +41,7 @@ def check_image(
     """Look at ``image_id`` from inside; the report where all is well, else ``CheckFailed``.
 
     ``expected_python`` is a version or its beginning (``3.11``, ``3.11.2``). ``distributions`` are the locked
-    names and versions, ``allowed`` the names that may be there besides (what the base had). Entrypoints
+    names and versions, ``base`` those that the base image has besides, and must still have. Entrypoints
     are imported as a run would, each in a process of its own, within ``deadline`` seconds.
     """
     report = examine(
@@ -50,7 +50,7 @@ def check_image(
         expected_python=expected_python,
         entrypoints=entrypoints,
         distributions=distributions,
-        allowed=allowed,
+        base=base,
         workdir=workdir,
         env=env,
         network=network,
@@ -68,7 +68,7 @@ def examine(
     expected_python: str,
     entrypoints: Sequence[Entrypoint | str] = (),
     distributions: Mapping[str, str],
-    allowed: Collection[str] = (),
+    base: Mapping[str, str] | None = None,
     workdir: str | None = None,
     env: Mapping[str, str] | None = None,
     network: str | None = "none",
@@ -86,7 +86,7 @@ def examine(
         entrypoints=tuple(
             (f"{e['path']}:{e['function']}", e["seconds"]) for e in answer["entrypoints"] if e["error"] is None
         ),
-        findings=findings(answer, expected_python=expected_python, distributions=distributions, allowed=allowed),
+        findings=findings(answer, expected_python=expected_python, distributions=distributions, base=base or {}),
         seconds=time.monotonic() - began,
     )
 

@@ -30,17 +30,19 @@ def findings(
     *,
     expected_python: str,
     distributions: Mapping[str, str],
-    allowed: Collection[str],
+    base: Mapping[str, str],
 ) -> tuple[Finding, ...]:
     """Everything wrong, the most telling first: Python, the entrypoints, then what is installed."""
     wanted: dict[str, str] = {canonicalize_name(name): version for name, version in distributions.items()}
+    below: dict[str, str] = {canonicalize_name(name): version for name, version in base.items()}
     there = installed(report)
     return (
         *_python(report["python"], expected_python),
         *_entrypoints(report["entrypoints"]),
-        *_distributions(there, wanted, {canonicalize_name(name) for name in allowed}),
+        *_distributions(there, wanted, below),
         *_broken(report["distributions"]),
-        *_requirements(there, wanted, report["markers"]),
+        *_twice(report["distributions"], wanted),
+        *_requirements(there, wanted, below, report["markers"]),
         *_scripts(report["scripts"]),
     )
 
@@ -95,7 +97,7 @@ def _import_hint(error: Mapping[str, Any]) -> str:
 
 
 def _distributions(
-    there: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, str], allowed: Collection[str]
+    there: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, str], base: Mapping[str, str]
 ) -> Iterator[Finding]:
     for name, version in sorted(wanted.items()):
         entry = there.get(name)
@@ -113,7 +115,15 @@ def _distributions(
                 hint="lock again for this base image",
                 subject=name,
             )
-    for name in sorted(there.keys() - wanted.keys() - set(allowed)):
+    for name, version in sorted(base.items()):
+        if name not in there:
+            yield Finding(
+                kind="missing",
+                message=f"{name} {version} of the base is gone",
+                hint="build again without the cache",
+                subject=name,
+            )
+    for name in sorted(there.keys() - wanted.keys() - base.keys()):
         yield Finding(
             kind="extra",
             message=f"{name} {there[name]['version']} is installed ({there[name]['location']}) and not locked",
@@ -140,11 +150,31 @@ def _broken(found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             )
 
 
+def _twice(found: Sequence[Mapping[str, Any]], wanted: Collection[str]) -> Iterator[Finding]:
+    """Of ours alone: what a base had twice before is not ours to judge."""
+    places: dict[str, set[str]] = {}
+    for entry in found:
+        if entry["name"]:
+            known = places.setdefault(canonicalize_name(entry["name"]), set())
+            known.add(f"{entry['version']} in {entry['location']}")
+    for name in sorted(places.keys() & set(wanted)):
+        if len(places[name]) > 1:
+            yield Finding(
+                kind="duplicate",
+                message=f"{name} is installed more than once: {', '.join(sorted(places[name]))}",
+                hint="take the version that the base has, or a base without it",
+                subject=name,
+            )
+
+
 def _requirements(
-    there: Mapping[str, Mapping[str, Any]], wanted: Collection[str], markers: Mapping[str, str]
+    there: Mapping[str, Mapping[str, Any]],
+    wanted: Collection[str],
+    base: Collection[str],
+    markers: Mapping[str, str],
 ) -> Iterator[Finding]:
-    """As ``pip check``, for the locked ones: what a base holds besides is not ours to judge."""
-    for name in sorted(there.keys() & set(wanted)):
+    """As ``pip check``, for the locked ones, and for what the base needs of those: the rest of it was so before."""
+    for name in sorted(there.keys() & {*wanted, *base}):
         for text in there[name]["requires"]:
             try:
                 requirement = Requirement(text)
@@ -152,6 +182,8 @@ def _requirements(
                 # Old distributions have such; pip leaves them out too.
                 continue
             if requirement.marker and not requirement.marker.evaluate({**markers, "extra": ""}):
+                continue
+            if name not in wanted and canonicalize_name(requirement.name) not in wanted:
                 continue
             other = there.get(canonicalize_name(requirement.name))
             if other is None:

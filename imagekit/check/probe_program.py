@@ -79,7 +79,7 @@ def distributions() -> list[dict[str, Any]]:
 
     found = []
     for distribution in metadata.distributions():
-        entry: dict[str, Any] = {"location": str(distribution.locate_file(""))}
+        entry: dict[str, Any] = {"location": os.path.realpath(str(distribution.locate_file("")))}
         try:
             entry.update(
                 name=distribution.metadata["Name"],

@@ -13,6 +13,7 @@ import pytest
 import imagekit.check.probe_program
 from imagekit.check.distribution_names import distribution_of
 from imagekit.check.health import check_image, examine
+from imagekit.check.judgement import findings
 from imagekit.check.values import CheckReport
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseUnusable, CheckFailed, InvalidEntrypoint
@@ -55,6 +56,7 @@ BROKEN = {
     **FILES,
     "site/alpha-1.0.dist-info/METADATA": metadata("Alpha", "1.0", "beta_two>=3", "absent", "b@d !"),
     "site/gamma-1.dist-info/METADATA": metadata("gamma", "1"),
+    "site/zeta-6.dist-info/METADATA": metadata("zeta", "6", "beta_two<2", "absent"),
     "bin/bad": "#!/usr/bin/no-such-python\n",
     "app/sub/__init__.py": "",
     "app/sub/deep.py": "import os\nimport cv2\n",
@@ -116,6 +118,7 @@ def report(engine: Engine, bad: str) -> CheckReport:
         expected_python="2.7",
         entrypoints=[*(f"{name}.py:etl" for name in names), "flow.py:etl", "flow.py:other", "threads.py:etl"],
         distributions={"alpha": "1.0", "beta-two": "2.6", "delta": "4"},
+        base={"epsilon": "5", "zeta": "6"},
         deadline=10,
     )
 
@@ -136,9 +139,11 @@ def report(engine: Engine, bad: str) -> CheckReport:
         ("entrypoint", "calling.py", "Network is unreachable", "health check"),
         ("entrypoint", "flow.py", "/app/flow.py has no function other", "entrypoint"),
         ("missing", "delta", "delta 4 is locked and not installed", "build"),
+        ("missing", "epsilon", "epsilon 5 of the base is gone", "build"),
         ("version", "beta-two", "installed as 2.5", "lock"),
         ("extra", "gamma", "gamma 1 is installed", "requirements"),
         ("requirement", "alpha", "alpha requires beta_two>=3; 2.5 is there", "lock"),
+        ("requirement", "zeta", "zeta requires beta_two<2; 2.5 is there", "lock"),
         ("requirement", "alpha", "alpha requires absent, which is not installed", "add absent"),
         ("script", "/opt/venv/bin/bad", "/usr/bin/no-such-python is not in the image", "build"),
     ],
@@ -155,7 +160,7 @@ def test_each_thing_that_is_wrong_is_found(
 
 
 def test_nothing_is_found_that_is_not_wrong(report: CheckReport) -> None:
-    assert len(report.findings) == 17
+    assert len(report.findings) == 19
     assert [name for name, _ in report.entrypoints] == ["flow.py:etl", "threads.py:etl"]
 
 
@@ -169,7 +174,24 @@ def test_what_was_printed_and_raised_is_kept(report: CheckReport) -> None:
 def test_what_the_base_holds_can_be_allowed(engine: Engine, good: str) -> None:
     settings: dict[str, Any] = {"expected_python": "3", "distributions": {"Beta.Two": "2.5.0"}}
     assert [f.subject for f in examine(engine, good, **settings).findings] == ["alpha"]
-    assert check_image(engine, good, allowed=["ALPHA"], **settings).ok
+    assert check_image(engine, good, base={"ALPHA": "1.0"}, **settings).ok
+
+
+def test_two_of_a_name_are_found() -> None:
+    """Of ours: what the base had twice before is left to it."""
+
+    def entry(name: str, version: str) -> dict[str, Any]:
+        return {"name": name, "version": version, "location": "/site", "requires": [], "scripts": []}
+
+    report = {
+        "python": "3.11.2",
+        "markers": {},
+        "distributions": [entry("Alpha", "1.0"), entry("pip", "24"), entry("alpha", "0.9"), entry("pip", "23")],
+        "scripts": [],
+        "entrypoints": [],
+    }
+    (found,) = findings(report, expected_python="3.11", distributions={"alpha": "1.0"}, base={"pip": "24"})
+    assert (found.kind, found.message) == ("duplicate", "alpha is installed more than once: 0.9 in /site, 1.0 in /site")
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -181,11 +203,11 @@ def test_a_failed_check_says_what_is_wrong_in_one_line(engine: Engine, bad: str)
             expected_python="3",
             entrypoints=["missing.py:etl"],
             distributions={"alpha": "1.0", "beta-two": "2.5"},
-            allowed=["gamma"],
+            base={"gamma": "1", "zeta": "6"},
         )
     error = raised.value
     assert error.message.startswith("the image fails its health check: missing.py:etl cannot be imported: No module")
-    assert error.message.endswith("(and 3 more)")
+    assert error.message.endswith("(and 4 more)")
     assert "\n" not in error.message
     assert error.hint is not None
     assert "opencv-python-headless" in error.hint
