@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagekit.errors import DiskFull, InvalidConfig
+from imagekit.registry.access import Access, Proxies
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.docker_context import current_endpoint, tls_refused
-from imagekit.settings.keys import KEYS, bytes_of, read_engine, read_namespace, read_seconds
+from imagekit.settings.keys import KEYS, bytes_of, read_engine, read_namespace, read_registries, read_seconds
 from imagekit.settings.prefect_profile import prefect_namespace
 
 ENGINE_ADDRESS = "unix:///var/run/docker.sock"
@@ -43,6 +44,7 @@ class Settings:
     docker_config: Path  # Docker's own configuration directory
     default_namespace: str | None = None  # "team", "registry.example.com/team", a registry
     ca_bundle: Path | None = None  # certificates that the host trusts, where it says so
+    insecure_registries: tuple[str, ...] = ()  # HOST[:PORT] or networks: without a known certificate, or without TLS
     source_date_epoch: int | None = None  # seconds; reproducible-builds.org/specs/source-date-epoch
     no_color: bool = False  # no-color.org
     debug: bool = False  # show tracebacks
@@ -71,6 +73,7 @@ class Settings:
             cache_size=noted("cache-size", _cache_size(environ, file)),
             default_namespace=noted("default-namespace", _namespace(environ, file, cwd)),
             ca_bundle=noted("ca-bundle", _ca_bundle(environ)),
+            insecure_registries=noted("insecure-registries", _insecure_registries(environ, file)),
             source_date_epoch=noted("source-date-epoch", _source_date_epoch(environ)),
             config_file=file.path,
             docker_config=_docker_config(environ),
@@ -98,6 +101,16 @@ class Settings:
                 hint="set IMAGEKIT_CACHE_DIR to a directory that can",
             ) from error
 
+    def registry_access(self) -> Access:
+        """How registries are reached and signed in to: Docker's credentials, the host's certificates and proxies."""
+        return Access(
+            docker_config=self.docker_config,
+            ca_bundle=self.ca_bundle,
+            proxies=Proxies.of(self.variables),
+            insecure=self.insecure_registries,
+            variables=self.variables,
+        )
+
     def origin(self, name: str) -> str:
         """Where the setting ``name`` (``"default-namespace"``) comes from: a variable, a file, or ``default``."""
         return self.origins.get(name.replace("_", "-"), "default")
@@ -111,6 +124,7 @@ class Settings:
             "engine": self.engine_address,
             "engine-timeout": self.engine_deadline,
             "ca-bundle": str(self.ca_bundle) if self.ca_bundle else None,
+            "insecure-registries": ",".join(self.insecure_registries) or None,
             "source-date-epoch": self.source_date_epoch,
         }
 
@@ -226,6 +240,15 @@ def _ca_bundle(environ: Mapping[str, str]) -> tuple[Path | None, str]:
         if text and Path(text).is_file():
             return Path(text), variable
     return None, "default"
+
+
+def _insecure_registries(environ: Mapping[str, str], file: ConfigFile) -> tuple[tuple[str, ...], str]:
+    variable, key = "IMAGEKIT_INSECURE_REGISTRIES", "insecure-registries"
+    if text := environ.get(variable):
+        return tuple(read_registries(text, variable).split(",")), variable
+    if text := str(file.values.get(key) or ""):
+        return tuple(text.split(",")), file.origin(key)
+    return (), "default"
 
 
 def _source_date_epoch(environ: Mapping[str, str]) -> tuple[int | None, str]:

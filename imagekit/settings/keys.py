@@ -96,6 +96,35 @@ def read_engine(text: str, origin: str) -> str:
     return text
 
 
+def read_registries(text: str, origin: str) -> str:
+    """Registries (``HOST[:PORT]``) or networks (``10.0.0.0/8``), separated by commas."""
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    for entry in entries:
+        if not (_is_network(entry) if "/" in entry else _is_registry(entry)):
+            raise InvalidConfig(
+                f"{origin}: {entry!r} is no registry and no network",
+                hint="write registry.example.com:5000, 10.0.0.0/8, or several with commas between",
+            )
+    return ",".join(entries)
+
+
+def _is_registry(text: str) -> bool:
+    try:
+        return Reference.parse(f"{text}/name").registry == text
+    except InvalidReference:
+        return False
+
+
+def _is_network(text: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 KEYS: dict[str, Key] = {
     key.name: key
     for key in (
@@ -104,5 +133,10 @@ KEYS: dict[str, Key] = {
         Key(name="cache-size", meaning="bytes that they may take, such as 20GB", read=read_size),
         Key(name="engine", meaning="the Docker Engine's address", read=read_engine),
         Key(name="engine-timeout", meaning="seconds an engine may take to answer", read=read_seconds, is_number=True),
+        Key(
+            name="insecure-registries",
+            meaning="registries without a known certificate, or without TLS",
+            read=read_registries,
+        ),
     )
 }

@@ -199,3 +199,16 @@ def test_the_environment_is_not_shown_by_repr(environ: dict[str, str], tmp_path:
     settings = load({**environ, "TOKEN": "canary"}, tmp_path)
     assert settings.variables["TOKEN"] == "canary"
     assert "canary" not in repr(settings)
+
+
+def test_insecure_registries(environ: dict[str, str], tmp_path: Path) -> None:
+    write_config(tmp_path, 'insecure-registries = "registry.example.com:5000, 10.0.0.0/8"\n')
+    settings = load(environ, tmp_path)
+    assert settings.registry_access().insecure == ("registry.example.com:5000", "10.0.0.0/8")
+    assert settings.origin("insecure-registries").endswith("config.toml:1")
+    assert load({**environ, "IMAGEKIT_INSECURE_REGISTRIES": "a.example.com"}, tmp_path).insecure_registries == (
+        "a.example.com",
+    )
+    for text in ("https://a.example.com", "10.0.0.0/40", "a b", "user:pw@a.example.com"):
+        with pytest.raises(InvalidConfig, match="no registry"):
+            load({**environ, "IMAGEKIT_INSECURE_REGISTRIES": text}, tmp_path)
