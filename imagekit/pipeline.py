@@ -14,11 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import sweep_unfinished, write_whole
+from imagekit.atomic import sweep_unfinished
 from imagekit.errors import InvalidProject
 from imagekit.inputs import Inputs, read_inputs
 from imagekit.naming import asked_reference, content_tag, dockerfile_tag
-from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.results import BuildResult, BuiltLayer, ImageReport
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
-    from imagekit.planned import Planned
+    from imagekit.planned import Planned, Resolved
     from imagekit.reference_build import Buildkit
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
@@ -50,6 +50,7 @@ class Pipeline:
         self._settings = settings
         self.reporter: Reporter = reporter or SilentReporter()
         self._inputs: tuple[ImageSpec, Inputs] | None = None
+        self._resolved: tuple[ImageSpec, Resolved] | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -73,7 +74,7 @@ class Pipeline:
     def reference(self, spec: ImageSpec, name: str | None, tag: str | None) -> Reference:
         """The image's name: the project's unless ``name`` is given, its contents' tag unless ``tag`` is."""
         asked = asked_reference(name, tag, spec.name or spec.context.name, self._settings.default_namespace)
-        return asked if asked.tag else asked.with_tag(content_tag(spec, self._read(spec)))
+        return asked if asked.tag else asked.with_tag(content_tag(spec, self.inputs(spec)))
 
     def lock(self, spec: ImageSpec, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
         """The lock of ``spec``, resolved for the image's Python and platform.
@@ -94,14 +95,14 @@ class Pipeline:
         from imagekit.plan.strategy import strategy
 
         plan = self._foreseen(spec)
-        return strategy(plan, costs_of(plan, LayerCache(self._cache / "layers"), self._read(spec).tree))
+        return strategy(plan, costs_of(plan, LayerCache(self._cache / "layers"), self.inputs(spec).tree))
 
     def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
         """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
         from imagekit.why import compare
 
         plan = self._foreseen(spec)
-        return compare(self.engine, reference, plan, self._read(spec).tree, self._cache, since=since)
+        return compare(self.engine, reference, plan, self.inputs(spec).tree, self._cache, since=since)
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
@@ -133,7 +134,7 @@ class Pipeline:
             layers,
             str(reference),
             self.reporter,
-            accept=lambda image_id: self._check(spec, plan, lock, image_id),
+            accept=lambda image_id: self._check(spec, planned, image_id),
         )
         return BuildResult(
             reference=str(reference),
@@ -158,13 +159,33 @@ class Pipeline:
 
     def planned(self, spec: ImageSpec) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
-        from imagekit.assembly import wheels_only
         from imagekit.planned import Planned
 
-        base = self._base(spec)
-        tree = self._read(spec).tree
-        lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, self._cache)
-        return Planned(plan=self._plan(spec, base, lock), lock=lock, tree=tree, indexes=spec.indexes)
+        resolved = self.resolved(spec)
+        plan = self._plan(spec, resolved.base, resolved.lock)
+        return Planned(plan=plan, lock=resolved.lock, tree=self.inputs(spec).tree, indexes=spec.indexes)
+
+    def resolved(self, spec: ImageSpec) -> Resolved:
+        """The base and the wheels of ``spec``, found once."""
+        if self._resolved is None or self._resolved[0] is not spec:
+            from imagekit.assembly import wheels_only
+            from imagekit.planned import Resolved
+
+            base = self._base(spec)
+            tree = self.inputs(spec).tree
+            lock = wheels_only(spec, self._lock(spec, base), tree, self._stage(base), self._store, self._cache)
+            self._resolved = (spec, Resolved(base=base, lock=lock))
+        return self._resolved[1]
+
+    def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
+        """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""
+        self._resolved = (spec, resolved)
+
+    def inputs(self, spec: ImageSpec) -> Inputs:
+        """The source and the files of ``spec``, read once."""
+        if self._inputs is None or self._inputs[0] is not spec:
+            self._inputs = (spec, read_inputs(spec))
+        return self._inputs[1]
 
     def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
         """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""
@@ -174,7 +195,7 @@ class Pipeline:
         planned = self.planned(spec)
 
         def accept(image_id: str) -> None:
-            self._check(spec, planned.plan, planned.lock, image_id)
+            self._check(spec, planned, image_id)
 
         return build_reference(
             self.engine, planned, str(reference), options, self._settings, self.reporter, accept=accept
@@ -312,10 +333,10 @@ class Pipeline:
             return bases.make(self.engine, python, cache, self.reporter, lock_file=lock)
         return bases.ensure(self.engine, python, cache, self.reporter)
 
-    def _read(self, spec: ImageSpec) -> Inputs:
-        if self._inputs is None or self._inputs[0] is not spec:
-            self._inputs = (spec, read_inputs(spec))
-        return self._inputs[1]
+    def _check(self, spec: ImageSpec, planned: Planned, image_id: str) -> None:
+        from imagekit.checking import check_built
+
+        check_built(self.engine, spec, planned, image_id, self._cache, self.reporter)
 
     def _base(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe import find_base
@@ -367,7 +388,7 @@ class Pipeline:
         """The plan as far as it is known without building a wheel."""
         from imagekit.foreseen import with_known_wheels
 
-        base, tree = self._base(spec), self._read(spec).tree
+        base, tree = self._base(spec), self.inputs(spec).tree
         lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
         return self._plan(spec, base, lock)
 
@@ -375,7 +396,7 @@ class Pipeline:
         from imagekit.plan.make import created_at, make_plan
         from imagekit.spec.revision import read_revision
 
-        inputs = self._read(spec)
+        inputs = self.inputs(spec)
         revision = read_revision(spec.context)
         labels = {
             "imagekit.version": version("imagekit"),
@@ -405,30 +426,6 @@ class Pipeline:
         from imagekit.lock.fetch import WheelStore
 
         return WheelStore(self._cache / "wheels", ca_bundle=self._settings.ca_bundle)
-
-    def _check(self, spec: ImageSpec, plan: Plan, lock: Lock, image_id: str) -> None:
-        if not spec.health_check:
-            return
-        from imagekit.check.health import check_image
-
-        distributions = {package.name: package.version for package in lock.packages}
-        if spec.project is not None and spec.project.version is not None:
-            distributions[spec.project.name] = spec.project.version
-        # What passed once passes again: the image is known by its content.
-        passed = digest_of_json([image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
-        note = self._cache / "checked" / passed.removeprefix("sha256:")
-        if note.exists():
-            return
-        with self.reporter.task("checking the image"):
-            check_image(
-                self.engine,
-                image_id,
-                expected_python=plan.base.python.version,
-                entrypoints=spec.entrypoints,
-                distributions=distributions,
-                workdir=spec.workdir,
-            )
-        write_whole(note, b"")
 
 
 def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:

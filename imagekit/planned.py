@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from imagekit.lock.values import Lock
 from imagekit.plan.values import Plan
+from imagekit.spec.base import BaseImage
 from imagekit.spec.image import Indexes
 from imagekit.spec.source_tree import SourceTree
 
@@ -18,3 +19,11 @@ class Planned:
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
     indexes: Indexes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a specification was resolved to. It stays as it is while only the project's source changes."""
+
+    base: BaseImage
+    lock: Lock  # of wheels alone

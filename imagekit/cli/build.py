@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,8 +110,7 @@ def build(
     verbose: options.Verbose = False,
 ) -> None:
     """Build the project's image: a layer for each dependency."""
-    from imagekit.cli.output import put, put_json
-    from imagekit.cli.picture import put_build, put_push
+    from imagekit.cli.again import remembering, show
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError
 
@@ -139,7 +139,8 @@ def build(
         )
     settings = load_settings()
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
-    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+    shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    with reporting(**shown) as reporter:
         pipeline = open_pipeline(settings, reporter)
         if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
@@ -156,21 +157,18 @@ def build(
             )
         else:
             spec = pipeline.spec(path, **overrides)
+            memory = remembering()
+            with memory.watch.reading_source() if memory is not None else nullcontext():
+                pipeline.inputs(spec)
             reference = pipeline.reference(spec, wanted_name, wanted_tag)
             if buildkit is not None:
                 result = pipeline.build_by_buildkit(spec, reference, buildkit)
             else:
                 result = pipeline.build(spec, reference, no_cache=no_cache)
+                if memory is not None and not no_cache and not push:
+                    memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))
         pushed = pipeline.push(str(result.reference)) if push else None
-    if as_json:
-        document = result.to_json()
-        put_json({**document, "push": pushed.to_json()} if pushed is not None else document)
-    elif quiet:
-        put(str(result.reference))
-    else:
-        put_build(result.to_json(), path)
-        if pushed is not None:
-            put_push(pushed.to_json())
+    show(result.to_json(), pushed.to_json() if pushed is not None else None, **shown)
 
 
 def _build_dockerfile(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from imagekit.cli.output import clipped, put, put_table, seconds, size, styled
@@ -14,7 +13,7 @@ _BELOW_TABLE = 12  # lines that a terminal also has to show: the summary and the
 _FEWEST_ROWS = 5
 
 
-def put_build(result: Mapping[str, Any], project: Path) -> None:
+def put_build(result: Mapping[str, Any]) -> None:
     """A build: new layers, cached ones folded, then what came of it and what to do next."""
     layers = result["layers"]
     put_layers([x for x in layers if not x.get("cached")], mark="new")

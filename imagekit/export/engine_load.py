@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.engine.client import Engine
+from imagekit.engine.client import Engine, EngineImage
 from imagekit.engine.containers import Container, ContainerSpec, is_abandoned, owner
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
@@ -124,23 +124,36 @@ def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], refer
     The classic store knows a layer by all that is below it, so there only those count that an
     image has in the same order from the lowest on; the containerd store knows blobs.
     """
-    wanted = [layer.diff_id for layer in layers]
-    names = [reference, *engine.image_ids(label=LABEL, limit=_CANDIDATES)]
+    wanted = {layer.diff_id for layer in layers}
+    # What was made just now no image can have, so nobody need be asked for more than the rest.
+    new = {layer.diff_id for layer in layers if not layer.cached}
+    reachable = next((n for n, diff_id in enumerate(config.diff_ids) if diff_id in new), len(config.diff_ids))
     best = 0
     blobs: set[Digest] = set()
-    for image in filter(None, map(engine.image, dict.fromkeys(names))):
-        if engine.info.containerd_store:
-            blobs.update(image.diff_ids)
-            continue
+    for image in _relatives(engine, reference):
+        blobs.update(image.diff_ids)
         common = 0
         for ours, theirs in zip(config.diff_ids, image.diff_ids, strict=False):
             if ours != theirs:
                 break
             common += 1
         best = max(best, common)
-    if engine.info.containerd_store:
-        return frozenset(blobs.intersection(wanted))
-    return frozenset(config.diff_ids[:best]).intersection(wanted)
+        if wanted - new <= blobs if engine.info.containerd_store else best >= reachable:
+            break
+    return frozenset(blobs if engine.info.containerd_store else config.diff_ids[:best]).intersection(wanted)
+
+
+def _relatives(engine: Engine, reference: str) -> Iterator[EngineImage]:
+    """Images that may share layers with a new one: the one that it replaces, and ours, the newest first."""
+    seen = set()
+    previous = engine.image(reference)
+    if previous is not None:
+        seen.add(previous.id)
+        yield previous
+    for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
+        image = engine.image(image_id) if image_id not in seen else None
+        if image is not None:
+            yield image
 
 
 def _load(

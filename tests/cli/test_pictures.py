@@ -64,7 +64,7 @@ def test_a_build_shows_new_layers_and_folds_cached_ones(
     cached = [{"title": f"p{n}", "packages": [f"p{n}==1"], "size": 5_000_000, "cached": True} for n in range(118)]
     new = [{"title": "rich 15", "packages": ["rich==15.0"], "size": 2_000_000, "cached": False}]
     result = {"reference": "x:v1", "image_id": "sha256:1", "digest": "sha256:1", "base": "b", "seconds": 1.25}
-    put_build({**result, "layers": [*cached, *new], "sent": 2_000_000}, Path())
+    put_build({**result, "layers": [*cached, *new], "sent": 2_000_000})
     out = capsys.readouterr().out
     assert "2.0 MB  new  rich 15.0\n" in out
     assert "118 cached layers, 590 MB\n" in out

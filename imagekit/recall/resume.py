@@ -1,0 +1,75 @@
+"""From a record back to the values that a build works with, and from those to a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.planned import Resolved
+from imagekit.recall.codec import decode, encode
+from imagekit.recall.record import Record
+from imagekit.recall.seen import Sights
+from imagekit.spec.image import ImageSpec
+
+if TYPE_CHECKING:
+    from imagekit.pipeline import Pipeline
+    from imagekit.results import BuildResult
+    from imagekit.settings import Settings
+
+
+def remember(
+    path: Path,
+    pipeline: Pipeline,
+    settings: Settings,
+    spec: ImageSpec,
+    result: BuildResult,
+    sights: Sights,
+    *,
+    shown: Mapping[str, Any],
+    asked: tuple[str | None, str | None],
+) -> None:
+    """Keep a record of a build at ``path``. What goes by a secret is not kept."""
+    if _has_secrets(spec):
+        return
+    resolved = pipeline.resolved(spec)
+    document = {**result.to_json(), "up_to_date": True, "sent": 0}
+    document["layers"] = [{**layer, "cached": True} for layer in document["layers"]]
+    Record(
+        sights=sights,
+        engine=settings.engine_address,
+        deadline=settings.engine_deadline,
+        reference=result.reference,
+        image_id=result.image_id,
+        base=resolved.base.reference,
+        base_id=resolved.base.image_id,
+        result=document,
+        shown=shown,
+        asked=asked,
+        resolved=None if spec.builds_project else encode([spec, resolved]),
+    ).write(path)
+
+
+def resolved_of(record: Record) -> tuple[ImageSpec, Resolved]:
+    """The specification of a recorded build, and what it was resolved to."""
+    spec, resolved = decode(record.resolved, _classes())
+    return spec, resolved
+
+
+def _has_secrets(spec: ImageSpec) -> bool:
+    """Whether an index has credentials in its URL, which are not to lie about."""
+    urls = [*(spec.indexes.extra), *(spec.indexes.find_links), spec.indexes.default or ""]
+    return any("@" in url for url in urls)
+
+
+def _classes() -> Mapping[str, type[Any]]:
+    from imagekit.lock.values import Artifact, Lock, LockedPackage
+    from imagekit.oci.config import ImageConfig
+    from imagekit.oci.manifest import Descriptor
+    from imagekit.oci.platform import Platform
+    from imagekit.spec import base, image, installed
+
+    found: list[type[Any]] = [Artifact, Lock, LockedPackage, ImageConfig, Descriptor, Platform, Resolved]
+    for module in (base, image, installed):
+        found += [value for value in vars(module).values() if hasattr(value, "__dataclass_fields__")]
+    return {one.__name__: one for one in found}

@@ -1,0 +1,120 @@
+"""The same command again: what a build remembers, and each change that makes it forget."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.engine.client import Engine
+
+from .conftest import PROGRAM, Imagekit, WriteProject
+
+HEAVY = {"typer", "docker", "requests", "rich", "packaging.requirements"}
+
+
+@pytest.fixture
+def root(project: WriteProject, no_index: str) -> Path:
+    flow = f"def etl():\n    return {secrets.token_hex(8)!r}\n"
+    return project({"requirements.txt": f"{no_index}alpha==1.0\n", "flow.py": flow, "package/part.py": "A = 1\n"})
+
+
+class Again:
+    """One command line, again and again: what it came to, and the modules that it imported."""
+
+    def __init__(self, imagekit: Imagekit, root: Path) -> None:
+        self.words = ["build", str(root), "--tag", f"{imagekit.name()}:v1", "--json"]
+        self._imagekit = imagekit
+
+    def __call__(self, **env: str) -> tuple[Any, set[str]]:
+        # What is younger than the clock's tick when a build begins is not remembered.
+        time.sleep(0.05)
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", PROGRAM, *self.words],
+            capture_output=True,
+            text=True,
+            env={**self._imagekit.env, **env},
+        )
+        assert done.returncode == 0, done.stderr
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+        return json.loads(done.stdout), imported
+
+
+@pytest.fixture
+def again(imagekit: Imagekit, root: Path) -> Again:
+    return Again(imagekit, root)
+
+
+def test_nothing_changed_and_next_to_nothing_is_imported(again: Again) -> None:
+    first, imported = again()
+    assert "typer" in imported
+    second, imported = again()
+    assert not HEAVY & imported
+    assert (second["up_to_date"], second["sent"]) == (True, 0)
+    changing = {"seconds", "sent", "up_to_date", "layers"}
+    assert {k: v for k, v in second.items() if k not in changing} == {
+        k: v for k, v in first.items() if k not in changing
+    }
+    assert [layer["digest"] for layer in second["layers"]] == [layer["digest"] for layer in first["layers"]]
+
+
+def test_an_edit_is_one_layer_and_the_project_is_not_read_again(again: Again, root: Path, engine: Engine) -> None:
+    first, _ = again()
+    for text in ("A = 2\n", "A = 3\n"):
+        (root / "package" / "part.py").write_text(text)
+        second, imported = again()
+        assert not HEAVY & imported
+        assert (second["up_to_date"], second["lock_digest"]) == (False, first["lock_digest"])
+        assert [layer["title"] for layer in second["layers"] if not layer["cached"]] == ["source"]
+        found = engine.image(second["reference"])
+        assert found is not None
+        assert found.id == second["image_id"]
+        assert engine.image(first["image_id"]) is None
+        first = second
+
+
+CHANGES: dict[str, Callable[[Path, str], object]] = {
+    "another requirement": lambda root, _: (root / "requirements.txt").write_text(
+        (root / "requirements.txt").read_text().replace("alpha==1.0", "alpha==1.1")
+    ),
+    "a new file": lambda root, _: (root / "package" / "new.py").write_text(""),
+    "a file less": lambda root, _: (root / "package" / "part.py").unlink(),
+    "rules": lambda root, _: (root / ".dockerignore").write_text("package\n"),
+    "a repository": lambda root, _: subprocess.run(["git", "init", "--quiet", root], check=True),
+    "no image": lambda root, reference: subprocess.run(["docker", "rmi", "--force", reference], check=True),
+    "another image": lambda root, reference: subprocess.run(
+        ["docker", "tag", "imagekit/python:3.11", reference], check=True
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_everything_else_is_built_as_ever(again: Again, root: Path, change: str) -> None:
+    first, _ = again()
+    CHANGES[change](root, first["reference"])
+    second, imported = again()
+    assert "typer" in imported
+    same = change in ("no image", "another image", "a repository")
+    assert (second["image_id"] == first["image_id"]) == same
+
+
+def test_the_environment_counts(again: Again) -> None:
+    again()
+    _, imported = again(SOURCE_DATE_EPOCH="1700000000")
+    assert "typer" in imported
+
+
+def test_a_damaged_record_is_no_matter(again: Again, imagekit: Imagekit) -> None:
+    first, _ = again()
+    for path in (Path(imagekit.env["IMAGEKIT_CACHE_DIR"]) / "builds").iterdir():
+        path.write_text('{"format": 1}')
+    second, imported = again()
+    assert "typer" in imported
+    assert second["image_id"] == first["image_id"]
