@@ -61,10 +61,12 @@ def remake(request: Request) -> Remade:
         store=WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
         cache=LayerCache(request.directory / "layers"),
         reporter=SilentReporter(),
+        contents=lambda: pipeline.contents(planned.plan.base),
     )
     diff_ids = [layer.diff_id for layer in layers]
     titles = [layer.title for layer in planned.plan.layers]
-    return Remade(config=image_config(planned.plan, diff_ids).digest, layers=tuple(zip(titles, diff_ids, strict=True)))
+    config = image_config(planned.plan, diff_ids)
+    return Remade(config=config.digest, settings=config.settings, layers=tuple(zip(titles, diff_ids, strict=True)))
 
 
 def elsewhere(planned: Planned, request: Request) -> Planned:

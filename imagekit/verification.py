@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import imagekit
 from imagekit import errors
 from imagekit.check.comparison import Comparison, Difference, compare_images, setting_differences
 from imagekit.engine.client import Engine
@@ -172,7 +171,7 @@ def _elsewhere(spec: ImageSpec, settings: Settings, circumstances: Circumstances
         request = Request(spec=spec, settings=settings, directory=directory, mtime=circumstances.mtime)
         environment = {k: v for k, v in settings.variables.items() if k not in _TAKEN_AWAY}
         # The package as this process has it, wherever that is.
-        beside = [str(Path(imagekit.__file__).parent.parent), environment.get("PYTHONPATH", "")]
+        beside = [str(Path(__file__).parent.parent), environment.get("PYTHONPATH", "")]
         environment |= {"PYTHONPATH": os.pathsep.join(filter(None, beside)), **circumstances.variables}
         if not settings.engine_address.startswith("ssh://"):
             environment |= {"HOME": str(home), "TMPDIR": str(home)}

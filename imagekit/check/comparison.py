@@ -67,8 +67,9 @@ def compare_images(engine: Engine, assembled: str, reference: str, prefix: str) 
     found, counts = judged([path for path in unlike if path not in same], ours, theirs, documented(prefix))
     if same:
         counts[BYTECODE] = len(same)
-    settings = [engine.image(image) for image in (assembled, reference)]
-    found += setting_differences(*(image.settings if image is not None else {} for image in settings))
+    first, second = (engine.image(image) for image in (assembled, reference))
+    if first is not None and second is not None:
+        found += setting_differences(first.settings, second.settings)
     return Comparison(files=len({*ours, *theirs}), differences=tuple(found), documented=tuple(counts.items()))
 
 
