@@ -104,7 +104,8 @@ def put_why(document: Mapping[str, Any]) -> None:
     if since is None:
         put(f"{document['reference']}: the first build, {_count(document['layers'], 'layer')} on the base")
     elif document["up_to_date"]:
-        put(f"{document['reference']} is as {since['reference']}: nothing changed, nothing to rebuild")
+        same = since["reference"] == document["reference"]
+        put(f"{document['reference']} is as {'it was built' if same else since['reference']}: nothing to rebuild")
         return
     else:
         put(f"{document['reference']}, compared with {since['reference']}")

@@ -114,7 +114,7 @@ def _packages(old: ImageFacts, new: Plan) -> Iterator[InputChange]:
 
 
 def _base(old: ImageFacts, new: Plan, record: Record | None) -> Iterator[InputChange]:
-    names = (old.labels.get(_BASE_NAME, "?"), new.base.reference)
+    names = (old.labels.get(_BASE_NAME, new.base.reference), new.base.reference)
     if old.record is not None and record is not None:
         digests = (old.record.base, record.base)
     else:
