@@ -1,0 +1,86 @@
+"""``python -m benchmarks``: measure imagekit beside its peers, print the table, keep all of it as JSON.
+
+``make bench`` and ``make bench-full`` call it; ``ONLY=tail,cold`` chooses cases by parts of their names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.case import Case
+from benchmarks.layer_cases import layer_cases
+from benchmarks.machine import machine, now, versions
+from benchmarks.measure import run_cases
+from benchmarks.process import Failed
+from benchmarks.report import document, failures, table
+from benchmarks.sets import SETS, PackageSet
+from benchmarks.surroundings import Surroundings
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
+    """Every case there is, in the order in which they are run; the first set is the main one."""
+    for number, name in enumerate(sets):
+        yield from layer_cases(at, PackageSet(name), main=number == 0)
+
+
+def main() -> int:
+    arguments = _arguments()
+    began = time.monotonic()
+    at = Surroundings(arguments.base, arguments.directory)
+    try:
+        cases = list(all_cases(at, arguments.set or ["data", "api"]))
+        wanted = [word for word in arguments.only.split(",") if word]
+        cases = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
+        if arguments.list:
+            print("\n".join(f"{case.name:32} {case.title}" for case in cases))
+            return 0
+        here: dict[str, Any] = {"started": now(), "machine": machine(), "versions": versions(), "base": at.base}
+        results = run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        at.close()
+    found = document(results, **here, full=arguments.full, seconds=round(time.monotonic() - began, 1))
+    RESULTS.mkdir(exist_ok=True)
+    output = arguments.output or RESULTS / "latest.json"
+    output.write_text(json.dumps(found, indent=1) + "\n")
+    print(table(results))
+    print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
+    print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}")
+    if failed := failures(results):
+        print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="all cases, and more rounds of each")
+    parser.add_argument("--only", default="", metavar="NAME,…", help="cases that have one of these in their name")
+    parser.add_argument("--set", action="append", choices=sorted(p.name for p in SETS.iterdir()), help="instead of all")
+    parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
+    parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
+    parser.add_argument("--directory", type=Path, help="where to work (12 GB; no overlay file system)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/latest.json")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(f"error: {error}")

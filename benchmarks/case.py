@@ -1,0 +1,79 @@
+"""What is measured, as values: a case, its sides, and the rows of the table that it fills.
+
+A case is declared once. Each of its rounds changes something for all sides, then measures one side after the
+other (A B A B …), then looks whether each did what it should. A side gives one or more measures from a
+round, so that a build and the push after it are two rows and one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.process import Failed
+
+__all__ = ["OURS", "PEER", "Case", "Failed", "Measures", "Rounds", "Row", "Side"]
+
+Measures = Mapping[str, float]  # by name: seconds, or bytes
+OURS, PEER = "imagekit", "uv Dockerfile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table: a measure of ours as a ratio of the peer's.
+
+    Several measures (``("build", "push")``) are summed. The ratio is that of the medians; where ``quantile`` is given,
+    it is that quantile of the ratios of single rounds (of ours to the peer's median, where the peer was not measured
+    in that round).
+    """
+
+    name: str
+    title: str
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    must: float | None = None  # the ratio may be no higher
+    aim: float | None = None
+    side: str = OURS
+    peer: str = PEER
+    unit: Literal["s", "B"] = "s"
+    quantile: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Who is measured: ``measure(round)`` does it once. ``every``: in each, or each second, third … round."""
+
+    name: str
+    measure: Callable[[int], Measures]
+    every: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """How often, in ``make bench`` and in ``make bench-full``; 0 leaves the case to the latter."""
+
+    quick: int
+    full: int
+
+    def of(self, full: bool) -> int:
+        return self.full if full else self.quick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One thing that is measured. Everything it needs is made in ``prepare``, in no round's time.
+
+    ``change(round)`` alters the world before a round; ``check(round)`` raises :class:`Failed` where a side did not do
+    what it should; then the case has no figures at all.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    sides: Sequence[Side]
+    rounds: Rounds
+    prepare: Callable[[], object] = lambda: None
+    change: Callable[[int], object] = lambda _: None
+    check: Callable[[int], object] = lambda _: None
+    warm_up: int = 0  # rounds that do not count

@@ -1,0 +1,307 @@
+"""The cases of the layers: what one changed dependency costs, beside the best Dockerfile there is for it.
+
+Every case that moves a package moves it to a release that neither side has seen: the wheel is fetched, and its
+layer made, in the measured time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from benchmarks import checks
+from benchmarks.case import OURS, PEER, Case, Rounds, Row, Side
+from benchmarks.pair import Pair
+from benchmarks.process import Failed, Finished
+from benchmarks.pushing import DIRECT, build_directly, push, put_base
+from benchmarks.sets import PackageSet
+from benchmarks.surroundings import Surroundings
+
+NO_ENGINE = "imagekit, no engine"
+_SLUGS = {OURS: "ours", PEER: "peer"}
+
+
+def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterator[Case]:
+    """All cases of one set, in an order in which each leaves to the next what it needs.
+
+    The ``main`` set has them all; a further one those that are quick, unless everything is wanted.
+    """
+    classic, containerd = Pair(at, packages, "classic"), Pair(at, packages, "containerd")
+    yield cold(classic, rounds=Rounds(quick=1, full=3))
+    yield image(classic, rounds=Rounds(quick=3 if main else 0, full=7))
+    yield unchanged(classic, rounds=Rounds(quick=7, full=15))
+    yield first_push(classic, rounds=Rounds(quick=int(main), full=3))
+    yield tail(classic, rounds=Rounds(quick=4, full=9))
+    yield large(classic, rounds=Rounds(quick=2 if main else 0, full=4))
+    yield drawn(classic, rounds=len(packages.moves("drawn")), every=5, quick=main)
+    yield other_project(classic, rounds=Rounds(quick=2 if main else 0, full=4))
+    yield first_push(containerd, rounds=Rounds(quick=int(main), full=3))
+    yield tail(containerd, rounds=Rounds(quick=2 if main else 0, full=5))
+
+
+def _sides(pair: Pair) -> list[Side]:
+    """The build of each, as most cases want it."""
+    return [
+        Side(name=OURS, measure=lambda _: _build(pair.build_ours())),
+        Side(name=PEER, measure=lambda _: _build(pair.build_peer())),
+    ]
+
+
+def _build(done: Finished) -> dict[str, float]:
+    return {"build": done.seconds, "peak": done.peak_bytes, "cpu": done.cpu_seconds}
+
+
+def _row(pair: Pair, name: str, title: str, measure: str = "build", **more: Any) -> Row:
+    fields: dict[str, Any] = {"ours": (measure,), "theirs": (measure,), **more}
+    return Row(name=f"{pair.packages.name}/{name}", title=title, **fields)
+
+
+def cold(pair: Pair, *, rounds: Rounds) -> Case:
+    """Nothing but the base image and uv's is there: no wheels, no layers, no images, no cache of BuildKit's."""
+
+    def change(_: int) -> None:
+        pair.at.empty(pair.store)
+        shutil.rmtree(pair.cache, ignore_errors=True)
+
+    def check(_: int) -> None:
+        pair.built()
+        checks.same_content(pair.at, pair.store, pair.packages, pair.images)
+
+    return Case(
+        name=f"{pair.packages.name}-cold",
+        title="build, with everything empty",
+        rows=[_row(pair, "cold", "cold, everything empty", must=0.85, aim=0.6)],
+        sides=_sides(pair),
+        rounds=rounds,
+        change=change,
+        check=check,
+    )
+
+
+def image(pair: Pair, *, rounds: Rounds) -> Case:
+    """The size of both images, and how long it takes until all is imported in a new container."""
+    program = checks.import_program(pair.packages).replace("\n", "; ").rstrip("; ")
+
+    def measure(name: str) -> dict[str, float]:
+        command = ["docker", "run", "--rm", "--network", "none", name, "python", "-c", program]
+        seconds = pair.at.timed(command, pair.at.engine(pair.store).env).seconds
+        size = pair.at.docker(pair.store, "image", "inspect", "--format", "{{.Size}}", name)
+        return {"import": seconds, "size": float(size)}
+
+    def check(number: int) -> None:
+        if number == 0:
+            checks.same_content(pair.at, pair.store, pair.packages, pair.images)
+
+    return Case(
+        name=f"{pair.packages.name}-image",
+        title="size, and imports at cold start",
+        rows=[
+            _row(pair, "size", "image size", "size", unit="B", must=1.0),
+            _row(pair, "import", "import of everything at cold start", "import", must=1.0, aim=0.8),
+        ],
+        sides=[
+            Side(name=OURS, measure=lambda _: measure(pair.ours_image)),
+            Side(name=PEER, measure=lambda _: measure(pair.peer_image)),
+        ],
+        rounds=rounds,
+        prepare=pair.ensure,
+        check=check,
+        warm_up=1,
+    )
+
+
+def unchanged(pair: Pair, *, rounds: Rounds) -> Case:
+    """A build after an edit of the code, then one after nothing."""
+
+    def twice(measured: Side) -> Side:
+        def measure(number: int) -> dict[str, float]:
+            edited = measured.measure(number)["build"]
+            return {"edit": edited, "no-op": measured.measure(number)["build"]}
+
+        return Side(name=measured.name, measure=measure)
+
+    return Case(
+        name=f"{pair.packages.name}-unchanged",
+        title="code edit and no-op",
+        rows=[
+            _row(pair, "edit", "code edit", "edit", must=1.5, aim=1.0),
+            _row(pair, "no-op", "no-op", "no-op", must=1.5, aim=1.0),
+        ],
+        sides=[twice(side) for side in _sides(pair)],
+        rounds=rounds,
+        prepare=pair.ensure,
+        change=lambda _: pair.edit(),
+        check=lambda _: pair.check_edition(),
+        warm_up=1,
+    )
+
+
+def first_push(pair: Pair, *, rounds: Rounds) -> Case:
+    """The whole image with its base to a registry that has nothing: a registry for each side and round."""
+    name = f"{pair.packages.name}-first-push-{pair.store}"
+
+    def measure(side: str, number: int) -> dict[str, float]:
+        registry = f"first-{pair.name}-{pair.store}-{_SLUGS[side]}-{number}"
+        found = push(pair, side, registry)
+        pair.at.close_registry(registry)
+        return found
+
+    title = f"first push of the whole image, {pair.store} store"
+    return Case(
+        name=name,
+        title=title,
+        rows=[
+            _row(pair, f"first-push-{pair.store}", f"{title}: time", "push", must=0.5, aim=0.35),
+            _row(pair, f"first-push-{pair.store}-bytes", f"{title}: bytes", "bytes", unit="B", must=1.0),
+        ],
+        sides=[
+            Side(name=OURS, measure=lambda number: measure(OURS, number)),
+            Side(name=PEER, measure=lambda number: measure(PEER, number)),
+        ],
+        rounds=rounds,
+        prepare=pair.ensure,
+    )
+
+
+def tail(pair: Pair, *, rounds: Rounds) -> Case:
+    """One small package moves; the image is built. In the classic store it is pushed, too, to where the one before
+    it is, and a third side builds the same straight into a registry, with a cache of its own and no engine.
+    """
+    at, moves = pair.at, pair.packages.moves("tail")
+    pushes = pair.store == "classic"
+
+    def prepare() -> None:
+        pair.restore()
+        if pushes:
+            pair.cache_before_moves(DIRECT)
+            push(pair, OURS, "tail-ours")
+            push(pair, PEER, "tail-peer")
+            put_base(pair, "tail-direct")
+            with suppress(Failed):  # the side that needs it will say why
+                build_directly(pair, "tail-direct")
+
+    def build_ours(number: int) -> dict[str, float]:
+        found = _build(pair.build_ours())
+        if not pushes:
+            return found
+        own = checks.own_layer_bytes(at, pair.store, pair.ours_image, moves[number].package)
+        return {**found, **push(pair, OURS, "tail-ours"), "own layer": own}
+
+    def build_peer(_: int) -> dict[str, float]:
+        found = _build(pair.build_peer())
+        return {**found, **push(pair, PEER, "tail-peer")} if pushes else found
+
+    def check(number: int) -> None:
+        pair.check_version(moves[number])
+        at.tidy(pair.store)
+
+    def directly(number: int) -> dict[str, float]:
+        return build_directly(pair, "tail-direct", moves[number])
+
+    title = f"move one tail pin, {pair.store} store"
+    rows = [_row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
+    sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer)]
+    if pushes:
+        after = "push after the tail move"
+        own: dict[str, Any] = {"must": 1.2, "peer": OURS, "theirs": ("own layer",), "unit": "B"}
+        direct: dict[str, Any] = {"side": NO_ENGINE, "theirs": ("build", "push"), "must": 1 / 20, "aim": 1 / 60}
+        rows += [
+            _row(pair, "tail-push", f"{after}: time", "push", must=1 / 40, aim=1 / 150),
+            _row(pair, "tail-push-bytes", f"{after}: bytes, by the wheel's own compressed layer", "bytes", **own),
+            _row(pair, "tail-direct", "tail move straight to a registry, by build + push", **direct),
+        ]
+        sides.append(Side(name=NO_ENGINE, measure=directly))
+    return Case(
+        name=f"{pair.packages.name}-tail-{pair.store}",
+        title=title,
+        rows=rows,
+        sides=sides,
+        rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
+        prepare=prepare,
+        change=lambda number: pair.move(moves[number]),
+        check=check,
+    )
+
+
+def large(pair: Pair, *, rounds: Rounds) -> Case:
+    """The lowest large package moves."""
+    moves = pair.packages.moves("large")
+
+    def check(number: int) -> None:
+        pair.check_version(moves[number])
+        pair.at.tidy(pair.store)
+
+    return Case(
+        name=f"{pair.packages.name}-large",
+        title=f"move {moves[0].package}",
+        rows=[_row(pair, "large", f"move the lowest large one ({moves[0].package})", must=0.7, aim=0.4)],
+        sides=_sides(pair),
+        rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
+        prepare=pair.restore,
+        change=lambda number: pair.move(moves[number]),
+        check=check,
+    )
+
+
+def drawn(pair: Pair, *, rounds: int, every: int, quick: bool) -> Case:
+    """Packages drawn by a fixed seed move to their previous release, one on top of the other."""
+    moves = pair.packages.moves("drawn")
+    ours_side, peer_side = _sides(pair)
+
+    def check(number: int) -> None:
+        pair.check_version(moves[number], pair.ours_image)
+        if number % every == 0:
+            pair.check_version(moves[number], pair.peer_image)
+            pair.at.tidy(pair.store)
+        if number == rounds - 1:
+            checks.works(pair.at, pair.store, pair.packages, pair.ours_image)
+
+    return Case(
+        name=f"{pair.packages.name}-drawn",
+        title=f"move each of {rounds} packages drawn by a fixed seed",
+        rows=[
+            _row(pair, "drawn", f"move each of {rounds} drawn packages: median", must=1 / 10, aim=1 / 20, quantile=0.5),
+            _row(pair, "drawn-p90", f"move each of {rounds} drawn packages: p90", must=1 / 3, aim=1 / 6, quantile=0.9),
+        ],
+        sides=[ours_side, Side(name=PEER, measure=peer_side.measure, every=every)],
+        rounds=Rounds(quick=rounds if quick else 0, full=rounds),
+        prepare=pair.restore,
+        change=lambda number: pair.move(moves[number]),
+        check=check,
+    )
+
+
+def other_project(pair: Pair, *, rounds: Rounds) -> Case:
+    """Another image of the same wheels, all in both sides' caches, on an engine that holds neither image."""
+    packages = pair.packages
+    other = Pair(pair.at, packages, pair.store, f"{packages.name}-other")
+    other.direct, other.pins = packages.without_leaf()
+
+    def prepare() -> None:
+        pair.ensure()
+        other.take_pristine()
+
+    def change(number: int) -> None:
+        pair.at.remove_images(pair.store)
+        pair.lost()
+        # BuildKit knows a step by its inputs' content; a lock with other words in it is another one.
+        other.note = f"round {number}"
+        other.write()
+
+    def check(number: int) -> None:
+        for name in other.images:
+            checks.works(pair.at, pair.store, packages, name, without=packages.settings["leaf"])
+        pair.at.tidy(pair.store)
+
+    return Case(
+        name=f"{packages.name}-other-project",
+        title="another project with the same wheels",
+        rows=[_row(pair, "other-project", "cold project, warm layer cache", must=0.4, aim=0.25)],
+        sides=_sides(other),
+        rounds=rounds,
+        prepare=prepare,
+        change=change,
+        check=check,
+    )

@@ -1,0 +1,136 @@
+"""Running cases: interleaved, one failing case stopping no other, and what comes of it as values."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from benchmarks.case import OURS, PEER, Case, Failed, Row
+from benchmarks.summary import Summary, quantile
+
+Say = Callable[[str], object]
+Verdict = Literal["aim", "must", "missed", "failed"]
+Samples = dict[str, list[dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured for a row."""
+
+    ratio: float  # ours to theirs
+    ours: Summary
+    theirs: Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """A row with its figures, or with what went wrong."""
+
+    row: Row
+    figures: Figures | None = None
+    error: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The better of the two bounds that was met."""
+        if self.figures is None:
+            return "failed"
+        for name, bound in (("aim", self.row.aim), ("must", self.row.must)):
+            if bound is not None and self.figures.ratio <= bound:
+                return name  # type: ignore[return-value]
+        return "missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """A case that ran; ``samples`` are by side, in the order of the rounds."""
+
+    case: Case
+    rows: Sequence[RowResult]
+    samples: Samples = field(default_factory=dict)
+    seconds: float = 0.0  # with all that was not measured
+
+
+def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, say: Say) -> list[CaseResult]:
+    """Run ``cases`` in their order; ``rounds`` is instead of what each says for itself."""
+    results = []
+    for case in cases:
+        count = case.rounds.of(full) if rounds is None else rounds
+        if count == 0:
+            continue
+        say(f"{case.name}: {case.title}, {count} rounds")
+        results.append(run_case(case, count, say))
+    return results
+
+
+def run_case(case: Case, count: int, say: Say) -> CaseResult:
+    """``count`` rounds of ``case`` after those that do not count.
+
+    A side that fails is left out from then on, and rows that it is in have no figures; where the preparation, a
+    change or a check fails, or a first side, no row has.
+    """
+    began = time.monotonic()
+    samples: Samples = {side.name: [] for side in case.sides}
+    errors: dict[str, str] = {}
+    try:
+        case.prepare()
+        for number in range(-case.warm_up, count):
+            _round(case, number, samples, errors, say)
+    except Exception as error:
+        words = _words(error)
+        say(f"  FAILED: {words}")
+        rows = [RowResult(row=row, error=words) for row in case.rows]
+        return CaseResult(case=case, rows=rows, seconds=time.monotonic() - began)
+    return CaseResult(
+        case=case,
+        rows=[row_result(row, samples, errors) for row in case.rows],
+        samples={name: found for name, found in samples.items() if name not in errors},
+        seconds=time.monotonic() - began,
+    )
+
+
+def _round(case: Case, number: int, samples: Samples, errors: dict[str, str], say: Say) -> None:
+    case.change(number)
+    for side in case.sides:
+        if side.name in errors or number % side.every:
+            continue
+        try:
+            measured = dict(side.measure(number))
+        except Exception as error:
+            if side.name in (OURS, PEER):
+                raise
+            errors[side.name] = _words(error)
+            say(f"  {number:3d} {side.name} FAILED: {errors[side.name]}")
+            continue
+        say(f"  {number:3d} {side.name:24} " + "  ".join(f"{k} {v:,.3f}" for k, v in measured.items()))
+        if number >= 0:
+            samples[side.name].append({"round": number, **measured})
+    case.check(number)
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, Failed) else "".join(traceback.format_exception(error))
+
+
+def row_result(row: Row, samples: Samples, errors: Mapping[str, str]) -> RowResult:
+    """``row`` of ``samples``; without figures where one of its sides is among ``errors``."""
+    for side in (row.side, row.peer):
+        if side in errors:
+            return RowResult(row=row, error=errors[side])
+    try:
+        ours = _values(samples[row.side], row.ours)
+        theirs = _values(samples[row.peer], row.theirs)
+    except KeyError as error:
+        return RowResult(row=row, error=f"there is no measure {error}")
+    summary, middle = Summary.of(list(ours.values())), Summary.of(list(theirs.values()))
+    ratio = summary.median / middle.median
+    if row.quantile is not None:
+        ratio = quantile([ours[n] / theirs.get(n, middle.median) for n in ours], row.quantile)
+    return RowResult(row=row, figures=Figures(ratio=ratio, ours=summary, theirs=middle))
+
+
+def _values(samples: list[dict[str, float]], measures: Sequence[str]) -> dict[float, float]:
+    return {sample["round"]: sum(sample[name] for name in measures) for sample in samples}

@@ -1,0 +1,145 @@
+"""One set of packages on one engine, as a project for imagekit and as one for its peer, both kept at the same pins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from benchmarks import checks, ours, uv_dockerfile
+from benchmarks.engines import Store
+from benchmarks.process import Finished
+from benchmarks.sets import PackageSet, Pin
+from benchmarks.surroundings import Surroundings
+
+_CODE = '''"""The project's own code."""
+
+EDITION = {edition}
+
+
+def flow():
+    return EDITION
+'''
+# Files that several caches may share: big ones, which are never written in place.
+_SHARED_FROM = 256 * 1024
+
+
+class Pair:
+    """Two projects with the same lock and the same code, and the images made of them."""
+
+    def __init__(self, at: Surroundings, packages: PackageSet, store: Store, name: str = "") -> None:
+        self.at = at
+        self.packages = packages
+        self.store = store
+        self.name = name or packages.name
+        self.directory = at.directory / f"{self.name}-{store}"
+        self.ours, self.peer = self.directory / "ours", self.directory / "peer"
+        self.ours_image, self.peer_image = f"imagekit-bench/{self.name}:ours", f"imagekit-bench/{self.name}:peer"
+        self.cache = self.directory / "cache"
+        self.direct = packages.direct
+        self.pins = dict(packages.pins)
+        self.note = ""
+        self.edition = 0
+        self._is_built = False
+        self.write()
+
+    @property
+    def images(self) -> tuple[str, str]:
+        return self.ours_image, self.peer_image
+
+    def write(self) -> None:
+        """Bring both projects' files up to date."""
+        lock = self.at.locks.lock(self.pins.values(), note=self.note)
+        code = {"app.py": _CODE.format(edition=self.edition)}
+        _write(self.ours, {**ours.files(self.direct, lock), **code})
+        _write(self.peer, {**uv_dockerfile.files(self.at.base, lock, self.at.ca_bundle), **code})
+
+    def move(self, pin: Pin) -> None:
+        """Another release of a package, in both locks."""
+        self.pins[pin.package] = pin
+        self.write()
+
+    def edit(self) -> None:
+        """An edit of the code, the same in both."""
+        self.edition += 1
+        self.write()
+
+    def build_ours(self) -> Finished:
+        command = ours.build(self.ours, self.ours_image, self.at.base)
+        return self.at.timed(command, self.at.ours_env(self.store, self.cache))
+
+    def build_peer(self) -> Finished:
+        command = uv_dockerfile.build(self.peer, self.peer_image, self.at.ca_bundle)
+        return self.at.timed(command, self.at.engine(self.store).env)
+
+    def ensure(self) -> None:
+        """Both images are in the engine, as the projects' files have them; in nobody's time."""
+        if not self._is_built:
+            self.take_pristine()
+            self.build_ours()
+            self.build_peer()
+            self.built()
+
+    def built(self) -> None:
+        """Both images were made at the pins that the set has at first: keep the cache as it is now for others."""
+        self._is_built = True
+        if not self._pristine.exists() and self.pins == self.packages.pins:
+            clone(self.cache, self._pristine)
+
+    def lost(self) -> None:
+        """The engine holds the images no longer."""
+        self._is_built = False
+
+    def restore(self) -> None:
+        """Both images are in the engine at the pins that the set has at first, and no other release was ever seen."""
+        if self._is_built and self.pins != self.packages.pins:
+            self.pins = dict(self.packages.pins)
+            self.write()
+            shutil.rmtree(self.cache)
+            self._is_built = False
+        self.ensure()
+
+    def take_pristine(self) -> None:
+        """A cache in which all layers of the set are, where one was made before."""
+        if self._pristine.exists() and not self.cache.exists():
+            clone(self._pristine, self.cache)
+
+    def cache_before_moves(self, name: str) -> Path:
+        """A further cache with the layers of the set as it is at first; :meth:`restore` came before."""
+        cache = self.directory / name
+        shutil.rmtree(cache, ignore_errors=True)
+        clone(self._pristine, cache)
+        return cache
+
+    @property
+    def _pristine(self) -> Path:
+        return self.at.directory / f"cache-{self.packages.name}"
+
+    def check_version(self, pin: Pin, *images: str) -> None:
+        for image in images or self.images:
+            checks.has_version(self.at, self.store, image, pin)
+
+    def check_edition(self) -> None:
+        for image in self.images:
+            checks.has_text(self.at, self.store, image, "/app/app.py", f"EDITION = {self.edition}\n")
+
+
+def clone(source: Path, target: Path) -> None:
+    """``target`` becomes a copy of the cache ``source`` at next to no cost."""
+
+    def copy(one: str, other: str) -> None:
+        if os.path.getsize(one) >= _SHARED_FROM:
+            os.link(one, other)
+        else:
+            shutil.copy2(one, other)
+
+    shutil.copytree(source, target, copy_function=copy, symlinks=True)
+
+
+def _write(directory: Path, files: dict[str, str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = directory / name
+        # A file that did not change keeps its time, as it would in a project.
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)

@@ -1,0 +1,52 @@
+"""Whole processes, timed from outside as a person at a terminal would see them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class Failed(Exception):
+    """A command failed, or did not do what it should: what it was for has no time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A process that ended."""
+
+    seconds: float  # from before it was started until it was gone
+    stdout: str
+    stderr: str
+    peak_bytes: int  # resident, of it and of those children that it waited for, whichever had most
+    cpu_seconds: float  # of the same
+
+
+def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, stdin: str = "") -> Finished:
+    """Run ``argv`` to its end; :class:`Failed` with its words where it does not end well."""
+    # Files and not pipes: nobody here needs to be awake while it runs.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.TemporaryFile("w+") as into:
+        into.write(stdin)
+        into.seek(0)
+        began = time.perf_counter()
+        process = subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=into, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        stdout, stderr = out.read(), err.read()
+    if process.returncode != 0:
+        words = "\n".join((stdout + stderr).strip().splitlines()[-25:])
+        raise Failed(f"{' '.join(argv)}\nended with {process.returncode}:\n{words}")
+    return Finished(
+        seconds=seconds,
+        stdout=stdout,
+        stderr=stderr,
+        peak_bytes=usage.ru_maxrss * 1024,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+    )

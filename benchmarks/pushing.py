@@ -1,0 +1,59 @@
+"""Pushes, and builds straight into a registry: how long they take, and what the registry receives."""
+
+from __future__ import annotations
+
+from benchmarks import checks, ours, uv_dockerfile
+from benchmarks.case import OURS
+from benchmarks.pair import Pair
+from benchmarks.registry import Registry
+from benchmarks.sets import Pin
+
+_BASE = "base:1"
+DIRECT = "cache-direct"  # the cache of builds without an engine
+
+
+def push(pair: Pair, side: str, registry: str) -> dict[str, float]:
+    """Push the image of ``side`` to the registry called ``registry``: seconds, and bytes that it did not have."""
+    at, to = pair.at, pair.at.registry(registry)
+    image = pair.ours_image if side == OURS else pair.peer_image
+    repository = f"bench/{pair.name}"
+    name = f"{to.name}/{repository}:1"
+    at.docker(pair.store, "tag", image, name)
+    before = to.blobs()
+    if side == OURS:
+        done = at.timed(ours.push(name), at.ours_env(pair.store, pair.cache))
+    else:
+        done = at.timed(uv_dockerfile.push(name), at.engine(pair.store).env)
+    received = _received(to, before)
+    checks.is_whole(to, repository, "1")
+    at.docker(pair.store, "image", "rm", name)
+    return {"push": done.seconds, "bytes": received, "peak push": done.peak_bytes}
+
+
+def put_base(pair: Pair, registry: str) -> None:
+    """The base image is in the registry called ``registry``; in nobody's time."""
+    name = f"{pair.at.registry(registry).name}/{_BASE}"
+    pair.at.docker(pair.store, "tag", pair.at.base, name)
+    pair.at.docker(pair.store, "push", "--quiet", name)
+    pair.at.docker(pair.store, "image", "rm", name)
+
+
+def build_directly(pair: Pair, registry: str, moved: Pin | None = None) -> dict[str, float]:
+    """Build straight into the registry called ``registry``, which has the base; then pull, to see that it is there."""
+    at, to = pair.at, pair.at.registry(registry)
+    repository = f"bench/{pair.name}"
+    name = f"{to.name}/{repository}:1"
+    before = to.blobs()
+    command = ours.build_to_registry(pair.ours, name, f"{to.name}/{_BASE}")
+    done = at.timed(command, at.ours_env(None, pair.directory / DIRECT))
+    received = _received(to, before)
+    checks.is_whole(to, repository, "1")
+    if moved is not None:
+        at.docker(pair.store, "pull", "--quiet", name)
+        pair.check_version(moved, name)
+        at.docker(pair.store, "image", "rm", name)
+    return {"build": done.seconds, "bytes": received, "peak": done.peak_bytes}
+
+
+def _received(registry: Registry, before: dict[str, int]) -> int:
+    return sum(size for digest, size in registry.blobs().items() if digest not in before)

@@ -1,0 +1,101 @@
+"""What came of it: a table for people, and a document for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.measure import CaseResult, RowResult
+from benchmarks.summary import Summary
+
+SCHEMA = 1
+_VERDICTS = {"aim": "aim met", "must": "must met", "missed": "MISSED", "failed": "FAILED"}
+_HEAD = ("", "must", "aim", "measured", "imagekit", "peer", "rounds", "")
+
+
+def table(results: Iterable[CaseResult]) -> str:
+    """The rows of all cases: bounds, ratio, both medians with their quartiles, verdict."""
+    lines: list[Sequence[str]] = [_HEAD]
+    for result in results:
+        lines += [_cells(row) for row in result.rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    rows = []
+    for line in lines:
+        rows.append(
+            "  ".join(_padded(cell, width, n) for n, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        )
+    rows.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def failures(results: Iterable[CaseResult]) -> str:
+    """What went wrong, each thing once."""
+    found = dict.fromkeys(f"{result.case.name}: {row.error}" for result in results for row in result.rows if row.error)
+    return "\n".join(found)
+
+
+def document(results: Iterable[CaseResult], **more: Any) -> dict[str, Any]:
+    """All of it as JSON; a row that failed has no figures."""
+    return {
+        "schema": SCHEMA,
+        **more,
+        "cases": [
+            {
+                "name": result.case.name,
+                "title": result.case.title,
+                "seconds": round(result.seconds, 1),
+                "rows": [_row(row) for row in result.rows],
+                "samples": result.samples,
+            }
+            for result in results
+        ],
+    }
+
+
+def _row(result: RowResult) -> dict[str, Any]:
+    row, figures = result.row, result.figures
+    found: dict[str, Any] = {
+        "name": row.name,
+        "title": row.title,
+        "unit": row.unit,
+        "side": row.side,
+        "peer": row.peer,
+        "quantile": row.quantile,
+        "must": row.must,
+        "aim": row.aim,
+        "verdict": result.verdict,
+    }
+    if figures is None:
+        return {**found, "error": result.error}
+    return {**found, "ratio": figures.ratio, "ours": asdict(figures.ours), "theirs": asdict(figures.theirs)}
+
+
+def _cells(result: RowResult) -> Sequence[str]:
+    row, figures = result.row, result.figures
+    head = (row.name, _ratio(row.must), _ratio(row.aim))
+    verdict = _VERDICTS[result.verdict]
+    if figures is None:
+        return (*head, "", "", "", "", verdict)
+    unit = row.unit
+    rounds = f"{figures.ours.count}/{figures.theirs.count}"
+    measured = _ratio(figures.ratio)
+    return (*head, measured, _amount(figures.ours, unit), _amount(figures.theirs, unit), rounds, verdict)
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"1/{1 / value:.0f}" if 0 < value < 0.1 else f"{value:.2f}"
+
+
+def _amount(found: Summary, unit: str) -> str:
+    scale, digits = (1e6, 3) if unit == "B" else (1.0, 2 if found.median >= 1 else 3)
+    text = f"{found.median / scale:.{digits}f} {'MB' if unit == 'B' else 's'}"
+    if found.low == found.high:
+        return text
+    return f"{text} ({found.low / scale:.{digits}f}–{found.high / scale:.{digits}f})"
+
+
+def _padded(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column in (0, len(_HEAD) - 1) else cell.rjust(width)

@@ -1,0 +1,123 @@
+"""What all cases share: a work directory, engines, registries, the base image, a clean environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks import ours, uv_dockerfile
+from benchmarks.engines import BenchEngine, Store
+from benchmarks.process import Failed, Finished, run
+from benchmarks.registry import Registry
+from benchmarks.sets import Locks, uv_program
+
+BASES = ("imagekit/python:3.11", "python:3.11-slim")
+# What this machine says about how things are set up must not tell one run from another.
+_FOREIGN = ("IMAGEKIT_", "PREFECT_", "DOCKER_", "BUILDX_", "BUILDKIT_", "SOURCE_DATE_EPOCH", "XDG_", "PIP_FIND_LINKS")
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+
+
+class Surroundings:
+    """Everything is made when it is first asked for, and gone after ``close``. ``base``: of the engine at hand."""
+
+    def __init__(self, base: str | None = None, directory: Path | None = None) -> None:
+        # A socket's path may have no more than 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+        self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
+        self.base = base or self._found_base()
+        self.python = self._python_of_base()
+        self.locks = Locks(self.python, f"{os.uname().machine}-manylinux_2_36")
+        self._engines: dict[Store, BenchEngine] = {}
+        self._registries: dict[str, Registry] = {}
+
+    def timed(self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
+        """Run a command that is measured, once what was written before it is on disk."""
+        os.sync()
+        return run(argv, env={**self.environment, **env}, cwd=cwd)
+
+    def docker(self, store: Store, *words: str, stdin: str = "") -> str:
+        """What ``docker WORDS`` prints, of the engine with ``store``; in nobody's time."""
+        return run(["docker", *words], env={**self.environment, **self.engine(store).env}, stdin=stdin).stdout
+
+    def engine(self, store: Store) -> BenchEngine:
+        """The engine with ``store``; it holds the base image and uv's."""
+        if store not in self._engines:
+            self._engines[store] = BenchEngine(store, self.directory / store)
+            self.docker(store, "load", "--input", str(self._base_archive()))
+            context = self.directory / "uv"
+            if not context.exists():
+                context.mkdir()
+                shutil.copy2(uv_program(), context / "uv")
+                (context / "Dockerfile").write_text(uv_dockerfile.UV_IMAGE_DOCKERFILE)
+            self.docker(store, "build", "--quiet", "--tag", uv_dockerfile.UV_IMAGE, str(context))
+        return self._engines[store]
+
+    def empty(self, store: Store) -> None:
+        """Take every image but the base and uv's, and all of BuildKit's cache, from the engine with ``store``."""
+        self.remove_images(store)
+        self.docker(store, "builder", "prune", "--all", "--force")
+
+    def remove_images(self, store: Store) -> None:
+        """Take every image but the base and uv's from the engine with ``store``."""
+        names = self.docker(store, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        kept = {self.base, uv_dockerfile.UV_IMAGE}
+        unwanted = [name for name in names if name not in kept and "<none>" not in name]
+        if unwanted:
+            self.docker(store, "image", "rm", "--force", *unwanted)
+        self.docker(store, "image", "prune", "--force")
+
+    def tidy(self, store: Store) -> None:
+        """Keep the disk from filling: what builds left that no image names, and BuildKit's oldest."""
+        self.docker(store, "image", "prune", "--force")
+        self.docker(store, "builder", "prune", "--force", "--keep-storage", "10GB")
+
+    def registry(self, name: str) -> Registry:
+        """The registry called ``name``; a name that is new has an empty one."""
+        if name not in self._registries:
+            self._registries[name] = Registry(self.directory / f"registry-{name}")
+        return self._registries[name]
+
+    def close_registry(self, name: str) -> None:
+        if found := self._registries.pop(name, None):
+            found.close()
+
+    def ours_env(self, store: Store | None, cache: Path) -> dict[str, str]:
+        """The variables of imagekit with ``cache`` and the engine with ``store``, or with none."""
+        engine = self.engine(store).address if store else None
+        found = ours.environment(cache, self.directory / "config.toml", engine)
+        return {**found, "UV_CACHE_DIR": str(cache / "uv"), "DOCKER_HOST": found["IMAGEKIT_ENGINE"]}
+
+    def close(self) -> None:
+        for registry in self._registries.values():
+            registry.close()
+        for engine in self._engines.values():
+            with suppress(Failed):
+                engine.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _found_base(self) -> str:
+        for reference in BASES:
+            with suppress(Failed):
+                self._host_docker("image", "inspect", "--format", ".", reference)
+                return reference
+        raise Failed(f"the engine has no base image ({' or '.join(BASES)}): make setup")
+
+    def _python_of_base(self) -> str:
+        program = "import platform; print(platform.python_version())"
+        return self._host_docker("run", "--rm", "--network", "none", self.base, "python3", "-c", program).strip()
+
+    def _base_archive(self) -> Path:
+        archive = self.directory / "base.tar"
+        if not archive.exists():
+            self._host_docker("save", "--output", str(archive), self.base)
+        return archive
+
+    def _host_docker(self, *words: str) -> str:
+        """``docker`` on the engine that this machine has anyway: only to read the base image."""
+        kept = {k: v for k, v in os.environ.items() if k.startswith("DOCKER_")}
+        return run(["docker", *words], env={**self.environment, **kept}).stdout
