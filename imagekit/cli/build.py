@@ -164,6 +164,9 @@ def build(
             if buildkit is not None:
                 result = pipeline.build_by_buildkit(spec, reference, buildkit)
             else:
+                if memory is not None:
+                    pipeline.resolved(spec)
+                    memory.watch.end()
                 result = pipeline.build(spec, reference, no_cache=no_cache)
                 if memory is not None and not no_cache and not push:
                     memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))

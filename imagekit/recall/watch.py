@@ -38,13 +38,17 @@ class Watch:
         finally:
             self._in_source = False
 
+    def end(self) -> None:
+        """What is read from here on decides nothing any more."""
+        self._on = False
+
     def sights(self, *, asked_for: Iterable[Path], listed: Iterable[Path]) -> Sights:
-        """What was read, as it is now; the end of the watch.
+        """What was read, as it is now; the watch ends.
 
         ``asked_for`` are files that may have been looked for without being opened, ``listed`` directories
         in which names were.
         """
-        self._on = False
+        self.end()
         files = {*self._files, *map(str, asked_for)}
         return Sights.of(files, self._source, {*self._directories, *map(str, listed)})
 
