@@ -14,7 +14,7 @@ from pathlib import Path
 from imagekit.cache.kinds import KINDS, Unit, scan
 from imagekit.errors import DamagedLayer
 from imagekit.layers.cache import read_entry
-from imagekit.layers.values import digest_of_file
+from imagekit.layers.values import digest_of_file, read_file
 from imagekit.oci.digest import is_digest
 from imagekit.progress import Reporter
 from imagekit.sharing.once import SUFFIX
@@ -74,7 +74,7 @@ def _second_look(unit: Unit) -> str | None:
 def _layer(unit: Unit) -> Iterator[str]:
     paths = {path.suffix: path for path in unit.paths}
     if set(paths) == {".group"}:
-        if not is_digest(paths[".group"].read_text("ascii")):
+        if not is_digest(read_file(paths[".group"]).decode("ascii")):
             yield "its digest is none"
         return
     if set(paths) - {".group"} != {".tar", ".json", ".paths"}:
@@ -98,7 +98,7 @@ def _blob(unit: Unit) -> Iterator[str]:
     if not notes or not contents:
         yield "a file of it is missing"
         return
-    known = json.loads(notes[0].read_bytes().partition(b"\n")[0])
+    known = json.loads(read_file(notes[0]).partition(b"\n")[0])
     digests = {value for value in _texts(known) if is_digest(value)}
     for path in contents:
         # Its note names the digest among others: that of what it unpacks to.
@@ -130,7 +130,7 @@ def _wheel(unit: Unit) -> Iterator[str]:
 
 def _base(unit: Unit) -> Iterator[str]:
     paths = {path.suffix: path for path in unit.paths}
-    known = json.loads(paths[".json"].read_bytes())
+    known = json.loads(read_file(paths[".json"]))
     if digest_of_file(paths[".tar"]) != known["diff_id"]:
         yield "other bytes than were written"
 
@@ -144,7 +144,7 @@ def _deb(unit: Unit) -> Iterator[str]:
 def _note(unit: Unit) -> Iterator[str]:
     """Notes of several rooms, each of which takes one that it cannot read for none."""
     for path in unit.paths:
-        data = path.read_bytes()
+        data = read_file(path)
         if path.suffix == ".gz":
             data = gzip.decompress(data)
         if path.suffix == ".toml":

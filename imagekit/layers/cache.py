@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.atomic import replacing, write_whole
-from imagekit.layers.values import FileRange, damaged
+from imagekit.layers.values import FileRange, damaged, read_file
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.sharing.leases import mark_used
@@ -51,7 +51,7 @@ class Entry:
         """Its files' paths in the image, without a leading slash. Raises ``DamagedLayer``."""
         path = self.path.with_suffix(".paths")
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             if self.paths_digest and hashlib.sha256(data).hexdigest() != self.paths_digest:
                 raise damaged(f"{path} is not what was written", [self.path])
             return data.decode("utf-8").split("\n")[:-1]
@@ -124,7 +124,7 @@ class LayerCache:
         """As ``group``, for who only wants to know: it does not count as used."""
         path = self.group_path(key)
         try:
-            text = path.read_text("ascii")
+            text = read_file(path).decode("ascii")
         except (OSError, UnicodeDecodeError):
             return None
         return Digest(text) if is_digest(text) else None
@@ -160,7 +160,7 @@ class LayerCache:
 def read_entry(path: Path) -> Entry | None:
     """The entry of the archive at ``path``; ``None`` where there is none or it is not whole."""
     try:
-        known, _, check = path.with_suffix(".json").read_bytes().partition(b"\n")
+        known, _, check = read_file(path.with_suffix(".json")).partition(b"\n")
         # An entry of an earlier version has no second line.
         if check and check.strip() != hashlib.sha256(known).hexdigest().encode():
             return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from imagekit.errors import DamagedLayer
@@ -27,11 +29,7 @@ class FileRange:
     def chunks(self, start: int = 0) -> Iterator[bytes]:
         """The bytes from offset ``start`` of the range on. Raises ``DamagedLayer`` where they are not there."""
         try:
-            # A fifo in its place would be waited for.
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            with open(descriptor, "rb", buffering=0) as source:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise damaged(f"{self.path} is no file", [self.path])
+            with open_file(self.path) as source:
                 source.seek(self.start + start)
                 left = self.end - self.start - start
                 while left > 0:
@@ -109,10 +107,25 @@ def damaged(message: str, paths: Iterable[Path]) -> DamagedLayer:
     return error
 
 
+def open_file(path: Path) -> FileIO:
+    """The regular file at ``path``, unbuffered; ``OSError`` for anything else: a fifo would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return FileIO(descriptor, "rb")
+
+
+def read_file(path: Path) -> bytes:
+    """The whole content of a small regular file."""
+    with open_file(path) as source:
+        return source.readall()
+
+
 def digest_of_file(path: Path) -> Digest:
     """The digest of a regular file's content; ``OSError`` where it cannot be read."""
     sha256 = hashlib.sha256()
-    with open(path, "rb", buffering=0) as source:
+    with open_file(path) as source:
         while piece := source.read(_PIECE):
             sha256.update(piece)
     return Digest("sha256:" + sha256.hexdigest())

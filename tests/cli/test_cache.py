@@ -41,9 +41,9 @@ def test_ls(imagekit: Imagekit, cache: Path) -> None:
     ]
     assert lines[3].endswith("of 1.5 GB (IMAGEKIT_CACHE_SIZE)")
     table = imagekit("cache", "ls", "--layers").stdout.splitlines()
-    assert [line.split() for line in table] == [
-        ["six==1.17.0", "103", "kB", "now"],
-        ["rich==14.0", "12", "kB", "3", "d", "ago"],
+    assert [(line.split()[0], line.split()[3:]) for line in table] == [
+        ("six==1.17.0", ["now"]),
+        ("rich==14.0", ["3", "d", "ago"]),
     ]
     report = json.loads(imagekit("cache", "ls", "--layers", "--json").stdout)
     assert report["kinds"]["layers"]["entries"] == 2

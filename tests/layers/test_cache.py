@@ -13,15 +13,16 @@ import pytest
 
 from imagekit.errors import DiskFull
 from imagekit.layers.cache import LayerCache
-from imagekit.layers.tree_layer import write_contents
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.oci.digest import Digest
+
+from ..cache.entries import written
 
 KEY = Digest("sha256:" + "ab" * 32)
 
 
 def _write(out: BinaryIO) -> WrittenLayer:
-    return write_contents([("a/b.txt", b"content", 0o644), ("a/ü\u2028\x85.txt", b"", 0o755)], out)
+    return written({"a/b.txt": b"content", "a/ü\u2028\x85.txt": b""}, out)
 
 
 def _files(root: Path) -> list[str]:
@@ -94,7 +95,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_named_and_nothing_is_left(small_disk: Path) -> None:
     def large(out: BinaryIO) -> WrittenLayer:
-        return write_contents([("large", bytes(1 << 20), 0o644)], out)
+        return written({"large": bytes(1 << 20)}, out)
 
     cache = LayerCache(small_disk)
     with pytest.raises(DiskFull, match=str(small_disk)) as caught:
@@ -110,10 +111,10 @@ def test_many_processes_put_one_key(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from imagekit.layers.cache import LayerCache
-        from imagekit.layers.tree_layer import write_contents
+        from tests.cache.entries import written
         key, cache = sys.argv[2], LayerCache(Path(sys.argv[1]))
         for _ in range(30):
-            entry = cache.put(key, lambda out: write_contents([("a", b"a" * 100_000, 0o644)], out))
+            entry = cache.put(key, lambda out: written({"a": b"a" * 100_000}, out))
             found = cache.get(key)
             assert found is not None and found.diff_id == entry.diff_id
             assert found.path.stat().st_size == found.size
