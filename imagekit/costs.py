@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imagekit.layers import archive
+from imagekit.layers.blobs import BlobCache
 from imagekit.layers.cache import Entry, LayerCache
 from imagekit.plan.cost import Cost, estimated, measured, of_wheels
 from imagekit.plan.values import FilesLayer, Plan, PlannedLayer, SourceLayer, WheelsLayer
@@ -15,9 +17,14 @@ from imagekit.spec.source_tree import SourceTree
 _FEW = 10_000
 
 
-def costs_of(plan: Plan, cache: LayerCache, tree: SourceTree | None) -> tuple[Cost, ...]:
+def costs_of(plan: Plan, tree: SourceTree | None, layers: LayerCache, blobs: BlobCache) -> tuple[Cost, ...]:
     """The cost of each layer of ``plan``; ``tree`` is its source."""
-    return tuple(_cost(layer, cache, tree) for layer in plan.layers)
+    return tuple(_packed(_cost(layer, layers, tree), blobs) for layer in plan.layers)
+
+
+def _packed(cost: Cost, blobs: BlobCache) -> Cost:
+    blob = blobs.look(cost.diff_id) if cost.diff_id is not None else None
+    return cost if blob is None else replace(cost, blob=blob.descriptor, blob_size=blob.descriptor.size)
 
 
 def _cost(layer: PlannedLayer, cache: LayerCache, tree: SourceTree | None) -> Cost:

@@ -1,4 +1,4 @@
-"""A lock as a build would install it, as far as that is known without building anything."""
+"""What a build would do, as far as that is known without building anything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from imagekit.costs import costs_of
+from imagekit.layers.blobs import BlobCache
+from imagekit.layers.cache import LayerCache
 from imagekit.lock.values import Lock, LockedPackage
+from imagekit.plan.strategy import Strategy, strategy
+from imagekit.plan.values import Plan
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.source_tree import SourceTree
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
@@ -33,6 +38,11 @@ def with_known_wheels(spec: ImageSpec, lock: Lock, tree: SourceTree | None, stag
     if spec.project is not None and spec.builds_project and tree is not None:
         packages += _project(spec.project.name, kept.get(wheel_key(tree.digest(), stage)))
     return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
+
+
+def explained(plan: Plan, tree: SourceTree | None, cache: Path) -> Strategy:
+    """``plan`` with the reasons for its layers, and what the cache knows of each."""
+    return strategy(plan, costs_of(plan, tree, LayerCache(cache / "layers"), BlobCache(cache / "blobs")))
 
 
 def _project(name: str, wheel: LocalWheel | None) -> list[LockedPackage]:

@@ -84,25 +84,25 @@ class Pipeline:
         return self._lock(spec, self._base(spec), upgrade=upgrade, previous=previous)
 
     def plan(self, spec: ImageSpec) -> Plan:
-        """What a build would do. Resolves where there is no lock; builds nothing."""
-        base = self._base(spec)
-        return self._plan(spec, base, self._lock(spec, base))
+        """What a build would do, as far as it is known without building a wheel. Resolves where there is no lock."""
+        from imagekit.foreseen import with_known_wheels
+
+        base, tree = self._base(spec), self.inputs(spec).tree
+        lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
+        return self._plan(spec, base, lock)
 
     def strategy(self, spec: ImageSpec) -> Strategy:
         """``plan`` explained: who shares a layer, at which height it lies, what it weighs, what the cache has of it."""
-        from imagekit.costs import costs_of
-        from imagekit.layers.cache import LayerCache
-        from imagekit.plan.strategy import strategy
+        from imagekit.foreseen import explained
 
-        plan = self._foreseen(spec)
-        return strategy(plan, costs_of(plan, LayerCache(self._cache / "layers"), self.inputs(spec).tree))
+        return explained(self.plan(spec), self.inputs(spec).tree, self._cache)
 
     def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
         """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
         from imagekit.why import compare
 
-        plan = self._foreseen(spec)
-        return compare(self.engine, reference, plan, self.inputs(spec).tree, self._cache, since=since)
+        plan, access = self.plan(spec), self._settings.registry_access()
+        return compare(self.engine, reference, plan, self.inputs(spec).tree, self._cache, access, since=since)
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
@@ -383,14 +383,6 @@ class Pipeline:
             contents=lambda: self.contents(base),
         )
         return with_sizes(lock, self._store, self._cache, self.reporter)
-
-    def _foreseen(self, spec: ImageSpec) -> Plan:
-        """The plan as far as it is known without building a wheel."""
-        from imagekit.foreseen import with_known_wheels
-
-        base, tree = self._base(spec), self.inputs(spec).tree
-        lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
-        return self._plan(spec, base, lock)
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:
         from imagekit.plan.make import created_at, make_plan

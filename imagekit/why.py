@@ -14,19 +14,24 @@ from imagekit.costs import costs_of
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError, InputError
 from imagekit.export.presence import held
+from imagekit.layers.blobs import BlobCache
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.source_files import changed_files
 from imagekit.oci.digest import short
+from imagekit.oci.manifest import Descriptor
+from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
 from imagekit.plan.changes import FileChanges
 from imagekit.plan.cost import Cost
 from imagekit.plan.image_facts import ImageFacts
 from imagekit.plan.values import Plan
 from imagekit.plan.why import Transfer, Why, explain, kept_layers, transfer
+from imagekit.published import diff_ids_held, in_registry
+from imagekit.registry.access import Access
 from imagekit.spec.base import BaseImage, real_directory
 from imagekit.spec.source_tree import SourceTree
 
-# Bytes of a compressed layer for each of an uncompressed one, roughly: for the base, which is not compressed here.
+# Bytes of a compressed layer for each of an uncompressed one, roughly: for a base that an engine gave uncompressed.
 _COMPRESSED = 0.4
 
 
@@ -36,61 +41,87 @@ def compare(
     plan: Plan,
     tree: SourceTree | None,
     cache_dir: Path,
+    access: Access,
     *,
     since: Reference | None = None,
 ) -> Why:
     """``plan`` compared with the image ``since``; without one, with what ``reference`` or its name alone names.
 
-    Raises ``EngineError`` where ``since`` is not there, ``InputError`` where imagekit did not build it.
+    A registry is asked by ``access`` where its name is written in a reference. Raises ``EngineError`` where
+    ``since`` is nowhere, ``RegistryError`` where its registry cannot be asked, ``InputError`` where imagekit
+    did not build it.
     """
     cache = LayerCache(cache_dir / "layers")
-    old = previous(engine, reference) if since is None else _since(engine, since)
-    costs = costs_of(plan, cache, tree)
+    platform = plan.base.config.platform
+    old = previous(engine, reference) if since is None else _since(engine, since, platform, access)
+    costs = costs_of(plan, tree, cache, BlobCache(cache_dir / "blobs"))
     kept = kept_layers(old, plan, costs)
-    digests = [
-        cost.diff_id or (layer.diff_id if layer is not None else None) for cost, layer in zip(costs, kept, strict=True)
-    ]
+    costs = tuple(
+        replace(cost, diff_id=layer.diff_id) if layer is not None and cost.diff_id is None else cost
+        for cost, layer in zip(costs, kept, strict=True)
+    )
     names = [str(reference), *([old.image_id] if old is not None else [])]
-    there = held(engine, plan.base.config.diff_ids, digests, names)
+    there = held(engine, plan.base.config.diff_ids, [cost.diff_id for cost in costs], names)
     return explain(
         str(reference),
         old,
         plan,
         costs,
         load=transfer([cost for cost, is_held in zip(costs, there, strict=True) if not is_held], compressed=False),
-        push=_push(
-            reference, plan.base, old, [c for c, layer in zip(costs, kept, strict=True) if layer is None], costs
-        ),
+        push=_push(reference, plan.base, old, costs, access),
         source=_source(old, plan, tree, cache),
     )
 
 
-def _since(engine: Engine, since: Reference) -> ImageFacts:
-    found = in_engine(engine, str(since)) or _in_registry(since)
+def _since(engine: Engine, since: Reference, platform: Platform, access: Access) -> ImageFacts:
+    found = in_engine(engine, str(since))
+    if found is None and since.registry is not None:
+        found = in_registry(since, platform, access)
     if found is None:
-        raise EngineError(f"{since} is not in the engine", hint=f"docker pull {since}, or name another image")
+        where = f"neither in the engine nor in {since.registry}" if since.registry else "not in the engine"
+        raise EngineError(f"{since} is {where}", hint="name another image: docker images")
     if not found.layers:
         raise InputError(f"{since} was not built by imagekit", hint="name an image that imagekit build made")
     return found
 
 
-def _in_registry(since: Reference) -> ImageFacts | None:
-    """The image as a registry has it: not read from there yet."""
-    return None
-
-
 def _push(
-    reference: Reference, base: BaseImage, old: ImageFacts | None, lacking: Sequence[Cost], every: Sequence[Cost]
+    reference: Reference, base: BaseImage, old: ImageFacts | None, costs: Sequence[Cost], access: Access
 ) -> Transfer:
-    """What a push of the new image sends: ``lacking`` where the registry has the old one, else ``every`` layer."""
-    to = replace(reference, tag=None, digest=None).name
-    below = base.config.diff_ids
-    whole = (len(below), int(sum(layer.size for layer in base.layers) * _COMPRESSED))
-    if old is None:
-        return transfer(every, compressed=True, to=to, known="nothing", base=whole)
-    known = "pushed" if to in old.repositories else "since"
-    has_base = old.diff_ids[: len(below)] == below
-    return transfer(lacking, compressed=True, to=to, known=known, base=(0, 0) if has_base else whole)
+    """What a push of the new image sends: what its repository lacks, or what is thought so."""
+    to = replace(reference, tag=None, digest=None)
+    known, there = "nothing", frozenset(old.diff_ids if old is not None else ())
+    if old is not None:
+        known = "pushed" if to.name in old.repositories else "since"
+    if reference.registry is not None:
+        asked = diff_ids_held(
+            _tags(reference, old),
+            [(cost.diff_id, cost.blob) for cost in costs if cost.diff_id is not None and cost.blob is not None],
+            base.config.platform,
+            access,
+        )
+        known, there = (known, there) if asked is None else ("asked", asked)
+    below = [
+        _compressed(layer)
+        for diff_id, layer in zip(base.config.diff_ids, base.layers, strict=False)
+        if diff_id not in there
+    ]
+    lacking = [cost for cost in costs if cost.diff_id is None or cost.diff_id not in there]
+    return transfer(lacking, compressed=True, to=to.name, known=known, base=(len(below), sum(below)))
+
+
+def _tags(reference: Reference, old: ImageFacts | None) -> list[Reference]:
+    """What of the repository is looked at: the tag itself, and the image compared with where it is there, too."""
+    found = [reference]
+    if old is not None and not old.reference.startswith("sha256:"):
+        before = Reference.parse(old.reference)
+        if before.name == reference.name and before != reference:
+            found.append(before)
+    return found
+
+
+def _compressed(layer: Descriptor) -> int:
+    return int(layer.size * (_COMPRESSED if layer.media_type.endswith("tar") else 1))
 
 
 def _source(old: ImageFacts | None, plan: Plan, tree: SourceTree | None, cache: LayerCache) -> FileChanges | None:

@@ -57,6 +57,10 @@ class BlobCache:
         """The layer of ``diff_id`` as it is compressed here, or ``None`` where it is not there or not whole."""
         return self._find(diff_id, _GZIP)
 
+    def look(self, diff_id: Digest) -> Blob | None:
+        """As ``get``, for who only wants to know: it does not count as used."""
+        return self._find(diff_id, _GZIP, is_used=False)
+
     def gzip(self, layer: Layer, *, pool: Executor | None = None, advance: Advance | None = None) -> Blob:
         """``layer`` compressed (media type tar+gzip), from the cache or made now, by the threads of ``pool``.
 
@@ -120,10 +124,11 @@ class BlobCache:
         write_whole(self._path(name, ".json"), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
         return _blob(descriptor, path)
 
-    def _find(self, name: Digest, suffix: str) -> Blob | None:
+    def _find(self, name: Digest, suffix: str, *, is_used: bool = True) -> Blob | None:
         path, note = self._path(name, suffix), self._path(name, ".json")
         # Before it is looked at: what is marked stays.
-        mark_used(note, self._root.parent)
+        if is_used:
+            mark_used(note, self._root.parent)
         try:
             known, _, check = note.read_bytes().partition(b"\n")
             if check.strip() != hashlib.sha256(known).hexdigest().encode():

@@ -88,12 +88,13 @@ class ImageConfig:
         document.setdefault("architecture", "amd64")
         document["config"] = inner
         document["rootfs"] = {"type": "layers", "diff_ids": [*self.diff_ids, *(d for d, _ in layers)]}
-        document["history"] = [*self._history(), *(h.to_json() for _, h in layers)]
+        document["history"] = [*self.history, *(h.to_json() for _, h in layers)]
         if created is not None:
             document["created"] = created
         return ImageConfig(document)
 
-    def _history(self) -> list[Mapping[str, Any]]:
+    @property
+    def history(self) -> list[Mapping[str, Any]]:
         """The history, filled up at its end: it may be left out (image-spec), and readers count layers by it."""
         known = list(self.document.get("history") or ())
         missing = len(self.diff_ids) - sum(not entry.get("empty_layer") for entry in known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagekit.oci.digest import Digest
+from imagekit.oci.manifest import Descriptor
 from imagekit.plan.layering import HEAVY
 from imagekit.plan.values import WheelsLayer
 
@@ -21,20 +22,14 @@ class Cost:
 
     is_cached: bool  # the layer cache has it, so that a build makes nothing
     size: int  # bytes, uncompressed; an estimate unless it is cached
-    blob_size: int  # bytes, compressed
-    is_blob_measured: bool
+    blob_size: int  # bytes, compressed; an estimate unless there is a ``blob``
     diff_id: Digest | None = None  # where it is known
+    blob: Descriptor | None = None  # the compressed layer, where it was made before
 
 
-def measured(size: int, diff_id: Digest | None, *, blob_size: int | None = None) -> Cost:
-    """The cost of a layer that the cache has; without ``blob_size`` that is estimated from its ``size``."""
-    return Cost(
-        is_cached=True,
-        size=size,
-        blob_size=int(size * _LARGE[1] / _LARGE[0]) if blob_size is None else blob_size,
-        is_blob_measured=blob_size is not None,
-        diff_id=diff_id,
-    )
+def measured(size: int, diff_id: Digest | None) -> Cost:
+    """The cost of a layer that the cache has."""
+    return Cost(is_cached=True, size=size, blob_size=int(size * _LARGE[1] / _LARGE[0]), diff_id=diff_id)
 
 
 def estimated(size: int, blob_size: int | None = None) -> Cost:
@@ -43,7 +38,6 @@ def estimated(size: int, blob_size: int | None = None) -> Cost:
         is_cached=False,
         size=size,
         blob_size=int(size * _TEXT) if blob_size is None else blob_size,
-        is_blob_measured=False,
     )
 
 

@@ -164,7 +164,7 @@ def transfer(
     return Transfer(
         layers=len(costs) + base[0],
         size=sum(cost.blob_size if compressed else cost.size for cost in costs) + base[1],
-        is_measured=base[0] == 0 and all(cost.is_blob_measured if compressed else cost.is_cached for cost in costs),
+        is_measured=base[0] == 0 and all(cost.blob is not None if compressed else cost.is_cached for cost in costs),
         to=to,
         known=known,
     )

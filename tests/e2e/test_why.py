@@ -11,6 +11,7 @@ import pytest
 
 from imagekit.engine.client import Engine
 
+from ..own_registry import OwnRegistry
 from .conftest import Imagekit, WriteProject, snapshot
 from .wheels import write_wheel
 
@@ -126,6 +127,37 @@ def test_a_cache_that_lost_a_layer(imagekit: Imagekit, root: Path, tmp_path: Pat
     found = imagekit.json("why", root, "--tag", reference, env=env)
     assert (told(found), found["source"]) == ([("source", "source", "changed")], None)
     assert "alpha==1.0" in found["uncached"]
+
+
+def test_what_a_registry_has(imagekit: Imagekit, engine: Engine, root: Path, tmp_path: Path) -> None:
+    registry = OwnRegistry(tmp_path / "registry")
+    try:
+        name = f"{registry.name}/{imagekit.name()}"
+        first = imagekit.json("why", root, "--tag", f"{name}:v1")
+        assert (first["push"]["known"], first["push"]["to"]) == ("asked", name)
+        assert first["push"]["layers"] > first["layers"]  # the base, too
+        imagekit.json("build", root, "--tag", f"{name}:v1", "--push")
+        pushed = imagekit.json("why", root, "--tag", f"{name}:v1")["push"]
+        assert (pushed["known"], pushed["layers"], pushed["bytes"]) == ("asked", 0, 0)
+
+        # The engine unpacks more again than the registry is sent.
+        text = (root / "requirements.txt").read_text()
+        (root / "requirements.txt").write_text(text.replace("alpha==1.0", "alpha==1.1"))
+        found = imagekit.json("why", root, "--tag", f"{name}:v2")
+        assert (found["since"]["reference"], found["push"]["known"]) == (f"{name}:v1", "asked")
+        assert (found["push"]["layers"], found["load"]["layers"] > 1) == (1, True)
+
+        # An image that only the registry has.
+        assert engine.remove_image(f"{name}:v1", force=True)
+        there = imagekit.json("why", root, "--tag", f"{name}:v2", "--since", f"{name}:v1")
+        assert (there["inputs"], made(there)) == (found["inputs"], {"alpha==1.1": "package"})
+        missing = imagekit.refused("why", root, "--since", f"{name}:v9")
+        assert f"neither in the engine nor in {registry.name}" in missing["message"]
+    finally:
+        registry.close()
+    # Nothing answers any more: nothing is known, and said so.
+    silent = imagekit.json("why", root, "--tag", f"{name}:v2")
+    assert silent["push"]["known"] == "nothing"
 
 
 def test_in_words(imagekit: Imagekit, root: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest, digest_of
+from imagekit.oci.manifest import LAYER_GZIP, Descriptor
 from imagekit.plan import changes
 from imagekit.plan.config import created_by, image_config
 from imagekit.plan.cost import Cost, estimated, measured
@@ -191,7 +192,9 @@ def test_a_base_that_imagekit_built() -> None:
 
 
 def test_transfers() -> None:
-    known = [measured(100, Digest("sha256:" + "1" * 64), blob_size=40), estimated(1000)]
+    blob = Descriptor(media_type=LAYER_GZIP, digest=Digest("sha256:" + "2" * 64), size=40)
+    packed = replace(measured(100, Digest("sha256:" + "1" * 64)), blob=blob, blob_size=40)
+    known = [packed, estimated(1000)]
     assert transfer(known, compressed=False).to_json() == {
         "to": None,
         "layers": 2,
