@@ -49,7 +49,7 @@ def compare(
 
     A registry is asked by ``access`` where its name is written in a reference. Raises ``EngineError`` where
     ``since`` is nowhere, ``RegistryError`` where its registry cannot be asked, ``InputError`` where imagekit
-    did not build it.
+    did not assemble it.
     """
     cache = LayerCache(cache_dir / "layers")
     platform = plan.base.config.platform
@@ -81,7 +81,7 @@ def _since(engine: Engine, since: Reference, platform: Platform, access: Access)
         where = f"neither in the engine nor in {since.registry}" if since.registry else "not in the engine"
         raise EngineError(f"{since} is {where}", hint="name another image: docker images")
     if not found.layers:
-        raise InputError(f"{since} was not built by imagekit", hint="name an image that imagekit build made")
+        raise InputError(f"{since} was not assembled by imagekit", hint="name an image that imagekit build made")
     return found
 
 

@@ -54,10 +54,7 @@ def image_facts(
     """The facts of an image; ``steps`` has the history entry of each layer (``created_by``), the lowest first."""
     record = Record.from_label((settings.get("Labels") or {}).get(LABEL))
     found = [(diff_id, *layer_of(step)) for diff_id, step in zip(diff_ids, steps, strict=True)]
-    # A base may be an image of ours itself: on it lies as much as was recorded, or what begins at the last environment.
-    starts = [n for n, (_, kind, _, _) in enumerate(found) if kind == "environment"]
-    start = len(found) - len(record.layers) if record is not None else starts[-1] if starts else len(found)
-    own = found[max(start, 0) :]
+    own = found[_start([kind for _, kind, _, _ in found], record) :]
     keys = record.layers if record is not None and len(record.layers) == len(own) else ("",) * len(own)
     return ImageFacts(
         reference=reference,
@@ -71,3 +68,13 @@ def image_facts(
         record=record,
         repositories=repositories,
     )
+
+
+def _start(kinds: Sequence[str], record: Record | None) -> int:
+    """Where the layers of ours begin. A base may be an image of ours itself, so they are as many as were recorded."""
+    if record is not None:
+        start = len(kinds) - len(record.layers)
+        # The same record is in what BuildKit made of the equivalent Dockerfile; its layers are others.
+        return start if start >= 0 and all(kinds[start:]) else len(kinds)
+    starts = [n for n, kind in enumerate(kinds) if kind == "environment"]
+    return starts[-1] if starts else len(kinds)

@@ -114,7 +114,7 @@ def test_what_there_is_to_compare_with(imagekit: Imagekit, root: Path, python_im
     missing = imagekit.refused("why", root, "--since", imagekit.name("missing"))
     assert "is not in the engine" in missing["message"]
     foreign = imagekit.refused("why", root, "--since", python_image)
-    assert "was not built by imagekit" in foreign["message"]
+    assert "was not assembled by imagekit" in foreign["message"]
 
 
 def test_a_cache_that_lost_a_layer(imagekit: Imagekit, root: Path, tmp_path: Path) -> None:

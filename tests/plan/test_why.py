@@ -191,6 +191,16 @@ def test_a_base_that_imagekit_built() -> None:
     assert [layer.title for layer in facts.layers] == [layer.title for layer in plan.layers]
 
 
+def test_an_image_that_buildkit_made_of_the_same_plan() -> None:
+    """It has the record and other layers."""
+    plan = _plan()
+    config = image_config(plan, _diff_ids(plan))
+    steps = ["step"] * len(config.diff_ids)
+    assert image_facts("a:1", "sha256:" + "a" * 64, config.diff_ids, steps, config.settings).layers == ()
+    some = config.diff_ids[:3]
+    assert image_facts("a:1", "sha256:" + "a" * 64, some, ["step"] * 3, config.settings).layers == ()
+
+
 def test_transfers() -> None:
     blob = Descriptor(media_type=LAYER_GZIP, digest=Digest("sha256:" + "2" * 64), size=40)
     packed = replace(measured(100, Digest("sha256:" + "1" * 64)), blob=blob, blob_size=40)
