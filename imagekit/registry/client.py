@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -377,4 +378,8 @@ def _separator(reference: str) -> str:
 
 
 def _detail(detail: Any) -> str:
+    enclosed = detail.get("Enclosed") if isinstance(detail, dict) else None
+    if isinstance(enclosed, dict) and isinstance(enclosed.get("Err"), int):
+        # A file system's error, as docker-registry writes it.
+        return f"({enclosed.get('Op', '')}: {os.strerror(enclosed['Err']).lower()})"
     return detail if isinstance(detail, str) else json.dumps(detail) if detail else ""

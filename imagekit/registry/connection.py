@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from imagekit.errors import RegistryError
 from imagekit.registry.access import Access
 from imagekit.registry.hosts import may_be_plain
-from imagekit.registry.retry import Passing, Patience
+from imagekit.registry.retry import Passing, Patience, Stopped
 
 _PIECE = 1 << 18  # bytes read at a time
 _DRAINED = 1 << 16  # a longer rest of an answer is not worth keeping its connection for
@@ -101,6 +101,7 @@ class Connections:
         self._busy: set[http.client.HTTPConnection] = set()
         self._tls: dict[bool, ssl.SSLContext] = {}
         self._has_answered = False
+        self._is_closed = False
 
     @contextmanager
     def exchange(
@@ -118,9 +119,9 @@ class Connections:
         finally:
             with self._lock:
                 self._busy.discard(connection)
-                if usable:
+                if usable and not self._is_closed:
                     self._idle.setdefault(origin, []).append(connection)
-            if not usable:
+            if not usable or self._is_closed:
                 connection.close()
 
     def open(self, origin: Origin) -> None:
@@ -131,8 +132,9 @@ class Connections:
             self._idle.setdefault(origin, []).append(connection)
 
     def close(self) -> None:
-        """Close them all; requests under way fail at once."""
+        """Close them all; requests under way fail at once, and later ones with ``Stopped``."""
         with self._lock:
+            self._is_closed = True
             idle, self._idle = [c for kept in self._idle.values() for c in kept], {}
             busy = list(self._busy)
         for connection in idle:
@@ -147,6 +149,7 @@ class Connections:
         self, method: str, origin: Origin, target: str, headers: Mapping[str, str], body: Body, deadline: float
     ) -> tuple[http.client.HTTPConnection, Answer]:
         while True:
+            self._check_open()
             connection = self._kept(origin)
             is_fresh = connection is None
             try:
@@ -167,6 +170,10 @@ class Connections:
                 raise
             self._has_answered = True
             return connection, answer
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Stopped
 
     def _kept(self, origin: Origin) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -194,6 +201,8 @@ class Connections:
             self._busy.add(connection)
         try:
             connection.connect()
+            # Who closes them has not seen a socket that was not there yet.
+            self._check_open()
         except BaseException:
             with self._lock:
                 self._busy.discard(connection)

@@ -53,8 +53,9 @@ class Upload:
         send it where not, in one round trip.
         """
         query = f"?mount={quote(self.blob.descriptor.digest, safe='')}&from={quote(source, safe='')}"
+        how = "beginning to send" if source == self._repository else "mounting"
         try:
-            return self._registry.retries.run(f"mounting {self._name}", lambda: self._post(query))
+            return self._registry.retries.run(f"{how} {self._name} (POST)", lambda: self._post(query))
         except AuthError:
             # Perhaps only of the source. What must not be read is sent.
             return False
