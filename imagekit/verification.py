@@ -93,7 +93,7 @@ def verify(pipeline: Pipeline, spec: ImageSpec, settings: Settings) -> Verificat
     began = time.monotonic()
     # What is compared is the image, and not whether it works: a build looks at that.
     spec = replace(spec, health_check=False)
-    prefix = pipeline.planned(spec).plan.prefix.root
+    prefix = pipeline.planned(spec).plan.prefix
     made = []
     for number, circumstances in enumerate(CIRCUMSTANCES, 1):
         with pipeline.reporter.task(f"making every layer anew ({number} of {len(CIRCUMSTANCES)})"):

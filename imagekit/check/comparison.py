@@ -10,6 +10,7 @@ from imagekit.check.bytecode import meanings
 from imagekit.check.documented import Documented, documented, kept
 from imagekit.check.saved_image import File, files_of
 from imagekit.engine.client import Engine
+from imagekit.plan.prefix import Prefix
 
 # What of a configuration says how the image runs; times and history tell of its making.
 _SETTINGS = (
@@ -54,8 +55,8 @@ class Comparison:
         }
 
 
-def compare_images(engine: Engine, assembled: str, reference: str, prefix: str) -> Comparison:
-    """Compare two images of ``engine`` by their IDs; their environments are at ``prefix``."""
+def compare_images(engine: Engine, assembled: str, reference: str, prefix: Prefix) -> Comparison:
+    """Compare two images of ``engine`` by their IDs; their packages are at ``prefix``."""
     keep = kept(prefix)
     ours, theirs = (files_of(engine.save(image), keep) for image in (assembled, reference))
     unlike = [path for path in sorted({*ours, *theirs}) if ours.get(path) != theirs.get(path)]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from imagekit.check.saved_image import File
+from imagekit.plan.prefix import Prefix
 
 Rule = Callable[[str, "File | None", "File | None"], bool]
 
@@ -26,12 +27,13 @@ class Documented:
     covers: Rule
 
 
-def documented(prefix: str) -> tuple[Documented, ...]:
-    """The list for an environment at ``prefix`` (``/opt/venv``)."""
+def documented(place: Prefix) -> tuple[Documented, ...]:
+    """The list for packages at ``place``."""
+    prefix = place.root
     own = re.compile(
         re.escape(prefix) + r"/(\.gitignore|\.lock|CACHEDIR\.TAG|bin/(activate(\.\w+|_this\.py)?|\w+\.bat))"
     )
-    scripts = f"{prefix}/bin/"
+    scripts = f"{place.scripts_path}/"
     return (
         Documented(
             name="shells",
@@ -63,10 +65,17 @@ def documented(prefix: str) -> tuple[Documented, ...]:
             covers=lambda path, ours, theirs: ours is None and _in_dist_info(path, "uv_cache.json"),
         ),
         Documented(
+            name="pip3.X",
+            reason="uv and pip give pip one script more than it asks for, by the interpreter's version",
+            covers=lambda path, ours, theirs: ours is None and _PIP.fullmatch(path.removeprefix(scripts)) is not None,
+        ),
+        Documented(
             name="RECORD",
-            reason="its rows of the files named here, and of bytecode, which imagekit lists and uv does not",
+            reason="its rows of the files named here, and of bytecode, which imagekit lists and uv does not; "
+            "uv leaves it the mode that the wheel's own has",
             covers=lambda path, ours, theirs: (
-                _in_dist_info(path, "RECORD") and _both(ours, theirs, lambda data: _rows(data, path, scripts))
+                _in_dist_info(path, "RECORD")
+                and _both(ours, theirs, lambda data: _rows(data, path, scripts), modes=False)
             ),
         ),
         Documented(
@@ -77,13 +86,14 @@ def documented(prefix: str) -> tuple[Documented, ...]:
     )
 
 
-def kept(prefix: str) -> Callable[[str], bool]:
+def kept(place: Prefix) -> Callable[[str], bool]:
     """Which files' bytes the list looks at."""
     names = ("INSTALLER", "RECORD")
+    prefix, scripts = place.root, place.scripts_path
     return lambda path: (
         path == f"{prefix}/pyvenv.cfg"
         or any(_in_dist_info(path, name) for name in names)
-        or posixpath.dirname(path) == f"{prefix}/bin"
+        or posixpath.dirname(path) == scripts
     )
 
 
@@ -91,12 +101,12 @@ def _data(file: File | None) -> bytes | None:
     return file.content.data if file is not None and file.content is not None else None
 
 
-def _both(ours: File | None, theirs: File | None, meaning: Callable[[bytes], object]) -> bool:
-    """Whether two files of the same mode and owner mean the same, and mean something."""
+def _both(ours: File | None, theirs: File | None, meaning: Callable[[bytes], object], *, modes: bool = True) -> bool:
+    """Whether two files of the same owner, and mode where ``modes``, mean the same, and mean something."""
     mine, others = _data(ours), _data(theirs)
     if ours is None or theirs is None or mine is None or others is None:
         return False
-    if (ours.mode, ours.uid, ours.gid) != (theirs.mode, theirs.uid, theirs.gid):
+    if (ours.uid, ours.gid) != (theirs.uid, theirs.gid) or (modes and ours.mode != theirs.mode):
         return False
     found = meaning(mine)
     return found is not None and found == meaning(others)
@@ -130,12 +140,15 @@ def _rows(data: bytes, path: str, scripts: str) -> set[tuple[str, ...]] | None:
             return None
         if row[0] in own or (row[0].endswith(".pyc") and not row[1]):
             continue
+        place = posixpath.normpath(posixpath.join(site, row[0]))
+        if place.startswith(scripts) and _PIP.fullmatch(place.removeprefix(scripts)):
+            continue
         # An entry point's script has another text, and so another hash; that it is there is compared.
-        is_script = posixpath.normpath(posixpath.join(site, row[0])).startswith(scripts)
-        found.add((row[0],) if is_script else row)
+        found.add((row[0],) if place.startswith(scripts) else row)
     return found
 
 
+_PIP = re.compile(r"pip3\.\d+")
 _CALL = re.compile(
     rb"#!(?P<python>[^\n]+)\n(?:[^\n]*\n)*?from (?P<module>[\w.]+) import (?P<name>\w+)\n"
     rb"(?:[^\n]*\n)*?    sys\.exit\((?P<call>[\w.]+)\(\)\)\n?"

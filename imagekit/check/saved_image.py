@@ -12,18 +12,19 @@ import io
 import json
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from imagekit.errors import EngineError
 from imagekit.stages.file_tree import FileTree
+from imagekit.stages.layer_stream import decompressed
 
 _PIECE = 1 << 20
 # A manifest or a configuration; whatever else begins with a brace is no layer either.
 _DOCUMENT = 8 << 20
 _XATTR = "SCHILY.xattr."
-_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,9 @@ def files_of(archive: Iterable[bytes], keep: Callable[[str], bool] = lambda path
                 head = stream.peek(4)[:4]  # type: ignore[attr-defined]
                 if head[:1] in (b"{", b"["):
                     documents[member.name] = json.loads(stream.read(_DOCUMENT))
-                elif head == _ZSTD:
-                    raise EngineError(
-                        "a layer of the image is compressed by zstd, which is not read here",
-                        hint="build on a base whose layers are gzip",
-                    )
                 elif member.size >= tarfile.BLOCKSIZE:
                     layers[member.name] = _layer(stream, contents, keep)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise EngineError(f"the engine's archive of the image cannot be read ({error})", hint="try it again") from error
     tree = FileTree()
     for number, name in enumerate(_order(documents)):
@@ -105,7 +101,9 @@ def files_of(archive: Iterable[bytes], keep: Callable[[str], bool] = lambda path
 
 def _layer(stream: IO[bytes], contents: list[Content], keep: Callable[[str], bool]) -> _Layer:
     layer = _Layer([])
-    with tarfile.open(fileobj=stream, mode="r|*") as inner:
+    # The containerd store keeps layers as they came: plain, or compressed by gzip or zstd.
+    pieces = decompressed(iter(lambda: stream.read(_PIECE), b""))
+    with tarfile.open(fileobj=cast(IO[bytes], _Stream(pieces)), mode="r|") as inner:
         for member in inner:
             held = None
             if member.isreg():

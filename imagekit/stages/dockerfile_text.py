@@ -21,7 +21,13 @@ def word(text: str, what: str) -> str:
     checked(text, what)
     if _PLAIN.fullmatch(text):
         return text
-    return '"' + _escaped(text, '"\\$') + '"'
+    # Single quotes leave all else as it is. A backslash before one would be misread by hadolint, so it stays outside.
+    return '"\'"'.join(map(_quoted, text.split("'"))) or "''"
+
+
+def _quoted(text: str) -> str:
+    body = text.rstrip("\\")
+    return (f"'{body}'" if body else "") + "\\\\" * (len(text) - len(body))
 
 
 def pair(name: str, value: str, what: str) -> str:

@@ -18,14 +18,17 @@ from imagekit.oci.platform import Platform
 from imagekit.plan.values import FilesLayer, Plan, ProjectLayer, SourceLayer
 from imagekit.spec.source_tree import SourceTree
 from imagekit.stages.reference_dockerfile import (
+    COMPILER,
     FILES,
     LOCK,
+    NAMES,
     PROJECT,
     PYLOCK,
     SOURCE,
     TITLE,
     UV,
     file_name,
+    names_of,
     reference_dockerfile,
 )
 
@@ -50,6 +53,9 @@ def write_context(
     (directory / LOCK / PYLOCK).write_text(dump(shown, relative_to=(directory / LOCK).resolve()), "utf-8")
     if uv is not None:
         _place(uv, directory / UV, executable=True)
+    if not plan.prefix.is_ours:
+        (directory / LOCK / NAMES).write_text("".join(f"{name}\n" for name in names_of(plan)), "utf-8")
+        _place(Path(__file__).with_name(COMPILER), directory / LOCK / COMPILER, executable=False)
     for layer in plan.layers:
         if isinstance(layer, ProjectLayer):
             root = layer.prefix.root.strip("/") + "/"
@@ -69,7 +75,7 @@ def write_context(
     for below in directory.rglob("*"):
         if below.is_dir() and not below.is_symlink():
             below.chmod(0o755)
-    for text_file in (directory / DOCKERFILE, directory / LOCK / PYLOCK):
+    for text_file in (directory / DOCKERFILE, *filter(Path.is_file, (directory / LOCK).iterdir())):
         text_file.chmod(0o644)
 
 

@@ -8,22 +8,47 @@ be fetched from a registry on every build.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from imagekit.plan.user import account_files, user_setting
-from imagekit.plan.values import EnvironmentLayer, FilesLayer, Plan, ProjectLayer, SourceLayer, WheelsLayer
+from imagekit.plan.values import (
+    EnvironmentLayer,
+    FilesLayer,
+    Plan,
+    ProjectLayer,
+    RemovedLayer,
+    SourceLayer,
+    WheelsLayer,
+)
 from imagekit.spec.base import BaseImage, real_directory, real_path
 from imagekit.stages.dockerfile_text import checked, pair, paths, shell_word, word
 
 # What lies in the context beside the Dockerfile.
 LOCK, UV, PROJECT, FILES, SOURCE = "lock", "uv", "project", "files", "source"
-PYLOCK = "pylock.toml"
+PYLOCK, NAMES, COMPILER = "pylock.toml", "names.txt", "compile_installed.py"
 # The first line of every one: by it a directory that holds one is known again.
 TITLE = "# Made by imagekit"
 # Secrets, all of them optional: a PEM file, a netrc file, lines of `export NAME='value'`.
 CA, NETRC, ENVIRONMENT = "imagekit-ca", "imagekit-netrc", "imagekit-environment"
 
 _ROOT = "/run/imagekit"
+_UV = f"{_ROOT}/uv"
+_MOUNTS = (
+    f"--mount=type=bind,from=uv,source=/uv,target={_UV}",
+    f"--mount=type=bind,source={LOCK},target={_ROOT}/{LOCK}",
+    f"--mount=type=cache,id=imagekit-uv,target={_ROOT}/cache",
+    f"--mount=type=secret,id={CA},target={_ROOT}/ca.pem",
+    f"--mount=type=secret,id={NETRC},target={_ROOT}/netrc",
+    f"--mount=type=secret,id={ENVIRONMENT},target={_ROOT}/environment",
+)
+_SETTINGS = (
+    f"if [ -f {_ROOT}/environment ]; then . {_ROOT}/environment; fi",
+    f"if [ -f {_ROOT}/ca.pem ]; then export SSL_CERT_FILE={_ROOT}/ca.pem; fi",
+    f"if [ -f {_ROOT}/netrc ]; then export NETRC={_ROOT}/netrc; fi",
+    # Another file system than the cache's; nothing that lies about in the base is read or fetched.
+    f"export UV_CACHE_DIR={_ROOT}/cache UV_LINK_MODE=copy UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
+    "export UV_NO_PROGRESS=1 UV_PREVIEW_FEATURES=pylock",
+)
 _UNPINNED = "# hadolint ignore=DL3006,DL3007\n"
 
 
@@ -33,7 +58,10 @@ def reference_dockerfile(plan: Plan, *, uv_image: str | None = None) -> str:
     ``uv_image`` names an image with uv at ``/uv``; without it uv lies in the context.
     ``InputError`` for a value that a Dockerfile cannot hold.
     """
-    return "\n".join([_header(uv_image), _uv_stage(uv_image), _packages_stage(plan), _image_stage(plan)])
+    stages = [_header(uv_image), _uv_stage(uv_image)] if plan.prefix.is_ours or names_of(plan) else [_header(uv_image)]
+    if plan.prefix.is_ours:
+        stages.append(_environment_stage(plan))
+    return "\n".join([*stages, _image_stage(plan)])
 
 
 def file_name(number: int) -> str:
@@ -60,43 +88,32 @@ def _uv_stage(uv_image: str | None) -> str:
     return f"FROM scratch AS uv\nCOPY --link {UV} /uv\n"
 
 
-def _packages_stage(plan: Plan) -> str:
-    uv, python = f"{_ROOT}/uv", shell_word(plan.base.python.executable, "the Python")
-    mounts = [
-        f"--mount=type=bind,from=uv,source=/uv,target={uv}",
-        f"--mount=type=bind,source={LOCK},target={_ROOT}/{LOCK}",
-        f"--mount=type=cache,id=imagekit-uv,target={_ROOT}/cache",
-        f"--mount=type=secret,id={CA},target={_ROOT}/ca.pem",
-        f"--mount=type=secret,id={NETRC},target={_ROOT}/netrc",
-        f"--mount=type=secret,id={ENVIRONMENT},target={_ROOT}/environment",
-    ]
-    steps = [
-        f"if [ -f {_ROOT}/environment ]; then . {_ROOT}/environment; fi",
-        f"if [ -f {_ROOT}/ca.pem ]; then export SSL_CERT_FILE={_ROOT}/ca.pem; fi",
-        f"if [ -f {_ROOT}/netrc ]; then export NETRC={_ROOT}/netrc; fi",
-        # Another file system than the cache's; nothing that lies about in the base is read or fetched.
-        f"export UV_CACHE_DIR={_ROOT}/cache UV_LINK_MODE=copy UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
+def _environment_stage(plan: Plan) -> str:
+    """The virtual environment, made and filled in a stage of its own."""
+    base, prefix = plan.base, plan.prefix
+    python = shell_word(base.python.executable, "the Python")
+    steps = [f"{_UV} venv --python {python} {prefix.root}"]
+    if names_of(plan):
         # The same bytes on any day, and no look at the source at import (PEP 552).
-        "export UV_NO_PROGRESS=1 UV_PREVIEW_FEATURES=pylock PYC_INVALIDATION_MODE=UNCHECKED_HASH",
-        f"{uv} venv --python {python} {plan.prefix.root}",
-    ]
-    if any(isinstance(layer, WheelsLayer) for layer in plan.layers):
-        steps.append(f"{uv} pip install --python {plan.prefix.python} --compile-bytecode -r {_ROOT}/{LOCK}/{PYLOCK}")
-    run = "RUN " + " \\\n    ".join([*mounts, " && \\\n    ".join(steps)])
-    return f"{_from(plan.base.reference)} AS packages\nUSER 0:0\n{run}\n"
+        steps.insert(0, "export PYC_INVALIDATION_MODE=UNCHECKED_HASH")
+        steps.append(f"{_UV} pip install --python {prefix.python} --compile-bytecode -r {_ROOT}/{LOCK}/{PYLOCK}")
+    ignored = "# hadolint ignore=DL3002\n" if _has_user(base) else ""
+    return f"{_from(base.reference)} AS packages\n{ignored}{_as_root(base)}{_run(_MOUNTS, [*_SETTINGS, *steps])}\n"
 
 
 def _image_stage(plan: Plan) -> str:
     base = plan.base
-    lines = [_from(base.reference), "USER 0:0"]
+    lines = [_from(base.reference) + ("\n" + _as_root(base)).rstrip("\n")]
+    if not plan.prefix.is_ours and names_of(plan):
+        lines.append(_install_in_place(plan))
     for layer in plan.layers:
         if isinstance(layer, EnvironmentLayer):
             if account := _account(plan):
-                lines.append("RUN " + " && \\\n    ".join(account))
-            lines.append(_copy(["--from=packages"], layer.prefix.root, layer.prefix.root, base))
+                lines.append(_run([], account))
+            if layer.prefix.is_ours:
+                lines.append(_copy(["--from=packages"], layer.prefix.root, layer.prefix.root, base))
         elif isinstance(layer, ProjectLayer):
-            # Below the environment, whose directories have no modes of their own.
-            lines.append(f"COPY --link {PROJECT}/ {layer.prefix.root}/")
+            lines.append(_copy([], f"{PROJECT}/", f"{layer.prefix.root}/", base))
         elif isinstance(layer, FilesLayer):
             for number, mapping in enumerate(layer.files):
                 lines.append(_copy([], file_name(number), real_path(mapping.target, base), base))
@@ -104,13 +121,46 @@ def _image_stage(plan: Plan) -> str:
             owner = f"--chown={layer.user.uid}:{layer.user.gid}"
             target = real_directory(layer.workdir, base).rstrip("/") + "/"
             lines.append(_copy([owner], f"{SOURCE}/", target, base))
-        elif not isinstance(layer, WheelsLayer):
+        elif not isinstance(layer, (RemovedLayer, WheelsLayer)):
             raise TypeError(f"no Dockerfile is made of {type(layer).__name__}")
     lines += [f"ENV {pair(name, value, 'the environment variable')}" for name, value in plan.env.items()]
     lines += [f"LABEL {pair(name, value, 'the label')}" for name, value in sorted(plan.labels.items())]
     lines.append(f"WORKDIR {word(plan.workdir, 'the working directory')}")
-    lines.append(f"USER {word(user_setting(base, plan.user), 'the user')}")
+    user = user_setting(base, plan.user)
+    if not user.partition(":")[0].isdecimal():
+        # By name, as the image's own accounts have it.
+        lines.append("# hadolint ignore=DL3066")
+    lines.append(f"USER {word(user, 'the user')}")
     return "\n".join(lines) + "\n"
+
+
+def _install_in_place(plan: Plan) -> str:
+    """Packages beside those that the base has; uv takes away what it replaces."""
+    python = shell_word(plan.base.python.command, "the Python")
+    steps = [
+        # Debian's own Python asks for it (PEP 668).
+        f"{_UV} pip install --python {python} --break-system-packages -r {_ROOT}/{LOCK}/{PYLOCK}",
+        # uv would compile the base's packages anew, too.
+        f"{python} -I -B {_ROOT}/{LOCK}/{COMPILER} {_ROOT}/{LOCK}/{NAMES}",
+    ]
+    return _run([*_MOUNTS, "--mount=type=tmpfs,target=/tmp"], [*_SETTINGS, *steps])
+
+
+def _run(mounts: Sequence[str], steps: Sequence[str]) -> str:
+    return "RUN " + " \\\n    ".join([*mounts, " && \\\n    ".join(steps)])
+
+
+def names_of(plan: Plan) -> list[str]:
+    """The packages that uv installs, by name."""
+    return sorted(wheel.name for layer in plan.layers if isinstance(layer, WheelsLayer) for wheel in layer.wheels)
+
+
+def _has_user(base: BaseImage) -> bool:
+    return str(base.config.settings.get("User") or "").partition(":")[0] not in ("", "root", "0")
+
+
+def _as_root(base: BaseImage) -> str:
+    return "USER 0:0\n" if _has_user(base) else ""
 
 
 def _account(plan: Plan) -> list[str]:
