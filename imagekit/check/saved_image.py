@@ -24,6 +24,8 @@ from imagekit.stages.layer_stream import decompressed
 _PIECE = 1 << 20
 # A manifest or a configuration; whatever else begins with a brace is no layer either.
 _DOCUMENT = 8 << 20
+# What is shorter than a block and not packed is no archive: older engines put a VERSION beside each layer.
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _XATTR = "SCHILY.xattr."
 
 
@@ -71,20 +73,24 @@ def files_of(archive: Iterable[bytes], keep: Callable[[str], bool] = lambda path
                 stream = outer.extractfile(member) if member.isreg() else None
                 if stream is None:
                     continue
-                head = stream.peek(4)[:4]  # type: ignore[attr-defined]
-                if head[:1] in (b"{", b"["):
+                head = stream.peek(tarfile.BLOCKSIZE)  # type: ignore[attr-defined]
+                # A tar archive begins with a file's name, which may be anything.
+                is_tar = head[257:262] == b"ustar"
+                if head[:1] in (b"{", b"[") and not is_tar:
                     documents[member.name] = json.loads(stream.read(_DOCUMENT))
-                elif member.size >= tarfile.BLOCKSIZE:
+                elif is_tar or member.size >= tarfile.BLOCKSIZE or head.startswith((_GZIP, _ZSTD)):
                     layers[member.name] = _layer(stream, contents, keep)
+        tree = FileTree()
+        for number, name in enumerate(_order(documents)):
+            layer = layers.get(_followed(name, links, layers))
+            if layer is None:
+                raise EngineError(
+                    f"the engine's archive of the image lacks its layer {name}", hint="pull or build it anew"
+                )
+            for info, held in layer.members:
+                tree.add(info, number, held)
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise EngineError(f"the engine's archive of the image cannot be read ({error})", hint="try it again") from error
-    tree = FileTree()
-    for number, name in enumerate(_order(documents)):
-        layer = layers.get(_followed(name, links, layers))
-        if layer is None:
-            raise EngineError(f"the engine's archive of the image lacks its layer {name}", hint="pull or build it anew")
-        for info, held in layer.members:
-            tree.add(info, number, held)
     return {
         path: File(
             kind=node.kind,
@@ -113,6 +119,8 @@ def _layer(stream: IO[bytes], contents: list[Content], keep: Callable[[str], boo
             # tarfile remembers every member it has seen.
             inner.members = []  # type: ignore[attr-defined]
             member.tarfile = None
+    for _ in pieces:  # to its end: it may be cut short behind the last member
+        pass
     return layer
 
 
