@@ -73,11 +73,11 @@ def _second_look(unit: Unit) -> str | None:
 
 def _layer(unit: Unit) -> Iterator[str]:
     paths = {path.suffix: path for path in unit.paths}
-    if set(paths) == {".group"}:
-        if not is_digest(read_file(paths[".group"]).decode("ascii")):
+    if set(paths) <= {".group", ".note"}:
+        if ".group" in paths and not is_digest(read_file(paths[".group"]).decode("ascii")):
             yield "its digest is none"
         return
-    if set(paths) - {".group"} != {".tar", ".json", ".paths"}:
+    if set(paths) - {".group", ".note"} != {".tar", ".json", ".paths"}:
         yield "a file of it is missing"
         return
     entry = read_entry(paths[".tar"])

@@ -139,6 +139,18 @@ class LayerCache:
         """The file of such a digest."""
         return self._path(key).with_suffix(".group")
 
+    def is_noted(self, key: Digest) -> bool:
+        """Whether ``note`` was called with ``key``."""
+        path = self._path(key).with_suffix(".note")
+        mark_used(path, self._root.parent)
+        return not self._fresh and path.is_file()
+
+    def note(self, key: Digest) -> None:
+        """Remember that something was seen to, whose name is ``key``."""
+        path = self._path(key).with_suffix(".note")
+        _make_way(path)
+        write_whole(path, b"")
+
     def drop(self, key: Digest) -> None:
         """Forget the layer of ``key``."""
         drop(self._path(key))
