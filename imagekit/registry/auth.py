@@ -52,8 +52,8 @@ class Challenge:
         """The challenge that we can meet, a Bearer one if there is one."""
         marks = list(_SCHEME.finditer(header))
         found = {}
-        for mark, following in zip(marks, [*marks[1:], None], strict=True):
-            rest = header[mark.end() : following.start() if following else None]
+        for number, mark in enumerate(marks):
+            rest = header[mark.end() : marks[number + 1].start() if number + 1 < len(marks) else None]
             values = {
                 name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
                 for name, quoted, bare in _PARAMETER.findall(rest)
@@ -103,8 +103,8 @@ class Signer:
             if self._challenge is None:
                 return None
             signature = self._signature
-            if signature is None or signature.until < time.monotonic() or not _covers(signature, needed):
-                self._wanted |= {needed}
+            if signature is None or signature.until < time.monotonic() or not _covers(signature.scopes, needed):
+                self._want(needed)
                 signature = self._signature = self._sign(self._challenge)
             return signature.header
 
@@ -119,7 +119,7 @@ class Signer:
             if parsed is None:
                 raise self.refusal("asks for a kind of authentication that is not known here")
             self._challenge = parsed
-            self._wanted |= {needed}
+            self._want(needed)
             signature = self._sign(parsed)
             if signature.header == refused:
                 raise self.refusal("refused the credentials that are kept for it")
@@ -134,6 +134,10 @@ class Signer:
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
+
+    def _want(self, needed: Scope) -> None:
+        if not self._wanted or not _covers(self._wanted, needed):
+            self._wanted |= {needed}
 
     def _sign(self, challenge: Challenge) -> _Signature:
         if not self._has_looked:
@@ -204,8 +208,7 @@ class Signer:
         return f"Basic {pair}"
 
 
-def _covers(signature: _Signature, needed: Scope) -> bool:
-    return not signature.scopes or any(
-        scope.repository == needed.repository and set(needed.actions) <= set(scope.actions)
-        for scope in signature.scopes
+def _covers(scopes: frozenset[Scope], needed: Scope) -> bool:
+    return not scopes or any(
+        scope.repository == needed.repository and set(needed.actions) <= set(scope.actions) for scope in scopes
     )

@@ -75,6 +75,7 @@ class Registry:
         self.patience = patience or Patience()
         self.retries = Retries(self.patience)
         self.takes_chunks = True  # until it refuses one
+        self.closed_sources: set[str] = set()  # repositories that must not be mounted from
         self._may_be_plain = may_be_plain(self.name, self.access.insecure)
         self._connections = Connections(self.access, self.patience)
         self.signer = Signer(self.name, self.access, self._ask, may_be_plain=self._may_be_plain)

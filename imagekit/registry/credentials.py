@@ -46,10 +46,10 @@ class Credentials:
         return tuple(filter(None, (self.password, self.identity_token, self.registry_token)))
 
 
-def find_credentials(registry: str, access: Access, *, deadline: float = HELPER_SECONDS) -> Credentials | None:
+def find_credentials(registry: str, access: Access) -> Credentials | None:
     """The credentials kept for ``registry``; ``None`` where there are none.
 
-    A helper may take ``deadline`` seconds. Raises ``AuthError`` where one fails.
+    A helper may take ``HELPER_SECONDS``. Raises ``AuthError`` where one fails.
     """
     if access.docker_config is None:
         return None
@@ -57,7 +57,7 @@ def find_credentials(registry: str, access: Access, *, deadline: float = HELPER_
     helpers = config.get("credHelpers")
     helper = (helpers.get(registry) if isinstance(helpers, dict) else None) or config.get("credsStore")
     if helper:
-        found = _ask_helper(str(helper), registry, access.variables, deadline)
+        found = _ask_helper(str(helper), registry, access.variables, HELPER_SECONDS)
         if found is not None:
             return found
     auths = config.get("auths")

@@ -141,7 +141,13 @@ class _Push:
         """Have every blob in the repository."""
         # Those that are surely to be sent come first, the large ones before all.
         queue = sorted(self.blobs, key=lambda b: (b.descriptor.digest in named, -b.descriptor.size))
-        _all([checks.submit(self._check, blob, blob.descriptor.digest in named, uploads) for blob in queue])
+        checked = [checks.submit(self._check, blob, blob.descriptor.digest in named, uploads) for blob in queue]
+        try:
+            _all(checked)
+        except Stopped:
+            # It was an upload that failed, and then all the rest was called off.
+            _all(self._uploads)
+            raise
         _all(self._uploads)
 
     def _check(self, blob: Blob, is_named: bool, uploads: ThreadPoolExecutor) -> None:
@@ -172,6 +178,9 @@ class _Push:
         self._note(short(upload.blob.descriptor.digest))
         try:
             upload.send()
+        except BaseException:
+            self._registry.retries.stop()
+            raise
         finally:
             with self._lock:
                 self.sent += upload.sent
@@ -218,7 +227,9 @@ class _Push:
         """The repository on this registry to mount ``blob`` from."""
         for place in blob.held_by:
             host, _, repository = place.partition("/")
-            if canonical_host(host) == self._registry.name and repository and repository != self._repository:
+            if canonical_host(host) != self._registry.name or repository in ("", self._repository):
+                continue
+            if repository not in self._registry.closed_sources:
                 return repository
         return None
 

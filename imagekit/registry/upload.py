@@ -57,7 +57,10 @@ class Upload:
         try:
             return self._registry.retries.run(f"{how} {self._name} (POST)", lambda: self._post(query))
         except AuthError:
-            # Perhaps only of the source. What must not be read is sent.
+            if source == self._repository:
+                raise
+            # What must not be read there is sent.
+            self._registry.closed_sources.add(source)
             return False
 
     def send(self) -> None:

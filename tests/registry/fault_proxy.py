@@ -192,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._slowly(len(piece), fault.rate)
                 self.wfile.write(piece)
                 sent += len(piece)
+            # What the registry breaks off is broken off here.
+            self.close_connection = bool(response.length)
         finally:
             upstream.close()
         return None
