@@ -163,6 +163,8 @@ class Pipeline:
 
         resolved = self.resolved(spec)
         plan = self._plan(spec, resolved.base, resolved.lock)
+        for replaced in plan.replaced:
+            self.reporter.line(replaced.line)
         return Planned(plan=plan, lock=resolved.lock, tree=self.inputs(spec).tree, indexes=spec.indexes)
 
     def resolved(self, spec: ImageSpec) -> Resolved:
@@ -354,7 +356,7 @@ class Pipeline:
         """The files and requirements of what ``base`` has installed."""
         from imagekit.stages.probe import read_contents
 
-        return read_contents(self.engine, base, self._cache)
+        return read_contents(lambda: self.engine, base, self._cache)
 
     def _stage(self, base: BaseImage) -> InBase:
         from imagekit.stages.in_base import InBase, carried

@@ -50,6 +50,7 @@ def _directories(base: BaseImage) -> set[str]:
         *(real for _, real in base.links),
         *searched,
         f"{python.prefix.rstrip('/')}/lib/python{python.minor}",
+        *(python.environment, python.scheme.purelib, python.scheme.platlib, python.scheme.scripts),
         choose_user(base).home,
     ]
     found = {real_directory(path, base) for path in named}

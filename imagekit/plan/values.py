@@ -71,6 +71,12 @@ class Replacement:
     new: str
     why: str | None  # one line
 
+    @property
+    def line(self) -> str:
+        """``rich 13.9 of the base is replaced by 14.0: requirements.txt:2 asks for rich==14.0``"""
+        why = f": {self.why}" if self.why else ""
+        return f"{self.name} {self.old} of the base is replaced by {self.new}{why}"
+
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "old": self.old, "new": self.new, "why": self.why}
 
@@ -146,6 +152,11 @@ class Plan:
     created: str | None  # RFC 3339, from SOURCE_DATE_EPOCH alone
     kept: tuple[str, ...] = ()  # name==version of what is needed and left to the base, which has it
     replaced: tuple[Replacement, ...] = ()  # what the base has and another version takes the place of
+
+    @property
+    def removed(self) -> tuple[Distribution, ...]:
+        """The distributions of the base that are not in the image."""
+        return tuple(d for layer in self.layers if isinstance(layer, RemovedLayer) for d in layer.distributions)
 
     def to_json(self) -> dict[str, Any]:
         return {

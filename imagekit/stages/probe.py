@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,13 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     return base_of(reference, image_id, known)
 
 
-def read_contents(engine: Engine, base: BaseImage, cache: Path) -> Contents:
-    """The files and requirements of what ``base`` has installed, from ``cache`` where they are still there."""
+def read_contents(connect: Callable[[], Engine], base: BaseImage, cache: Path) -> Contents:
+    """The files and requirements of what ``base`` has installed, from ``cache``.
+
+    The engine is asked for, by ``connect``, only where they are gone from there.
+    """
     return installed.read_contents(
-        base, cache, lambda: _installed(engine, base.reference, base.image_id, base.python.command)
+        base, cache, lambda: _installed(connect(), base.reference, base.image_id, base.python.command)
     )
 
 
