@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
-
-from imagekit.engine.client import Engine
-from imagekit.errors import InvalidProject
+from imagekit.errors import DamagedLayer, InvalidProject
 from imagekit.layers.build import LayerMaker
-from imagekit.layers.cache import LayerCache
+from imagekit.layers.cache import LayerCache, drop
 from imagekit.layers.values import Layer
-from imagekit.lock.fetch import WheelStore, fetch_all
 from imagekit.lock.values import Lock, LockedPackage
-from imagekit.plan.values import Plan
+from imagekit.planned import Planned
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
-from imagekit.stages.compile import ContainerCompiler
-from imagekit.stages.in_base import InBase
+
+T = TypeVar("T")
+# More than a few at once is a disk that is dying, which is to be seen.
+_DAMAGES = 8
+
+if TYPE_CHECKING:
+    from imagekit.layers.bytecode import Compiler
+    from imagekit.lock.fetch import WheelStore
+    from imagekit.stages.in_base import InBase
 
 
 def wheels_only(
@@ -45,6 +50,8 @@ def wheels_only(
 
 
 def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cache: Path) -> LockedPackage:
+    from packaging.utils import canonicalize_name, parse_wheel_filename
+
     from imagekit.stages.source_build import build_project_wheel
 
     if spec.project is None or tree is None:
@@ -63,32 +70,52 @@ def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cach
 
 
 def make_layers(
-    engine: Engine,
-    plan: Plan,
-    lock: Lock,
-    tree: SourceTree | None,
+    planned: Planned,
     *,
     store: WheelStore,
     cache: LayerCache,
+    compiler: Callable[[], AbstractContextManager[Compiler | None]],
+    contents: Callable[[], Contents],
     reporter: Reporter,
-    contents: Callable[[], Contents] | None = None,
+    take: Callable[[Iterator[Layer]], list[Layer]] = list,
 ) -> list[Layer]:
-    """The layers of ``plan``, the lowest first: from ``cache``, or made from the files of ``lock`` and ``tree``.
+    """The layers of a plan, the lowest first: from ``cache``, or made from the files of the lock and the source.
 
-    ``contents`` reads what the base has installed, where some of it is to be removed.
+    ``compiler`` is asked for only where a wheel's layer is missing, and ``contents``, which reads what the base
+    has installed, where some of that is to be removed. ``take`` is given the layers as they are made, while
+    those above are still being made; it runs in a thread of its own.
     """
     with ExitStack() as stack:
-        compiler = ContainerCompiler(engine, plan.base)
-        maker = stack.enter_context(LayerMaker(plan, cache, compiler, contents=contents))
-        # It ends first: when something failed, whoever waits for bytecode is told at once.
-        stack.enter_context(compiler)
+        maker = stack.enter_context(LayerMaker(planned.plan, cache, contents=contents))
         missing = {wheel.name: wheel for wheel in maker.missing_wheels()}
-        wanted = [package for package in lock.packages if package.name in missing]
-        # Downloading, compiling and writing overlap: a wheel's layer begins when its file is there.
+        if not missing:
+            return take(maker.in_order(planned.tree, reporter))
+        from imagekit.lock.fetch import fetch_all
+
+        # It ends first: when something failed, whoever waits for bytecode is told at once.
+        compiling = stack.enter_context(compiler())
+        taker = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="imagekit-take"))
+        stack.callback(maker.give_up, CancelledError())
+        taken = taker.submit(take, maker.in_order(planned.tree, reporter))
+        wanted = [package for package in planned.lock.packages if package.name in missing]
+        # Downloading, compiling, writing and taking overlap: a wheel's layer begins when its file is there.
         for package, path in fetch_all(wanted, store, reporter=reporter):
-            maker.add_wheel(missing[package.name], path)
-        layers = maker.finish(tree, reporter)
-        if missing:
-            for clash in maker.clashes():
-                reporter.line(f"{clash.path} is in {clash.first} and {clash.second}; the latter's is used")
+            maker.add_wheel(missing[package.name], path, compiling)
+            if taken.done():  # before the last file came: with an error
+                break
+        layers = taken.result()
+        for clash in maker.clashes():
+            reporter.line(f"{clash.path} is in {clash.first} and {clash.second}; the latter's is used")
     return layers
+
+
+def without_damage(build: Callable[[], T], reporter: Reporter) -> T:
+    """What ``build`` gives, called again where a layer that was kept turns out damaged, and is dropped."""
+    for _ in range(_DAMAGES):
+        try:
+            return build()
+        except DamagedLayer as error:
+            reporter.line(f"{error.message}; making it again")
+            for path in error.paths:
+                drop(Path(path))
+    return build()

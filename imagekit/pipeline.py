@@ -21,7 +21,7 @@ from imagekit.naming import asked_reference, content_tag, dockerfile_tag
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
-from imagekit.results import BuildResult, BuiltLayer, ImageReport
+from imagekit.results import BuildResult, ImageReport
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,55 +106,22 @@ class Pipeline:
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
-        from imagekit.assembly import make_layers
-        from imagekit.export.engine_load import load_image
+        from imagekit.engine_build import build_in_engine
         from imagekit.layers.cache import LayerCache
-        from imagekit.plan.config import image_config
 
         began = time.monotonic()
-        cache, planned = self._cache, self.planned(spec)
-        base, lock, plan = planned.plan.base, planned.lock, planned.plan
-        sweep_unfinished(cache / "layers")
-        layer_cache = LayerCache(cache / "layers", fresh=no_cache)
-        layers = make_layers(
+        planned = self.planned(spec)
+        sweep_unfinished(self._cache / "layers")
+        return build_in_engine(
             self.engine,
-            plan,
-            lock,
-            planned.tree,
-            store=self._store,
-            cache=layer_cache,
-            reporter=self.reporter,
-            contents=lambda: self.contents(base),
-        )
-        config = image_config(plan, [layer.diff_id for layer in layers])
-        loaded = load_image(
-            self.engine,
-            config,
-            base,
-            layers,
+            planned,
             str(reference),
-            self.reporter,
+            cache=LayerCache(self._cache / "layers", fresh=no_cache),
+            store=self._store,
+            contents=lambda: self.contents(planned.plan.base),
             accept=lambda image_id: self._check(spec, planned, image_id),
-        )
-        return BuildResult(
-            reference=str(reference),
-            image_id=loaded.image_id,
-            digest=config.digest,
-            layers=tuple(
-                BuiltLayer(
-                    digest=layer.diff_id,
-                    size=layer.size,
-                    title=planned_layer.title,
-                    packages=planned_layer.packages,
-                    cached=layer.cached,
-                )
-                for layer, planned_layer in zip(layers, plan.layers, strict=True)
-            ),
-            seconds=time.monotonic() - began,
-            base=base.reference,
-            lock_digest=lock.digest,
-            up_to_date=loaded.up_to_date,
-            sent=loaded.sent,
+            reporter=self.reporter,
+            began=began,
         )
 
     def planned(self, spec: ImageSpec) -> Planned:

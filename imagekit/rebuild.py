@@ -49,15 +49,14 @@ def remake(request: Request) -> Remade:
     from imagekit.pipeline import Pipeline
     from imagekit.plan.config import image_config
     from imagekit.progress import SilentReporter
+    from imagekit.stages.compile import ContainerCompiler
 
     settings = request.settings
     pipeline = Pipeline(settings)
     planned = elsewhere(pipeline.planned(request.spec), request)
     layers = make_layers(
-        pipeline.engine,
-        planned.plan,
-        planned.lock,
-        planned.tree,
+        planned,
+        compiler=lambda: ContainerCompiler(pipeline.engine, planned.plan.base),
         store=WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
         cache=LayerCache(request.directory / "layers"),
         reporter=SilentReporter(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +58,14 @@ def load_image(
     reference: str,
     reporter: Reporter,
     *,
+    ahead: Sequence[str] = (),
     accept: Callable[[str], object] = lambda image_id: None,
 ) -> Loaded:
     """Make ``reference`` (``name:tag``) name the image of ``config`` and ``layers`` on ``base`` (``None``: on nothing).
 
-    The tag moves once the image is whole and ``accept``, called with its ID, did not raise; an
-    image of ours that the tag leaves without a name is removed.
+    ``ahead`` are names of images of its lowest layers (``load_ahead``). The tag moves once the image is whole
+    and ``accept``, called with its ID, did not raise; an image of ours that the tag leaves without a name is
+    removed.
     Raises ``AssemblyFailed`` or ``DiskFull``, and what ``accept`` raises.
     """
     image_id = expected_id(engine, config, base, layers)
@@ -83,7 +85,7 @@ def load_image(
             accept(image_id)
             engine.tag(image_id, reference)
 
-        sent = _send(engine, config, base, layers, reference, reporter, take)
+        sent = _send(engine, config, base, layers, [*reversed(ahead), reference], reporter, take)
     if previous is not None and previous.id != image_id:
         _remove_replaced(engine, previous.id)
     return Loaded(image_id=image_id, sent=sent, up_to_date=False)
@@ -94,12 +96,12 @@ def _send(
     config: ImageConfig,
     base: BaseImage | None,
     layers: Sequence[Layer],
-    reference: str,
+    names: Sequence[str],
     reporter: Reporter,
     take: Callable[[str], object],
 ) -> int:
     """Load what the engine lacks, and everything if that does not do; the bytes of the layers sent."""
-    present = _present(engine, config, layers, reference)
+    present = present_layers(engine, config, layers, names)
     if engine.info.is_docker and _load(engine, config, base, layers, present, reporter, take):
         return sum(layer.size for layer in layers if layer.diff_id not in present)
     if engine.info.is_docker and present:
@@ -118,7 +120,9 @@ def _send(
     )
 
 
-def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], reference: str) -> frozenset[Digest]:
+def present_layers(
+    engine: Engine, config: ImageConfig, layers: Sequence[Layer], names: Sequence[str]
+) -> frozenset[Digest]:
     """Diff IDs of ``layers`` that the engine holds.
 
     The classic store knows a layer by all that is below it, so there only those count that an
@@ -130,7 +134,7 @@ def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], refer
     reachable = next((n for n, diff_id in enumerate(config.diff_ids) if diff_id in new), len(config.diff_ids))
     best = 0
     blobs: set[Digest] = set()
-    for image in _relatives(engine, reference):
+    for image in _relatives(engine, names):
         blobs.update(image.diff_ids)
         common = 0
         for ours, theirs in zip(config.diff_ids, image.diff_ids, strict=False):
@@ -143,13 +147,14 @@ def _present(engine: Engine, config: ImageConfig, layers: Sequence[Layer], refer
     return frozenset(blobs if engine.info.containerd_store else config.diff_ids[:best]).intersection(wanted)
 
 
-def _relatives(engine: Engine, reference: str) -> Iterator[EngineImage]:
-    """Images that may share layers with a new one: the one that it replaces, and ours, the newest first."""
+def _relatives(engine: Engine, names: Sequence[str]) -> Iterator[EngineImage]:
+    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first."""
     seen = set()
-    previous = engine.image(reference)
-    if previous is not None:
-        seen.add(previous.id)
-        yield previous
+    for name in names:
+        image = engine.image(name)
+        if image is not None and image.id not in seen:
+            seen.add(image.id)
+            yield image
     for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
         image = engine.image(image_id) if image_id not in seen else None
         if image is not None:
@@ -171,18 +176,12 @@ def _load(
 
     ``below`` are the base's layers, where they are to be sent too.
     """
-    name = f"{LOADING}:{_loading_tag()}"
-    containerd = engine.info.containerd_store
+    name = loading_name()
     size = sum(layer.size for layer in layers if layer.diff_id not in present)
     image_id = expected_id(engine, config, base, layers)
     try:
         with _refusals() as refused, reporter.task("loading into the engine", total=size, unit="B") as task:
-            pieces = (
-                oci_archive(config, _layers_of(base), layers, present, f"docker.io/{name}")
-                if containerd
-                else docker_archive(config, [*below, *layers], present, name)
-            )
-            engine.load(_counted(pieces, task))
+            engine.load(_counted(archive_of(engine, config, base, layers, present, name, below=below), task))
         works = not refused and _works(engine, image_id, config)
         if works:
             take(image_id)
@@ -199,8 +198,25 @@ def sweep_loading(engine: Engine) -> None:
             engine.remove_image(name)
 
 
-def _loading_tag() -> str:
-    return f"{owner().replace(':', '-')}-{secrets.token_hex(4)}"
+def loading_name() -> str:
+    """A temporary name of this process's own."""
+    return f"{LOADING}:{owner().replace(':', '-')}-{secrets.token_hex(4)}"
+
+
+def archive_of(
+    engine: Engine,
+    config: ImageConfig,
+    base: BaseImage | None,
+    layers: Sequence[Layer],
+    present: Collection[Digest],
+    name: str,
+    *,
+    below: Sequence[Layer] = (),
+) -> Iterator[bytes]:
+    """What ``engine`` loads, without the layers in ``present``; ``below`` are the base's, where it lacks them."""
+    if engine.info.containerd_store:
+        return oci_archive(config, _layers_of(base), layers, present, f"docker.io/{name}")
+    return docker_archive(config, [*below, *layers], present, name)
 
 
 def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.layers import archive, tree_layer
+from imagekit.layers.base_clashes import base_clashes
 from imagekit.layers.bytecode import Compiler
 from imagekit.layers.cache import BeingMade, Entry, LayerCache
+from imagekit.layers.clashes import Clash, find_clashes
 from imagekit.layers.directories import Directories
 from imagekit.layers.project_files import project_files
 from imagekit.layers.removal import doomed
 from imagekit.layers.values import FileRange, Layer, damaged
 from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.plan.values import (
     EnvironmentLayer,
     FilesLayer,
@@ -35,15 +37,6 @@ from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
 
 
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """One path that two wheels own; the later one's file is what the image shows."""
-
-    path: str
-    first: str
-    second: str
-
-
 class LayerMaker:
     """Makes the layers of one plan. Wheels may come in any order, from ``add_wheel``."""
 
@@ -51,7 +44,6 @@ class LayerMaker:
         self,
         plan: Plan,
         cache: LayerCache,
-        compiler: Compiler | None,
         *,
         contents: Callable[[], Contents] | None = None,
         threads: int = 2,
@@ -59,10 +51,9 @@ class LayerMaker:
         self._plan = plan
         self._contents = contents
         self._cache = cache
-        self._compiler = compiler
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="imagekit-layer")
         self._entries: dict[Digest, Entry] = {}
-        self._pending: dict[Digest, Future[Entry]] = {}
+        self._promised: dict[Digest, Future[Entry]] = {}
         self._ended = threading.Event()
         self._makers: dict[Digest, Callable[[bool], Entry]] = {}
 
@@ -70,7 +61,7 @@ class LayerMaker:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._ended.set()
+        self.give_up(CancelledError())
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def missing_wheels(self) -> list[PlannedWheel]:
@@ -81,17 +72,18 @@ class LayerMaker:
                 entry = self._cache.get(wheel.key)
                 if entry is None:
                     missing.append(wheel)
+                    self._promised[wheel.key] = Future()
                 else:
                     self._entries[wheel.key] = entry
         return missing
 
-    def add_wheel(self, wheel: PlannedWheel, path: Path) -> None:
+    def add_wheel(self, wheel: PlannedWheel, path: Path, compiler: Compiler | None) -> None:
         """Begin the layer of ``wheel`` from the verified file at ``path``."""
 
         def write(out: BinaryIO) -> WrittenLayer:
             python = self._plan.base.python
             try:
-                return write_wheel_layer(path, self._plan.prefix, python.cache_tag, self._compiler, out)
+                return write_wheel_layer(path, self._plan.prefix, python.cache_tag, compiler, out)
             except FileNotFoundError as error:
                 raise damaged(f"{path} is gone", []) from error
 
@@ -99,36 +91,57 @@ class LayerMaker:
             return self._cache.put(wheel.key, write, title=wheel.pin, wait=wait, stop=self._ended)
 
         self._makers[wheel.key] = make
-        self._pending[wheel.key] = self._pool.submit(make, False)
+        self._submit(wheel.key, wait=False)
 
-    def finish(self, source: SourceTree | None, reporter: Reporter) -> list[Layer]:
-        """All layers of the plan, the lowest first."""
-        if self._pending:
-            with reporter.task("making layers", total=len(self._pending)) as task:
-                elsewhere = []
-                for key, future in self._pending.items():
-                    try:
-                        self._entries[key] = future.result()
-                        task.advance()
-                    except BeingMade:
-                        elsewhere.append(key)
-                # What another process is at comes last: until then there was other work.
-                waiting = {key: self._pool.submit(self._makers[key], True) for key in elsewhere}
-                for key, future in waiting.items():
-                    self._entries[key] = future.result()
-                    task.advance()
-        return [self._layer(layer, source) for layer in self._plan.layers]
+    def give_up(self, error: BaseException) -> None:
+        """Nothing more comes: whoever waits for a layer has ``error``."""
+        self._ended.set()
+        for promise in self._promised.values():
+            _settle(promise, error)
+
+    def in_order(self, source: SourceTree | None, reporter: Reporter) -> Iterator[Layer]:
+        """All layers of the plan, the lowest first, each as soon as it and those below are made."""
+        with ExitStack() as stack:
+            task = None
+            if self._promised:
+                task = stack.enter_context(reporter.task("making layers", total=len(self._promised)))
+            for planned in self._plan.layers:
+                for wheel in planned.wheels if isinstance(planned, WheelsLayer) else ():
+                    if wheel.key not in self._entries:
+                        self._entries[wheel.key] = self._promised[wheel.key].result()
+                        if task is not None:
+                            task.advance()
+                yield self._layer(planned, source)
+
+    def _submit(self, key: Digest, *, wait: bool) -> None:
+        def made(future: Future[Entry]) -> None:
+            error = CancelledError() if future.cancelled() else future.exception()
+            if isinstance(error, BeingMade) and not self._ended.is_set():
+                # What another process is at comes last: until then there is other work.
+                self._submit(key, wait=True)
+            else:
+                _settle(self._promised[key], error or future.result())
+
+        try:
+            self._pool.submit(self._makers[key], wait).add_done_callback(made)
+        except RuntimeError:  # the pool is shut down
+            _settle(self._promised[key], CancelledError())
 
     def clashes(self) -> list[Clash]:
-        """Paths that more than one of the plan's wheels own. Reads every wheel's list of files."""
-        owners: dict[str, str] = {}
-        found = []
-        for layer in self._plan.layers:
-            for wheel in layer.wheels if isinstance(layer, WheelsLayer) else ():
-                for path in self._entries[wheel.key].paths():
-                    if path in owners:
-                        found.append(Clash(path, owners[path], wheel.pin))
-                    owners[path] = wheel.pin
+        """Paths that several of the plan's wheels own; told once of the same wheels.
+
+        Asked for when all layers are made. Raises ``WheelRefused`` for wheels that cannot be had together.
+        """
+        wheels = [w for layer in self._plan.layers if isinstance(layer, WheelsLayer) for w in layer.wheels]
+        below = [] if self._plan.prefix.is_ours else self._plan.base.config.diff_ids
+        key = digest_of_json(["clashes", [wheel.key for wheel in wheels], below])
+        if self._cache.is_noted(key):
+            return []
+        found = find_clashes([(wheel.pin, self._entries[wheel.key]) for wheel in wheels])
+        if not self._plan.prefix.is_ours and self._contents is not None:
+            owned = ((wheel.pin, self._entries[wheel.key].paths()) for wheel in wheels)
+            found += base_clashes(owned, self._plan.removed, self._plan.base, self._contents())
+        self._cache.note(key)
         return found
 
     def _layer(self, planned: PlannedLayer, source: SourceTree | None) -> Layer:
@@ -172,6 +185,15 @@ class LayerMaker:
             cached=all(entry.cached for entry in entries),
             noted=self._cache.group_path(key),
         )
+
+
+def _settle(promise: Future[Entry], outcome: Entry | BaseException) -> None:
+    """Keep a promise, or break it; the first word counts."""
+    with suppress(InvalidStateError):
+        if isinstance(outcome, BaseException):
+            promise.set_exception(outcome)
+        else:
+            promise.set_result(outcome)
 
 
 def _whole(entry: Entry) -> Layer:

@@ -93,8 +93,8 @@ def test_an_engine_without_the_layers_it_was_thought_to_have(
     (root / "flow.py").write_text(FLOW.format(number=3))
     monkeypatch.setattr(
         engine_load,
-        "_present",
-        lambda engine, config, layers, reference: frozenset(layer.diff_id for layer in layers),
+        "present_layers",
+        lambda engine, config, layers, names: frozenset(layer.diff_id for layer in layers),
     )
     seen: set[str] = set()
     ended = threading.Event()

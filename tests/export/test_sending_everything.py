@@ -68,7 +68,7 @@ def test_a_dead_process_temporary_name_is_swept(engine: Engine, python_image: st
     assert image is not None
     host = host_id()
     dead = f"{engine_load.LOADING}:{host}-999999999-1-dead"
-    alive = f"{engine_load.LOADING}:{engine_load._loading_tag()}"
+    alive = engine_load.loading_name()
     foreign = f"{engine_load.LOADING}:00000000-999999999-1-dead"
     for name in (dead, alive, foreign):
         engine.tag(image.id, name)

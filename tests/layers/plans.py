@@ -57,10 +57,10 @@ def plan_of(*groups: Sequence[Path]) -> Plan:
 def make(plan: Plan, cache: LayerCache, paths: Sequence[Path]) -> list[Layer]:
     """The layers of ``plan``, those missing made of the wheels at ``paths``."""
     files = {path.name: path for path in paths}
-    with LayerMaker(plan, cache, None) as maker:
+    with LayerMaker(plan, cache) as maker:
         for wheel in maker.missing_wheels():
-            maker.add_wheel(wheel, files[wheel.filename])
-        return maker.finish(None, SilentReporter())
+            maker.add_wheel(wheel, files[wheel.filename], None)
+        return list(maker.in_order(None, SilentReporter()))
 
 
 def small_wheels(directory: Path, count: int, *, size: int = 50_000) -> list[Path]:

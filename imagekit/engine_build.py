@@ -1,0 +1,98 @@
+"""An image assembled in an engine: layers made, loaded as they are made, checked, named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imagekit.assembly import make_layers, without_damage
+from imagekit.export.engine_load import load_image
+from imagekit.export.load_ahead import LoadAhead
+from imagekit.layers.cache import LayerCache
+from imagekit.layers.values import Layer
+from imagekit.oci.config import ImageConfig
+from imagekit.plan.config import image_config
+from imagekit.progress import Reporter
+from imagekit.results import BuildResult, BuiltLayer
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from imagekit.engine.client import Engine
+    from imagekit.layers.bytecode import Compiler
+    from imagekit.lock.fetch import WheelStore
+    from imagekit.plan.values import Plan
+    from imagekit.planned import Planned
+    from imagekit.spec.installed import Contents
+
+
+def build_in_engine(
+    engine: Engine,
+    planned: Planned,
+    reference: str,
+    *,
+    cache: LayerCache,
+    store: WheelStore,
+    contents: Callable[[], Contents],
+    accept: Callable[[str], object],
+    reporter: Reporter,
+    began: float,
+) -> BuildResult:
+    """Make ``reference`` (``name:tag``) name the planned image; ``accept`` is ``export.engine_load.load_image``'s.
+
+    ``began`` is when the build did, by ``time.monotonic``.
+    """
+    base, plan = planned.plan.base, planned.plan
+
+    def compiler() -> AbstractContextManager[Compiler]:
+        from imagekit.stages.compile import ContainerCompiler
+
+        return ContainerCompiler(engine, base)
+
+    def once() -> BuildResult:
+        with LoadAhead(engine, base, lambda lowest: _config(plan, lowest), reference, reporter) as ahead:
+            layers = make_layers(
+                planned,
+                store=store,
+                cache=cache,
+                compiler=compiler,
+                contents=contents,
+                reporter=reporter,
+                take=ahead.take,
+            )
+            config = _config(plan, layers)
+            loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
+        return BuildResult(
+            reference=reference,
+            image_id=loaded.image_id,
+            digest=config.digest,
+            layers=built_layers(plan, layers),
+            seconds=time.monotonic() - began,
+            base=base.reference,
+            lock_digest=planned.lock.digest,
+            up_to_date=loaded.up_to_date,
+            sent=loaded.sent + ahead.sent,
+        )
+
+    return without_damage(once, reporter)
+
+
+def built_layers(plan: Plan, layers: Sequence[Layer]) -> tuple[BuiltLayer, ...]:
+    """What ``layers``, which are those of ``plan``, came to."""
+    return tuple(
+        BuiltLayer(
+            digest=layer.diff_id,
+            size=layer.size,
+            title=planned.title,
+            packages=planned.packages,
+            cached=layer.cached,
+        )
+        for layer, planned in zip(layers, plan.layers, strict=True)
+    )
+
+
+def _config(plan: Plan, lowest: Sequence[Layer]) -> ImageConfig:
+    """The configuration of an image of the ``lowest`` layers of ``plan``, which may be all of them."""
+    return image_config(replace(plan, layers=plan.layers[: len(lowest)]), [layer.diff_id for layer in lowest])
