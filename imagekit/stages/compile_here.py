@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ class _InProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
+        self._watcher = threading.Thread(target=self._watch, name="imagekit-compile-end", daemon=True)
+        self._watcher.start()
 
     def send(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -91,13 +94,20 @@ class _InProcess:
         while piece := self._errors.read(1 << 18):
             yield 2, piece
 
+    def _watch(self) -> None:
+        """End the processes of its pool when it has ended: they would hold its streams open, and wait for ever."""
+        with contextlib.suppress(OSError):
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self.break_off()
+
     def break_off(self) -> None:
-        # Not reaped yet, so its number is still its own; its pool is of its group.
+        # Not reaped before the end, so its number is still its own; its pool is of its group.
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> None:
         self.break_off()
+        self._watcher.join()
         self._process.wait()
         self._input.close()
 

@@ -14,6 +14,7 @@ import marshal
 import multiprocessing
 import os
 import queue
+import signal
 import struct
 import sys
 import threading
@@ -79,8 +80,19 @@ def batches(stream: BinaryIO) -> Iterator[list]:
         yield batch
 
 
+def end_with_pool(*_: object) -> None:
+    """A process of the pool is gone: killed, most likely for its memory.
+
+    Not left to the pool, which may wait for ever for a pipe to empty that nobody reads any more
+    (CPython issue 94777, up to 3.11.4).
+    """
+    os.write(2, b"a compiling process was killed\n")
+    os._exit(1)
+
+
 def main() -> None:
     cores = len(os.sched_getaffinity(0))
+    signal.signal(signal.SIGCHLD, end_with_pool)
     # Bounds what is held in memory: the reader waits until an answer has left.
     pending: queue.Queue = queue.Queue(cores * 4)
 
@@ -97,7 +109,6 @@ def main() -> None:
     out = sys.stdout.buffer
     # Compiling leaves no cycles behind, and looking for them costs a tenth of the time.
     gc.disable()
-    # This pool, unlike multiprocessing's, says so when one of its processes is killed.
     with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("fork")) as pool:
         # All are started before there is another thread.
         list(pool.map(compile_batch, [[]] * cores))
@@ -105,6 +116,7 @@ def main() -> None:
         while True:
             answer = pending.get()
             if answer is None:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 break
             out.write(answer.result())
             out.flush()

@@ -79,6 +79,9 @@ def python_of_base(directory: Path, note: Mapping[str, str | list[str] | None], 
     environment = {
         **ENVIRONMENT,
         "PYTHONHOME": f"{root}{str(note['prefix']).rstrip('/')}",
+        # Without a locale of the host's; what is compiled is read by its own declared encoding.
+        "LC_ALL": "C",
+        "PYTHONUTF8": "1",
         # Nothing is added to what was unpacked.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
