@@ -70,6 +70,7 @@ def put_plan(document: Mapping[str, Any]) -> None:
     put_table(rows, right=(0, 1))
     put()
     put(document["strategy"]["summary"])
+    put(document["strategy"]["order"])
     if kept := base.get("kept"):
         put(f"left to the base, which has them: {', '.join(pin.replace('==', ' ') for pin in kept)}")
     for replaced in base.get("replaced") or ():

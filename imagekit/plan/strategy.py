@@ -11,12 +11,14 @@ from imagekit.plan.layering import HEAVY, LAYER_LIMIT, RESERVED, wheel_budget, z
 from imagekit.plan.values import Plan, PlannedLayer, WheelsLayer
 
 _FIXED = {
-    "removed": "hides what of the base is replaced",
-    "environment": "lies below every package",
+    "removed": "below all that replaces it",
+    "environment": "below every package",
     "project": "above what it needs",
-    "files": "yours, moved by hand",
-    "source": "edited most, so it lies on top",
+    "files": "above every package",
+    "source": "on top: edited most",
 }
+# Of wheels, as they lie from the lowest on.
+ORDER = "large ones lie low and small ones high; direct requirements, which people move, higher than their size"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class Strategy:
         return {
             **document,
             "layers": [note.to_json() for note in self.notes],
-            "strategy": {**self.counts, "summary": self.summary},
+            "strategy": {**self.counts, "summary": self.summary, "order": ORDER},
         }
 
 
@@ -107,15 +109,10 @@ def _note(layer: PlannedLayer, zone_of: dict[str, str], cost: Cost) -> LayerNote
     size = sum(wheel.size for wheel in layer.wheels)
     direct = any(wheel.direct for wheel in layer.wheels)
     height = "direct" if direct else "large" if size >= HEAVY else "small"
-    return LayerNote(layer=layer, zone=zone, height=height, reason=f"{_ZONES[zone]}, {_HEIGHTS[height]}", cost=cost)
+    return LayerNote(layer=layer, zone=zone, height=height, reason=f"{_ZONES[zone]}; {height}", cost=cost)
 
 
-_ZONES = {"own": "own layer", "heavy": "shared by heavy ones", "light": "shared by light ones"}
-_HEIGHTS = {
-    "direct": "asked for, so higher than its size",
-    "large": "large, so low",
-    "small": "small, so high",
-}
+_ZONES = {"own": "alone", "heavy": "shared, heavy", "light": "shared, light"}
 
 
 def _count(number: int, noun: str) -> str:

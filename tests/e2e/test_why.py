@@ -202,4 +202,4 @@ def test_a_plan_explains_itself(imagekit: Imagekit, project: WriteProject, tmp_p
     summary = f"130 wheels in {len(layers)} layers (budget {counts['budget']}): {counts['alone']} alone"
     words = imagekit("plan", root).stdout
     assert summary in words
-    assert "shared by light ones" in words
+    assert "shared, light; direct" in words
