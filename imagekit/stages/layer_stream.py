@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,12 +70,12 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-class _Decoder(Protocol):
-    """What gzip's and zstd's decompressors have in common."""
-
-    def decompress(self, data: bytes, /) -> bytes: ...
+class _ZstdDecoder(Protocol):
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
     @property
     def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
     @property
     def unused_data(self) -> bytes: ...
 
@@ -99,30 +100,23 @@ def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
             if decoder.eof:  # another frame (RFC 8878)
                 decoder = _zstd_decoder()
             try:
-                yield decoder.decompress(piece)
-            except Exception as error:  # each library has a class of its own
+                yield decoder.decompress(piece, _READ)
+                while not (decoder.eof or decoder.needs_input):
+                    yield decoder.decompress(b"", _READ)
+            except Exception as error:  # the library has a class of its own
                 raise EOFError(str(error)) from error
             piece = decoder.unused_data
     if not decoder.eof:
         raise EOFError("it ends early")
 
 
-def _zstd_decoder() -> _Decoder:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
-
-        return cast(_Decoder, zstd.ZstdDecompressor())
-    except ImportError:
-        pass
-    try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore]
-
-        return cast(_Decoder, zstandard.ZstdDecompressor().decompressobj())
-    except ImportError:
-        raise BaseUnusable(
-            "the base has layers compressed by zstd, and there is no reader of them here",
-            hint="pip install zstandard",
-        ) from None
+def _zstd_decoder() -> _ZstdDecoder:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    decoder: _ZstdDecoder = zstd.ZstdDecompressor()
+    return decoder
 
 
 class _Pieces:
