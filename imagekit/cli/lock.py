@@ -90,6 +90,8 @@ def lock(
         "python": found.python,
         "platform": found.platform,
         "packages": [{"name": p.name, "version": p.version} for p in found.packages],
+        "kept": [{"name": name, "version": version} for name, version in sorted(found.kept.items())],
+        "replaced": dict(sorted(found.reasons.items())),
         "written": changed,
     }
     if as_json:
@@ -102,6 +104,10 @@ def lock(
     count = f"{len(found.packages)} package{'' if len(found.packages) == 1 else 's'}"
     state = "is up to date" if not changed else "written"
     put(f"{target} {state}: {count} for Python {found.python} on {found.platform}")
+    if found.kept:
+        put(f"left to the base, which has them: {', '.join(f'{n} {v}' for n, v in sorted(found.kept.items()))}")
+    for name, why in sorted(found.reasons.items()):
+        put(f"{name} of the base is replaced: {why}")
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
