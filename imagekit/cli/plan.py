@@ -58,15 +58,17 @@ def plan(
 def put_plan(document: Mapping[str, Any]) -> None:
     """The layers and why they are where they are: from the same JSON that ``--json`` prints."""
     from imagekit.cli.output import clipped, put, put_table, size
+    from imagekit.cli.why import layer_size
 
     base = document["base"]
     put(f"on {base['reference']} (Python {base['python']}), lowest first:")
     rows = []
     for number, layer in enumerate(document["layers"], 1):
         packages = ", ".join(p.replace("==", " ") for p in layer["packages"])
-        weight = size(layer["size"]) if layer["cached"] else f"~{size(layer['size'])}"
         state = "" if layer["cached"] else "make"
-        rows.append([str(number), weight, state, clipped(packages or layer["title"], _WIDTH), layer["reason"]])
+        rows.append(
+            [str(number), layer_size(layer), state, clipped(packages or layer["title"], _WIDTH), layer["reason"]]
+        )
     put_table(rows, right=(0, 1))
     put()
     put(document["strategy"]["summary"])

@@ -16,6 +16,7 @@ EPILOG = examples(
 )
 _IMAGE = "What the image is like"
 _MOST = 8  # names on one line
+_MOST_ROWS = 40
 
 
 def why(
@@ -110,13 +111,16 @@ def put_why(document: Mapping[str, Any]) -> None:
     else:
         put(f"{document['reference']}, compared with {since['reference']}")
         put()
-        put_table(_inputs(document) or [["no input changed; the image would be another all the same"]])
+        rows = _inputs(document)
+        put_table(rows[:_MOST_ROWS] or [["no input changed; the image would be another all the same"]])
+        if len(rows) > _MOST_ROWS:
+            put(f"and {len(rows) - _MOST_ROWS} more: --json has all")
         put()
-        if not document["made"]:
-            put("no layer is made; only the image's configuration changes")
+        if not (document["made"] or document["unpacked"] or document["removed"]):
+            put("no layer is another one: only the image's configuration changes")
         put_table(
             [
-                ["" if layer["cached"] else "make", _size(layer), _content(layer), layer["reason"]]
+                ["" if layer["cached"] else "make", layer_size(layer), _content(layer), layer["reason"]]
                 for layer in document["made"]
             ],
             right=(1,),
@@ -126,9 +130,8 @@ def put_why(document: Mapping[str, Any]) -> None:
     if since is not None:
         facts.append(("layers", f"{len(document['made'])} of {document['layers']} are other ones"))
     if document["unpacked"]:
-        facts.append(
-            ("", f"{_count(len(document['unpacked']), 'layer')} above are unpacked again in the engine, not made again")
-        )
+        again = _count(len(document["unpacked"]), "layer")
+        facts.append(("", f"{again} on other ones now: unpacked again in the engine, not made again"))
     if document["uncached"] and since is not None:
         facts.append(("", f"{_count(len(document['uncached']), 'layer')} made again: no longer in the layer cache"))
     if document["removed"]:
@@ -148,6 +151,8 @@ _KNOWN = {
 
 
 def _inputs(document: Mapping[str, Any]) -> list[list[str]]:
+    from imagekit.cli.output import one_line
+
     rows = []
     for change in document["inputs"]:
         if change["input"] == "source" and document["source"] is not None:
@@ -157,7 +162,7 @@ def _inputs(document: Mapping[str, Any]) -> list[list[str]]:
         shown = _moved(change)
         title = change["name"] if change["input"] == "requirements" else _TITLES.get(change["input"], change["input"])
         named = change["input"] in ("requirements", "base", "python", "source")
-        rows.append([title, shown if named else f"{change['name']} {shown}"])
+        rows.append([one_line(text) for text in (title, shown if named else f"{change['name']} {shown}")])
     return rows
 
 
@@ -173,10 +178,13 @@ def _moved(change: Mapping[str, Any]) -> str:
     return f"{before} → {after}"
 
 
-def _size(layer: Mapping[str, Any]) -> str:
+def layer_size(layer: Mapping[str, Any]) -> str:
+    """A planned layer's size; what is no measurement is marked."""
     from imagekit.cli.output import size
 
-    return size(layer["size"]) if layer["cached"] else f"~{size(layer['size'])}"
+    if layer["cached"]:
+        return size(layer["size"])
+    return f"~{size(layer['size'])}" if layer["size"] else "?"
 
 
 def _sent(transfer: Mapping[str, Any]) -> str:
@@ -193,7 +201,9 @@ def _content(layer: Mapping[str, Any]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    names = [name.replace("==", " ") for name in names]
+    from imagekit.cli.output import one_line
+
+    names = [one_line(name.replace("==", " ")) for name in names]
     rest = len(names) - _MOST
     return ", ".join(names[:_MOST]) + (f" and {rest} more" if rest > 0 else "")
 

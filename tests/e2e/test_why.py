@@ -96,6 +96,47 @@ def test_another_base(imagekit: Imagekit, engine: Engine, root: Path, python_ima
     assert imagekit.json("why", root, "--tag", reference, "--base-image", other)["up_to_date"] is True
 
 
+BACKEND = """
+import zipfile
+
+def build_wheel(directory, settings=None, metadata=None):
+    from whole import V
+    name = f"whole-{V}-py3-none-any.whl"
+    info = f"whole-{V}.dist-info"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
+        wheel.writestr("whole.py", open("whole.py").read())
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: whole\\nVersion: {V}\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+WHOLE = """
+[project]
+name = "whole"
+dynamic = ["version"]
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def test_a_project_that_is_built_is_not_built_for_it(imagekit: Imagekit, project: WriteProject) -> None:
+    root = project(
+        {"pyproject.toml": WHOLE, "backend.py": BACKEND, "whole.py": f"V = '1.0'\n# {secrets.token_hex(8)}\n"}
+    )
+    reference = f"{imagekit.name()}:v1"
+    imagekit.json("build", root, "--tag", reference)
+    assert imagekit.json("why", root, "--tag", reference)["up_to_date"] is True
+    built = Path(imagekit.env["IMAGEKIT_CACHE_DIR"]) / "built"
+    before = sorted(built.iterdir())
+    (root / "whole.py").write_text("V = '1.1'\n")
+    found = imagekit.json("why", root, "--tag", reference)
+    assert told(found) == [("lock", "whole", "changed"), ("source", "source", "changed")]
+    assert made(found) == {"whole==?": "package", "source": "source"}
+    assert sorted(built.iterdir()) == before
+
+
 def test_it_changes_nothing(imagekit: Imagekit, engine: Engine, root: Path) -> None:
     reference = f"{imagekit.name()}:v1"
     imagekit.json("build", root, "--tag", reference)
@@ -172,6 +213,8 @@ def test_in_words(imagekit: Imagekit, root: Path) -> None:
     assert "alpha==1.0 → alpha==2.0" in words
     assert "1 of 4 are other ones" in words
     assert "unpacked again in the engine, not made again" in words
+    only_env = imagekit("why", root, "--tag", reference, "--since", reference, "--env", "A=1").stdout
+    assert "A added" in only_env
 
 
 def test_the_record_is_the_same_in_any_directory(
