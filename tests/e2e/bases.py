@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -24,6 +25,10 @@ INSTALL = (
     "/run/tools/uv --no-cache pip install --no-config --offline --no-index --find-links /run/wheels "
     "{options} {names}\n"
 )
+FROM_INDEX = (
+    "RUN --mount=type=bind,from=tools,target=/run/tools --mount=type=secret,id=ca,target=/run/ca.pem "
+    "{environment}/run/tools/uv --no-cache pip install --no-config {options} {names}\n"
+)
 SYSTEM = "--system --break-system-packages --compile-bytecode"
 
 MakeBase = Callable[..., str]
@@ -32,6 +37,13 @@ MakeBase = Callable[..., str]
 def install(*names: str, options: str = SYSTEM) -> str:
     """The step that installs ``names`` from the wheels given to ``build``."""
     return INSTALL.format(options=options, names=" ".join(names))
+
+
+def install_from_index(*names: str, options: str = SYSTEM) -> str:
+    """The step that installs ``names`` from the package index."""
+    environment = "SSL_CERT_FILE=/run/ca.pem " if os.environ.get("SSL_CERT_FILE") else ""
+    quoted = " ".join(f"'{name}'" for name in names)
+    return FROM_INDEX.format(environment=environment, options=options, names=quoted)
 
 
 def build(address: str, dockerfile: str, wheels: Path, directory: Path, files: Sequence[Path] = ()) -> str:
@@ -45,9 +57,11 @@ def build(address: str, dockerfile: str, wheels: Path, directory: Path, files: S
         shutil.copy2(file, context / file.name)
     (context / "Dockerfile").write_text(dockerfile)
     tag = f"imagekit-test/{secrets.token_hex(6)}:1"
+    bundle = os.environ.get("SSL_CERT_FILE")
+    secret = ["--secret", f"id=ca,src={bundle}"] if bundle else []
     done = subprocess.run(
         [
-            *("docker", "--host", address, "buildx", "build", "--load", "--provenance=false", "--tag", tag),
+            *("docker", "--host", address, "buildx", "build", "--load", "--provenance=false", "--tag", tag, *secret),
             *("--build-context", f"tools={tools}", "--build-context", f"wheels={wheels}", "--", str(context)),
         ],
         capture_output=True,
