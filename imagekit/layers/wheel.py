@@ -37,6 +37,11 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFErro
 # Deflate reaches 1032 times; the densest wheels that are published, some twenty.
 _ALWAYS_FINE = 1 << 30
 _RATIO = 200
+# Of an archive's directory each entry becomes an object some ten times as large. The largest that are
+# published have some forty thousand entries and 6 MB.
+_LARGEST_DIRECTORY = 24 << 20
+# What is read whole: sources, scripts with "#!python", metadata.
+LARGEST_HELD = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,12 @@ class Wheel:
         self.filename = path.name
         self._prefix = prefix
         self._hashes: dict[str, str] = {}  # of the members that were read
+        self._rewritten: dict[str, tuple[str, str]] = {}  # hash and size of those that are not installed as they are
         try:
             name, self.version, _, _ = parse_wheel_filename(path.name)
             self.name = canonicalize_name(name)
+            if directory_size(path) > _LARGEST_DIRECTORY:
+                raise WheelRefused(f"{path.name} has a directory of members of {directory_size(path) >> 20} MiB")
             self._zip = zipfile.ZipFile(path)
         except (InvalidWheelFilename, *DAMAGED) as error:
             raise WheelRefused(f"{path.name} is not a wheel ({error})") from error
@@ -83,10 +91,22 @@ class Wheel:
         """``NAME-VERSION.dist-info``"""
         return self._dist_info
 
+    def is_rewritten(self, member: Member) -> bool:
+        """Whether the member's first line is replaced when it is installed."""
+        if not member.rewrite:
+            return False
+        with self._zip.open(member.info) as source:
+            return source.read(len(_PLACEHOLDER)) == _PLACEHOLDER
+
     def read(self, member: Member) -> bytes:
         """The whole content of a member, as it is installed."""
+        if member.info.file_size > LARGEST_HELD:
+            raise WheelRefused(f"{self.filename}: {member.info.filename} is too large for a script")
         data = b"".join(self._verified(member))
-        return _with_interpreter(data, self._prefix.python) if member.rewrite else data
+        if member.rewrite:
+            data = _with_interpreter(data, self._prefix.python)
+            self._rewritten[member.path] = (_hash(data), str(len(data)))
+        return data
 
     def stream(self, member: Member) -> Iterator[bytes]:
         """The content in pieces; for members that are not rewritten."""
@@ -131,15 +151,15 @@ class Wheel:
         site = self._at(self._prefix.site)
         installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
         path = f"{site}/{self._dist_info}/RECORD"
-        rows = [self._row(member) for member in self.members if member.path not in {p for p, _ in scripts}]
+        own = {script_path for script_path, _ in scripts}
+        rows = [self._row(member) for member in self.members if member.path not in own]
         rows += [(_relative(name, site), "", "") for name in compiled]
         return [installer, (path, record([*scripts, installer], path, site, rows))]
 
     def _row(self, member: Member) -> tuple[str, str, str]:
         relative = _relative(member.path, self._at(self._prefix.site))
-        if member.rewrite:
-            data = self.read(member)
-            return relative, _hash(data), str(len(data))
+        if member.path in self._rewritten:
+            return (relative, *self._rewritten[member.path])
         return relative, self._hashes[member.info.filename], str(member.info.file_size)
 
     def _at(self, relative: str) -> str:
@@ -167,7 +187,10 @@ class Wheel:
 
     def _text(self, name: str) -> str:
         try:
-            return self._zip.read(f"{self._dist_info}/{name}").decode("utf-8")
+            info = self._zip.getinfo(f"{self._dist_info}/{name}")
+            if info.file_size > LARGEST_HELD:
+                raise WheelRefused(f"{self.filename}: its {name} has {info.file_size >> 20} MiB")
+            return self._zip.read(info).decode("utf-8")
         except KeyError:
             return ""
         except UnicodeDecodeError as error:
@@ -234,6 +257,10 @@ class Wheel:
             raise WheelRefused(f"{self.filename} would replace the environment's own /{path}")
 
 
+_PLACEHOLDER = b"#!python"
+_END_RECORD = struct.Struct("<12xI6x")
+_END_RECORD_64 = struct.Struct("<40xQ8x")
+_LOCATOR = 20
 _PYTHON = re.compile(r"python[0-9.]*")
 _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _OBJECT = re.compile(rf"(?P<module>{_NAME})\s*:\s*(?P<attribute>{_NAME})\s*(?:\[[^\[\]]*\])?")
@@ -261,9 +288,25 @@ def record(
     return out.getvalue().encode()
 
 
+def directory_size(path: Path) -> int:
+    """Bytes of the archive's central directory as its end says it (APPNOTE 4.3.14 and 4.3.16); 0 for no archive."""
+    with path.open("rb") as archive:
+        start = max(0, archive.seek(0, io.SEEK_END) - _END_RECORD.size - 0xFFFF - _LOCATOR - _END_RECORD_64.size)
+        archive.seek(start)
+        tail = archive.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < _END_RECORD.size:
+        return 0
+    (size,) = _END_RECORD.unpack_from(tail, at)
+    at -= _LOCATOR + _END_RECORD_64.size
+    if at >= 0 and tail[at : at + 4] == b"PK\6\6":
+        size = max(_END_RECORD_64.unpack_from(tail, at)[0], 0 if size == 0xFFFFFFFF else size)
+    return int(size)
+
+
 def _with_interpreter(data: bytes, python: str) -> bytes:
     line, end, rest = data.partition(b"\n")
-    if not line.startswith(b"#!python"):
+    if not line.startswith(_PLACEHOLDER):
         return data
     arguments = line.rstrip(b"\r").removeprefix(b"#!pythonw").removeprefix(b"#!python")
     return b"#!" + python.encode() + arguments + end + rest

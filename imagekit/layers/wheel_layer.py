@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,13 +15,15 @@ from imagekit.errors import WheelRefused
 from imagekit.layers import archive
 from imagekit.layers.bytecode import Compiler, pyc_path
 from imagekit.layers.directories import Directories
-from imagekit.layers.wheel import DAMAGED, Member, Wheel
+from imagekit.layers.wheel import DAMAGED, LARGEST_HELD, Member, Wheel
 from imagekit.oci.digest import Digest
 from imagekit.plan.prefix import Prefix
 
 # A batch is large enough that the way to the compiler costs little, and small enough to spread over cores.
 _BATCH_FILES = 48
 _BATCH_BYTES = 1 << 19
+_SMALL = 1 << 20
+_IN_MEMORY = 16 << 20  # bytes of bytecode, for each wheel under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,8 @@ def write_wheel_layer(
 ) -> WrittenLayer:
     """Write the layer of the wheel at ``wheel_path``; ``compiler`` ``None`` leaves bytecode out."""
     try:
-        with Wheel(wheel_path, prefix) as wheel:
-            return _write(wheel, prefix, cache_tag, compiler, archive.DigestingWriter(out))
+        with Wheel(wheel_path, prefix) as wheel, _Batches(compiler, wheel_path.parent) as batches:
+            return _write(wheel, prefix, cache_tag, batches, archive.DigestingWriter(out))
     except DAMAGED as error:
         raise WheelRefused(
             f"{wheel_path.name} is damaged ({error})",
@@ -47,13 +52,13 @@ def write_wheel_layer(
 
 
 def _write(
-    wheel: Wheel, prefix: Prefix, cache_tag: str, compiler: Compiler | None, out: archive.DigestingWriter
+    wheel: Wheel, prefix: Prefix, cache_tag: str, batches: _Batches, out: archive.DigestingWriter
 ) -> WrittenLayer:
     scripts = wheel.console_scripts()
     own = {path for path, _ in scripts}
     # An entry point's script replaces a file of that name, as installers do it.
     members = [member for member in wheel.members if member.path not in own]
-    sources = _sources(members, prefix) if compiler is not None else []
+    sources = _sources(members, prefix) if batches.compiles else []
     shipped = {member.path for member in members}
 
     # Directories first, those of bytecode included, so that each layer has the same parents.
@@ -65,7 +70,6 @@ def _write(
         out.write(found.member(path))
     start = out.size
 
-    batches = _Batches(compiler)
     compilable = set(map(id, sources))
     for member in members:
         if id(member) in compilable:
@@ -73,7 +77,9 @@ def _write(
             batches.add(member.path, source)
             out.write(archive.file(member.path, source, mode=0o755 if member.executable else 0o644))
         else:
-            _write_member(wheel, member, out)
+            for piece in _content(wheel, member):
+                out.write(piece)
+                batches.take_ready()
     compiled = []
     for source_path, pyc in batches.answers():
         path = pyc_path(source_path, cache_tag)
@@ -95,41 +101,78 @@ def _write(
     )
 
 
-def _write_member(wheel: Wheel, member: Member, out: archive.DigestingWriter) -> None:
+def _content(wheel: Wheel, member: Member) -> Iterator[bytes]:
+    """The member as the archive has it."""
     mode = 0o755 if member.executable else 0o644
-    if member.rewrite or member.info.file_size <= 1 << 20:
-        out.write(archive.file(member.path, wheel.read(member), mode=mode))
+    if member.info.file_size <= _SMALL or wheel.is_rewritten(member):
+        yield archive.file(member.path, wheel.read(member), mode=mode)
         return
-    out.write(archive.header(member.path, size=member.info.file_size, mode=mode))
-    for piece in wheel.stream(member):
-        out.write(piece)
-    out.write(archive.padding(member.info.file_size))
+    yield archive.header(member.path, size=member.info.file_size, mode=mode)
+    yield from wheel.stream(member)
+    yield archive.padding(member.info.file_size)
 
 
 def _sources(members: list[Member], prefix: Prefix) -> list[Member]:
     site = prefix.site_path.lstrip("/") + "/"
-    return [m for m in members if m.path.endswith(".py") and m.path.startswith(site)]
+    # A compiler needs many times a source's size; nobody imports one of these.
+    return [
+        m for m in members if m.path.endswith(".py") and m.path.startswith(site) and m.info.file_size <= LARGEST_HELD
+    ]
 
 
 class _Batches:
-    """Sources on their way to the compiler, and its answers in the same order."""
+    """Sources on their way to the compiler, and its answers in the same order.
 
-    def __init__(self, compiler: Compiler | None) -> None:
+    What came before it can be written is held in memory up to a bound, and beyond that in a file
+    without a name, in ``directory`` where that can be written: bytecode may be hundreds of megabytes.
+    """
+
+    def __init__(self, compiler: Compiler | None, directory: Path) -> None:
         self._compiler = compiler
+        self._directory = str(directory) if os.access(directory, os.W_OK) else None
         self._batch: list[tuple[str, bytes]] = []
         self._held = 0
-        self._pending: list[tuple[list[str], Future[list[bytes | None]]]] = []
+        self._pending: deque[tuple[list[str], Future[list[bytes | None]]]] = deque()
+        self._ready: list[tuple[str, int | None]] = []
+        self._spool: tempfile.SpooledTemporaryFile[bytes] | None = None
+
+    def __enter__(self) -> _Batches:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+    @property
+    def compiles(self) -> bool:
+        return self._compiler is not None
 
     def add(self, path: str, source: bytes) -> None:
         self._batch.append((f"/{path}", source))
         self._held += len(source)
         if len(self._batch) >= _BATCH_FILES or self._held >= _BATCH_BYTES:
             self._submit()
+        self.take_ready()
+
+    def take_ready(self) -> None:
+        """Put aside what the compiler has answered."""
+        while self._pending and self._pending[0][1].done():
+            paths, answer = self._pending.popleft()
+            if self._spool is None:
+                self._spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=self._directory)  # noqa: SIM115
+            for path, pyc in zip(paths, answer.result(), strict=True):
+                self._ready.append((path, None if pyc is None else len(pyc)))
+                self._spool.write(pyc or b"")
 
     def answers(self) -> Iterator[tuple[str, bytes | None]]:
         """``(path, bytecode or None)`` of every source that was added."""
         self._submit()
-        for paths, answer in self._pending:
+        if self._spool is not None:
+            self._spool.seek(0)
+            for path, size in self._ready:
+                yield path, None if size is None else self._spool.read(size)
+        while self._pending:
+            paths, answer = self._pending.popleft()
             yield from zip(paths, answer.result(), strict=True)
 
     def _submit(self) -> None:

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagekit.layers import archive
@@ -72,7 +72,7 @@ def test_sizes_beyond_eight_gibibytes_are_told(size: int) -> None:
         assert f"size={size}\n".encode() in blocks
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(
     paths=st.lists(_PATH, min_size=1, max_size=12, unique=True).filter(
         lambda paths: not any(a != b and b.startswith(f"{a}/") for a in paths for b in paths)
