@@ -192,3 +192,23 @@ def test_what_the_base_has_is_among_the_inputs(base, target, wheels, wanted, tmp
     # From the cache, nothing of the base is read any more.
     again = obtain(spec, base.target, cache_dir=tmp_path, reporter=SilentReporter(), contents=None)
     assert (again, again.kept) == (first, {"alpha": "1.0"})
+
+
+@pytest.mark.parametrize("resolver", ["uv", "pip-tools"])
+def test_a_prerelease_of_the_base_stays(base, wheels, wanted, resolver):
+    base.add("alpha", "2.0rc1").add("gamma", "0.5b0", ["alpha"])
+    wheels.add("alpha", "1.0")
+    wheels.add("beta", "1.0", ["alpha>=1", "gamma"])
+    lock = base.resolve(wanted("beta", indexes=wheels.indexes, resolver=resolver))
+    assert (versions(lock), lock.kept) == ({"beta": "1.0"}, {"alpha": "2.0rc1", "gamma": "0.5b0"})
+
+
+@pytest.mark.parametrize("resolver", ["uv", "pip-tools"])
+def test_a_prerelease_of_the_base_stays_where_others_move(base, wheels, wanted, resolver):
+    base.add("alpha", "2.0rc1").add("gamma", "1.0")
+    wheels.add("alpha", "1.0")
+    wheels.add("alpha", "3.0rc1")
+    wheels.add("beta", "1.0", ["alpha>=1", "gamma"])
+    wheels.add("gamma", "2.0")
+    lock = base.resolve(wanted("beta", "gamma==2.0", indexes=wheels.indexes, resolver=resolver))
+    assert (versions(lock), lock.kept) == ({"beta": "1.0", "gamma": "2.0"}, {"alpha": "2.0rc1"})
