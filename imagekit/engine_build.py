@@ -15,7 +15,7 @@ from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.plan.config import image_config
 from imagekit.progress import Reporter
-from imagekit.results import BuildResult, BuiltLayer
+from imagekit.results import BuildResult, built_layers
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -39,10 +39,11 @@ def build_in_engine(
     accept: Callable[[str], object],
     reporter: Reporter,
     began: float,
+    keep: Callable[[str, ImageConfig, Sequence[Layer]], object] = lambda image_id, config, layers: None,
 ) -> BuildResult:
     """Make ``reference`` (``name:tag``) name the planned image; ``accept`` is ``export.engine_load.load_image``'s.
 
-    ``began`` is when the build did, by ``time.monotonic``.
+    ``began`` is when the build did, by ``time.monotonic``. ``keep`` is told what the image, by its ID, is made of.
     """
     base, plan = planned.plan.base, planned.plan
 
@@ -64,6 +65,7 @@ def build_in_engine(
             )
             config = _config(plan, layers)
             loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
+        keep(loaded.image_id, config, layers)
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,
@@ -77,20 +79,6 @@ def build_in_engine(
         )
 
     return without_damage(once, reporter)
-
-
-def built_layers(plan: Plan, layers: Sequence[Layer]) -> tuple[BuiltLayer, ...]:
-    """What ``layers``, which are those of ``plan``, came to."""
-    return tuple(
-        BuiltLayer(
-            digest=layer.diff_id,
-            size=layer.size,
-            title=planned.title,
-            packages=planned.packages,
-            cached=layer.cached,
-        )
-        for layer, planned in zip(layers, plan.layers, strict=True)
-    )
 
 
 def _config(plan: Plan, lowest: Sequence[Layer]) -> ImageConfig:

@@ -15,6 +15,7 @@ from imagekit.build_keywords import check_keywords, dockerfile_fields, ignored_b
 from imagekit.errors import BuildError, InputError
 from imagekit.oci.reference import Reference
 from imagekit.progress import PlainReporter, Reporter, SilentReporter
+from imagekit.spec.base import check_base_image
 
 if TYPE_CHECKING:
     from imagekit.oci.digest import Digest
@@ -92,7 +93,7 @@ class DockerImage:
                 f"{given[0]} does not go with a Dockerfile of your own", hint="say it there, or use dockerfile='auto'"
             )
         if base_image is not None:
-            Reference.parse(base_image)
+            check_base_image(base_image)
         self._asked = Reference.parse(name, target=True)
         if tag is not None:
             if self._asked.tag is not None:

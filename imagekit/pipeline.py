@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,23 +18,25 @@ from typing import TYPE_CHECKING, Any
 from imagekit.atomic import sweep_unfinished
 from imagekit.errors import InvalidProject
 from imagekit.inputs import Inputs, read_inputs
-from imagekit.naming import asked_reference, content_tag, dockerfile_tag
-from imagekit.oci.digest import Digest
+from imagekit.naming import asked_reference, content_tag
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.results import BuildResult, ImageReport
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:
+    from imagekit.base_source import BaseSource
+    from imagekit.content_build import Made, Written
     from imagekit.engine.client import Engine
-    from imagekit.export.push import Pushed
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
+    from imagekit.outputs import Output
     from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
     from imagekit.planned import Planned, Resolved
     from imagekit.reference_build import Buildkit
+    from imagekit.registry.values import Pushed
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
     from imagekit.spec.base import BaseImage
@@ -46,11 +49,20 @@ if TYPE_CHECKING:
 class Pipeline:
     """Builds, pushes and runs images as ``settings`` say; progress goes to ``reporter``."""
 
-    def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
+    def __init__(self, settings: Settings, reporter: Reporter | None = None, *, needs_engine: bool = True) -> None:
+        """Without ``needs_engine`` base images come from registries and layouts, too, and other platforms' as well."""
         self._settings = settings
         self.reporter: Reporter = reporter or SilentReporter()
+        self._needs_engine = needs_engine
+        self._ends = ExitStack()
         self._inputs: tuple[ImageSpec, Inputs] | None = None
         self._resolved: tuple[ImageSpec, Resolved] | None = None
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ends.close()
 
     @cached_property
     def engine(self) -> Engine:
@@ -108,6 +120,7 @@ class Pipeline:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
         from imagekit.engine_build import build_in_engine
         from imagekit.layers.cache import LayerCache
+        from imagekit.made_images import keep_made
 
         began = time.monotonic()
         planned = self.planned(spec)
@@ -122,7 +135,30 @@ class Pipeline:
             accept=lambda image_id: self._check(spec, planned, image_id),
             reporter=self.reporter,
             began=began,
+            keep=lambda image_id, config, layers: keep_made(self._cache, image_id, config, planned.plan.base, layers),
         )
+
+    def make(self, spec: ImageSpec, *, no_cache: bool = False) -> Made:
+        """The image of ``spec`` with every layer made and compressed, in no engine."""
+        from imagekit.content_build import make_content
+        from imagekit.layers.blobs import BlobCache
+        from imagekit.layers.cache import LayerCache
+
+        planned = self.planned(spec)
+        return make_content(
+            planned,
+            self._bases,
+            cache=LayerCache(self._cache / "layers", fresh=no_cache),
+            blobs=BlobCache(self._cache / "blobs"),
+            store=self._store,
+            reporter=self.reporter,
+        )
+
+    def write(self, images: Sequence[Made], reference: Reference, outputs: Sequence[Output]) -> list[Written]:
+        """Write what was made, one image a platform, to registries, layouts and archives."""
+        from imagekit.content_build import write_content
+
+        return write_content(images, reference, outputs, self._settings.registry_access(), self.reporter)
 
     def planned(self, spec: ImageSpec) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
@@ -170,91 +206,25 @@ class Pipeline:
             self.engine, planned, str(reference), options, self._settings, self.reporter, accept=accept
         )
 
-    def build_dockerfile(
-        self,
-        path: Path,
-        *,
-        dockerfile: Path,
-        name: str | None = None,
-        tag: str | None = None,
-        build_args: Mapping[str, str | None] | None = None,
-        secrets: tuple[str, ...] | list[str] = (),
-        target: str | None = None,
-        platform: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        no_cache: bool = False,
-        **more: Any,
-    ) -> BuildResult:
-        """Build a user's own Dockerfile by BuildKit; ``more`` are further fields of ``DockerfileBuild``."""
-        from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
+    def build_dockerfile(self, path: Path, **options: Any) -> BuildResult:
+        """Build a user's own Dockerfile by BuildKit; see ``user_dockerfile.build_user_dockerfile`` for ``options``."""
+        from imagekit.user_dockerfile import build_user_dockerfile
 
-        began = time.monotonic()
-        context, file = _dockerfile(path, dockerfile)
-        reference = self.dockerfile_reference(
-            path,
-            dockerfile=dockerfile,
-            name=name,
-            tag=tag,
-            build_args=build_args,
-            target=target,
-            platform=platform,
-            labels=labels,
-        )
-        build_dockerfile(
-            DockerfileBuild(
-                context=context,
-                dockerfile=file,
-                reference=str(reference),
-                build_args=build_args or {},
-                secrets=tuple(secrets),
-                target=target,
-                platform=platform,
-                labels=labels or {},
-                no_cache=no_cache,
-                **more,
-            ),
-            self._settings.engine_address,
-            self.reporter,
-        )
-        report = self.inspect(str(reference))
-        return BuildResult(
-            reference=str(reference),
-            image_id=report.image_id,
-            digest=Digest(report.image_id),
-            layers=report.layers,
-            seconds=time.monotonic() - began,
-            base=str(file.name),
-        )
+        return build_user_dockerfile(lambda: self.engine, self._settings, self.reporter, path, **options)
 
-    def dockerfile_reference(
-        self,
-        path: Path,
-        *,
-        dockerfile: Path,
-        name: str | None = None,
-        tag: str | None = None,
-        build_args: Mapping[str, str | None] | None = None,
-        target: str | None = None,
-        platform: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        **_: Any,
-    ) -> Reference:
+    def dockerfile_reference(self, path: Path, **options: Any) -> Reference:
         """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
-        context, file = _dockerfile(path, dockerfile)
-        asked = asked_reference(name, tag, context.name, self._settings.default_namespace)
-        if asked.tag:
-            return asked
-        # An argument without a value has the environment's.
-        values = {k: self._settings.variables.get(k) if v is None else v for k, v in (build_args or {}).items()}
-        decisive = {"args": values, "target": target, "platform": platform, "labels": dict(labels or {})}
-        return asked.with_tag(dockerfile_tag(context, file, decisive))
+        from imagekit.user_dockerfile import dockerfile_reference
+
+        return dockerfile_reference(self._settings, path, **options)
 
     def push(self, reference: str) -> Pushed:
-        """Push an image that the engine holds."""
-        from imagekit.export.push import push_image
+        """Push an image that the engine holds: one of ours from the layer cache, any other by the engine."""
+        from imagekit.pushing import push_engine_image
 
         parsed = Reference.parse(reference)
-        return push_image(self.engine, parsed if parsed.tag else parsed.with_tag("latest"), self.reporter)
+        named = parsed if parsed.tag else parsed.with_tag("latest")
+        return push_engine_image(self.engine, named, self._cache, self._settings.registry_access(), self.reporter)
 
     def inspect(self, reference: str) -> ImageReport:
         """An image of the engine, layer by layer, with the packages in each of ours."""
@@ -308,22 +278,17 @@ class Pipeline:
         check_built(self.engine, spec, planned, image_id, self._cache, self.reporter)
 
     def _base(self, spec: ImageSpec) -> BaseImage:
-        from imagekit.stages.probe import find_base
-
-        python, cache = spec.python or "", self._cache
-        base = find_base(self.engine, spec.base_image, python, spec.platform, cache, self.reporter)
-        if python and base.python.minor != python:
+        base = self._bases.find(spec)
+        if spec.python and base.python.minor != spec.python:
             raise InvalidProject(
-                f"{base.reference} has Python {base.python.version}, and {python} is asked for",
+                f"{base.reference} has Python {base.python.version}, and {spec.python} is asked for",
                 hint="choose another base image, or leave one of the two away",
             )
         return base
 
     def contents(self, base: BaseImage) -> Contents:
         """The files and requirements of what ``base`` has installed."""
-        from imagekit.stages.probe import read_contents
-
-        return read_contents(lambda: self.engine, base, self._cache)
+        return self._bases.contents(base)
 
     def _stage(self, base: BaseImage) -> InBase:
         from imagekit.stages.in_base import InBase, carried
@@ -378,6 +343,15 @@ class Pipeline:
         )
 
     @cached_property
+    def _bases(self) -> BaseSource:
+        from imagekit.base_source import EngineBases, FileBases, NearestBases
+
+        if self._needs_engine:
+            return EngineBases(lambda: self.engine, self._cache, self.reporter)
+        files = FileBases(self._settings.registry_access(), self._cache, self.reporter)
+        return NearestBases(lambda: self.engine, self._cache, self.reporter, self._ends.enter_context(files))
+
+    @cached_property
     def _cache(self) -> Path:
         """Where layers, wheels and bases are kept; seen to be writable before an engine is asked."""
         return self._settings.usable_cache_dir()
@@ -387,12 +361,3 @@ class Pipeline:
         from imagekit.lock.fetch import WheelStore
 
         return WheelStore(self._cache / "wheels", ca_bundle=self._settings.ca_bundle)
-
-
-def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
-    """The context and the Dockerfile, absolute; the latter relative to the context, or to where we are."""
-    context = path.resolve()
-    for file in (context / dockerfile, dockerfile.absolute()):
-        if file.is_file():
-            return context, file
-    raise InvalidProject(f"{dockerfile} is not there", hint=f"looked for {context / dockerfile}")

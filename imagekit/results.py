@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagekit.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from imagekit.layers.values import Layer
+    from imagekit.plan.values import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,44 @@ class BuildResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformImage:
+    """One platform's image that was written somewhere."""
+
+    platform: str
+    digest: Digest  # of its configuration
+    layers: tuple[BuiltLayer, ...]
+    base: str
+    lock_digest: Digest
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "platform": self.platform,
+            "digest": self.digest,
+            "base": self.base,
+            "lock_digest": self.lock_digest,
+            "layers": [layer.to_json() for layer in self.layers],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenResult:
+    """Images that registries, layouts and archives hold, and no engine."""
+
+    reference: str
+    images: tuple[PlatformImage, ...]
+    written: tuple[Mapping[str, Any], ...]  # a destination each: output, digest, and what a push tells
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "images": [image.to_json() for image in self.images],
+            "written": [dict(each) for each in self.written],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReport:
     """An image as an engine holds it, layer by layer."""
 
@@ -83,3 +125,17 @@ class ImageReport:
             "labels": dict(self.labels),
             "layers": [{k: v for k, v in layer.to_json().items() if k != "cached"} for layer in self.layers],
         }
+
+
+def built_layers(plan: Plan, layers: Sequence[Layer]) -> tuple[BuiltLayer, ...]:
+    """What ``layers``, which are those of ``plan``, came to."""
+    return tuple(
+        BuiltLayer(
+            digest=layer.diff_id,
+            size=layer.size,
+            title=planned.title,
+            packages=planned.packages,
+            cached=layer.cached,
+        )
+        for layer, planned in zip(layers, plan.layers, strict=True)
+    )

@@ -22,6 +22,7 @@ EPILOG = examples(
     "imagekit build -t :v2 -r requirements.txt --package 'rich>=13'",
     "imagekit build --file settings.yml=/etc/orders/settings.yml --env TZ=UTC",
     "imagekit build --builder buildkit --cache-from registry.example.com/orders:cache",
+    "imagekit build -t registry.example.com/team/orders:v1 -o registry --platform linux/amd64,linux/arm64",
     "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,src=token.txt",
 )
 _IMAGE = "What the image is like"
@@ -104,6 +105,15 @@ def build(
         typer.Option("--cache-to", metavar="SPEC", rich_help_panel=_BUILDKIT, help="type=registry|local|inline|gha,…"),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make every layer anew.")] = False,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WHERE",
+            help="engine, registry, oci:DIR, oci-archive:FILE or docker-archive:FILE; only engine needs one.",
+        ),
+    ] = None,
     push: Annotated[bool, typer.Option("--push", help="Push the image when it is built.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -111,8 +121,11 @@ def build(
 ) -> None:
     """Build the project's image: a layer for each dependency."""
     from imagekit.cli.again import remembering, show
+    from imagekit.cli.build_elsewhere import build_elsewhere, platforms_of
+    from imagekit.cli.picture import show_written
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError
+    from imagekit.outputs import ENGINE, REGISTRY, Output, parse_outputs
 
     wanted_name, wanted_tag = name_and_tag(tag, name)
     overrides: dict[str, Any] = {
@@ -137,10 +150,20 @@ def build(
             "--build-arg, --secret and --target go with a Dockerfile",
             hint="add --dockerfile Dockerfile, or leave them away",
         )
+    outputs = parse_outputs(output or ())
+    platforms = platforms_of(platform, outputs)
+    if output and (builder or dockerfile):
+        raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = load_settings()
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
     shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with reporting(**shown) as reporter:
+        if all(each.kind != ENGINE for each in outputs):
+            if push and Output(REGISTRY) not in outputs:
+                outputs = (*outputs, Output(REGISTRY))
+            asked = (wanted_name, wanted_tag)
+            written = build_elsewhere(settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache)
+            return show_written(written.to_json(), as_json=as_json, quiet=quiet)
         pipeline = open_pipeline(settings, reporter)
         if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
@@ -168,10 +191,14 @@ def build(
                     pipeline.resolved(spec)
                     memory.watch.end()
                 result = pipeline.build(spec, reference, no_cache=no_cache)
-                if memory is not None and not no_cache and not push:
+                others = [each for each in outputs if each.kind not in (ENGINE, REGISTRY)]
+                if memory is not None and not no_cache and not push and len(outputs) == 1:
                     memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))
-        pushed = pipeline.push(str(result.reference)) if push else None
+                if others:
+                    pipeline.write([pipeline.make(spec)], reference, others)
+        pushed = pipeline.push(str(result.reference)) if push or Output(REGISTRY) in outputs else None
     show(result.to_json(), pushed.to_json() if pushed is not None else None, **shown)
+    return None
 
 
 def _build_dockerfile(

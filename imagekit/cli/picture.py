@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from imagekit.cli.output import clipped, put, put_table, seconds, size, styled
+from imagekit.cli.output import clipped, put, put_json, put_table, seconds, size, styled
 
 _BELOW_TABLE = 12  # lines that a terminal also has to show: the summary and the prompt
 _FEWEST_ROWS = 5
@@ -39,6 +39,29 @@ def put_push(result: Mapping[str, Any]) -> None:
     """What a push did."""
     put(f"pushed {result['reference']} in {seconds(result['seconds'])}")
     put_facts([("digest", str(result["digest"]))])
+
+
+def show_written(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
+    """An image that was written to registries, layouts and archives."""
+    if as_json:
+        return put_json(result)
+    if quiet:
+        return put(str(result["reference"]))
+    for image in result["images"]:
+        layers = image["layers"]
+        put_layers([x for x in layers if not x["cached"]], mark="new")
+        cached = [x for x in layers if x["cached"]]
+        if cached:
+            put(_dim(f"{_count(cached, 'cached layer')}, {size(sum(x['size'] for x in cached))}"))
+        put()
+    facts = [("image", styled(str(result["reference"]), "1", sys.stdout))]
+    for image in result["images"]:
+        facts.append((image["platform"].partition("/")[2], f"{image['digest']} on {image['base']}"))
+    for each in result["written"]:
+        sent = f", {size(each['sent'])} sent" if each.get("sent") is not None else ""
+        facts.append(("written", f"{each['output']}: {each['digest']}{sent}"))
+    put_facts([*facts, ("took", seconds(result["seconds"]))])
+    return None
 
 
 def put_layers(layers: Sequence[Mapping[str, Any]], *, mark: str = "", every: bool = False) -> None:

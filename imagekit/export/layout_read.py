@@ -36,6 +36,7 @@ _HINT = "copy the image into the layout anew"
 class LayoutImage:
     """One platform's image in a layout."""
 
+    name: str | None  # that the layout gives it
     digest: Digest  # of this platform's manifest
     index_digest: Digest | None  # of the index that led to it, within the layout's own
     # As it was written: bytes that are digested anew may differ from our canonical ones.
@@ -101,6 +102,7 @@ def find_image(directory: Path, name_or_digest: str | None, platform: Platform) 
     config, layers = _parts(manifest, shown)
     data = _bytes(directory, config)
     image = LayoutImage(
+        name=next((known for entry in chosen for known in _names(entry)), None),
         digest=digest,
         index_digest=index_digest,
         config_bytes=data,

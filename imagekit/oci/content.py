@@ -15,7 +15,7 @@ from imagekit.oci.digest import canonical_json, digest_of
 from imagekit.oci.manifest import CONFIG, INDEX, Descriptor, Manifest
 from imagekit.oci.platform import Platform
 
-_ANNOTATIONS = ("org.opencontainers.image.", "imagekit.")
+_ANNOTATIONS = ("org.opencontainers.image.", "imagekit.version", "imagekit.lock")
 
 
 class Bytes(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.codec import decode, encode
 from imagekit.planned import Resolved
-from imagekit.recall.codec import decode, encode
 from imagekit.recall.record import Record
 from imagekit.recall.seen import Sights
 from imagekit.spec.image import ImageSpec

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imagekit.errors import InvalidReference
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.manifest import Descriptor
+from imagekit.oci.reference import Reference
+from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.installed import Distribution, Scheme
 
 # What comes with a Python before anybody installs a package.
@@ -75,6 +78,14 @@ class BaseImage:
     # lower one's mode and owner, and one in the place of a link replaces the link.
     directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
     links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories
+
+
+def check_base_image(text: str) -> None:
+    """Refuse what names no base image: neither a reference nor ``oci:DIRECTORY[:NAME]``."""
+    if not text.startswith(OCI_LAYOUT):
+        Reference.parse(text)
+    elif not text.removeprefix(OCI_LAYOUT) or "\0" in text:
+        raise InvalidReference(f"base image {text!r} names no directory", hint="write oci:DIRECTORY[:NAME]")
 
 
 def real_path(path: str, base: BaseImage) -> str:

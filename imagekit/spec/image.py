@@ -11,6 +11,9 @@ from pathlib import Path
 
 from imagekit.oci.platform import Platform
 
+# Before DIRECTORY[:NAME]: an OCI image layout, as skopeo names it.
+OCI_LAYOUT = "oci:"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementLine:
@@ -74,7 +77,7 @@ class ImageSpec:
     lock_file: Path | None = None  # the user's own pylock.toml
     python: str | None = None  # "3.11"; None: whichever the base image named has
     platform: Platform = field(default_factory=Platform.host)
-    base_image: str | None = None  # None: the default for that Python
+    base_image: str | None = None  # a reference, or oci:DIRECTORY[:NAME]; None: the default for that Python
     indexes: Indexes = Indexes()
     prereleases: bool = False  # --pre
     only_binary: tuple[str, ...] = ()  # normalized names, or (":all:",): --only-binary

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InvalidConfig, InvalidProject, InvalidRequirement
 from imagekit.oci.platform import Platform
-from imagekit.oci.reference import Reference
+from imagekit.spec.base import check_base_image
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
@@ -81,7 +81,7 @@ def read_spec(
     workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
     base_image = base_image or table.base_image
     if base_image is not None:
-        Reference.parse(base_image)
+        check_base_image(base_image)
     python = python or table.python
     return ImageSpec(
         context=context,

@@ -12,6 +12,8 @@ def encode(value: Any) -> Any:
     """``value`` of dataclasses, tuples, mappings, paths and plain values, as JSON has it."""
     if is_dataclass(value):
         return {"!": type(value).__name__, **{f.name: encode(getattr(value, f.name)) for f in fields(value)}}
+    if isinstance(value, bytes):
+        return {"!": "bytes", "hex": value.hex()}
     if isinstance(value, PurePath):
         return {"!": "Path", "path": str(value)}
     if isinstance(value, frozenset | set):
@@ -34,6 +36,8 @@ def decode(value: Any, classes: Mapping[str, type]) -> Any:
     kind = value["!"]
     if kind == "Path":
         return Path(value["path"])
+    if kind == "bytes":
+        return bytes.fromhex(value["hex"])
     if kind == "set":
         return frozenset(value["members"])
     if kind == "map":

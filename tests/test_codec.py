@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagekit.recall.codec import decode, encode
+from imagekit.codec import decode, encode
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Tree:
     by_name: dict[str, Leaf]
     path: Path
     names: frozenset[str]
+    data: bytes
 
 
 _TEXT = st.text(max_size=6)
@@ -35,6 +36,7 @@ _TREES = st.builds(
     st.dictionaries(_TEXT | st.just("!"), _LEAVES, max_size=3),
     st.sampled_from([Path("/a/b"), Path("c")]),
     st.frozensets(_TEXT),
+    st.binary(max_size=4),
 )
 
 

@@ -1,0 +1,125 @@
+"""An image as blobs, and its way into registries, layouts and archives; an engine is needed only for a base in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.assembly import make_layers, without_damage
+from imagekit.layers.blobs import BlobCache
+from imagekit.oci.content import ImageContent
+from imagekit.oci.digest import Digest
+from imagekit.oci.reference import Reference
+from imagekit.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
+from imagekit.plan.config import image_config
+from imagekit.progress import Reporter
+from imagekit.results import PlatformImage, built_layers
+
+if TYPE_CHECKING:
+    from imagekit.base_source import BaseSource
+    from imagekit.layers.cache import LayerCache
+    from imagekit.layers.values import Layer
+    from imagekit.lock.fetch import WheelStore
+    from imagekit.planned import Planned
+    from imagekit.registry.access import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One platform's image, made."""
+
+    layers: tuple[Layer, ...]  # ours, the lowest first
+    content: ImageContent
+    facts: PlatformImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """An image at one destination."""
+
+    output: Output
+    digest: Digest  # of its manifest, or of the index of several platforms; of its configuration in a Docker archive
+    more: dict[str, Any]  # what a push tells besides
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": str(self.output), "digest": self.digest, **self.more}
+
+
+def make_content(
+    planned: Planned,
+    source: BaseSource,
+    *,
+    cache: LayerCache,
+    blobs: BlobCache,
+    store: WheelStore,
+    reporter: Reporter,
+) -> Made:
+    """The planned image with every layer made and compressed, or taken from the caches."""
+    from imagekit.layers.compress import compress_all
+
+    base = planned.plan.base
+
+    def once() -> Made:
+        layers = make_layers(
+            planned,
+            store=store,
+            cache=cache,
+            compiler=lambda: source.compiler(base),
+            contents=lambda: source.contents(base),
+            reporter=reporter,
+        )
+        config = image_config(planned.plan, [layer.diff_id for layer in layers])
+        own = compress_all(layers, blobs, reporter)
+        return Made(
+            layers=tuple(layers),
+            content=ImageContent(config=config, layers=(*source.blobs(base), *own)),
+            facts=PlatformImage(
+                platform=str(config.platform),
+                digest=config.digest,
+                layers=built_layers(planned.plan, layers),
+                base=base.reference,
+                lock_digest=planned.lock.digest,
+            ),
+        )
+
+    return without_damage(once, reporter)
+
+
+def write_content(
+    images: Sequence[Made],
+    reference: Reference,
+    outputs: Sequence[Output],
+    access: Access,
+    reporter: Reporter,
+) -> list[Written]:
+    """Write ``images``, one a platform, to each of ``outputs`` that is no engine; what each has then."""
+    return [_write(images, reference, output, access, reporter) for output in outputs]
+
+
+def _write(images: Sequence[Made], reference: Reference, output: Output, access: Access, reporter: Reporter) -> Written:
+    name, path = str(reference), output.path or Path()
+    contents = [image.content for image in images]
+    if output.kind == REGISTRY:
+        from imagekit.registry.client import Registry
+        from imagekit.registry.push import push_content
+
+        with Registry(reference.registry, access) as registry:
+            pushed = push_content(contents, reference, registry, reporter)
+        return Written(output=output, digest=pushed.digest, more=pushed.to_json())
+    if output.kind == LAYOUT:
+        from imagekit.export.layout import write_layout
+
+        digest = write_layout(contents, path, name, reporter=reporter)
+    elif output.kind == OCI_ARCHIVE:
+        from imagekit.export.archive_files import write_oci_archive
+
+        digest = write_oci_archive(contents, path, name, reporter=reporter)
+    else:
+        from imagekit.export.archive_files import write_docker_archive
+
+        (image,) = images
+        below = image.content.layers[: -len(image.layers)] if image.layers else image.content.layers
+        digest = write_docker_archive(image.content.config, below, image.layers, path, name, reporter=reporter)
+    return Written(output=output, digest=digest, more={})

@@ -1,0 +1,73 @@
+"""Pushing an image that an engine holds: from the layer cache where it was assembled here, else by the engine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from imagekit.engine.client import Engine
+from imagekit.errors import DamagedLayer, PushError
+from imagekit.layers.blobs import BlobCache
+from imagekit.layers.compress import compress_all
+from imagekit.made_images import MadeImage, made_image
+from imagekit.oci.content import ImageContent
+from imagekit.oci.digest import short
+from imagekit.oci.platform import Platform
+from imagekit.oci.reference import Reference
+from imagekit.progress import Reporter
+from imagekit.registry.access import Access
+from imagekit.registry.client import Registry
+from imagekit.registry.hosts import repository_of
+from imagekit.registry.push import push_content
+from imagekit.registry.values import Pushed
+
+_CHECKS = 8  # small requests at a time
+
+
+def push_engine_image(engine: Engine, reference: Reference, cache: Path, access: Access, reporter: Reporter) -> Pushed:
+    """Push ``reference``, and see that its manifest and all blobs are in the registry. Raises ``RegistryError``."""
+    image = engine.image(str(reference))
+    if image is None:
+        raise PushError(f"{reference} is not in the engine", hint="build it first: imagekit build")
+    made = made_image(cache, image.id)
+    if made is not None:
+        try:
+            content = _content(engine, made, BlobCache(cache / "blobs"), reporter)
+        except DamagedLayer:
+            # Its layers are no longer in the cache; the engine has them.
+            reporter.line("the cache has not all of its layers any more: the engine pushes it")
+        else:
+            with Registry(reference.registry, access) as registry:
+                return push_content([content], reference, registry, reporter)
+    from imagekit.export.push import push_image
+
+    pushed = push_image(engine, reference, reporter)
+    with Registry(reference.registry, access) as registry:
+        _see(registry, reference, pushed, image.platform, reporter)
+    return pushed
+
+
+def _content(engine: Engine, made: MadeImage, blobs: BlobCache, reporter: Reporter) -> ImageContent:
+    from imagekit.export.base_content import engine_base_blobs
+
+    own = compress_all(made.layers, blobs, reporter)
+    return ImageContent(config=made.config, layers=(*engine_base_blobs(engine, made.base, blobs, reporter), *own))
+
+
+def _see(registry: Registry, reference: Reference, pushed: Pushed, platform: Platform, reporter: Reporter) -> None:
+    """Look at what the engine pushed: it asks for nothing once a registry has said yes."""
+    from imagekit.registry.read import read_image
+
+    with (
+        reporter.task(f"looking at {reference} in the registry"),
+        ThreadPoolExecutor(_CHECKS, thread_name_prefix="registry-check") as pool,
+    ):
+        image = read_image(registry, reference, platform)
+        blobs = [blob.descriptor for blob in image.layers]
+        there = list(pool.map(lambda blob: registry.holds(repository_of(reference), blob), blobs))
+    lost = [blob.digest for blob, is_there in zip(blobs, there, strict=True) if not is_there]
+    if image.digest != pushed.digest or lost:
+        what = f"the blob {short(lost[0])}" if lost else "another manifest"
+        raise PushError(
+            f"{reference} was pushed, and the registry has {'not ' if lost else ''}{what}", hint="push again"
+        )
