@@ -38,7 +38,9 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
+            raise DiskFull(
+                f"no space left for {path}", hint=f"free some (df -h {path.parent}), or: imagekit cache prune"
+            ) from error
         raise
 
 

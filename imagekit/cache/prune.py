@@ -131,12 +131,22 @@ def _take_out(unit: Unit, root: Path, gate: Gate | None) -> bool:
     # A process without a lease (the gate was closed for too long) marks what it uses all the same.
     if gate is not None and not gate.is_free(unit.marked()):
         return False
-    trash = root / TRASH / secrets.token_hex(8)
+    trash: Path | None = root / TRASH / secrets.token_hex(8)
     try:
-        trash.mkdir(parents=True, mode=0o700)
+        (root / TRASH).mkdir(exist_ok=True, mode=0o700)
+        os.mkdir(str(trash), 0o700)
+    except OSError:
+        # A disk that is full has no room for a directory either, and is when room is wanted most.
+        trash = None
+    try:
         for path in unit.in_order:
             with contextlib.suppress(FileNotFoundError):
-                os.rename(path, trash / path.name)
+                if trash is not None:
+                    os.rename(path, trash / path.name)
+                elif path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
     except OSError:
         return False
     return True

@@ -34,6 +34,21 @@ def acquire(path: Path, *, shared: bool = False, seconds: float = 0.0) -> int | 
             descriptor = os.open(path, flags, 0o600)
     except OSError as error:
         raise LocksUnavailable(str(error)) from error
+    return _locked(descriptor, shared, seconds)
+
+
+def acquire_directory(path: Path, *, shared: bool = False, seconds: float = 0.0) -> int | None:
+    """As ``acquire``, of a directory: where a disk has no room for a file. Not on all network file systems."""
+    if sys.platform == "win32":
+        raise LocksUnavailable(sys.platform)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise LocksUnavailable(str(error)) from error
+    return _locked(descriptor, shared, seconds)
+
+
+def _locked(descriptor: int, shared: bool, seconds: float) -> int | None:
     kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
     end = time.monotonic() + seconds
     try:

@@ -12,6 +12,7 @@ shared for the first two, exclusive for the last. A lease ends with its process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.sharing.flock import LocksUnavailable, acquire
+from imagekit.sharing.flock import LocksUnavailable, acquire, acquire_directory
 
 LEASES = "leases"
 GATE = ".gate"
@@ -75,7 +76,7 @@ class Gate:
 @contextlib.contextmanager
 def closed_gate(root: Path) -> Iterator[Gate]:
     """While it lasts, nobody begins to use what is old. Raises ``Busy`` and ``LocksUnavailable``."""
-    descriptor = acquire(root / GATE, seconds=_GATE_SECONDS)
+    descriptor = _gate_lock(root, shared=False)
     if descriptor is None:
         raise Busy
     try:
@@ -103,9 +104,20 @@ def _oldest_lease(root: Path) -> float | None:
 
 @contextlib.contextmanager
 def _gate(root: Path) -> Iterator[None]:
-    descriptor = acquire(root / GATE, shared=True, seconds=_GATE_SECONDS)
+    descriptor = _gate_lock(root, shared=True)
     try:
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _gate_lock(root: Path, *, shared: bool) -> int | None:
+    try:
+        return acquire(root / GATE, shared=shared, seconds=_GATE_SECONDS)
+    except LocksUnavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            # When a disk is full there is most need to prune.
+            return acquire_directory(root, shared=shared, seconds=_GATE_SECONDS)
+        raise
