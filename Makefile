@@ -3,10 +3,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test bench bench-full lint clean
 
 help: ## these words
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup: ## .venv, a Docker Engine if none answers, a base image
 	@scripts/setup
@@ -18,6 +18,12 @@ demo: setup ## build the example's image and run its flow in it
 # A group of tests that shares something dear (a base image, an engine of its own) runs in one worker.
 test: setup lint ## all of the above, then the tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
+	@$(BIN)/python -m benchmarks --only '$(ONLY)' $(BENCH_ARGS)
+
+bench-full: setup ## the same with all cases and sets and more rounds, some hours
+	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
 
 lint: $(BIN)/imagekit ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -18,8 +18,10 @@ from benchmarks.case import Case
 from benchmarks.layer_cases import layer_cases
 from benchmarks.machine import machine, now, versions
 from benchmarks.measure import run_cases
+from benchmarks.ours import Imagekit
 from benchmarks.process import Failed
 from benchmarks.report import document, failures, table
+from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
 from benchmarks.surroundings import Surroundings
 
@@ -30,12 +32,14 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
     """Every case there is, in the order in which they are run; the first set is the main one."""
     for number, name in enumerate(sets):
         yield from layer_cases(at, PackageSet(name), main=number == 0)
+    yield from cases_of_runs(at)
 
 
 def main() -> int:
     arguments = _arguments()
     began = time.monotonic()
-    at = Surroundings(arguments.base, arguments.directory)
+    program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
+    at = Surroundings(arguments.base, arguments.directory, program)
     try:
         cases = list(all_cases(at, arguments.set or ["data", "api"]))
         wanted = [word for word in arguments.only.split(",") if word]
@@ -75,6 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
     parser.add_argument("--directory", type=Path, help="where to work (12 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/latest.json")
+    parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     return parser.parse_args()
 

@@ -94,23 +94,27 @@ def import_program(packages: PackageSet, *, without: str = "") -> str:
     return "".join(f"import {name}\n" for name in packages.imports if name != without)
 
 
-def is_whole(registry: Registry, repository: str, tag: str) -> None:
-    """The registry has the manifest of the tag, and every blob that it names."""
-    held = registry.blobs()
-    for digest in _named(registry, repository, tag):
-        if digest.removeprefix("sha256:") not in held:
+def whole_layers(registry: Registry, repository: str, tag: str) -> set[str]:
+    """Hexadecimal digests of the tag's layers; the registry has its manifest, and every blob that it names."""
+    held, layers = registry.blobs(), set()
+    for digest, kind in _named(registry, repository, tag):
+        name = digest.removeprefix("sha256:")
+        if name not in held:
             raise Failed(f"{registry.name}/{repository}:{tag} names {digest}, which the registry has not")
+        if kind == "layer":
+            layers.add(name)
+    return layers
 
 
-def _named(registry: Registry, repository: str, reference: str) -> Iterable[str]:
+def _named(registry: Registry, repository: str, reference: str) -> Iterable[tuple[str, str]]:
     request = urllib.request.Request(
         f"http://{registry.name}/v2/{repository}/manifests/{reference}", headers={"Accept": _MANIFESTS}
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         manifest = json.load(answer)
     for below in manifest.get("manifests", ()):
-        yield below["digest"]
+        yield below["digest"], "manifest"
         yield from _named(registry, repository, below["digest"])
     if "config" in manifest:
-        yield manifest["config"]["digest"]
-        yield from (layer["digest"] for layer in manifest["layers"])
+        yield manifest["config"]["digest"], "config"
+        yield from ((layer["digest"], "layer") for layer in manifest["layers"])

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-found: dict[str, dict] = {"versions": {}, "files": {}, "links": {}}
+found: dict[str, dict[str, object]] = {"versions": {}, "files": {}, "links": {}}
 for distribution in importlib.metadata.distributions():
     found["versions"][distribution.metadata["Name"].lower().replace("_", "-").replace(".", "-")] = distribution.version
 prefix = sys.prefix

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
 
 from benchmarks import checks
-from benchmarks.case import OURS, PEER, Case, Rounds, Row, Side
+from benchmarks.case import OURS, PEER, Case, Rounds, Side
 from benchmarks.pair import Pair
-from benchmarks.process import Failed, Finished
-from benchmarks.pushing import DIRECT, build_directly, push, put_base
+from benchmarks.registry_cases import first_push, tail
 from benchmarks.sets import PackageSet
+from benchmarks.sides import row, sides
 from benchmarks.surroundings import Surroundings
-
-NO_ENGINE = "imagekit, no engine"
-_SLUGS = {OURS: "ours", PEER: "peer"}
 
 
 def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterator[Case]:
@@ -41,39 +36,23 @@ def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterat
     yield tail(containerd, rounds=Rounds(quick=2 if main else 0, full=5))
 
 
-def _sides(pair: Pair) -> list[Side]:
-    """The build of each, as most cases want it."""
-    return [
-        Side(name=OURS, measure=lambda _: _build(pair.build_ours())),
-        Side(name=PEER, measure=lambda _: _build(pair.build_peer())),
-    ]
-
-
-def _build(done: Finished) -> dict[str, float]:
-    return {"build": done.seconds, "peak": done.peak_bytes, "cpu": done.cpu_seconds}
-
-
-def _row(pair: Pair, name: str, title: str, measure: str = "build", **more: Any) -> Row:
-    fields: dict[str, Any] = {"ours": (measure,), "theirs": (measure,), **more}
-    return Row(name=f"{pair.packages.name}/{name}", title=title, **fields)
-
-
 def cold(pair: Pair, *, rounds: Rounds) -> Case:
     """Nothing but the base image and uv's is there: no wheels, no layers, no images, no cache of BuildKit's."""
 
     def change(_: int) -> None:
         pair.at.empty(pair.store)
+        pair.lost()
         shutil.rmtree(pair.cache, ignore_errors=True)
 
     def check(_: int) -> None:
         pair.built()
-        checks.same_content(pair.at, pair.store, pair.packages, pair.images)
+        pair.check_content()
 
     return Case(
         name=f"{pair.packages.name}-cold",
         title="build, with everything empty",
-        rows=[_row(pair, "cold", "cold, everything empty", must=0.85, aim=0.6)],
-        sides=_sides(pair),
+        rows=[row(pair, "cold", "cold, everything empty", must=0.85, aim=0.6)],
+        sides=sides(pair),
         rounds=rounds,
         change=change,
         check=check,
@@ -90,16 +69,12 @@ def image(pair: Pair, *, rounds: Rounds) -> Case:
         size = pair.at.docker(pair.store, "image", "inspect", "--format", "{{.Size}}", name)
         return {"import": seconds, "size": float(size)}
 
-    def check(number: int) -> None:
-        if number == 0:
-            checks.same_content(pair.at, pair.store, pair.packages, pair.images)
-
     return Case(
         name=f"{pair.packages.name}-image",
         title="size, and imports at cold start",
         rows=[
-            _row(pair, "size", "image size", "size", unit="B", must=1.0),
-            _row(pair, "import", "import of everything at cold start", "import", must=1.0, aim=0.8),
+            row(pair, "size", "image size", "size", unit="B", must=1.0),
+            row(pair, "import", "import of everything at cold start", "import", must=1.0, aim=0.8),
         ],
         sides=[
             Side(name=OURS, measure=lambda _: measure(pair.ours_image)),
@@ -107,7 +82,7 @@ def image(pair: Pair, *, rounds: Rounds) -> Case:
         ],
         rounds=rounds,
         prepare=pair.ensure,
-        check=check,
+        check=lambda _: pair.check_content(),
         warm_up=1,
     )
 
@@ -126,102 +101,15 @@ def unchanged(pair: Pair, *, rounds: Rounds) -> Case:
         name=f"{pair.packages.name}-unchanged",
         title="code edit and no-op",
         rows=[
-            _row(pair, "edit", "code edit", "edit", must=1.5, aim=1.0),
-            _row(pair, "no-op", "no-op", "no-op", must=1.5, aim=1.0),
+            row(pair, "edit", "code edit", "edit", must=1.5, aim=1.0),
+            row(pair, "no-op", "no-op", "no-op", must=1.5, aim=1.0),
         ],
-        sides=[twice(side) for side in _sides(pair)],
+        sides=[twice(side) for side in sides(pair)],
         rounds=rounds,
         prepare=pair.ensure,
         change=lambda _: pair.edit(),
         check=lambda _: pair.check_edition(),
         warm_up=1,
-    )
-
-
-def first_push(pair: Pair, *, rounds: Rounds) -> Case:
-    """The whole image with its base to a registry that has nothing: a registry for each side and round."""
-    name = f"{pair.packages.name}-first-push-{pair.store}"
-
-    def measure(side: str, number: int) -> dict[str, float]:
-        registry = f"first-{pair.name}-{pair.store}-{_SLUGS[side]}-{number}"
-        found = push(pair, side, registry)
-        pair.at.close_registry(registry)
-        return found
-
-    title = f"first push of the whole image, {pair.store} store"
-    return Case(
-        name=name,
-        title=title,
-        rows=[
-            _row(pair, f"first-push-{pair.store}", f"{title}: time", "push", must=0.5, aim=0.35),
-            _row(pair, f"first-push-{pair.store}-bytes", f"{title}: bytes", "bytes", unit="B", must=1.0),
-        ],
-        sides=[
-            Side(name=OURS, measure=lambda number: measure(OURS, number)),
-            Side(name=PEER, measure=lambda number: measure(PEER, number)),
-        ],
-        rounds=rounds,
-        prepare=pair.ensure,
-    )
-
-
-def tail(pair: Pair, *, rounds: Rounds) -> Case:
-    """One small package moves; the image is built. In the classic store it is pushed, too, to where the one before
-    it is, and a third side builds the same straight into a registry, with a cache of its own and no engine.
-    """
-    at, moves = pair.at, pair.packages.moves("tail")
-    pushes = pair.store == "classic"
-
-    def prepare() -> None:
-        pair.restore()
-        if pushes:
-            pair.cache_before_moves(DIRECT)
-            push(pair, OURS, "tail-ours")
-            push(pair, PEER, "tail-peer")
-            put_base(pair, "tail-direct")
-            with suppress(Failed):  # the side that needs it will say why
-                build_directly(pair, "tail-direct")
-
-    def build_ours(number: int) -> dict[str, float]:
-        found = _build(pair.build_ours())
-        if not pushes:
-            return found
-        own = checks.own_layer_bytes(at, pair.store, pair.ours_image, moves[number].package)
-        return {**found, **push(pair, OURS, "tail-ours"), "own layer": own}
-
-    def build_peer(_: int) -> dict[str, float]:
-        found = _build(pair.build_peer())
-        return {**found, **push(pair, PEER, "tail-peer")} if pushes else found
-
-    def check(number: int) -> None:
-        pair.check_version(moves[number])
-        at.tidy(pair.store)
-
-    def directly(number: int) -> dict[str, float]:
-        return build_directly(pair, "tail-direct", moves[number])
-
-    title = f"move one tail pin, {pair.store} store"
-    rows = [_row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
-    sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer)]
-    if pushes:
-        after = "push after the tail move"
-        own: dict[str, Any] = {"must": 1.2, "peer": OURS, "theirs": ("own layer",), "unit": "B"}
-        direct: dict[str, Any] = {"side": NO_ENGINE, "theirs": ("build", "push"), "must": 1 / 20, "aim": 1 / 60}
-        rows += [
-            _row(pair, "tail-push", f"{after}: time", "push", must=1 / 40, aim=1 / 150),
-            _row(pair, "tail-push-bytes", f"{after}: bytes, by the wheel's own compressed layer", "bytes", **own),
-            _row(pair, "tail-direct", "tail move straight to a registry, by build + push", **direct),
-        ]
-        sides.append(Side(name=NO_ENGINE, measure=directly))
-    return Case(
-        name=f"{pair.packages.name}-tail-{pair.store}",
-        title=title,
-        rows=rows,
-        sides=sides,
-        rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
-        prepare=prepare,
-        change=lambda number: pair.move(moves[number]),
-        check=check,
     )
 
 
@@ -236,8 +124,8 @@ def large(pair: Pair, *, rounds: Rounds) -> Case:
     return Case(
         name=f"{pair.packages.name}-large",
         title=f"move {moves[0].package}",
-        rows=[_row(pair, "large", f"move the lowest large one ({moves[0].package})", must=0.7, aim=0.4)],
-        sides=_sides(pair),
+        rows=[row(pair, "large", f"move the lowest large one ({moves[0].package})", must=0.7, aim=0.4)],
+        sides=sides(pair),
         rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
         prepare=pair.restore,
         change=lambda number: pair.move(moves[number]),
@@ -248,7 +136,7 @@ def large(pair: Pair, *, rounds: Rounds) -> Case:
 def drawn(pair: Pair, *, rounds: int, every: int, quick: bool) -> Case:
     """Packages drawn by a fixed seed move to their previous release, one on top of the other."""
     moves = pair.packages.moves("drawn")
-    ours_side, peer_side = _sides(pair)
+    ours_side, peer_side = sides(pair)
 
     def check(number: int) -> None:
         pair.check_version(moves[number], pair.ours_image)
@@ -262,8 +150,8 @@ def drawn(pair: Pair, *, rounds: int, every: int, quick: bool) -> Case:
         name=f"{pair.packages.name}-drawn",
         title=f"move each of {rounds} packages drawn by a fixed seed",
         rows=[
-            _row(pair, "drawn", f"move each of {rounds} drawn packages: median", must=1 / 10, aim=1 / 20, quantile=0.5),
-            _row(pair, "drawn-p90", f"move each of {rounds} drawn packages: p90", must=1 / 3, aim=1 / 6, quantile=0.9),
+            row(pair, "drawn", f"move each of {rounds} drawn packages: median", must=1 / 10, aim=1 / 20, quantile=0.5),
+            row(pair, "drawn-p90", f"move each of {rounds} drawn packages: p90", must=1 / 3, aim=1 / 6, quantile=0.9),
         ],
         sides=[ours_side, Side(name=PEER, measure=peer_side.measure, every=every)],
         rounds=Rounds(quick=rounds if quick else 0, full=rounds),
@@ -291,15 +179,15 @@ def other_project(pair: Pair, *, rounds: Rounds) -> Case:
         other.write()
 
     def check(number: int) -> None:
-        for name in other.images:
+        for name in other.images if number == 0 else ():
             checks.works(pair.at, pair.store, packages, name, without=packages.settings["leaf"])
         pair.at.tidy(pair.store)
 
     return Case(
         name=f"{packages.name}-other-project",
         title="another project with the same wheels",
-        rows=[_row(pair, "other-project", "cold project, warm layer cache", must=0.4, aim=0.25)],
-        sides=_sides(other),
+        rows=[row(pair, "other-project", "cold project, warm layer cache", must=0.4, aim=0.25)],
+        sides=sides(other),
         rounds=rounds,
         prepare=prepare,
         change=change,

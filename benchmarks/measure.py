@@ -12,7 +12,7 @@ from benchmarks.case import OURS, PEER, Case, Failed, Row
 from benchmarks.summary import Summary, quantile
 
 Say = Callable[[str], object]
-Verdict = Literal["aim", "must", "missed", "failed"]
+Verdict = Literal["aim", "must", "missed", "failed", "noted"]
 Samples = dict[str, list[dict[str, float]]]
 
 
@@ -41,7 +41,7 @@ class RowResult:
         for name, bound in (("aim", self.row.aim), ("must", self.row.must)):
             if bound is not None and self.figures.ratio <= bound:
                 return name  # type: ignore[return-value]
-        return "missed"
+        return "missed" if self.row.must is not None or self.row.aim is not None else "noted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAM = str(Path(sys.executable).with_name("imagekit"))
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imagekit:
+    """An imagekit to measure: the one beside this Python, or another version's ``program``."""
 
-def build(project: Path, reference: str, base: str) -> list[str]:
-    """Build ``project`` into the engine."""
-    return [PROGRAM, "build", "--quiet", "--base-image", base, "--tag", reference, str(project)]
+    program: str = str(Path(sys.executable).with_name("imagekit"))
 
+    def build(self, project: Path, reference: str, base: str) -> list[str]:
+        """Build ``project`` into the engine."""
+        return [self.program, "build", "--quiet", "--base-image", base, "--tag", reference, str(project)]
 
-def push(reference: str) -> list[str]:
-    """Push what was built."""
-    return [PROGRAM, "push", "--quiet", reference]
+    def push(self, reference: str) -> list[str]:
+        """Push what was built."""
+        return [self.program, "push", "--quiet", reference]
 
+    def run(self, entrypoint: str, image: str) -> list[str]:
+        """Run one flow."""
+        return [self.program, "run", entrypoint, "--image", image, "--json"]
 
-def build_to_registry(project: Path, reference: str, base: str) -> list[str]:
-    """Build ``project`` straight into a registry; ``base`` is in a registry or an OCI layout (``oci:DIR``)."""
-    return [
-        *(PROGRAM, "build", "--quiet", "--output", "registry"),
-        *("--base-image", base, "--tag", reference, str(project)),
-    ]
+    def build_to_registry(self, project: Path, reference: str, base: str) -> list[str]:
+        """Build ``project`` straight into a registry; ``base`` is in a registry or an OCI layout (``oci:DIR``)."""
+        return [
+            *(self.program, "build", "--quiet", "-o", "registry"),
+            *("--base-image", base, "--tag", reference, str(project)),
+        ]
 
 
 def environment(cache: Path, config: Path, engine: str | None) -> dict[str, str]:

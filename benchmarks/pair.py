@@ -40,7 +40,7 @@ class Pair:
         self.pins = dict(packages.pins)
         self.note = ""
         self.edition = 0
-        self._is_built = False
+        self._is_built = self._is_checked = False
         self.write()
 
     @property
@@ -65,7 +65,7 @@ class Pair:
         self.write()
 
     def build_ours(self) -> Finished:
-        command = ours.build(self.ours, self.ours_image, self.at.base)
+        command = self.at.imagekit.build(self.ours, self.ours_image, self.at.base)
         return self.at.timed(command, self.at.ours_env(self.store, self.cache))
 
     def build_peer(self) -> Finished:
@@ -88,7 +88,13 @@ class Pair:
 
     def lost(self) -> None:
         """The engine holds the images no longer."""
-        self._is_built = False
+        self._is_built = self._is_checked = False
+
+    def check_content(self) -> None:
+        """Both images hold the set and the same files, and work; looked at once for each time they are built."""
+        if not self._is_checked:
+            checks.same_content(self.at, self.store, self.packages, self.images)
+            self._is_checked = True
 
     def restore(self) -> None:
         """Both images are in the engine at the pins that the set has at first, and no other release was ever seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import checks, ours, uv_dockerfile
+from benchmarks import checks, uv_dockerfile
 from benchmarks.case import OURS
 from benchmarks.pair import Pair
 from benchmarks.registry import Registry
@@ -21,13 +21,12 @@ def push(pair: Pair, side: str, registry: str) -> dict[str, float]:
     at.docker(pair.store, "tag", image, name)
     before = to.blobs()
     if side == OURS:
-        done = at.timed(ours.push(name), at.ours_env(pair.store, pair.cache))
+        done = at.timed(at.imagekit.push(name), at.ours_env(pair.store, pair.cache))
     else:
         done = at.timed(uv_dockerfile.push(name), at.engine(pair.store).env)
-    received = _received(to, before)
-    checks.is_whole(to, repository, "1")
+    received = _received(to, before, repository)
     at.docker(pair.store, "image", "rm", name)
-    return {"push": done.seconds, "bytes": received, "peak push": done.peak_bytes}
+    return {"push": done.seconds, **received, "peak push": done.peak_bytes}
 
 
 def put_base(pair: Pair, registry: str) -> None:
@@ -44,16 +43,18 @@ def build_directly(pair: Pair, registry: str, moved: Pin | None = None) -> dict[
     repository = f"bench/{pair.name}"
     name = f"{to.name}/{repository}:1"
     before = to.blobs()
-    command = ours.build_to_registry(pair.ours, name, f"{to.name}/{_BASE}")
+    command = at.imagekit.build_to_registry(pair.ours, name, f"{to.name}/{_BASE}")
     done = at.timed(command, at.ours_env(None, pair.directory / DIRECT))
-    received = _received(to, before)
-    checks.is_whole(to, repository, "1")
+    received = _received(to, before, repository)
     if moved is not None:
         at.docker(pair.store, "pull", "--quiet", name)
         pair.check_version(moved, name)
         at.docker(pair.store, "image", "rm", name)
-    return {"build": done.seconds, "bytes": received, "peak": done.peak_bytes}
+    return {"build": done.seconds, **received, "peak": done.peak_bytes}
 
 
-def _received(registry: Registry, before: dict[str, int]) -> int:
-    return sum(size for digest, size in registry.blobs().items() if digest not in before)
+def _received(registry: Registry, before: dict[str, int], repository: str) -> dict[str, float]:
+    """Bytes that are new in the registry: all of them, and those of layers alone. The image is there, whole."""
+    layers = checks.whole_layers(registry, repository, "1")
+    new = {digest: size for digest, size in registry.blobs().items() if digest not in before}
+    return {"bytes": sum(new.values()), "layer bytes": sum(new[digest] for digest in layers & set(new))}

@@ -10,7 +10,7 @@ from benchmarks.measure import CaseResult, RowResult
 from benchmarks.summary import Summary
 
 SCHEMA = 1
-_VERDICTS = {"aim": "aim met", "must": "must met", "missed": "MISSED", "failed": "FAILED"}
+_VERDICTS = {"aim": "aim met", "must": "must met", "missed": "MISSED", "failed": "FAILED", "noted": ""}
 _HEAD = ("", "must", "aim", "measured", "imagekit", "peer", "rounds", "")
 
 

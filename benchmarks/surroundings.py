@@ -24,7 +24,10 @@ _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUN
 class Surroundings:
     """Everything is made when it is first asked for, and gone after ``close``. ``base``: of the engine at hand."""
 
-    def __init__(self, base: str | None = None, directory: Path | None = None) -> None:
+    def __init__(
+        self, base: str | None = None, directory: Path | None = None, program: ours.Imagekit | None = None
+    ) -> None:
+        self.imagekit = program or ours.Imagekit()
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}

@@ -1,0 +1,111 @@
+"""Cases in which an image goes to a registry: the first time, and after one package has moved."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from benchmarks import checks
+from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Side
+from benchmarks.pair import Pair
+from benchmarks.pushing import DIRECT, build_directly, push, put_base
+from benchmarks.sides import built, row
+
+NO_ENGINE = "imagekit, no engine"
+_SLUGS = {OURS: "ours", PEER: "peer"}
+
+
+def first_push(pair: Pair, *, rounds: Rounds) -> Case:
+    """The whole image with its base to a registry that has nothing: a registry for each side and round."""
+    name = f"{pair.packages.name}-first-push-{pair.store}"
+
+    def measure(side: str, number: int) -> dict[str, float]:
+        registry = _registry(pair, side) if number == 0 else f"first-{number}"
+        found = push(pair, side, registry)
+        if number:
+            pair.at.close_registry(registry)
+        return found
+
+    title = f"first push of the whole image, {pair.store} store"
+    return Case(
+        name=name,
+        title=title,
+        rows=[
+            row(pair, f"first-push-{pair.store}", f"{title}: time", "push", must=0.5, aim=0.35),
+            row(pair, f"first-push-{pair.store}-bytes", f"{title}: bytes", "bytes", unit="B", must=1.0),
+        ],
+        sides=[
+            Side(name=OURS, measure=lambda number: measure(OURS, number)),
+            Side(name=PEER, measure=lambda number: measure(PEER, number)),
+        ],
+        rounds=rounds,
+        prepare=pair.ensure,
+    )
+
+
+def tail(pair: Pair, *, rounds: Rounds) -> Case:
+    """One small package moves; the image is built. In the classic store it is pushed, too, to where the one before
+    it is, and a third side builds the same straight into a registry, with a cache of its own and no engine.
+    """
+    at, moves = pair.at, pair.packages.moves("tail")
+    pushes = pair.store == "classic"
+    direct = f"{pair.name}-direct"
+
+    def prepare() -> None:
+        pair.restore()
+        if pushes:
+            pair.cache_before_moves(DIRECT)
+            for side in (OURS, PEER):
+                if not at.registry(_registry(pair, side)).blobs():
+                    push(pair, side, _registry(pair, side))
+            put_base(pair, direct)
+            with suppress(Failed):  # the side that needs it will say why
+                build_directly(pair, direct)
+
+    def build_ours(number: int) -> dict[str, float]:
+        found = built(pair.build_ours())
+        if not pushes:
+            return found
+        own = checks.own_layer_bytes(at, pair.store, pair.ours_image, moves[number].package)
+        return {**found, **push(pair, OURS, _registry(pair, OURS)), "own layer": own}
+
+    def build_peer(_: int) -> dict[str, float]:
+        found = built(pair.build_peer())
+        return {**found, **push(pair, PEER, _registry(pair, PEER))} if pushes else found
+
+    def check(number: int) -> None:
+        pair.check_version(moves[number])
+        at.tidy(pair.store)
+
+    def directly(number: int) -> dict[str, float]:
+        return build_directly(pair, direct, moves[number])
+
+    title = f"move one tail pin, {pair.store} store"
+    rows = [row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
+    sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer)]
+    if pushes:
+        after = "push after the tail move"
+        own: dict[str, Any] = {"peer": OURS, "theirs": ("own layer",), "unit": "B"}
+        straight: dict[str, Any] = {"side": NO_ENGINE, "theirs": ("build", "push"), "must": 1 / 20, "aim": 1 / 60}
+        rows += [
+            row(pair, "tail-push", f"{after}: time", "push", must=1 / 40, aim=1 / 150),
+            row(pair, "tail-push-bytes", f"{after}: layers, by the wheel's own", "layer bytes", **own, must=1.2),
+            row(pair, "tail-push-all", f"{after}: with configuration and manifest, by the same", "bytes", **own),
+            row(pair, "tail-direct", "tail move straight to a registry, by build + push", **straight),
+        ]
+        sides.append(Side(name=NO_ENGINE, measure=directly))
+    return Case(
+        name=f"{pair.packages.name}-tail-{pair.store}",
+        title=title,
+        rows=rows,
+        sides=sides,
+        rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
+        prepare=prepare,
+        change=lambda number: pair.move(moves[number]),
+        check=check,
+    )
+
+
+def _registry(pair: Pair, side: str) -> str:
+    """The registry to which the image of ``side`` is pushed first, and again after a move."""
+    return f"{pair.name}-{pair.store}-{_SLUGS[side]}"
