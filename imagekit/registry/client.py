@@ -95,6 +95,11 @@ class Registry:
         self.retries.stop()
         self._connections.close()
 
+    @property
+    def round_trip(self) -> float:
+        """Seconds that the quickest answer took; infinite before the first."""
+        return self._connections.fastest
+
     def manifest(self, repository: str, reference: str) -> HeldManifest | None:
         """The manifest or index under a tag or digest; ``None`` where there is none. One request."""
         step = f"reading the manifest {self.name}/{repository}{_separator(reference)}{reference}"

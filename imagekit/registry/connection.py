@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -100,7 +101,7 @@ class Connections:
         self._idle: dict[Origin, list[http.client.HTTPConnection]] = {}
         self._busy: set[http.client.HTTPConnection] = set()
         self._tls: dict[bool, ssl.SSLContext] = {}
-        self._has_answered = False
+        self.fastest = float("inf")  # seconds from a request to its answer
         self._is_closed = False
 
     @contextmanager
@@ -156,6 +157,7 @@ class Connections:
                 connection = connection or self._connect(origin)
                 connection.sock.settimeout(deadline)
                 address, added = self._addressed(origin, target)
+                began = time.monotonic()
                 answer = _ask_once(connection, method, address, {**headers, **added}, body)
             except BaseException as error:
                 if connection is not None:
@@ -168,7 +170,7 @@ class Connections:
                 if isinstance(error, (OSError, http.client.HTTPException)):
                     raise self._fault(error, origin) from error
                 raise
-            self._has_answered = True
+            self.fastest = min(self.fastest, time.monotonic() - began)
             return connection, answer
 
     def _check_open(self) -> None:
@@ -232,7 +234,7 @@ class Connections:
             )
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
             return RegistryError(f"there is no host {origin.host}", hint="check the registry's name and the network")
-        return Passing(_words(error), is_first_contact=not self._has_answered)
+        return Passing(_words(error), is_first_contact=self.fastest == float("inf"))
 
 
 def _ask_once(

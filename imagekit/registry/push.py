@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,11 @@ from imagekit.registry.retry import Stopped
 from imagekit.registry.upload import Upload
 from imagekit.registry.values import Pushed
 
-_CHECKS = 12  # small requests at a time
+_NEAR, _MIDDLE, _FAR = 4, 12, 32  # small requests at a time, by the distance
 _UPLOADS = 4  # blobs sent at a time
 # Where a blob is no larger, asking first costs more than opening an upload that may not be needed.
 _ASKED_FIRST = 1 << 20
+_MOST_PLATFORMS = 16  # of the image at the tag that are looked at
 _LOOKS = 3  # at a blob or tag that was acknowledged and is not seen
 
 
@@ -97,6 +98,7 @@ class _Push:
         self.blobs = _blobs(images)
         self.documents = _documents(images)  # the last is the tag's
         self._lock = threading.Lock()
+        self._checked: list[Future[None]] = []
         self._uploads: list[Future[None]] = []
         self._arrived: list[Descriptor] = []  # those that were not there before
         self.sent = 0
@@ -117,19 +119,20 @@ class _Push:
         held = self._registry.manifest(self._repository, self._tag)
         if held is not None and held.digest == top.digest:
             return True
-        checks = ThreadPoolExecutor(_CHECKS, thread_name_prefix="registry-check")
+        checks = ThreadPoolExecutor(_checks_at_once(self._registry.round_trip), thread_name_prefix="registry-check")
         uploads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="registry-upload")
         try:
             self._bring(checks, uploads, self._named_by(held, checks))
-            looks = [checks.submit(self._look, blob) for blob in self._arrived]
-            writes = [checks.submit(self._write, document) for document in self.documents[:-1]]
-            _all([*looks, *writes])
-            self._write(top)
             self._registry.put_manifest(self._repository, self._tag, top.data, top.media_type)
             at_tag = checks.submit(self._look_at_tag, top, held)
             _all([at_tag, *(checks.submit(self._look, blob, by_reading=True) for blob in self._arrived)])
+        except Stopped:
+            # Something failed, and so the rest was called off: that is the reason.
+            self._registry.close()
+            _all([*self._checked, *self._uploads], each=True)
+            raise
         except BaseException:
-            # Also for an interrupt: nobody is to wait for what is under way.
+            # Also for an interrupt.
             self._registry.close()
             raise
         finally:
@@ -138,17 +141,35 @@ class _Push:
         return False
 
     def _bring(self, checks: ThreadPoolExecutor, uploads: ThreadPoolExecutor, named: frozenset[Digest]) -> None:
-        """Have every blob in the repository."""
-        # Those that are surely to be sent come first, the large ones before all.
-        queue = sorted(self.blobs, key=lambda b: (b.descriptor.digest in named, -b.descriptor.size))
-        checked = [checks.submit(self._check, blob, blob.descriptor.digest in named, uploads) for blob in queue]
-        try:
-            _all(checked)
-        except Stopped:
-            # It was an upload that failed, and then all the rest was called off.
-            _all(self._uploads)
-            raise
+        """Have every blob and manifest in the repository, and have seen each of them there.
+
+        While what was there before is looked at, the rest goes its way up to the manifests.
+        """
+        queue = sorted(self.blobs, key=lambda blob: -blob.descriptor.size)
+        unknown = [b for b in queue if b.descriptor.digest not in named]
+        first = [checks.submit(self._check, blob, False, uploads) for blob in unknown]
+        others = [checks.submit(self._check, b, True, uploads) for b in queue if b.descriptor.digest in named]
+        self._checked = [*first, *others]
+        _all(first)
         _all(self._uploads)
+        seen = self._see([blob for blob in self._arrived if blob.digest not in named], uploads)
+        _all(others)
+        _all(self._uploads)
+        if any(blob.digest in named for blob in self._arrived):
+            # Something was gone that the last manifest names, and the registry may have refused ours for it.
+            wait(seen)
+            seen = self._see(self._arrived, uploads)
+        # Each to its end: a blob that is lost says more than a manifest that is refused for it.
+        _all(seen, each=True)
+
+    def _see(self, arrived: Sequence[Descriptor], pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Look at the blobs that came, and write the manifests by their digests."""
+        looks = [pool.submit(self._look, blob) for blob in arrived]
+        return [*looks, pool.submit(self._write_all)]
+
+    def _write_all(self) -> None:
+        for document in self.documents:
+            self._write(document)
 
     def _check(self, blob: Blob, is_named: bool, uploads: ThreadPoolExecutor) -> None:
         """Find ``blob`` in the repository, or in another one of the registry, or have it sent."""
@@ -171,15 +192,19 @@ class _Push:
             if is_mounted or not is_there:
                 self._arrived.append(found)
             self.mounted += is_mounted
-            if not is_there:
+            if not is_there and found.size > _ASKED_FIRST:
                 self._uploads.append(uploads.submit(self._send, upload))
+        if not is_there and found.size <= _ASKED_FIRST:
+            # Round trips are all it takes, and here more of them are made at a time.
+            self._send(upload)
 
     def _send(self, upload: Upload) -> None:
         self._note(short(upload.blob.descriptor.digest))
         try:
             upload.send()
         except BaseException:
-            self._registry.retries.stop()
+            # Nobody is to wait for the others.
+            self._registry.close()
             raise
         finally:
             with self._lock:
@@ -241,14 +266,21 @@ class _Push:
             return frozenset(_blobs_in(held))
         entries = _listed(held, "manifests")
         children = [str(entry.get("digest")) for entry in entries if is_digest(str(entry.get("digest")))]
-        futures = [checks.submit(self._registry.manifest, self._repository, child) for child in children[:_CHECKS]]
+        futures = [
+            checks.submit(self._registry.manifest, self._repository, child) for child in children[:_MOST_PLATFORMS]
+        ]
         _all(futures)
         return frozenset(d for future in futures if (found := future.result()) is not None for d in _blobs_in(found))
 
 
-def _all(futures: Sequence[Future[Any]]) -> None:
-    """Wait until all are done, or one failed; that one's error is raised."""
-    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+def _checks_at_once(round_trip: float) -> int:
+    """How many small requests: nearby, more would only be in each other's way; far away, each waits."""
+    return _NEAR if round_trip < 0.005 else _MIDDLE if round_trip < 0.02 else _FAR
+
+
+def _all(futures: Sequence[Future[Any]], *, each: bool = False) -> None:
+    """Wait until all are done, or (but for ``each``) one failed; the first's error is raised."""
+    done, _ = wait(futures, return_when=ALL_COMPLETED if each else FIRST_EXCEPTION)
     errors = [error for future in futures if future in done and (error := future.exception()) is not None]
     for error in errors:
         if not isinstance(error, Stopped):
