@@ -1,14 +1,20 @@
-"""Base images for an engine: ``stages`` makes them, ``export`` puts them into the engine."""
+"""Base images from Debian packages: ``stages`` makes them, ``export`` puts them into an engine or a layout."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imagekit.engine.client import Engine
-from imagekit.errors import BaseBuildFailed, BaseNotFound, EngineError
+from imagekit.errors import BaseBuildFailed, BaseNotFound, EngineError, InputError
 from imagekit.export.engine_load import load_image
+from imagekit.export.layout import write_layout
+from imagekit.layers.blobs import BlobCache
 from imagekit.layers.values import FileRange, Layer
+from imagekit.oci.content import ImageContent
+from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
 from imagekit.stages.base_ensure import EnsuredBase, ensure_base
@@ -19,16 +25,52 @@ from imagekit.stages.debian_lock import DebianLock
 def make(engine: Engine, python: str, cache: Path, reporter: Reporter, *, lock_file: Path | None = None) -> EnsuredBase:
     """A base image with ``python``, made from Debian packages; see ``pipeline.Pipeline.base``."""
     base = DebianBase(python=python)
+    rootfs = _made(base, cache, reporter, lock_file)
+    _load(engine, rootfs, base.reference, reporter)
+    return EnsuredBase(reference=base.reference, how="made")
+
+
+def lay_out(
+    python: str,
+    platforms: Sequence[Platform],
+    directory: Path,
+    cache: Path,
+    reporter: Reporter,
+    *,
+    lock_file: Path | None = None,
+) -> tuple[str, Digest]:
+    """Base images with ``python`` for ``platforms``, written to the OCI layout ``directory``; no engine is needed.
+
+    Their name in it, and the digest of the manifest, or of the index of several. Each is made from Debian
+    packages, those for another processor without running any of them.
+    """
+    bases = [DebianBase(python=python, platform=platform) for platform in platforms]
+    if lock_file is not None and len(bases) > 1:
+        raise InputError("a lock is of one platform's packages", hint="make the platforms one by one")
+    blobs = BlobCache(cache / "blobs")
+    images = []
+    with ThreadPoolExecutor(thread_name_prefix="imagekit-compress") as pool:
+        for base in bases:
+            rootfs = _made(base, cache, reporter, lock_file)
+            with reporter.task(
+                f"compressing {base.reference} for {base.platform}", total=rootfs.size, unit="B"
+            ) as task:
+                blob = blobs.gzip(_layer(rootfs), pool=pool, advance=task.advance)
+            images.append(ImageContent(config=rootfs.config, layers=(blob,)))
+    return bases[0].reference, write_layout(images, directory, bases[0].reference, reporter=reporter)
+
+
+def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | None) -> DebianRootfs:
+    """The base made from the packages that ``lock_file`` names, or from the newest, which are then written there."""
     lock = None
     if lock_file is not None and lock_file.exists():
         lock = DebianLock.from_bytes(lock_file.read_bytes())
-        if lock.python != python:
-            raise BaseBuildFailed(f"{lock_file} locks Python {lock.python}, and {python} is asked for")
+        if lock.python != base.python:
+            raise BaseBuildFailed(f"{lock_file} locks Python {lock.python}, and {base.python} is asked for")
     rootfs = build_base(base, cache=cache, lock=lock, reporter=reporter)
     if lock_file is not None and lock is None:
         lock_file.write_bytes(rootfs.lock.to_bytes())
-    _load(engine, rootfs, base.reference, reporter)
-    return EnsuredBase(reference=base.reference, how="made")
+    return rootfs
 
 
 def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter) -> EnsuredBase:
@@ -44,9 +86,12 @@ def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter) -> Ensu
 
 
 def _load(engine: Engine, rootfs: DebianRootfs, reference: str, reporter: Reporter) -> None:
+    load_image(engine, rootfs.config, None, [_layer(rootfs)], reference, reporter)
+
+
+def _layer(rootfs: DebianRootfs) -> Layer:
     whole = FileRange(rootfs.tar, 0, rootfs.size)
-    layer = Layer(diff_id=rootfs.diff_id, size=rootfs.size, pieces=(whole,), cached=True)
-    load_image(engine, rootfs.config, None, [layer], reference, reporter)
+    return Layer(diff_id=rootfs.diff_id, size=rootfs.size, pieces=(whole,), cached=True)
 
 
 def _pulled(engine: Engine, reference: str, patience: float) -> bool:

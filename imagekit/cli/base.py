@@ -25,10 +25,22 @@ _Python = Annotated[
 
 
 @app.command(
-    cls=Command, epilog=examples("imagekit base build --python 3.11", "imagekit base build --lock debian.lock.toml")
+    cls=Command,
+    epilog=examples(
+        "imagekit base build --python 3.11",
+        "imagekit base build --lock debian.lock.toml",
+        "imagekit base build --platform linux/amd64,linux/arm64 -o oci:bases",
+    ),
 )
 def build(
     python: _Python = None,
+    platform: Annotated[
+        str | None,
+        typer.Option("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64; several with commas."),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="WHERE", help="engine, or oci:DIR, which needs no engine.")
+    ] = "engine",
     lock: Annotated[
         Path | None,
         typer.Option("--lock", metavar="FILE", help="Install exactly what FILE locks; written if it is not there."),
@@ -41,10 +53,15 @@ def build(
 
     Needs root and a Debian mirror, and no registry. The same packages give the same image.
     """
+    from imagekit.cli.base_output import base_output, lay_out
     from imagekit.stages.declared import base_declaration
 
     # A Python that cannot be made is said before anything is asked of the engine.
     base_declaration(python or _running())
+    layout, platforms = base_output(output, platform)
+    if layout is not None:
+        lay_out(python or _running(), platforms, layout, lock=lock, as_json=as_json, quiet=quiet, verbose=verbose)
+        return
     _have(python or _running(), remake=True, lock=lock, as_json=as_json, quiet=quiet, verbose=verbose)
 
 

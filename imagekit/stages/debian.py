@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from imagekit.errors import BaseBuildFailed, DiskFull
@@ -19,8 +19,9 @@ from imagekit.oci.config import History, ImageConfig
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.stages.debian_foreign import build_foreign_rootfs, require_same
 from imagekit.stages.debian_lock import DebianLock, lock_packages, run_words
-from imagekit.stages.debian_rootfs import MMDEBSTRAP, build_rootfs
+from imagekit.stages.debian_rootfs import MMDEBSTRAP, RootfsTar, build_rootfs
 from imagekit.stages.declared import BaseDeclaration, base_declaration
 
 # Part of the key of a kept root filesystem: raise it when the same packages give other bytes.
@@ -78,24 +79,22 @@ def build_base(
     reporter = reporter or SilentReporter()
     declaration = base.declaration
     require_debian()
-    if base.platform.machine != Platform.host().machine:
-        raise BaseBuildFailed(
-            f"a base image for {base.platform} cannot be made on {Platform.host()}",
-            hint="make it on a machine of that kind, or name a base image with --base-image",
-        )
     if lock is None:
-        with reporter.task(f"Locking Debian packages of {declaration.suite}"):
+        with reporter.task(f"Locking Debian packages of {declaration.suite} for {base.platform.architecture}"):
             lock = lock_base(base)
+    if lock.architecture != base.platform.architecture:
+        raise BaseBuildFailed(
+            f"the lock is of packages for {lock.architecture}, and the base is to be for {base.platform}",
+            hint="lock it anew, in a file of its own for each platform",
+        )
     store = cache / "debian"
     store.mkdir(parents=True, exist_ok=True)
     key = digest_of_json({"format": FORMAT, "lock": lock.digest, "declaration": asdict(declaration)})
     tar = store / f"{key.removeprefix('sha256:')}.tar"
     kept = _kept(tar)
     if kept is None:
-        _require_root()
-        require_mmdebstrap(reporter)
         try:
-            rootfs = build_rootfs(lock, declaration, tar, store=store / "debs", reporter=reporter)
+            rootfs = _make(base, lock, tar, cache, reporter)
             _note(tar).write_text(json.dumps({"diff_id": rootfs.diff_id, "size": rootfs.size}))
         except OSError as error:
             if error.errno == errno.ENOSPC:
@@ -104,6 +103,20 @@ def build_base(
         kept = (rootfs.diff_id, rootfs.size)
     diff_id, size = kept
     return DebianRootfs(tar=tar, diff_id=diff_id, size=size, config=_config(base, lock, diff_id), lock=lock)
+
+
+def _make(base: DebianBase, lock: DebianLock, tar: Path, cache: Path, reporter: Reporter) -> RootfsTar:
+    debs = cache / "debian" / "debs"
+    if base.platform.machine == Platform.host().machine:
+        _require_root()
+        require_mmdebstrap(reporter)
+        return build_rootfs(lock, base.declaration, tar, store=debs, reporter=reporter)
+    # Nothing of another processor's runs here: it is made from the same base for this machine.
+    native = replace(base, platform=Platform.host())
+    native_lock = lock_base(native)
+    require_same(native_lock, lock)
+    made = build_base(native, cache=cache, lock=native_lock, reporter=reporter)
+    return build_foreign_rootfs(made.tar, native_lock, lock, base.declaration, tar, store=debs, reporter=reporter)
 
 
 def require_debian() -> None:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -63,10 +63,7 @@ def build_rootfs(
         _mmdebstrap(lock, declaration, repository, raw, epoch)
         partial = Path(directory) / "rootfs.tar"
         rootfs = _rewrite(raw, partial, lock, epoch)
-        locked = tuple((p.name, p.version) for p in lock.packages)
-        if rootfs.installed != locked:
-            odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
-            raise BaseBuildFailed(f"what was installed is not what was locked: {', '.join(odd)}")
+        require_locked(rootfs, lock)
         os.replace(partial, out)
     return RootfsTar(path=out, diff_id=rootfs.diff_id, size=rootfs.size, installed=rootfs.installed)
 
@@ -112,35 +109,52 @@ class _Hashing:
         return Digest("sha256:" + self._hash.hexdigest())
 
 
-def _rewrite(raw: Path, out: Path, lock: DebianLock, epoch: int) -> RootfsTar:
+def require_locked(rootfs: RootfsTar, lock: DebianLock) -> None:
+    """``BaseBuildFailed`` unless what dpkg says is installed in ``rootfs`` is what ``lock`` names."""
+    locked = tuple((p.name, p.version) for p in lock.packages)
+    if rootfs.installed != locked:
+        odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
+        raise BaseBuildFailed(f"what was installed is not what was locked: {', '.join(odd)}")
+
+
+def write_rootfs(members: Iterable[tuple[tarfile.TarInfo, bytes]], out: Path) -> RootfsTar:
+    """Write ``members`` in the order they come in, each with its content."""
     installed: tuple[tuple[str, str], ...] = ()
-    with tarfile.open(raw) as source, out.open("wb") as stream:
+    with out.open("wb") as stream:
         hashing = _Hashing(stream)
-        members = {name: member for member in source if (name := _kept(member)) is not None}
-        added = {entry.name: (entry, data) for entry, data in _added(lock, epoch)}
         # "w|" writes straight on: it asks for nothing but write().
         with tarfile.open(fileobj=cast(IO[bytes], hashing), mode="w|", format=tarfile.PAX_FORMAT) as target:
-            for name in sorted(members.keys() | added.keys()):
-                if name in added:
-                    entry, data = added[name]
-                    target.addfile(entry, io.BytesIO(data))
-                    continue
-                member = members[name]
-                extracted = source.extractfile(member) if member.isreg() else None
-                content = extracted.read() if extracted is not None else b""
-                if name == "var/lib/dpkg/status":
+            for member, content in members:
+                if member.name == "var/lib/dpkg/status":
                     installed = _installed(content)
-                content = _with_user(name, content, epoch)
-                member.name = name
-                if member.islnk():
-                    member.linkname = member.linkname.removeprefix("./")
-                member.size = len(content)
-                member.uname = member.gname = ""
-                member.mtime = min(int(member.mtime), epoch)
-                # Times are whole seconds; what is left are extended attributes.
-                member.pax_headers = {k: v for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr.")}
                 target.addfile(member, io.BytesIO(content) if member.isreg() else None)
     return RootfsTar(path=out, diff_id=hashing.digest, size=hashing.size, installed=installed)
+
+
+def _rewrite(raw: Path, out: Path, lock: DebianLock, epoch: int) -> RootfsTar:
+    return write_rootfs(_rewritten(raw, lock, epoch), out)
+
+
+def _rewritten(raw: Path, lock: DebianLock, epoch: int) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    with tarfile.open(raw) as source:
+        members = {name: member for member in source if (name := _kept(member)) is not None}
+        added = {entry.name: (entry, data) for entry, data in _added(lock, epoch)}
+        for name in sorted(members.keys() | added.keys()):
+            if name in added:
+                yield added[name]
+                continue
+            member = members[name]
+            extracted = source.extractfile(member) if member.isreg() else None
+            content = _with_user(name, extracted.read() if extracted is not None else b"", epoch)
+            member.name = name
+            if member.islnk():
+                member.linkname = member.linkname.removeprefix("./")
+            member.size = len(content)
+            member.uname = member.gname = ""
+            member.mtime = min(int(member.mtime), epoch)
+            # Times are whole seconds; what is left are extended attributes.
+            member.pax_headers = {k: v for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr.")}
+            yield member, content
 
 
 # Made by the tools on the way, or of this machine; the directories themselves stay.
