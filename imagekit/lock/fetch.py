@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -53,7 +54,8 @@ class WheelStore:
     ``directory`` is made as needed. ``ca_bundle``: a PEM file to trust instead of the default one.
     ``credentials``: (user, password) by ``host`` or ``host:port``; without one ``~/.netrc`` is asked.
     ``attempts`` bounds how often a passing failure (a 5xx, a broken connection, a file cut short) is tried;
-    ``pause`` is the first wait between two tries, in seconds, doubled each time.
+    ``pause`` is the first wait between two tries, in seconds, doubled each time; ``read_seconds`` may pass
+    between two pieces of a file.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class WheelStore:
         credentials: Mapping[str, tuple[str, str]] | None = None,
         attempts: int = 5,
         pause: float = 0.5,
+        read_seconds: float = _READ_SECONDS,
     ) -> None:
         self._directory = directory
         self._ca_bundle = ca_bundle
         self._credentials = dict(credentials or {})
         self._attempts = attempts
         self._pause = pause
+        self._read_seconds = read_seconds
         self._sessions = threading.local()
 
     def path(self, artifact: Artifact) -> Path:
@@ -116,7 +120,7 @@ class WheelStore:
         try:
             response = self._session().head(
                 without_credentials(artifact.url),
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                timeout=(_CONNECT_SECONDS, self._read_seconds),
                 auth=self._credentials.get(host) or credentials_of([artifact.url]).get(host),
                 headers={"Accept-Encoding": "identity"},
                 verify=True if self._ca_bundle is None else str(self._ca_bundle),
@@ -176,7 +180,12 @@ class WheelStore:
                     hint="never install it; if the index replaced the file on purpose, lock anew: imagekit lock",
                     details=f"expected sha256:{artifact.sha256}\nreceived sha256:{actual}",
                 )
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
             os.replace(temporary, path)
+        except FileNotFoundError:
+            # Its directory was pruned, or the cache removed, meanwhile.
+            raise _PassingFault(f"{path.parent} was removed") from None
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -210,7 +219,7 @@ class WheelStore:
             with self._session().get(
                 without_credentials(artifact.url),
                 stream=True,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                timeout=(_CONNECT_SECONDS, self._read_seconds),
                 auth=credentials,
                 # As stored: the hash is that of the file, not of what an encoding makes of it.
                 headers={"Accept-Encoding": "identity"},

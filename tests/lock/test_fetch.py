@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import shutil
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +74,11 @@ def whole(handler: http.server.BaseHTTPRequestHandler, content: bytes = CONTENT,
     handler.wfile.write(content[:sent])
     if sent is not None:
         handler.close_connection = True
+
+
+def slowly(handler: http.server.BaseHTTPRequestHandler) -> None:
+    time.sleep(3)
+    whole(handler)
 
 
 def cut(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -190,6 +199,44 @@ def test_a_kept_file_of_another_size_is_verified_again(server, store):
     # The index may be wrong about a size; the hash is what counts.
     assert store.get(server.artifact(size=7)).read_bytes() == CONTENT
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("damage", ["flipped", "directory"])
+def test_a_kept_file_that_was_damaged_is_fetched_again(server, store, damage):
+    path = store.get(server.artifact(size=len(CONTENT)))
+    if damage == "flipped":
+        path.write_bytes(CONTENT[:-1] + b"x")
+    else:
+        path.unlink()
+        (path / "inner").mkdir(parents=True)
+    assert store.get(server.artifact(size=len(CONTENT))).read_bytes() == CONTENT
+    assert len(server.asked) == 2
+
+
+def test_a_store_removed_in_the_middle(server, store, tmp_path):
+    def gone(handler):
+        shutil.rmtree(tmp_path / "wheels")
+        whole(handler)
+
+    server.answers = [gone, whole]
+    assert store.get(server.artifact()).read_bytes() == CONTENT
+
+
+def test_processes_fetch_a_file_once(server, tmp_path):
+    """One of them; the others wait for it and take its file."""
+    program = (
+        "import sys; from pathlib import Path; from imagekit.lock.fetch import WheelStore\n"
+        "from imagekit.lock.values import Artifact\n"
+        "a = Artifact(filename=sys.argv[2], url=sys.argv[3], sha256=sys.argv[4])\n"
+        "print(WheelStore(Path(sys.argv[1])).get(a))"
+    )
+    server.answers = [slowly]
+    artifact = server.artifact()
+    argv = [sys.executable, "-c", program, tmp_path / "wheels", artifact.filename, artifact.url, artifact.sha256]
+    processes = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    assert {process.communicate()[0].strip() for process in processes} == {str(tmp_path / "wheels" / SHA256 / NAME)}
+    assert len(server.asked) == 1
+    assert left(tmp_path) == [str(tmp_path / "wheels" / SHA256 / NAME)]
 
 
 def test_a_file_on_disk_is_copied(store, tmp_path):

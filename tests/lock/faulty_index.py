@@ -1,0 +1,118 @@
+"""A package index (PEP 503) on this machine that answers well, late, wrong, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from tests.lock.conftest import wheel_bytes
+
+Handler: TypeAlias = http.server.BaseHTTPRequestHandler
+Fault: TypeAlias = Callable[[Handler, bytes], None]
+
+
+class FaultyIndex:
+    """``faults[path]`` are answers given in turn before the right one; the last of ``always[path]`` for good."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.faults: dict[str, list[Fault]] = {}
+        self.always: dict[str, Fault] = {}
+        self.asked: list[str] = []
+        self.ended = threading.Event()
+        outer, guard = self, threading.Lock()
+
+        class Answering(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                with guard:
+                    outer.asked.append(path)
+                    waiting = outer.faults.get(path, [])
+                    fault = waiting.pop(0) if waiting else outer.always.get(path, whole)
+                content = outer.pages.get(path)
+                try:
+                    (status(404) if content is None else fault)(self, content or b"")
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            def do_HEAD(self) -> None:
+                self.send_error(405)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/simple"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.ended.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def add(self, name: str, version: str, *, yanked: bool = False, sha256: str | None = None) -> str:
+        """A wheel; the path of its file on the server."""
+        data = wheel_bytes(name, version)
+        path = f"/files/{name}-{version}-py3-none-any.whl"
+        digest = sha256 or hashlib.sha256(data).hexdigest()
+        mark = ' data-yanked="broken"' if yanked else ""
+        link = f'<a href="{path}#sha256={digest}"{mark}>{Path(path).name}</a><br>\n'
+        page = f"/simple/{name}/"
+        self.pages[page] = self.pages.get(page, b"<!DOCTYPE html><html><body>\n") + link.encode()
+        self.pages[path] = data
+        return path
+
+    def stall(self, handler: Handler, content: bytes) -> None:
+        """Begin to answer, and go no further."""
+        _begin(handler, 200, len(content))
+        handler.wfile.write(content[:10])
+        handler.wfile.flush()
+        self.ended.wait(120)
+        handler.close_connection = True
+
+
+def whole(handler: Handler, content: bytes) -> None:
+    _begin(handler, 200, len(content))
+    handler.wfile.write(content)
+
+
+def status(code: int) -> Fault:
+    def answer(handler: Handler, _: bytes) -> None:
+        _begin(handler, code, 0)
+
+    return answer
+
+
+def cut(handler: Handler, content: bytes) -> None:
+    """Half of it, and the end of the connection."""
+    _begin(handler, 200, len(content))
+    handler.wfile.write(content[: len(content) // 2])
+    handler.close_connection = True
+
+
+def other(handler: Handler, content: bytes) -> None:
+    """As many bytes, and other ones."""
+    whole(handler, bytes(byte ^ 1 for byte in content))
+
+
+def slow(handler: Handler, content: bytes) -> None:
+    _begin(handler, 200, len(content))
+    for start in range(0, len(content), max(1, len(content) // 10)):
+        handler.wfile.write(content[start : start + max(1, len(content) // 10)])
+        handler.wfile.flush()
+        time.sleep(0.2)
+
+
+def _begin(handler: Handler, code: int, length: int) -> None:
+    handler.send_response(code)
+    handler.send_header("Content-Length", str(length))
+    handler.send_header("Content-Type", "text/html")
+    handler.end_headers()
