@@ -6,14 +6,14 @@ specification v1.2 ("Combined Image JSON + Filesystem Changeset Format").
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from imagekit.atomic import replacing
 from imagekit.errors import InputError
 from imagekit.export.archives import docker_archive
-from imagekit.export.destination import file_destination
+from imagekit.export.destination import beside, file_destination
 from imagekit.export.layout import verified
 from imagekit.export.layout_content import LAYOUT, containerd_name, layout_content
 from imagekit.layers import archive
@@ -38,7 +38,7 @@ def write_oci_archive(
     ``DiskFull``, and what reading a blob raises; then the file is what it was.
     """
     digest = layout_content(images, name).top.digest
-    _write(whole_oci_archive(images, name), path, reporter)
+    _write(lambda directory: whole_oci_archive(images, name), path, reporter)
     return digest
 
 
@@ -57,9 +57,7 @@ def write_docker_archive(
     which is the image's ID in an engine of the classic store. Raises as ``write_oci_archive`` does, and
     ``BaseUnusable`` where a blob does not unpack to its diff ID.
     """
-    place = file_destination(path)
-    with tempfile.TemporaryDirectory(prefix=".imagekit-", dir=place.parent) as directory:
-        _write(whole_docker_archive(config, base, layers, name, Path(directory)), path, reporter)
+    _write(lambda directory: whole_docker_archive(config, base, layers, name, directory), path, reporter)
     return config.digest
 
 
@@ -121,14 +119,17 @@ def unpacked(blob: Blob, diff_id: Digest, directory: Path) -> Layer:
     return Layer(diff_id=diff_id, size=size, pieces=(FileRange(path, 0, size, diff_id),), cached=True)
 
 
-def _write(pieces: Iterable[bytes], path: Path, reporter: Reporter | None) -> None:
+def _write(pieces: Callable[[Path], Iterable[bytes]], path: Path, reporter: Reporter | None) -> None:
+    """Make what ``pieces`` gives, which may use the directory it is called with, the file at ``path``."""
     place = file_destination(path)
     reporter = reporter or SilentReporter()
     try:
-        with reporter.task(f"writing {path}", unit="B") as task, replacing(place, mode=_MODE) as out:
-            for piece in pieces:
-                out.write(piece)
-                task.advance(len(piece))
+        with reporter.task(f"writing {path}", unit="B") as task, beside(place) as directory:
+            with replacing(directory / "whole", mode=_MODE) as out:
+                for piece in pieces(directory):
+                    out.write(piece)
+                    task.advance(len(piece))
+            os.replace(directory / "whole", place)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", hint="choose another path") from error
 

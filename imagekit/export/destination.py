@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from imagekit.errors import InputError
+from imagekit.sharing.flock import LocksUnavailable, acquire
+
+_LOCK = "lock"
 
 
 def file_destination(path: Path) -> Path:
@@ -40,6 +48,40 @@ def directory_destination(path: Path) -> Path:
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"nothing can be written in {path}", hint="choose another path")
     return place
+
+
+@contextlib.contextmanager
+def beside(place: Path) -> Iterator[Path]:
+    """A directory beside the file ``place`` for what becomes that file; it is removed at the end.
+
+    What a killed process left of such a directory is removed at the beginning.
+    """
+    prefix = f".{place.name[:64]}.imagekit-"
+    for rest in place.parent.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(LocksUnavailable, OSError):
+            _remove_if_nobodys(rest)
+    held = None
+    while held is None:
+        directory = Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
+        try:
+            # Between the two, another process may have taken it for a rest.
+            held = acquire(directory / _LOCK)
+        except LocksUnavailable:
+            break
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _remove_if_nobodys(directory: Path) -> None:
+    if directory.is_dir() and not directory.is_symlink():
+        held = acquire(directory / _LOCK)
+        if held is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+            os.close(held)
 
 
 def _resolved(path: Path) -> Path:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import stat
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -177,6 +180,42 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(AssemblyFailed):
         write_oci_archive([ImageContent(config=image.config, layers=(wrong, *image.layers[1:]))], path, None)
     assert path.read_bytes() == old
+    assert [each.name for each in path.parent.iterdir()] == ["image.tar"]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from imagekit.export.archive_files import write_docker_archive
+from tests.export.images import config_of, make_layers
+layers = make_layers(Path(sys.argv[1]))
+while True:
+    write_docker_archive(config_of(layers), (), layers, Path(sys.argv[2]), "orders:v1")
+"""
+
+
+def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_path: Path) -> None:
+    layers, path = make_layers(tmp_path / "mine"), tmp_path / "out" / "image.tar"
+    write_docker_archive(config_of(layers), (), layers, path, "orders:v1")
+    old = path.read_bytes()
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "theirs"), str(path)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    while len(list(path.parent.iterdir())) < 2:
+        assert process.poll() is None
+    for _ in range(20):
+        write_docker_archive(config_of(layers), (), layers, path, "orders:v1")
+    assert process.poll() is None
+    while True:
+        os.kill(process.pid, signal.SIGSTOP)
+        if list(path.parent.glob(".image.tar.imagekit-*/*")):
+            break
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert path.read_bytes() == old
+    assert list(path.parent.glob(".image.tar.imagekit-*"))
+    write_docker_archive(config_of(layers), (), layers, path, "orders:v1")
     assert [each.name for each in path.parent.iterdir()] == ["image.tar"]
 
 
