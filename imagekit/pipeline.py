@@ -25,7 +25,7 @@ from imagekit.results import BuildResult, ImageReport
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:
-    from imagekit.base_source import BaseSource
+    from imagekit.base_source import BaseSource, Compiling
     from imagekit.content_build import Made, Written
     from imagekit.engine.client import Engine
     from imagekit.lock.fetch import WheelStore
@@ -289,6 +289,10 @@ class Pipeline:
     def contents(self, base: BaseImage) -> Contents:
         """The files and requirements of what ``base`` has installed."""
         return self._bases.contents(base)
+
+    def compiler(self, base: BaseImage) -> Compiling:
+        """What makes bytecode for ``base``."""
+        return self._bases.compiler(base)
 
     def _stage(self, base: BaseImage) -> InBase:
         from imagekit.stages.in_base import InBase, carried

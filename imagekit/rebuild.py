@@ -49,19 +49,19 @@ def remake(request: Request) -> Remade:
     from imagekit.pipeline import Pipeline
     from imagekit.plan.config import image_config
     from imagekit.progress import SilentReporter
-    from imagekit.stages.compile import ContainerCompiler
 
     settings = request.settings
-    pipeline = Pipeline(settings)
-    planned = elsewhere(pipeline.planned(request.spec), request)
-    layers = make_layers(
-        planned,
-        compiler=lambda: ContainerCompiler(pipeline.engine, planned.plan.base),
-        store=WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
-        cache=LayerCache(request.directory / "layers"),
-        reporter=SilentReporter(),
-        contents=lambda: pipeline.contents(planned.plan.base),
-    )
+    with Pipeline(settings, needs_engine=False) as pipeline:
+        planned = elsewhere(pipeline.planned(request.spec), request)
+        base = planned.plan.base
+        layers = make_layers(
+            planned,
+            compiler=lambda: pipeline.compiler(base),
+            store=WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
+            cache=LayerCache(request.directory / "layers"),
+            reporter=SilentReporter(),
+            contents=lambda: pipeline.contents(base),
+        )
     diff_ids = [layer.diff_id for layer in layers]
     titles = [layer.title for layer in planned.plan.layers]
     config = image_config(planned.plan, diff_ids)

@@ -32,7 +32,7 @@ from imagekit.oci.reference import Reference
 from imagekit.rebuild import Remade, Request
 from imagekit.reference_build import Buildkit
 from imagekit.settings import Settings
-from imagekit.spec.image import ImageSpec
+from imagekit.spec.image import OCI_LAYOUT, ImageSpec
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
@@ -93,32 +93,41 @@ def verify(pipeline: Pipeline, spec: ImageSpec, settings: Settings) -> Verificat
     began = time.monotonic()
     # What is compared is the image, and not whether it works: a build looks at that.
     spec = replace(spec, health_check=False)
-    prefix = pipeline.planned(spec).plan.prefix
     made = []
     for number, circumstances in enumerate(CIRCUMSTANCES, 1):
         with pipeline.reporter.task(f"making every layer anew ({number} of {len(CIRCUMSTANCES)})"):
             made.append(_elsewhere(spec, settings, circumstances))
     differences = remade_differences(made[0], made[1])
-    comparison, not_done = None, []
-    try:
-        engine = pipeline.engine
-    except (EngineNotFound, EnginePermission, NotAnEngine) as error:
-        not_done.append(f"the comparison with BuildKit's image: {error.message}")
-    else:
-        with _names(engine) as (first, second):
+    comparison, obstacle = None, _obstacle(pipeline, spec)
+    if obstacle is None:
+        prefix = pipeline.planned(spec).plan.prefix
+        with _names(pipeline.engine) as (first, second):
             differences += cached_differences(made[0], pipeline.build(spec, first))
             pipeline.build_by_buildkit(spec, second, Buildkit())
             with pipeline.reporter.task("comparing file by file"):
-                comparison = compare_images(engine, str(first), str(second), prefix)
+                comparison = compare_images(pipeline.engine, str(first), str(second), prefix)
         differences += comparison.differences
     return Verification(
         digest=made[0].config,
         layers=len(made[0].layers),
         differences=tuple(differences),
         comparison=comparison,
-        not_done=tuple(not_done),
+        not_done=() if obstacle is None else (f"the comparison with BuildKit's image: {obstacle}",),
         seconds=time.monotonic() - began,
     )
+
+
+def _obstacle(pipeline: Pipeline, spec: ImageSpec) -> str | None:
+    """Why BuildKit cannot build the image here, if it cannot."""
+    if spec.base_image is not None and spec.base_image.startswith(OCI_LAYOUT):
+        return "a Dockerfile cannot name a base that is in an OCI layout"
+    try:
+        architecture = pipeline.engine.info.platform.architecture
+    except (EngineNotFound, EnginePermission, NotAnEngine) as error:
+        return error.message
+    if spec.platform.architecture != architecture:
+        return f"the engine is of {architecture}, and the image of {spec.platform.architecture}"
+    return None
 
 
 def remade_differences(first: Remade, second: Remade) -> list[Difference]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from imagekit.errors import InputError
 from imagekit.plan.user import account_files, user_setting
 from imagekit.plan.values import (
     EnvironmentLayer,
@@ -21,6 +22,7 @@ from imagekit.plan.values import (
     WheelsLayer,
 )
 from imagekit.spec.base import BaseImage, real_directory, real_path
+from imagekit.spec.image import OCI_LAYOUT
 from imagekit.stages.dockerfile_text import checked, pair, paths, shell_word, word
 
 # What lies in the context beside the Dockerfile.
@@ -196,6 +198,11 @@ def _copy(options: Iterable[str], source: str, target: str, base: BaseImage) -> 
 
 def _from(reference: str) -> str:
     checked(reference, "the base image")
+    if reference.startswith(OCI_LAYOUT):
+        raise InputError(
+            f"a Dockerfile cannot name {reference}: it is in an OCI layout",
+            hint="push it to a registry, or load it into the engine, and name it there with --base-image",
+        )
     name, _, tag = reference.rpartition("/")[2].partition("@")[0].partition(":")
     unpinned = name != "scratch" and "@" not in reference and tag in ("", "latest")
     return f"{_UNPINNED if unpinned else ''}FROM {reference}"
