@@ -41,6 +41,14 @@ def user_setting(base: BaseImage, user: User) -> str:
     return user.name
 
 
+def configured_home(user: str, passwd: str) -> str | None:
+    """The home directory of the user that a configuration names, by ``passwd``; ``None`` for root and for strangers."""
+    name = user.partition(":")[0]
+    if name in ("", "root", "0"):
+        return None
+    return next((known.home for known in _passwd(passwd) if name in (known.name, str(known.uid))), None)
+
+
 def account_files(base: BaseImage, user: User) -> dict[str, bytes]:
     """``etc/passwd`` and ``etc/group`` with ``user`` added; empty where the base has the user."""
     if user.exists:

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Mapping
 
 from imagekit.oci.config import ImageConfig
+from imagekit.plan.user import configured_home
 from imagekit.stages.image_python import ImagePython
 from imagekit.stages.unpacked import Unpacked
 
@@ -26,12 +27,22 @@ _POSIX_PREFIX = {
 def import_path(base: Unpacked, python: ImagePython, config: ImageConfig) -> list[str]:
     """Directories that distributions are found in, in order: ``PYTHONPATH``, and ``sys.path`` under ``python -I``."""
     found = [path for path in (config.env.get("PYTHONPATH") or "").split(":") if path]
+    found += _user_site(base, python, config)
     found += [python.library, f"{python.library}/lib-dynload"]
     for directory in site_directories(base, python):
         if base.is_directory(directory) and directory not in found:
             found.append(directory)
             found += [path for path in _path_files(base, directory) if path not in found]
     return found
+
+
+def _user_site(base: Unpacked, python: ImagePython, config: ImageConfig) -> list[str]:
+    """The directory of the user's own packages (PEP 370), where the base's user has one."""
+    home = configured_home(str(config.settings.get("User") or ""), _text(base, "/etc/passwd"))
+    if home is None or python.environment != python.prefix or config.env.get("PYTHONNOUSERSITE"):
+        return []
+    path = f"{home.rstrip('/')}/.local/lib/python{python.minor}/site-packages"
+    return [path] if base.is_directory(path) else []
 
 
 def site_directories(base: Unpacked, python: ImagePython) -> list[str]:

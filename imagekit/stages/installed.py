@@ -26,7 +26,7 @@ _OF_PEOPLE = frozenset({"pip", "uv", "imagekit", "conda", "poetry", "pdm", "pixi
 
 
 def program() -> str:
-    """What runs in the base, as text for its ``python -I -c``."""
+    """What runs in the base, as text for its ``python -I -c``; the argument is its user's home."""
     return files("imagekit.stages").joinpath("installed_program.py").read_text()
 
 

@@ -1,7 +1,8 @@
 """Runs inside a base image: what its Python has installed, and where it would put more.
 
 Sent as text to the base's own interpreter, so it uses the standard library alone and keeps to
-the syntax of Python 3.8. Prints one JSON object. Sources: "recording installed projects"
+the syntax of Python 3.8. Its one argument is the home directory of the user that the base runs
+as, or nothing. Prints one JSON object. Sources: "recording installed projects"
 (PEP 376, PEP 627), sysconfig.
 """
 
@@ -34,7 +35,7 @@ def scheme() -> dict:
 
 def installed() -> list:
     """Distributions in the order of the import path, the variable's directories first: of two of a name one counts."""
-    before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path] + user_site()
     conda = conda_files()
     found, seen = [], set()
     for distribution in distributions(path=[*before, *sys.path]):
@@ -60,6 +61,15 @@ def installed() -> list:
         }
         found.append(entry)
     return found
+
+
+def user_site() -> list:
+    """The directory of the user's own packages (PEP 370), which is on the import path of that user alone."""
+    home = sys.argv[1] if len(sys.argv) > 1 else ""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    path = os.path.join(home, ".local", "lib", name, "site-packages")
+    off = os.environ.get("PYTHONNOUSERSITE") or sys.prefix != sys.base_prefix
+    return [path] if home and not off and os.path.isdir(path) else []
 
 
 def recorded(distribution, metadata: str):  # type: ignore[no-untyped-def]

@@ -20,6 +20,7 @@ from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
 from imagekit.oci.digest import Digest
 from imagekit.oci.manifest import LAYER_TAR
 from imagekit.oci.platform import Platform
+from imagekit.plan.user import configured_home
 from imagekit.progress import Reporter
 from imagekit.spec.base import BaseImage
 from imagekit.spec.installed import Contents
@@ -74,10 +75,13 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     if known is None:
         with reporter.task(f"reading {reference}"):
             probe = _probe(engine, reference, image_id)
-            found = _installed(engine, reference, image_id, probe["command"])
+            saved = _saved(engine, image_id)
+            user = str((saved["config"].get("config") or {}).get("User") or "")
+            home = configured_home(user, probe["passwd"])
+            found = _installed(engine, reference, image_id, probe["command"], home)
             installed.keep(found, image_id, cache)
             packages = installed.summary(found, probe["prefix"])
-            known = {"format": FORMAT, "probe": probe, "installed": packages, **_saved(engine, image_id)}
+            known = {"format": FORMAT, "probe": probe, "installed": packages, **saved}
         write_whole(kept, json.dumps(known).encode())
     return base_of(reference, image_id, known)
 
@@ -87,8 +91,9 @@ def read_contents(connect: Callable[[], Engine], base: BaseImage, cache: Path) -
 
     The engine is asked for, by ``connect``, only where they are gone from there.
     """
+    home = configured_home(str(base.config.settings.get("User") or ""), base.passwd)
     return installed.read_contents(
-        base, cache, lambda: _installed(connect(), base.reference, base.image_id, base.python.command)
+        base, cache, lambda: _installed(connect(), base.reference, base.image_id, base.python.command, home)
     )
 
 
@@ -114,8 +119,9 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
     )
 
 
-def _installed(engine: Engine, reference: str, image_id: str, python: str) -> Mapping[str, Any]:
-    code, out, err = _output(engine, image_id, [python, "-I", "-c", installed.program()])
+def _installed(engine: Engine, reference: str, image_id: str, python: str, home: str | None) -> Mapping[str, Any]:
+    command = [python, "-I", "-c", installed.program(), *([home] if home else [])]
+    code, out, err = _output(engine, image_id, command)
     if code != 0:
         raise BaseUnusable(
             f"the packages of {reference} cannot be read",

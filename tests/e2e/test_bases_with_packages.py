@@ -394,3 +394,21 @@ def test_either_store_hides_what_was_removed(
     after = look(inside, built["reference"], address=ours.address)
     assert after["installed"] == {"frame": ["2.0"], "helper": ["1.0"], "lone": ["1.0"]}
     assert not [path for path in after["files"] if "frame-1.0" in path or "frame/old" in path or ".wh." in path]
+
+
+def test_packages_in_a_users_home_hold(imagekit: Imagekit, make_base: bases.MakeBase, inside: Inside, on: Any) -> None:
+    """What ``pip install --user`` put there is seen by that user, who runs the image, and is not ours to replace."""
+    site = "/home/jo/.local/lib/python$v/site-packages"
+    step = (
+        "RUN --mount=type=bind,from=tools,target=/run/tools --mount=type=bind,from=wheels,target=/run/wheels"
+        " useradd -m -u 1234 jo && v=$(python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])')"
+        " && /run/tools/uv --no-cache pip install --no-config --offline --no-index --find-links /run/wheels"
+        f" --target {site} frame && chown -R jo /home/jo\nUSER jo\n"
+    )
+    base = make_base(step)
+    found = imagekit.refused("plan", on(base, "frame==2.0"))
+    assert "frame==1.0 of the base cannot be replaced by 2.0: it lies in /home/jo/.local" in found["message"]
+    built = imagekit.json("build", on(base, "plug", entrypoints=["flow.py:etl"]), "--tag", f"{imagekit.name()}:v1")
+    seen = inside(built["reference"], "python3", "-c", "import frame, plug; print(frame.__file__, plug.__file__)")
+    assert seen.split()[0].startswith("/home/jo/.local/")
+    assert seen.split()[1].startswith("/usr/local/")

@@ -47,6 +47,8 @@ BASES = {
     "with a virtual environment": "RUN python3 -m venv --without-pip /opt/venv\nENV PATH=/opt/venv/bin:/usr/bin:/bin\n",
     "with a virtual environment that sees the rest": PUT
     + "RUN python3 -m venv --without-pip --system-site-packages /srv/env\nENV PATH=/srv/env/bin:/usr/bin:/bin\n",
+    "with packages of its user": "COPY METADATA RECORD /home/jo/.local/lib/python3.11/site-packages/o-1.5.dist-info/\n"
+    "RUN useradd -u 1234 jo && chmod -R a+rX /home\nUSER jo\n",
     "in /usr/local": "RUN cp -a /usr/lib/python3.11 /usr/local/lib/ && cp /usr/bin/python3.11 /usr/local/bin/"
     " && ln -s python3.11 /usr/local/bin/python3 && rm /usr/bin/python3*\n",
     "by the name python": "RUN cp /usr/bin/python3.11 /usr/bin/python-real && rm /usr/bin/python3* /usr/bin/python"
@@ -77,7 +79,7 @@ def test_read_from_files_it_is_what_runs(
     assert replace(lies, image_id=runs.image_id, layers=runs.layers) == runs
     assert lies.image_id == content.config.digest
     contents = contents_from_content(lies, content, tmp_path / "files")
-    assert contents == read_contents(engine, runs, tmp_path / "engine")
+    assert contents == read_contents(lambda: engine, runs, tmp_path / "engine")
     if kind == "with packages":
         # Or the comparison would be of nothing with nothing.
         assert {"some-package", "old-egg", "beside"} <= {known.name for known in lies.python.distributions}
