@@ -12,12 +12,14 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from imagekit.errors import AuthError
 from imagekit.registry.access import Access
-from imagekit.registry.credentials import Credentials, find_credentials
+
+if TYPE_CHECKING:
+    from imagekit.registry.credentials import Credentials
 
 _CLIENT = "imagekit"
 _SHORTEST = 60.0  # seconds that a token is good for at least, and where nothing is said (auth/token)
@@ -141,6 +143,9 @@ class Signer:
 
     def _sign(self, challenge: Challenge) -> _Signature:
         if not self._has_looked:
+            # Only here: what it takes to run a helper is a tenth of what a small push imports.
+            from imagekit.registry.credentials import find_credentials
+
             self._credentials = find_credentials(self._registry, self._access)
             self._has_looked = True
             self._secrets.update(self._credentials.secrets if self._credentials else ())
