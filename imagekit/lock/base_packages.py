@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from imagekit.errors import BaseConflict, NoWheel, Unsatisfiable
+from imagekit.lock.complaints import NOTHING_FITS
 from imagekit.lock.inputs import applying
 from imagekit.lock.pylock import LockFile
 from imagekit.lock.target import Target
@@ -151,21 +153,22 @@ def with_reasons(lock: Lock, spec: ImageSpec, target: Target, reason: Unsatisfia
     """``lock`` with the reason for each of the base's packages that it replaces."""
     installed = installed_by_name(target)
     lines = applying((*spec.requirements, *spec.constraints), target)
-    reasons = {}
-    for package in lock.packages:
-        old = installed.get(package.name)
-        if old is None:
-            continue
-        asked = next(
-            (
-                f"{line.origin} asks for {line.text}"
-                for requirement, line in lines
-                if canonicalize_name(requirement.name) == package.name
-                and (requirement.url or not requirement.specifier.contains(old.version, prereleases=True))
-            ),
-            reason.message if reason is not None else "the lock has another version",
-        )
-        reasons[package.name] = asked
+    moved = [package for package in lock.packages if package.name in installed]
+    reasons: dict[str, str] = {}
+    for package in moved:
+        for requirement, line in lines:
+            fits = requirement.specifier.contains(installed[package.name].version, prereleases=True)
+            if canonicalize_name(requirement.name) == package.name and (requirement.url or not fits):
+                reasons.setdefault(package.name, f"{line.origin} asks for {line.text}")
+    asked = ", ".join(f"{package.name}=={package.version}" for package in moved if package.name in reasons)
+    for package in moved:
+        words = "the lock has another version"
+        if reason is not None:
+            words = reason.message.removeprefix(NOTHING_FITS)
+            # A resolver tells of one contradiction, and not of all.
+            if asked and not re.search(rf"\b{re.escape(package.name)}(?![\w-])", words):
+                words = f"needed with {asked}"
+        reasons.setdefault(package.name, words)
     return recorded(lock, lock.kept, reasons)
 
 

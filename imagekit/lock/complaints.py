@@ -48,6 +48,7 @@ _UNSATISFIABLE = (
 )
 # pip-compile ends with its own traceback, which tells a user nothing that the lines above it do not.
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n.*", re.DOTALL | re.MULTILINE)
+NOTHING_FITS = "no set of versions fits: "
 _POOL = re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)")
 _URL = re.compile(r"https?://[^\s`'\"()<>]+")
 _BECAUSE = re.compile(r"(?:cause: )?(Because .*)", re.DOTALL)
@@ -107,4 +108,4 @@ def _reason(words: str) -> str:
     sentence = " ".join(found.group(1).split("\n\n")[0].split())
     sentence = re.split(r"\s(?=And because )", sentence)[-1] if len(sentence) > 240 else sentence
     sentence = _CONCLUSION.sub("", sentence).strip().rstrip(",.")
-    return f"no set of versions fits: {sentence[0].lower()}{sentence[1:]}"
+    return f"{NOTHING_FITS}{sentence[0].lower()}{sentence[1:]}"
