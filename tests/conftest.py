@@ -7,6 +7,7 @@ import os
 import secrets
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from imagekit.errors import EngineError
 from imagekit.oci.platform import Platform
 
 from .own_engine import OwnEngine
+from .own_registry import OwnRegistry
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +90,28 @@ def own_engine() -> Iterator[MakeEngine]:
     yield make
     for engine in made.values():
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRegistry]:
+    """A registry without a password. Tests use repositories of their own in it."""
+    registry = OwnRegistry(tmp_path_factory.mktemp("registry"))
+    yield registry
+    registry.close()
+
+
+StartRegistry = Callable[..., OwnRegistry]
+
+
+@pytest.fixture
+def start_registry(tmp_path: Path) -> Iterator[StartRegistry]:
+    """``start_registry(auth=…)``: a registry of the test's own."""
+    started: list[OwnRegistry] = []
+
+    def start(**how: object) -> OwnRegistry:
+        started.append(OwnRegistry(tmp_path / f"registry{len(started)}", **how))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for registry in started:
+        registry.close()

@@ -1,10 +1,8 @@
-"""A pushed image pulls and runs. The registry is Debian's package, in an image made here."""
+"""An image that the engine pushed pulls and runs."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,61 +11,9 @@ from imagekit import DockerImage, run
 from imagekit.engine.client import Engine
 from imagekit.oci.digest import is_digest
 
+from ..conftest import StartRegistry
+from ..own_registry import OwnRegistry, with_password
 from .conftest import Imagekit, Inside, WriteProject
-
-DOCKERFILE = """
-FROM {base}
-RUN apt-get update && apt-get install --yes --no-install-recommends docker-registry apache2-utils \
-    && rm -rf /var/lib/apt/lists/*
-RUN mkdir -p /auth && htpasswd -Bbc /auth/htpasswd floor canary-2718
-CMD ["docker-registry", "serve", "/etc/docker/registry/config.yml"]
-"""
-PASSWORD = {
-    "REGISTRY_AUTH": "htpasswd",
-    "REGISTRY_AUTH_HTPASSWD_REALM": "tests",
-    "REGISTRY_AUTH_HTPASSWD_PATH": "/auth/htpasswd",
-}
-Registry = Callable[[bool], str]
-
-
-@pytest.fixture(scope="session")
-def registry_image(engine: Engine, python_image: str, session_prefix: str) -> str:
-    # A name for each session: they may run at the same time.
-    reference = f"{session_prefix}-registry:1"
-    subprocess.run(
-        ["docker", "--host", engine.address, "buildx", "build", "--load", "--tag", reference, "-"],
-        input=DOCKERFILE.format(base=python_image),
-        text=True,
-        check=True,
-    )
-    # Removed with all that has the prefix; its layers stay in BuildKit's cache.
-    return reference
-
-
-@pytest.fixture(scope="module")
-def registry(registry_image: str, engine: Engine) -> Iterator[Registry]:
-    """``registry(with_password)``: ``localhost:PORT`` of one that is running."""
-    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
-    from testcontainers.core.container import DockerContainer
-    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
-
-    started: dict[bool, DockerContainer] = {}
-
-    def start(with_password: bool) -> str:
-        if with_password not in started:
-            container = DockerContainer(registry_image).with_exposed_ports(5000)
-            config = "/etc/docker/registry/config.yml"
-            script = f"sed -i '/^auth:/,$d' {config}; exec docker-registry serve {config}"
-            container = container.with_command(["sh", "-c", script])
-            for name, value in (PASSWORD if with_password else {}).items():
-                container = container.with_env(name, value)
-            container.waiting_for(LogMessageWaitStrategy("listening on"))
-            started[with_password] = container.start()
-        return f"localhost:{started[with_password].get_exposed_port(5000)}"
-
-    yield start
-    for container in started.values():
-        container.stop()
 
 
 @pytest.fixture
@@ -78,9 +24,9 @@ def root(project: WriteProject, no_index: str) -> Path:
 
 
 def test_a_pushed_image_pulls_and_runs(
-    imagekit: Imagekit, inside: Inside, engine: Engine, registry: Registry, root: Path
+    imagekit: Imagekit, inside: Inside, engine: Engine, shared_registry: OwnRegistry, root: Path
 ) -> None:
-    reference = f"{registry(False)}/{imagekit.name()}:v1"
+    reference = f"{shared_registry.name}/{imagekit.name()}:v1"
     built = imagekit.json("build", root, "--tag", reference)
     pushed = imagekit.json("push", reference)
     assert pushed["reference"] == reference
@@ -101,14 +47,14 @@ def test_a_pushed_image_pulls_and_runs(
     engine.remove_image(by_digest, force=True)
 
 
-def test_build_and_push_in_one_go(imagekit: Imagekit, registry: Registry, root: Path) -> None:
-    reference = f"{registry(False)}/{imagekit.name()}:v2"
+def test_build_and_push_in_one_go(imagekit: Imagekit, shared_registry: OwnRegistry, root: Path) -> None:
+    reference = f"{shared_registry.name}/{imagekit.name()}:v2"
     built = imagekit.json("build", root, "--tag", reference, "--push")
     assert built["push"]["digest"] == imagekit.json("push", reference)["digest"]
 
 
-def test_by_the_library(library: Imagekit, registry: Registry, root: Path) -> None:
-    image = DockerImage(f"{registry(False)}/{library.name()}", tag="v1", context=root, stream_progress_to=None)
+def test_by_the_library(library: Imagekit, shared_registry: OwnRegistry, root: Path) -> None:
+    image = DockerImage(f"{shared_registry.name}/{library.name()}", tag="v1", context=root, stream_progress_to=None)
     image.build()
     before = image.digest
     digest = image.push()
@@ -117,8 +63,10 @@ def test_by_the_library(library: Imagekit, registry: Registry, root: Path) -> No
     assert run("flow.py:etl", image=image, parameters={"n": 1}).result == 2
 
 
-def test_a_registry_that_asks_for_a_password(imagekit: Imagekit, registry: Registry, root: Path) -> None:
-    host = registry(True)
+def test_a_registry_that_asks_for_a_password(
+    imagekit: Imagekit, start_registry: StartRegistry, tmp_path: Path, root: Path
+) -> None:
+    host = start_registry(auth=with_password(tmp_path / "auth")).name
     reference = f"{host}/{imagekit.name()}:v1"
     imagekit.json("build", root, "--tag", reference)
     error = imagekit.refused("push", reference)

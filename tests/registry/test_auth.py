@@ -21,8 +21,8 @@ from imagekit.registry.access import Access
 from imagekit.registry.auth import Challenge
 from imagekit.registry.client import Registry
 
+from ..conftest import StartRegistry
 from ..own_registry import PASSWORD, USER, OwnRegistry, with_password
-from .conftest import StartRegistry
 from .docker_config import access, login, write_helper
 from .fault_proxy import FaultProxy
 from .images import PATIENCE, Layer, Slow, content_of, image, layer, pulled, push

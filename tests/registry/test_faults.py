@@ -18,8 +18,8 @@ from imagekit.oci.content import Blob, ImageContent
 from imagekit.registry import upload
 from imagekit.registry.retry import Patience
 
+from ..conftest import StartRegistry
 from ..own_registry import OwnRegistry
-from .conftest import StartRegistry
 from .fault_proxy import FaultProxy
 from .images import PATIENCE, Layer, Slow, content_of, image, layer, pulled, push
 

@@ -19,8 +19,8 @@ from imagekit.oci.reference import Reference
 from imagekit.registry.access import Access, Proxies
 from imagekit.registry.hosts import address_of, home_of, login_of, may_be_plain, split_port
 
+from ..conftest import StartRegistry
 from ..own_registry import OwnRegistry
-from .conftest import StartRegistry
 from .images import PATIENCE, content_of, image, layer, pulled, push
 from .token_server import make_certificate
 
