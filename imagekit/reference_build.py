@@ -16,7 +16,8 @@ from pathlib import Path
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import owner
 from imagekit.errors import BaseNotFound, DockerfileFailed, EngineError
-from imagekit.export.engine_load import LABEL, LOADING
+from imagekit.export.engine_load import LOADING
+from imagekit.export.presence import LABEL
 from imagekit.lock.redaction import credentials_of
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform

@@ -15,11 +15,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.engine.client import Engine, EngineImage
+from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec, is_abandoned, owner
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.export.base_layers import base_layers
+from imagekit.export.presence import LABEL, held
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -27,11 +28,8 @@ from imagekit.oci.manifest import Descriptor
 from imagekit.progress import Reporter, Task
 from imagekit.spec.base import BaseImage
 
-# Every image of ours has it; by it the engine finds images that may share layers with a new one.
-LABEL = "imagekit.version"
 # A temporary name, in no registry and seen by nobody for longer than a load takes.
 LOADING = "imagekit/loading"
-_CANDIDATES = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,42 +121,12 @@ def _send(
 def present_layers(
     engine: Engine, config: ImageConfig, layers: Sequence[Layer], names: Sequence[str]
 ) -> frozenset[Digest]:
-    """Diff IDs of ``layers`` that the engine holds.
-
-    The classic store knows a layer by all that is below it, so there only those count that an
-    image has in the same order from the lowest on; the containerd store knows blobs.
-    """
-    wanted = {layer.diff_id for layer in layers}
-    # What was made just now no image can have, so nobody need be asked for more than the rest.
+    """Diff IDs of ``layers``, the uppermost of ``config``, that the engine holds; ``names`` are likely to have them."""
+    diff_ids = [layer.diff_id for layer in layers]
+    below = config.diff_ids[: len(config.diff_ids) - len(layers)]
     new = {layer.diff_id for layer in layers if not layer.cached}
-    reachable = next((n for n, diff_id in enumerate(config.diff_ids) if diff_id in new), len(config.diff_ids))
-    best = 0
-    blobs: set[Digest] = set()
-    for image in _relatives(engine, names):
-        blobs.update(image.diff_ids)
-        common = 0
-        for ours, theirs in zip(config.diff_ids, image.diff_ids, strict=False):
-            if ours != theirs:
-                break
-            common += 1
-        best = max(best, common)
-        if wanted - new <= blobs if engine.info.containerd_store else best >= reachable:
-            break
-    return frozenset(blobs if engine.info.containerd_store else config.diff_ids[:best]).intersection(wanted)
-
-
-def _relatives(engine: Engine, names: Sequence[str]) -> Iterator[EngineImage]:
-    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first."""
-    seen = set()
-    for name in names:
-        image = engine.image(name)
-        if image is not None and image.id not in seen:
-            seen.add(image.id)
-            yield image
-    for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
-        image = engine.image(image_id) if image_id not in seen else None
-        if image is not None:
-            yield image
+    there = held(engine, below, diff_ids, names, new=new)
+    return frozenset(diff_id for diff_id, is_there in zip(diff_ids, there, strict=True) if is_there)
 
 
 def _load(

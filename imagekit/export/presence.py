@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
-from imagekit.engine.client import Engine
+from imagekit.engine.client import Engine, EngineImage
 from imagekit.oci.digest import Digest
 
 # Every image of ours has it; by it the engine finds images that may share layers with a new one.
@@ -13,22 +13,29 @@ _CANDIDATES = 24
 
 
 def held(
-    engine: Engine, below: Sequence[Digest], layers: Sequence[Digest | None], names: Iterable[str]
+    engine: Engine,
+    below: Sequence[Digest],
+    layers: Sequence[Digest | None],
+    names: Iterable[str],
+    *,
+    new: Container[Digest | None] = (None,),
 ) -> tuple[bool, ...]:
     """Whether ``engine`` has each of ``layers`` (diff IDs; ``None``: not made yet) on those of the base, ``below``.
 
     The classic store knows a layer by all that is below it, so there only those count that an image
     has in the same order from the lowest on; the containerd store knows blobs. Looked for in the
-    images that ``names`` name and in the newest of ours.
+    images that ``names`` name and in the newest of ours, until all but ``new`` ones, which only the
+    named can have, are found.
     """
     if not engine.info.is_docker:
         # Other engines take no archive that leaves layers out.
         return (False,) * len(layers)
     wanted = [*below, *layers]
+    old = {layer for layer in layers if layer not in new}
+    reachable = next((n for n, layer in enumerate(wanted) if n >= len(below) and layer in new), len(wanted))
     chain = 0
-    blobs: set[Digest] = set()
-    candidates = dict.fromkeys([*names, *engine.image_ids(label=LABEL, limit=_CANDIDATES)])
-    for image in filter(None, map(engine.image, candidates)):
+    blobs: set[Digest | None] = set()
+    for image in _relatives(engine, names):
         blobs.update(image.diff_ids)
         common = 0
         for ours, theirs in zip(wanted, image.diff_ids, strict=False):
@@ -36,6 +43,22 @@ def held(
                 break
             common += 1
         chain = max(chain, common)
+        if old <= blobs if engine.info.containerd_store else chain >= reachable:
+            break
     if engine.info.containerd_store:
         return tuple(layer in blobs for layer in layers)
     return tuple(len(below) + n < chain for n in range(len(layers)))
+
+
+def _relatives(engine: Engine, names: Iterable[str]) -> Iterator[EngineImage]:
+    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first."""
+    seen = set()
+    for name in names:
+        image = engine.image(name)
+        if image is not None and image.id not in seen:
+            seen.add(image.id)
+            yield image
+    for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
+        image = engine.image(image_id) if image_id not in seen else None
+        if image is not None:
+            yield image

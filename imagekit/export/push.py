@@ -20,7 +20,8 @@ _DENIED = ("unauthorized", "denied", "authentication required", "no basic auth",
 def push_image(engine: Engine, reference: Reference, reporter: Reporter) -> Pushed:
     """Push ``reference`` and return its manifest's digest. Raises ``AuthError`` or ``PushError``."""
     name = str(reference)
-    if engine.image(name) is None:
+    image = engine.image(name)
+    if image is None:
         raise PushError(f"{name} is not in the engine", hint="build it first: imagekit build")
     began = time.monotonic()
     last: dict[str, Any] = {}
@@ -40,7 +41,8 @@ def push_image(engine: Engine, reference: Reference, reporter: Reporter) -> Push
         raise
     except EngineError as error:
         raise _fault(name, error.message) from error
-    digest = str(last.get("Digest", ""))
+    # The containerd store says nothing of it, and knows images by that very digest.
+    digest = str(last.get("Digest") or (image.id if engine.info.containerd_store else ""))
     if not is_digest(digest):
         raise PushError(f"{name} was pushed, and the registry gave no digest", hint="push it again")
     return Pushed(

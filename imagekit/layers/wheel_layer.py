@@ -88,7 +88,7 @@ def _write(
             compiled.append(path)
     for path, data in scripts:
         out.write(archive.file(path, data, mode=0o755))
-    for path, data in wheel.additions(scripts, compiled):
+    for path, data in wheel.additions(scripts):
         out.write(archive.file(path, data))
     end = out.size
     out.write(archive.END)
