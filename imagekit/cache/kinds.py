@@ -19,6 +19,7 @@ from imagekit.atomic import UNFINISHED
 from imagekit.sharing.leases import GATE, LEASES
 from imagekit.sharing.once import SUFFIX
 
+LOOKED = ".size"  # what was found when all was looked at, and has come since
 TRASH = "trash"  # taken out of use, about to be removed
 
 
@@ -96,7 +97,7 @@ def scan(root: Path) -> Contents:
     found = Contents(units=[], unfinished=[], other=[], other_size=0)
     known = {Path(kind.directory).parts[0] for kind in KINDS}
     for entry in _entries(root):
-        if entry.name not in known and entry.name not in (LEASES, GATE, TRASH):
+        if entry.name not in known and entry.name not in (LEASES, GATE, LOOKED, TRASH):
             _other(found, entry)
     directories = {root / kind.directory for kind in KINDS}
     for kind in KINDS:

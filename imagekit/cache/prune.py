@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.cache.kinds import TRASH, Contents, Unit, scan
+from imagekit.atomic import write_whole
+from imagekit.cache.kinds import LOOKED, TRASH, Contents, Unit, scan
+from imagekit.errors import ImagekitError
 from imagekit.sharing.flock import LocksUnavailable, acquire
 from imagekit.sharing.leases import Busy, Gate, closed_gate
 from imagekit.sharing.once import SUFFIX
@@ -20,7 +22,6 @@ from imagekit.sharing.once import SUFFIX
 _BELOW = 0.9
 _NOTES_KEPT = 90 * 86400.0  # seconds; notes take no room to speak of
 _ABANDONED = 3600.0  # seconds without a byte
-_LOOKED = ".pruned"
 _LOOK_EVERY = 86400.0
 
 
@@ -70,21 +71,30 @@ def prune(
     return Pruned(entries=len(chosen), freed=freed, kept=contents.size - freed, in_use=in_use)
 
 
-def trim(root: Path, limit: int, *, grown: bool) -> Pruned | None:
+def trim(root: Path, limit: int, *, grown: int) -> Pruned | None:
     """Hold ``root`` to ``limit`` bytes after a build; ``None`` where nothing had to be looked at.
 
-    ``grown`` says whether anything was added; otherwise it is looked at once a day. Never raises: a
-    cache that is too large hinders nobody.
+    ``grown``: bytes of the layers that were added. All is looked at once a day, and when what was found
+    then and has come since may be too much: a build that adds one small layer must not pay for a
+    cache of thousands. Never raises: a cache that is too large hinders nobody.
     """
-    looked = root / _LOOKED
-    with contextlib.suppress(OSError):
-        if not grown and time.time() - looked.stat().st_mtime < _LOOK_EVERY:
+    looked = root / LOOKED
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = looked.read_text("ascii").split()
+        age = time.time() - float(lines[0])
+        # Wheels and compressed layers come with layers, and are no larger together.
+        if 0 <= age < _LOOK_EVERY and sum(map(int, lines[1:])) + 2 * grown <= limit:
+            if grown:
+                # One write a line: several processes may be at it.
+                with looked.open("a", encoding="ascii") as out:
+                    out.write(f"{2 * grown}\n")
             return None
     try:
         pruned = prune(root, keep=limit, down_to=int(limit * _BELOW))
-        looked.touch()
+        if root.is_dir():
+            write_whole(looked, f"{int(time.time())}\n{pruned.kept}\n".encode())
         return pruned
-    except (Busy, LocksUnavailable, OSError):
+    except (Busy, LocksUnavailable, OSError, ImagekitError):
         return None
 
 

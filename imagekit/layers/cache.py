@@ -19,16 +19,17 @@ import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.atomic import replacing, write_whole
-from imagekit.layers.values import FileRange, damaged, read_file
+from imagekit.layers.values import FileRange, damaged, open_file, read_file
 from imagekit.layers.wheel_layer import WrittenLayer
 from imagekit.oci.digest import Digest, is_digest
-from imagekit.sharing.leases import mark_used
+from imagekit.sharing.leases import MARKED_EVERY, mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
 
 __all__ = ["BeingMade", "Entry", "LayerCache", "drop", "read_entry"]
@@ -84,9 +85,15 @@ class LayerCache:
         if self._fresh:
             return None
         path = self._path(key)
-        # Before it is looked at: what is marked stays.
-        mark_used(path.with_suffix(".json"), self._root.parent)
-        return read_entry(path)
+        try:
+            known, marked = _noted(path)
+            if time.time() - marked >= MARKED_EVERY:
+                mark_used(path.with_suffix(".json"), self._root.parent)
+                # It may have been taken away before; what is marked stays.
+                known, _ = _noted(path)
+        except OSError:
+            return None
+        return _entry(path, known)
 
     def put(
         self,
@@ -166,13 +173,27 @@ class LayerCache:
 
     def _path(self, key: Digest) -> Path:
         name = key.removeprefix("sha256:")
-        return self._root / name[:2] / f"{name}.tar"
+        return Path(f"{self._root}/{name[:2]}/{name}.tar")
 
 
 def read_entry(path: Path) -> Entry | None:
     """The entry of the archive at ``path``; ``None`` where there is none or it is not whole."""
     try:
-        known, _, check = read_file(path.with_suffix(".json")).partition(b"\n")
+        return _entry(path, _noted(path)[0])
+    except OSError:
+        return None
+
+
+def _noted(path: Path) -> tuple[bytes, float]:
+    """What is noted of the archive at ``path``, and when it was last used."""
+    # A build asks for each of its layers: paths as text, and as few calls as there can be.
+    with open_file(f"{os.fspath(path)[:-4]}.json") as source:
+        return source.readall(), os.fstat(source.fileno()).st_mtime
+
+
+def _entry(path: Path, noted: bytes) -> Entry | None:
+    try:
+        known, _, check = noted.partition(b"\n")
         # An entry of an earlier version has no second line.
         if check and check.strip() != hashlib.sha256(known).hexdigest().encode():
             return None
@@ -187,8 +208,10 @@ def read_entry(path: Path) -> Entry | None:
             title=fields.get("title", ""),
             paths_digest=fields.get("paths", ""),
         )
-        found = path.stat()
-        whole = stat.S_ISREG(found.st_mode) and found.st_size == entry.size and path.with_suffix(".paths").is_file()
+        archive = os.fspath(path)
+        found = os.stat(archive)
+        whole = stat.S_ISREG(found.st_mode) and found.st_size == entry.size
+        whole = whole and os.path.isfile(f"{archive[:-4]}.paths")
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         # Missing or damaged: it is made again, which is always right.
         return None

@@ -107,7 +107,7 @@ def damaged(message: str, paths: Iterable[Path]) -> DamagedLayer:
     return error
 
 
-def open_file(path: Path) -> FileIO:
+def open_file(path: Path | str) -> FileIO:
     """The regular file at ``path``, unbuffered; ``OSError`` for anything else: a fifo would be waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -148,29 +148,48 @@ def test_the_same_without_a_lease_is_found_out(tmp_path: Path) -> None:
         list(entry.whole.chunks())
 
 
-def test_trimming_leaves_some_room_and_is_not_done_in_vain(tmp_path: Path) -> None:
+def test_trimming_leaves_some_room(tmp_path: Path) -> None:
     for number in range(20):
         put(tmp_path, number, age=number * DAY)
     whole = scan(tmp_path).size
-    done = trim(tmp_path, whole - 1, grown=True)
+    done = trim(tmp_path, whole - 1, grown=0)
     assert done is not None
     assert whole * 0.8 < done.kept <= whole * 0.9
-    assert trim(tmp_path, 0, grown=False) is None
-    aged(tmp_path / ".pruned", 2 * DAY)
-    assert trim(tmp_path, whole, grown=False) is not None
+
+
+def test_all_is_looked_at_only_when_it_may_be_too_much(tmp_path: Path) -> None:
+    put(tmp_path, 1)
+    limit = scan(tmp_path).size + 1000
+    assert trim(tmp_path, limit, grown=0) is not None
+    assert trim(tmp_path, limit, grown=0) is None
+    assert trim(tmp_path, limit, grown=400) is None
+    # What came since counts, too, until it was looked at.
+    assert trim(tmp_path, limit, grown=400) is not None
+    assert trim(tmp_path, limit, grown=400) is None
+    assert trim(tmp_path, 100, grown=0) is not None
+
+
+@pytest.mark.parametrize("text", ["", "x", "0\n100\n", "99999999999\n100\n", "1e999\n1\n", "\xff"])
+def test_what_was_found_before_is_not_believed_for_ever(text: str, tmp_path: Path) -> None:
+    put(tmp_path, 1)
+    (tmp_path / ".size").write_text(text, "latin-1")
+    assert trim(tmp_path, 10**6, grown=0) is not None
+    assert trim(tmp_path, 10**6, grown=0) is None
 
 
 def test_trimming_never_fails(tmp_path: Path) -> None:
-    assert trim(tmp_path / "missing", 1, grown=True) is None
+    done = trim(tmp_path / "missing", 1, grown=1)
+    assert done is None or done.entries == 0
+    assert not (tmp_path / "missing").exists()
     (tmp_path / "file").write_text("")
-    assert trim(tmp_path / "file", 1, grown=True) is None
+    trim(tmp_path / "file", 1, grown=1)
 
 
 def test_the_build_that_just_ended_is_pruned_last(tmp_path: Path) -> None:
     put(tmp_path, 1, age=DAY)
     with in_use(tmp_path):
         put(tmp_path, 2)
-    trim(tmp_path, 15_000, grown=True)
+    trim(tmp_path, 15_000, grown=10_000)
     assert kept(tmp_path, 1, 2) == [2]
 
 
@@ -198,7 +217,7 @@ def test_many_prune_and_put_at_once(tmp_path: Path) -> None:
         try:
             for number in range(start, start + 20):
                 put(tmp_path, number % 30, age=number * HOUR)
-                trim(tmp_path, 100_000, grown=True)
+                trim(tmp_path, 100_000, grown=10_000)
         except BaseException as error:
             failures.append(error)
 
