@@ -136,14 +136,10 @@ def compiler_here(
         reason = f"its own Python does not start here ({found})"
     other = _stand_in(wanted, cache, same_here, base.reference, reporter)
     if other is not None:
-        return Compilation(
-            compiler=ProcessCompiler(other),
-            word=f"bytecode for {base.reference} is compiled by {other.where}: {reason}",
-        )
-    return Compilation(
-        compiler=None,
-        word=f"no bytecode for {base.reference}: {reason}, and there is no CPython {python.version} here",
-    )
+        word = f"{reason}: bytecode is compiled by the same CPython {python.version} of {other.where}"
+        return Compilation(compiler=ProcessCompiler(other), word=word)
+    word = f"{reason}, and there is no other CPython {python.version} here: no bytecode for {base.reference}"
+    return Compilation(compiler=None, word=word)
 
 
 def _of_base(
@@ -190,6 +186,6 @@ def _kept(directory: Path, wanted: Bytecode) -> LocalPython | None:
         same = (note["version"], note["cache_tag"]) == (wanted.version, wanted.cache_tag)
         if not same or note["machine"] != Platform.host().machine:
             return None
-        return python_of_base(directory, note, f"the Python of {note['reference']}")
+        return python_of_base(directory, note, f"{note['reference']} for {Platform.host()}")
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -20,6 +20,7 @@ import pytest
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseUnusable
 from imagekit.oci.content import Data, ImageContent
+from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
 from imagekit.spec.base import BaseImage
 from imagekit.stages.compile import ContainerCompiler
@@ -198,7 +199,8 @@ def test_another_base_stands_in_for_one_that_does_not_run_here(
 ) -> None:
     found = compiler_here(_for_arm(base), content, cache)
     assert found.word == (
-        "bytecode for for-arm is compiled by the Python of the-base: linux/arm64 programs do not run here"
+        "linux/arm64 programs do not run here: bytecode is compiled by the same CPython"
+        f" {base.python.version} of the-base for {Platform.host()}"
     )
     with _compiler(found) as compiler:
         assert compiler.submit([("/x.py", b"")]).result() != [None]
@@ -213,7 +215,7 @@ def test_no_bytecode_with_a_word(base: BaseImage, content: ImageContent, tmp_pat
     found = compiler_here(other, content, tmp_path, same_here=lambda: content)
     assert found.compiler is None
     assert found.word == (
-        "no bytecode for for-arm: linux/arm64 programs do not run here, and there is no CPython 3.11.999 here"
+        "linux/arm64 programs do not run here, and there is no other CPython 3.11.999 here: no bytecode for for-arm"
     )
 
 
