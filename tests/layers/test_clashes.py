@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +77,27 @@ def test_the_same_content_is_no_clash(tmp_path: Path) -> None:
     )
     assert clashes(tmp_path, [a, b]) == []
     assert [(clash.first, clash.second) for clash in clashes(tmp_path, [a], [b], [c])] == [("b==1.0", "c==1.0")]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_namespace_packages_are_one(together: bool, tmp_path: Path) -> None:
+    """PEP 420: portions of several wheels, in one directory that is nobody's."""
+    a, b = wheels(tmp_path, a={"ns/deep/a/__init__.py": b"A = 1\n"}, b={"ns/deep/b.py": b"B = 2\n"})
+    groups = [[a, b]] if together else [[a], [b]]
+    assert clashes(tmp_path, *groups) == []
+    layers = make(plan_of(*groups), LayerCache(tmp_path / "cache" / "layers"), [])
+    root = tmp_path / "root"
+    for layer in layers:
+        with tarfile.open(fileobj=io.BytesIO(b"".join(layer.chunks()))) as tar:
+            tar.extractall(root, filter="tar")
+    program = "import ns.deep.a, ns.deep.b; print(ns.deep.a.A + ns.deep.b.B)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(root / SITE)!r}); {program}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "3\n"
 
 
 def test_an_executable_and_a_file_that_is_none_are_not_the_same(tmp_path: Path) -> None:
