@@ -169,7 +169,10 @@ class Signer:
         return self._read(status, body, scopes)
 
     def _token(self, challenge: Challenge, known: Credentials | None, scopes: frozenset[Scope]) -> tuple[int, bytes]:
-        realm = urlsplit(challenge.realm)
+        try:
+            realm = urlsplit(challenge.realm)
+        except ValueError:
+            raise self.refusal("names no token service that can be asked") from None
         if not realm.netloc or realm.scheme not in ("https", "http") or "@" in realm.netloc:
             raise self.refusal("names no token service that can be asked")
         if realm.scheme == "http" and not self._may_be_plain:
@@ -200,7 +203,7 @@ class Signer:
             value: Mapping[str, Any] = json.loads(body) if status == 200 else {}
             token = value.get("token") or value.get("access_token")
             seconds = max(_SHORTEST, float(value.get("expires_in") or 0))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
             token = None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise self.refusal(f"has a token service that gave no token (HTTP {status})")

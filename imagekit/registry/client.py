@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from imagekit.errors import AuthError, RegistryError
-from imagekit.lock.redaction import redacted
 from imagekit.oci.digest import Digest, digest_of, is_digest, short
 from imagekit.oci.manifest import INDEX, MANIFEST, Descriptor
 from imagekit.registry.access import Access
+from imagekit.registry.address import Origin, address, joined
 from imagekit.registry.auth import Scope, Signer
-from imagekit.registry.connection import Answer, Body, Connections, Origin
+from imagekit.registry.connection import Answer, Body, Connections
 from imagekit.registry.hosts import address_of, canonical_host, may_be_plain, split_port
 from imagekit.registry.retry import PASSING, Passing, Patience, Retries, retry_after
+from imagekit.registry.words import shown, words_of
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -47,7 +46,7 @@ class HeldManifest:
         """The JSON object; ``RegistryError`` where it is none."""
         try:
             value = json.loads(self.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise RegistryError("a manifest in the registry is no JSON object", hint="push it anew")
@@ -264,7 +263,7 @@ class Registry:
         """
         self.retries.wait_turn()
         own = self._reach()
-        origin, target = self.locate(url)
+        origin, target = address(url, own)
         sent = dict(headers or {}) | {"User-Agent": _AGENT}
         has_renewed = False
         for _ in range(_MOST_HOPS):
@@ -274,6 +273,7 @@ class Registry:
             with self._connections.exchange(
                 method, origin, target, signed, content, deadline or self.patience.answer
             ) as answer:
+                answer.url = f"{origin.scheme}://{origin}{target}"
                 moved = answer.headers.get("location") if 300 < answer.status < 309 else None
                 refused = answer.status == 401 and origin == own and not has_renewed
                 if not refused and not (moved and method in ("GET", "HEAD")):
@@ -285,7 +285,7 @@ class Registry:
                 has_renewed = True
                 self.signer.renew(scope, header, challenge)
             elif moved:
-                origin, target = self.locate(urljoin(f"{origin.scheme}://{origin}{target}", moved))
+                origin, target = address(joined(answer.url, moved), own)
         raise RegistryError(f"{step}: it is redirected without an end", hint="check the registry's address")
 
     def expect(self, step: str, answer: Answer, *statuses: int) -> None:
@@ -299,31 +299,10 @@ class Registry:
         """What an answer says in its body (distribution-spec, error codes), without secrets, on one line."""
         said = f"HTTP {answer.status} {answer.reason}".strip()
         try:
-            errors = json.loads(answer.read(_MOST_WORDS))["errors"]
-            parts = [f"{e.get('code', '')} {e.get('message', '')} {_detail(e.get('detail'))}" for e in errors]
-        except (Passing, RegistryError, ValueError, TypeError, KeyError, AttributeError):
-            return said
-        text = " ".join("; ".join(parts).split())[:400]
-        return self.signer.scrubbed(redacted(f"{said}: {text}" if text else said))
-
-    def locate(self, url: str) -> tuple[Origin, str]:
-        """Where ``url`` goes: a path of the registry, or an absolute URL that it gave."""
-        own = self._reach()
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        if not parts.netloc:
-            return own, target
-        host, scheme = parts.hostname or "", parts.scheme.lower()
-        if scheme == "http" and own.scheme == "https":
-            # Behind a proxy that ends TLS, registries name themselves with http.
-            if host != own.host:
-                raise RegistryError(
-                    f"{self.name} leads from https to http at {host}", hint="mend the registry's set-up"
-                )
-            return own, target
-        if scheme not in ("http", "https") or not host:
-            raise RegistryError(f"{self.name} leads to an address that is none", hint="mend the registry's set-up")
-        return Origin(scheme, host, parts.port or (443 if scheme == "https" else 80)), target
+            words = words_of(answer.read(_MOST_WORDS))
+        except (Passing, RegistryError):
+            words = ""
+        return shown(self.signer.scrubbed(f"{said}: {words}" if words else said))
 
     def _check(self, step: str, answer: Answer, *, is_own: bool) -> None:
         status = answer.status
@@ -366,10 +345,7 @@ class Registry:
         """A token service's answer."""
 
         def attempt() -> tuple[int, bytes]:
-            parts = urlsplit(url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            origin = Origin(parts.scheme, parts.hostname or "", port)
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            origin, target = address(url, self._reach())
             signed = {**headers, "User-Agent": _AGENT}
             with self._connections.exchange(method, origin, target, signed, body, self.patience.answer) as answer:
                 if answer.status in PASSING:
@@ -381,11 +357,3 @@ class Registry:
 
 def _separator(reference: str) -> str:
     return "@" if is_digest(reference) else ":"
-
-
-def _detail(detail: Any) -> str:
-    enclosed = detail.get("Enclosed") if isinstance(detail, dict) else None
-    if isinstance(enclosed, dict) and isinstance(enclosed.get("Err"), int):
-        # A file system's error, as docker-registry writes it.
-        return f"({enclosed.get('Op', '')}: {os.strerror(enclosed['Err']).lower()})"
-    return detail if isinstance(detail, str) else json.dumps(detail) if detail else ""

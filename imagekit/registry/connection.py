@@ -16,11 +16,11 @@ import time
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from imagekit.errors import RegistryError
 from imagekit.registry.access import Access
+from imagekit.registry.address import Origin
 from imagekit.registry.hosts import may_be_plain
 from imagekit.registry.retry import Passing, Patience, Stopped
 
@@ -30,29 +30,14 @@ _DRAINED = 1 << 16  # a longer rest of an answer is not worth keeping its connec
 Body = bytes | Iterable[bytes] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where requests go: what may share a connection, and what credentials are for."""
-
-    scheme: str
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-_PORTS = {"http": 80, "https": 443}
-
-
 class Answer:
     """A status, headers (names in lower case), and a body that is still to be read."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self._response = response
+        self.url = ""  # where it was said
         self.status = response.status
-        self.reason = response.reason
+        self.reason = response.reason or ""
         self.headers: dict[str, str] = {}
         for name, value in response.getheaders():
             before = self.headers.get(name.lower())
@@ -268,7 +253,11 @@ def _tls_context(access: Access, *, verify: bool) -> ssl.SSLContext:
 
 def _proxy(url: str) -> tuple[str, int, dict[str, str]]:
     """Host and port of a proxy, and the headers that sign in to it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        raise RegistryError("the proxy's address is none", hint="name one by http://HOST:PORT") from None
     if parts.scheme != "http" or not parts.hostname:
         raise RegistryError(
             f"the proxy {parts.scheme}://{parts.hostname or ''} is not supported", hint="name one by http://HOST:PORT"
@@ -277,7 +266,7 @@ def _proxy(url: str) -> tuple[str, int, dict[str, str]]:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Proxy-Authorization"] = "Basic " + b64encode(pair.encode()).decode()
-    return parts.hostname, parts.port or 80, headers
+    return parts.hostname, port, headers
 
 
 def _is_readable(sock: socket.socket) -> bool:

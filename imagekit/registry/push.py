@@ -60,6 +60,8 @@ def push_content(
         with reporter.task(f"pushing {reference}", sum(b.descriptor.size for b in _blobs(images)), "B") as task:
             push = _Push(images, reference, registry, task.advance, task.note)
             is_there = push.run()
+    except Stopped:
+        raise PushError(f"{reference} could not be pushed: the work was called off", hint="push it again") from None
     except RegistryError as error:
         if type(error) is not RegistryError:
             raise
@@ -262,9 +264,9 @@ class _Push:
         """The blobs that what is at the tag names."""
         if held is None:
             return frozenset()
-        if not held.is_index:
-            return frozenset(_blobs_in(held))
         entries = _listed(held, "manifests")
+        if not entries:
+            return frozenset(_blobs_in(held))
         children = [str(entry.get("digest")) for entry in entries if is_digest(str(entry.get("digest")))]
         futures = [
             checks.submit(self._registry.manifest, self._repository, child) for child in children[:_MOST_PLATFORMS]

@@ -152,7 +152,7 @@ def _check_config(image: RemoteImage, platform: Platform, name: str) -> None:
     try:
         config = image.config
         found, count = config.platform, len(config.diff_ids)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise _unusable(name, "its configuration is no JSON object") from None
     if count != len(image.layers):
         raise _unusable(name, f"it has {len(image.layers)} layers, and its configuration names {count}")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from imagekit.errors import AuthError, PushError, RegistryError
 from imagekit.oci.content import Blob
 from imagekit.oci.digest import short
+from imagekit.registry.address import count_in, joined
 from imagekit.registry.auth import Scope
 from imagekit.registry.client import Registry
 from imagekit.registry.connection import Answer, Body
@@ -106,8 +107,8 @@ class Upload:
                 return False  # not every registry knows of mounting
             self._registry.expect(step, answer, 202)
             self._moved(step, answer, must=True)
-            least = answer.headers.get("oci-chunk-min-length", "")
-        self._chunk = max(CHUNK, int(least) if least.isdigit() else 0)
+            least = count_in(answer.headers.get("oci-chunk-min-length"))
+        self._chunk = max(CHUNK, least or 0)
         self._offset = 0
         return False
 
@@ -178,10 +179,11 @@ class Upload:
                 if answer.status not in (204, 202, 200):
                     return False
                 first, _, last = answer.headers.get("range", "").removeprefix("bytes=").partition("-")
-                if first != "0" or not last.isdigit():
+                end = count_in(last)
+                if first != "0" or end is None:
                     return False
                 # ``0-0`` is said of an empty upload, too.
-                arrived = int(last) + 1 if int(last) else 0
+                arrived = end + 1 if end else 0
                 if arrived > self.blob.descriptor.size:
                     return False
                 self._moved(step, answer)
@@ -204,7 +206,7 @@ class Upload:
     def _moved(self, step: str, answer: Answer, *, must: bool = False) -> None:
         location = answer.headers.get("location")
         if location:
-            self._location = location
+            self._location = joined(answer.url, location)
         elif must:
             raise RegistryError(f"{step}: the registry named no place for it", hint="check what it is")
 
