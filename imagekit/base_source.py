@@ -61,10 +61,13 @@ class EngineBases:
 
         return read_contents(self._connect, base, self._cache)
 
-    def compiler(self, base: BaseImage) -> Compiling:
+    @contextmanager
+    def compiler(self, base: BaseImage) -> Iterator[Compiler]:
         from imagekit.stages.compile import ContainerCompiler
 
-        return ContainerCompiler(self._connect(), base)
+        with ContainerCompiler(self._connect(), base) as compiler:
+            compiler.begin()
+            yield compiler
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         from imagekit.export.base_content import engine_base_blobs

@@ -18,14 +18,11 @@ from imagekit.progress import Reporter
 from imagekit.results import BuildResult, built_layers
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
+    from imagekit.base_source import BaseSource
     from imagekit.engine.client import Engine
-    from imagekit.layers.bytecode import Compiler
     from imagekit.lock.fetch import WheelStore
     from imagekit.plan.values import Plan
     from imagekit.planned import Planned
-    from imagekit.spec.installed import Contents
 
 
 def build_in_engine(
@@ -35,7 +32,7 @@ def build_in_engine(
     *,
     cache: LayerCache,
     store: WheelStore,
-    contents: Callable[[], Contents],
+    source: BaseSource,
     accept: Callable[[str], object],
     reporter: Reporter,
     began: float,
@@ -47,19 +44,14 @@ def build_in_engine(
     """
     base, plan = planned.plan.base, planned.plan
 
-    def compiler() -> AbstractContextManager[Compiler]:
-        from imagekit.stages.compile import ContainerCompiler
-
-        return ContainerCompiler(engine, base)
-
     def once() -> BuildResult:
         with LoadAhead(engine, base, lambda lowest: _config(plan, lowest), reference, reporter) as ahead:
             layers = make_layers(
                 planned,
                 store=store,
                 cache=cache,
-                compiler=compiler,
-                contents=contents,
+                compiler=lambda: source.compiler(base),
+                contents=lambda: source.contents(base),
                 reporter=reporter,
                 take=ahead.take,
             )

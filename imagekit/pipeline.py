@@ -131,7 +131,7 @@ class Pipeline:
             str(reference),
             cache=LayerCache(self._cache / "layers", fresh=no_cache),
             store=self._store,
-            contents=lambda: self.contents(planned.plan.base),
+            source=self._bases,
             accept=lambda image_id: self._check(spec, planned, image_id),
             reporter=self.reporter,
             began=began,

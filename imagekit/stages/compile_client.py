@@ -75,6 +75,30 @@ class ServedCompiler:
         if self._reader is not None:
             self._reader.join(timeout=5)
 
+    def begin(self) -> None:
+        """Start the server now, in the background: it takes its time, and something will be asked of it."""
+        threading.Thread(target=self._begin, name="imagekit-compile-start", daemon=True).start()
+
+    def _begin(self) -> None:
+        with self._lock:
+            try:
+                self._started()
+            except BaseException as error:
+                # Whoever asks for something is told.
+                self._failure = self._failure or error
+
+    def _started(self) -> Server:
+        """The server, under the lock."""
+        if self._failure is not None:
+            raise self._failure
+        if self._server is None:
+            self._server = self.start()
+            self._reader = threading.Thread(
+                target=self._read, args=(self._server,), name="imagekit-compile", daemon=True
+            )
+            self._reader.start()
+        return self._server
+
     def submit(self, sources: Sequence[tuple[str, bytes]]) -> Future[list[bytes | None]]:
         answer: Future[list[bytes | None]] = Future()
         if not sources:
@@ -86,18 +110,11 @@ class ServedCompiler:
             parts += [struct.pack(">II", len(name), len(source)), name, source]
         data = b"".join(parts)
         with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            if self._server is None:
-                self._server = self.start()
-                self._reader = threading.Thread(
-                    target=self._read, args=(self._server,), name="imagekit-compile", daemon=True
-                )
-                self._reader.start()
+            server = self._started()
             # Answers come in the order of questions: the queue and the stream stay in step under the lock.
             self._waiting.append((len(sources), answer))
             try:
-                self._server.send(data)
+                server.send(data)
                 return answer
             except EngineError as error:
                 broken = error
