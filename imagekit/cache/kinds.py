@@ -41,6 +41,7 @@ KINDS = (
     Kind("built", "built", "wheels built from source"),
     Kind("bases", "debian", "base images made from Debian's packages"),
     Kind("debs", "debian/debs", "Debian's packages"),
+    Kind("unpacked", "unpacked", "interpreters of base images, unpacked to compile here"),
     Kind("facts", "bases", "what is known of base images", is_note=True),
     Kind("checks", "checked", "images that passed their check", is_note=True),
     Kind("locks", "locks", "resolved requirements", is_note=True),

@@ -141,6 +141,13 @@ def _deb(unit: Unit) -> Iterator[str]:
             yield "another hash"
 
 
+def _unpacked(unit: Unit) -> Iterator[str]:
+    """Whether it still starts is seen whenever it is to."""
+    for path in unit.paths:
+        if not isinstance(json.loads(read_file(path / "note.json")), dict) or not (path / "root").is_dir():
+            yield "no interpreter"
+
+
 def _note(unit: Unit) -> Iterator[str]:
     """Notes of several rooms, each of which takes one that it cannot read for none."""
     for path in unit.paths:
@@ -160,6 +167,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "built": _wheel,
     "bases": _base,
     "debs": _deb,
+    "unpacked": _unpacked,
     "facts": _note,
     "checks": _note,
     "locks": _note,

@@ -24,6 +24,7 @@ from imagekit.errors import BaseUnusable
 from imagekit.oci.content import ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.sharing.leases import mark_used
 from imagekit.spec.base import BaseImage
 from imagekit.stages.compile_client import ALONE, ServedCompiler, server_program
 from imagekit.stages.local_python import Bytecode, LocalPython, python_of_base, python_of_host
@@ -186,6 +187,7 @@ def _kept(directory: Path, wanted: Bytecode) -> LocalPython | None:
         same = (note["version"], note["cache_tag"]) == (wanted.version, wanted.cache_tag)
         if not same or note["machine"] != Platform.host().machine:
             return None
+        mark_used(directory / "note.json", directory.parents[1])
         return python_of_base(directory, note, f"{note['reference']} for {Platform.host()}")
     except (OSError, ValueError, KeyError, TypeError):
         return None

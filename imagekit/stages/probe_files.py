@@ -15,6 +15,7 @@ from imagekit.atomic import write_whole
 from imagekit.errors import BaseUnusable
 from imagekit.oci.content import ImageContent
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.sharing.leases import mark_used
 from imagekit.spec.base import BaseImage
 from imagekit.spec.installed import Contents
 from imagekit.stages import installed
@@ -58,6 +59,8 @@ def contents_from_content(
 def unpacked_base(content: ImageContent, reference: str, cache: Path, reporter: Reporter | None = None) -> Path:
     """The directory with what the base's interpreter needs: ``root/`` and ``note.json``; made where it is missing."""
     directory = unpacked_store(cache) / content.config.digest.removeprefix("sha256:")
+    # Before it is looked at: what is marked stays.
+    mark_used(directory / "note.json", cache)
     if not (directory / "note.json").is_file():
         _read(content, reference, cache, reporter or SilentReporter())
     return directory

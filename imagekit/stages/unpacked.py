@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from imagekit.atomic import UNFINISHED
 from imagekit.errors import BaseUnusable, DiskFull
 from imagekit.oci.content import ImageContent
 from imagekit.stages.file_tree import BadLayer, FileTree, Node, parts_of
 from imagekit.stages.layer_stream import layer_tar
 
-_UNFINISHED = ".new-"
 _LARGEST = 64 << 20  # bytes; a larger library is no interpreter's, but the ones that are named here
 _LARGE_ONES = ("python", "libpython")
 _ALWAYS = frozenset({"etc/passwd", "etc/group", "etc/ld.so.conf"})
@@ -113,7 +113,7 @@ def unpacking(content: ImageContent, reference: str, store: Path) -> Iterator[Un
     with _disk(store):
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(store)
-        directory = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=store))
+        directory = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=store))
     try:
         held = directory / "held"
         held.mkdir()
@@ -202,7 +202,7 @@ def _disk(place: Path) -> Iterator[None]:
 def _sweep(store: Path, *, hours: float = 6.0) -> None:
     """Remove what killed processes left, if it has not changed for ``hours``."""
     limit = time.time() - hours * 3600
-    for path in store.glob(f"{_UNFINISHED}*"):
+    for path in store.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):
             if max(path.stat().st_mtime, (path / "held").stat().st_mtime) < limit:
                 shutil.rmtree(path, ignore_errors=True)

@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.cache.kinds import scan
+from imagekit.cache.prune import remove
+from imagekit.cache.verify import verify
 from imagekit.errors import BaseUnusable
 from imagekit.oci.content import Blob, Data, ImageContent
 from imagekit.oci.digest import Digest, digest_of
 from imagekit.oci.manifest import LAYER_TAR, Descriptor
+from imagekit.progress import SilentReporter
 from imagekit.stages.layer_stream import decompressed
 from imagekit.stages.unpacked import publish, unpacking
 
@@ -190,3 +194,19 @@ def test_an_empty_layer(tmp_path: Path) -> None:
     with unpacking(image([out.getvalue(), bytes(1024)]), "the-base", tmp_path) as files:
         assert files.names("/") == []
     assert digest_of(out.getvalue()) != Digest("")
+
+
+def test_the_cache_knows_what_it_is(tmp_path: Path) -> None:
+    """So that it is counted, verified, and pruned."""
+    name, store = "ab" * 32, tmp_path / "unpacked"
+    with unpacking(image([LAYER]), "the-base", store) as files:
+        directory = publish(files, name, b"{}", store)
+    (unit,) = scan(tmp_path).units
+    assert (unit.kind.name, unit.key) == ("unpacked", name)
+    assert unit.size > 300_000
+    assert verify(tmp_path, SilentReporter()) == (1, [])
+    (directory / "note.json").write_bytes(b"")
+    _, damaged = verify(tmp_path, SilentReporter())
+    assert [damage.unit.key for damage in damaged] == [name]
+    remove([unit], tmp_path)
+    assert not directory.exists()
