@@ -30,6 +30,7 @@ from imagekit.lock.uv import (
 from imagekit.lock.values import Lock
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.progress import Reporter
+from imagekit.sharing.leases import mark_used
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
 from imagekit.spec.installed import Contents
 
@@ -353,6 +354,8 @@ def _check_answers(spec: ImageSpec, lock: Lock, path: Path, target: Target) -> N
 
 
 def _from_cache(path: Path, inputs: Digest) -> Lock | None:
+    # A lock that is used is not forgotten: the next one would have other versions.
+    mark_used(path, path.parent.parent)
     try:
         lock = load(path.read_text("utf-8"), path)
     except FileNotFoundError:

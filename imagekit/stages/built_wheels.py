@@ -14,6 +14,7 @@ from pathlib import Path
 from imagekit.errors import DiskFull
 from imagekit.lock.values import Artifact
 from imagekit.oci.digest import Digest
+from imagekit.sharing.leases import mark_used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class BuiltWheels:
         path = next(iter(sorted(place.glob("*/*.whl"))), None)
         if path is None:
             return None
+        mark_used(path, self._directory.parent)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         if sha256 != path.parent.name:
             shutil.rmtree(place, ignore_errors=True)

@@ -19,6 +19,7 @@ from imagekit.oci.config import History, ImageConfig
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.sharing.leases import mark_used
 from imagekit.stages.debian_foreign import build_foreign_rootfs, require_same
 from imagekit.stages.debian_lock import DebianLock, lock_packages, run_words
 from imagekit.stages.debian_rootfs import MMDEBSTRAP, RootfsTar, build_rootfs
@@ -162,6 +163,7 @@ def _note(tar: Path) -> Path:
 
 def _kept(tar: Path) -> tuple[Digest, int] | None:
     """Digest and size of a root filesystem made before, if it is still what it was."""
+    mark_used(_note(tar), tar.parent.parent)
     try:
         noted = json.loads(_note(tar).read_text())
         diff_id, size = Digest(noted["diff_id"]), int(noted["size"])
