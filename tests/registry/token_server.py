@@ -28,7 +28,7 @@ LEEWAY = 60
 class TokenServer:
     """Listens at ``realm``. ``asked`` are the scopes of each request; ``granted`` the tokens given.
 
-    Tokens are good for ``seconds``. Scopes of repositories in ``refuses`` are granted to nobody, and where
+    Tokens are good for ``seconds``, the first for ``first_seconds`` where that is set. Scopes of repositories in ``refuses`` are granted to nobody, and where
     ``all_or_nothing`` is set they refuse the whole request. ``is_open``: the anonymous may pull.
     """
 
@@ -37,6 +37,7 @@ class TokenServer:
         self._key, self.certificate = directory / "key.pem", directory / "certificate.pem"
         make_certificate(self._key, self.certificate, "tests-issuer")
         self.seconds = 300.0
+        self.first_seconds: float | None = None
         self.refuses: set[str] = set()
         self.all_or_nothing = False
         self.is_open = False
@@ -86,11 +87,12 @@ class TokenServer:
     def _signed(self, access: list[dict[str, Any]]) -> str:
         der = "".join(self.certificate.read_text().split("-----")[2].split())
         now = time.time()
+        seconds = self.seconds if self.granted or self.first_seconds is None else self.first_seconds
         claims = {
             "iss": ISSUER,
             "sub": USER,
             "aud": SERVICE,
-            "exp": int(now + self.seconds - LEEWAY),
+            "exp": int(now + seconds - LEEWAY),
             "nbf": int(now - 600),
             "iat": int(now),
             "jti": secrets.token_hex(8),
