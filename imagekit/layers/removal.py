@@ -16,13 +16,14 @@ def doomed(removed: Iterable[Distribution], base: BaseImage, contents: Contents)
     """
     gone = {found.metadata for found in removed}
     staying = {path for metadata, paths in contents.files.items() if metadata not in gone for path in paths}
-    root = base.python.scheme.data.rstrip("/")
+    # Debian's Python has headers beside the prefix for packages, in /usr/include.
+    places = tuple(f"{place.rstrip('/')}/" for place in (base.python.scheme.data, base.python.scheme.headers))
     files = {
         path
         for metadata in gone
         for path in contents.files.get(metadata, ())
-        # A record may name what lies anywhere; what an installer put there lies in its prefix.
-        if path not in staying and path.startswith(f"{root}/")
+        # A record may name what lies anywhere; what an installer put there lies in its scheme.
+        if path not in staying and path.startswith(places)
     }
     lost = files | _emptied(files, contents, _lasting(base))
     return sorted(path.lstrip("/") for path in lost if path.rpartition("/")[0] not in lost)

@@ -65,8 +65,11 @@ def test_what_another_one_owns_stays() -> None:
 
 
 def test_the_places_of_packages_stay_and_what_lies_elsewhere() -> None:
-    contents = _contents({"a": ["a.py", "/usr/local/bin/a", "/usr/local/share/man/a.1", "/etc/passwd", "/usr/bin/env"]})
+    contents = _contents(
+        {"a": ["a.py", "/usr/local/bin/a", "/usr/local/share/man/a.1", "/etc/passwd", "/usr/include/python3.11/a/a.h"]}
+    )
     assert doomed([_distribution("a")], base(), contents) == [
+        "usr/include/python3.11/a",
         "usr/local/bin/a",
         f"{SITE.lstrip('/')}/a.py",
         "usr/local/share",
