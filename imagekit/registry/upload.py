@@ -218,9 +218,10 @@ class Upload:
 
     def _pieces(self, start: int, count: int) -> Iterator[bytes]:
         left = count
-        source = self.blob.content.chunks(start)
+        source: Iterator[bytes] | None = None
         while left:
             try:
+                source = self.blob.content.chunks(start) if source is None else source
                 piece = next(source, b"")[:left]
             except OSError as error:
                 raise PushError(f"{self._name}: its content cannot be read: {error.strerror}") from error

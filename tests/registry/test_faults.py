@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import re
 import secrets
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +25,7 @@ from imagekit.registry.retry import Patience
 from ..conftest import StartRegistry
 from ..own_registry import OwnRegistry
 from .fault_proxy import FaultProxy
-from .images import PATIENCE, Layer, Slow, content_of, image, layer, pulled, push
+from .images import PATIENCE, Layer, content_of, image, layer, pulled, push
 
 # (method, path, what the error calls it)
 STEPS = {
@@ -258,18 +262,67 @@ def test_pushes_at_once_to_one_tag(case: Case, shared_registry: OwnRegistry) -> 
     assert pulled(case.direct) in [(i.manifest.descriptor.digest, content_of(i)) for i in images]
 
 
+# A push of its own process: of three layers named after the second word, to the reference that is the first.
+PUSH = """
+import sys
+from imagekit.registry import upload
+from tests.registry.images import image, layer, push
+upload.CHUNKED_ABOVE = 1 << 20
+reference, session = sys.argv[1:]
+push(reference, image(*(layer(f"{session}-{number}", 3 << 20) for number in range(3))))
+"""
+
+
+class Child:
+    def __init__(self, case: Case) -> None:
+        self.session = secrets.token_hex(6)
+        self.made = image(*(layer(f"{self.session}-{number}", 3 << 20) for number in range(3)))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PUSH, case.faulty, self.session],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not case.proxy.count("PATCH"):
+            assert self.process.poll() is None
+            time.sleep(0.01)
+
+    def end(self, signum: int) -> str:
+        self.process.send_signal(signum)
+        return self.process.communicate()[1]
+
+
+def test_a_push_that_is_killed(case: Case) -> None:
+    case.proxy.fault("PATCH", "", rate=500_000)
+    child = Child(case)
+    child.end(signal.SIGKILL)
+    assert case.has(case.old)
+    case.proxy.faults.clear()
+    push(case.faulty, child.made)
+    assert case.has(child.made)
+
+
 def test_an_interrupt_ends_the_push(case: Case) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
+    # Nobody answers, and nobody is waited for.
+    case.proxy.fault("PATCH", "", hole=True)
+    began = time.monotonic()
+    assert "KeyboardInterrupt" in Child(case).end(signal.SIGINT)
+    assert time.monotonic() - began < PATIENCE.commit
+    assert case.has(case.old)
+
+
+def test_what_fails_in_one_thread_ends_the_others(case: Case) -> None:
+    class Unreadable:
+        def chunks(self, start: int = 0) -> Iterator[bytes]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     large = layer(secrets.token_hex(6), 3 << 20)
-    data = b"".join(large.blob.content.chunks())
-    slow = Layer(Blob(descriptor=large.blob.descriptor, content=Slow(data, 1 << 18, interrupt)), large.diff_id)
-    # The other blob would be waited for.
+    damaged = Layer(Blob(descriptor=large.blob.descriptor, content=Unreadable()), large.diff_id)
+    # Another blob would be waited for.
     case.proxy.fault("PUT", "/blobs/", hole=True)
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        push(case.faulty, image(slow, layer(secrets.token_hex(6))), patience=PATIENCE)
+    with pytest.raises(PushError, match="Input/output error"):
+        push(case.faulty, image(damaged, layer(secrets.token_hex(6))))
     assert time.monotonic() - began < PATIENCE.commit
     assert case.has(case.old)
 

@@ -28,7 +28,8 @@ LEEWAY = 60
 class TokenServer:
     """Listens at ``realm``. ``asked`` are the scopes of each request; ``granted`` the tokens given.
 
-    Tokens are good for ``seconds``, the first for ``first_seconds`` where that is set. Scopes of repositories in ``refuses`` are granted to nobody, and where
+    Tokens are good for ``seconds``, the first for ``first_seconds`` where that is set.
+    Scopes of repositories in ``refuses`` are granted to nobody, and where
     ``all_or_nothing`` is set they refuse the whole request. ``is_open``: the anonymous may pull.
     """
 
