@@ -163,7 +163,9 @@ class Wheel:
         return relative, self._hashes[member.info.filename], str(member.info.file_size)
 
     def _at(self, relative: str) -> str:
-        return f"{self._prefix.root}/{relative}".lstrip("/")
+        path = f"{self._prefix.root}/{relative}"
+        # Of a scheme alone: no member's name has it.
+        return (posixpath.normpath(path) if relative.startswith("../") else path).lstrip("/")
 
     def _refuse_bomb(self, size: int) -> None:
         unpacked = sum(info.file_size for info in self._zip.infolist())

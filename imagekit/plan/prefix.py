@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from imagekit.errors import BaseUnusable
@@ -22,7 +23,7 @@ class Prefix:
     python: str  # what scripts start: /opt/venv/bin/python
     site: str  # purelib and platlib: lib/python3.11/site-packages
     scripts: str  # bin
-    headers: str  # include/site/python3.11
+    headers: str  # include/site/python3.11; ../include/python3.11 where a base has them beside the root
     is_ours: bool = True  # a virtual environment that is made for the image; else the base's own place
     # Those of the base's directories on the way to it and in it that are not 0755 root's: (path, mode, uid, gid).
     directories: tuple[tuple[str, int, int, int], ...] = ()
@@ -50,19 +51,21 @@ class Prefix:
                 hint="choose a base whose packages are in a virtual environment, or a bare one",
             )
         # As pip has it (PEP 405 environments share the interpreter's own headers, and must not add to them).
-        kind = "include/site" if python.is_virtual else "include"
-        headers = None if python.is_virtual else below(python.scheme.headers)
+        # Debian's own Python has them beside its prefix for packages, in /usr/include.
+        headers = real_directory(python.scheme.headers, base)
+        elsewhere = posixpath.relpath(headers, root or "/")
         within = tuple(
             special
             for special in base.directories
-            if special[0].startswith(f"{root}/") or f"{root}/".startswith(special[0].rstrip("/") + "/")
+            if special[0].startswith((f"{root}/", f"{headers}/"))
+            or any(f"{place}/".startswith(special[0].rstrip("/") + "/") for place in (root, headers))
         )
         return cls(
             root=root,
             python=python.command,
             site=site,
             scripts=scripts,
-            headers=headers or f"{kind}/python{python.minor}",
+            headers=f"include/site/python{python.minor}" if python.is_virtual else elsewhere,
             is_ours=False,
             directories=within,
         )
