@@ -41,16 +41,20 @@ def dockerfile(
 ) -> None:
     """Print the Dockerfile that builds the same image by BuildKit."""
     from imagekit.cli.output import put, put_json
-    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.cli.session import load_settings, reporting
     from imagekit.oci.reference import Reference
+    from imagekit.pipeline import Pipeline
     from imagekit.stages.reference_context import write_context
     from imagekit.stages.reference_dockerfile import reference_dockerfile
 
     if uv_image is not None:
         Reference.parse(uv_image)
     settings = load_settings()
-    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(settings, reporter)
+    # The base is read, and nothing is built for a text: no engine is needed where a registry has it.
+    with (
+        reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
+        Pipeline(settings, reporter, needs_engine=False) as pipeline,
+    ):
         spec = pipeline.spec(
             path,
             requirements=requirements or None,
