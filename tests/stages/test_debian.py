@@ -28,18 +28,18 @@ REFERENCE = "imagekit-test/debian-base:3.11"
 
 
 @pytest.fixture(scope="module")
-def lock() -> DebianLock:
-    return lock_base(BASE)
+def lock(debian_lock: DebianLock) -> DebianLock:
+    return debian_lock
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(debian_cache: Path) -> Path:
+    return debian_cache
 
 
 @pytest.fixture(scope="module")
-def rootfs(lock: DebianLock, cache: Path) -> DebianRootfs:
-    return build_base(BASE, cache=cache, lock=lock)
+def rootfs(debian_rootfs: DebianRootfs) -> DebianRootfs:
+    return debian_rootfs
 
 
 @pytest.fixture(scope="module")
