@@ -43,6 +43,10 @@ def project(tmp_path: Path) -> Path:
         (["run", "flow.py:etl", "--env", "NOT_SET_HERE"], "InputError"),
         (["run", "flow.py:etl", "--image", "x:"], "InvalidReference"),
         (["base", "build", "--python", "2.7"], "InputError"),
+        (["base", "build", "--platform", "linux/amd64,linux/arm64"], "InputError"),
+        (["base", "build", "--platform", "windows/amd64"], "InputError"),
+        (["base", "build", "--output", "docker-archive:base.tar"], "InputError"),
+        (["base", "build", "--output", "oci:"], "InputError"),
     ],
 )
 def test_refused_with_one_object_and_a_hint(imagekit: Imagekit, arguments: list[str], kind: str) -> None:
