@@ -25,9 +25,14 @@ DOCKERFILE_FIELDS = {
     "shmsize": "shm_size",
     "secrets": "secrets",
     "ssh": "ssh",
+    # Not docker-py's: what buildx has besides.
+    "cache_to": "cache_to",
+    "buildx_builder": "builder",
 }
 # Without a Dockerfile of the user's there is no step that these could reach.
 HONOURED_BY_AUTO = frozenset({"labels", "platform", "nocache"})
+# With builder="buildkit" there is one, and these are of the whole build.
+HONOURED_BY_BUILDKIT = HONOURED_BY_AUTO | {"cache_from", "cache_to", "buildx_builder"}
 # They steer docker-py itself or an engine's classic builder, and change nothing of the image.
 WITHOUT_MEANING = frozenset(
     {"rm", "forcerm", "quiet", "timeout", "gzip", "encoding", "decode", "use_config_proxy", "isolation"}
@@ -58,7 +63,7 @@ def check_keywords(keywords: Mapping[str, Any], own: Collection[str]) -> None:
 def dockerfile_fields(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """``keywords`` as fields of ``DockerfileBuild``; those that are not given are left out."""
     fields = {DOCKERFILE_FIELDS[k]: v for k, v in keywords.items() if k in DOCKERFILE_FIELDS and v is not None}
-    for name in ("cache_from", "secrets"):
+    for name in ("cache_from", "cache_to", "secrets"):
         if name in fields:
             value = fields[name]
             fields[name] = (value,) if isinstance(value, str) else tuple(value)
@@ -67,8 +72,9 @@ def dockerfile_fields(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def ignored_by_auto(keywords: Mapping[str, Any]) -> list[str]:
-    """Keywords that were given, and mean nothing where imagekit itself assembles the image."""
+def ignored_by_auto(keywords: Mapping[str, Any], *, by_buildkit: bool = False) -> list[str]:
+    """Keywords that were given, and mean nothing where imagekit assembles the image, or writes its Dockerfile."""
+    honoured = HONOURED_BY_BUILDKIT if by_buildkit else HONOURED_BY_AUTO
     return sorted(
-        name for name, value in keywords.items() if name in DOCKERFILE_FIELDS and name not in HONOURED_BY_AUTO and value
+        name for name, value in keywords.items() if name in DOCKERFILE_FIELDS and name not in honoured and value
     )

@@ -39,6 +39,8 @@ class DockerImage:
 
     ``stream_progress_to``: where progress is written, a line at a time; ``None``: nowhere.
     ``build_backend`` is taken for Prefect's sake: both of its values build by BuildKit.
+    ``builder="buildkit"`` builds the automatic image from its equivalent Dockerfile, by BuildKit, with the
+    keywords ``cache_from``, ``cache_to`` and ``buildx_builder``.
     The keywords from ``requirements`` to ``health_check`` are those of ``spec.read.read_spec``.
     Raises ``InputError``'s kinds at once for what cannot be meant; nothing is asked of an engine here.
     """
@@ -65,10 +67,13 @@ class DockerImage:
         include_source: bool | None = None,
         entrypoints: Sequence[str] = (),
         health_check: bool | None = None,
+        builder: str = "assemble",
         **build_kwargs: Any,
     ) -> None:
         if build_backend not in ("docker-py", "buildx"):
             raise InputError(f"unknown build_backend {build_backend!r}", hint="'docker-py' or 'buildx'")
+        if builder not in ("assemble", "buildkit"):
+            raise InputError(f"unknown builder {builder!r}", hint="'assemble' or 'buildkit'")
         path = build_kwargs.pop("path", None)
         if path is not None and context is not None:
             raise InputError("path and context are the same directory: both are given", hint="give one of them")
@@ -87,7 +92,7 @@ class DockerImage:
             "entrypoints": entrypoints,
             "health_check": health_check,
         }
-        check_keywords(build_kwargs, {*overrides, "context", "path"})
+        check_keywords(build_kwargs, {*overrides, "builder", "context", "path"})
         if str(dockerfile) != AUTO and (given := [k for k, v in overrides.items() if v]):
             raise InputError(
                 f"{given[0]} does not go with a Dockerfile of your own", hint="say it there, or use dockerfile='auto'"
@@ -103,6 +108,7 @@ class DockerImage:
         self.stream_progress_to = stream_progress_to
         self.build_backend = build_backend
         self.build_kwargs = build_kwargs
+        self.builder = builder
         self.context = Path(context if context is not None else path if path is not None else ".").absolute()
         self._overrides = overrides
         self._content: Reference | None = None
@@ -155,11 +161,18 @@ class DockerImage:
         if self.dockerfile != AUTO:
             self._built = pipeline.build_dockerfile(self.context, **self._dockerfile_arguments())
         else:
-            for keyword in ignored_by_auto(self.build_kwargs):
+            by_buildkit = self.builder == "buildkit"
+            for keyword in ignored_by_auto(self.build_kwargs, by_buildkit=by_buildkit):
                 pipeline.reporter.line(f"{keyword} has no meaning without a Dockerfile of your own; it is ignored")
             spec = self._spec(pipeline)
             reference = pipeline.reference(spec, str(self._asked), None)
-            self._built = pipeline.build(spec, reference, no_cache=bool(self.build_kwargs.get("nocache")))
+            if by_buildkit:
+                from imagekit.reference_build import Buildkit
+
+                own = {k: v for k, v in dockerfile_fields(self.build_kwargs).items() if k in Buildkit.__slots__}
+                self._built = pipeline.build_by_buildkit(spec, reference, Buildkit(**own))
+            else:
+                self._built = pipeline.build(spec, reference, no_cache=bool(self.build_kwargs.get("nocache")))
         self._content = Reference.parse(self._built.reference)
         self._pushed = None
         return self._built

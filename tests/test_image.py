@@ -143,6 +143,18 @@ def test_keywords_as_docker_py_means_them() -> None:
     )
 
 
+def test_keywords_of_buildx() -> None:
+    keywords = {"cache_from": "a", "cache_to": ["type=inline"], "buildx_builder": "far", "nocache": True, "target": "x"}
+    check_keywords(keywords, ())
+    fields = dockerfile_fields(keywords)
+    assert (fields["cache_from"], fields["cache_to"], fields["builder"]) == (("a",), ("type=inline",), "far")
+    build = DockerfileBuild(context=Path("/c"), dockerfile=Path("/c/D"), reference="o:1", **fields)
+    assert "--cache-to type=inline --builder far" in " ".join(build.arguments())
+    assert ignored_by_auto(keywords, by_buildkit=True) == ["target"]
+    with pytest.raises(InputError, match="unknown builder"):
+        DockerImage("orders", "v1", builder="kaniko")
+
+
 def test_inputs_are_read_once(tmp_path: Path) -> None:
     found = read_inputs(ImageSpec(context=Path.cwd()))
     assert found.tree is not None

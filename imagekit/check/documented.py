@@ -71,8 +71,7 @@ def documented(place: Prefix) -> tuple[Documented, ...]:
         ),
         Documented(
             name="RECORD",
-            reason="its rows of the files named here, and of bytecode, which imagekit lists and uv does not; "
-            "uv leaves it the mode that the wheel's own has",
+            reason="its rows of the files named here; and uv leaves it the mode that the wheel's own has",
             covers=lambda path, ours, theirs: (
                 _in_dist_info(path, "RECORD")
                 and _both(ours, theirs, lambda data: _rows(data, path, scripts), modes=False)
@@ -138,7 +137,7 @@ def _rows(data: bytes, path: str, scripts: str) -> set[tuple[str, ...]] | None:
     for row in rows:
         if len(row) != 3:
             return None
-        if row[0] in own or (row[0].endswith(".pyc") and not row[1]):
+        if row[0] in own:
             continue
         place = posixpath.normpath(posixpath.join(site, row[0]))
         if place.startswith(scripts) and _PIP.fullmatch(place.removeprefix(scripts)):

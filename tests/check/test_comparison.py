@@ -48,7 +48,7 @@ if __name__ == "__main__":
     sys.exit(main())
 """
 RECORD_OURS = (
-    "../../../bin/six,sha256=a,1\n__pycache__/six.cpython-311.pyc,,\nsix-1.0.dist-info/INSTALLER,sha256=b,9\n"
+    "../../../bin/six,sha256=a,1\nsix-1.0.dist-info/INSTALLER,sha256=b,9\n"
     "six-1.0.dist-info/RECORD,,\nsix.py,sha256=d,4\n"
 )
 RECORD_THEIRS = (
