@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -38,6 +39,9 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
 def main() -> int:
     arguments = _arguments()
     began = time.monotonic()
+    # Ended by whichever signal, engines and registries of ours go too.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
     at = Surroundings(arguments.base, arguments.directory, program)
     try:
@@ -64,6 +68,10 @@ def main() -> int:
         print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
         return 1
     return 0
+
+
+def _end(number: int, _: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _say(line: str) -> None:

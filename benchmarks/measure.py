@@ -22,6 +22,7 @@ class Figures:
 
     ratio: float  # ours to theirs
     ours: Summary
+    ours_at: float  # the row's quantile of ours
     theirs: Summary
 
 
@@ -129,7 +130,12 @@ def row_result(row: Row, samples: Samples, errors: Mapping[str, str]) -> RowResu
     ratio = summary.median / middle.median
     if row.quantile is not None:
         ratio = quantile([ours[n] / theirs.get(n, middle.median) for n in ours], row.quantile)
-    return RowResult(row=row, figures=Figures(ratio=ratio, ours=summary, theirs=middle))
+    return RowResult(
+        row=row,
+        figures=Figures(
+            ratio=ratio, ours=summary, ours_at=quantile(list(ours.values()), row.quantile or 0.5), theirs=middle
+        ),
+    )
 
 
 def _values(samples: list[dict[str, float]], measures: Sequence[str]) -> dict[float, float]:

@@ -68,7 +68,8 @@ def _row(result: RowResult) -> dict[str, Any]:
     }
     if figures is None:
         return {**found, "error": result.error}
-    return {**found, "ratio": figures.ratio, "ours": asdict(figures.ours), "theirs": asdict(figures.theirs)}
+    at = {"ratio": figures.ratio, "ours_at": figures.ours_at}
+    return {**found, **at, "ours": asdict(figures.ours), "theirs": asdict(figures.theirs)}
 
 
 def _cells(result: RowResult) -> Sequence[str]:
@@ -80,7 +81,14 @@ def _cells(result: RowResult) -> Sequence[str]:
     unit = row.unit
     rounds = f"{figures.ours.count}/{figures.theirs.count}"
     measured = _ratio(figures.ratio)
-    return (*head, measured, _amount(figures.ours, unit), _amount(figures.theirs, unit), rounds, verdict)
+    return (
+        *head,
+        measured,
+        _amount(figures.ours, unit, figures.ours_at),
+        _amount(figures.theirs, unit),
+        rounds,
+        verdict,
+    )
 
 
 def _ratio(value: float | None) -> str:
@@ -89,9 +97,10 @@ def _ratio(value: float | None) -> str:
     return f"1/{1 / value:.0f}" if 0 < value < 0.1 else f"{value:.2f}"
 
 
-def _amount(found: Summary, unit: str) -> str:
-    scale, digits = (1e6, 3) if unit == "B" else (1.0, 2 if found.median >= 1 else 3)
-    text = f"{found.median / scale:.{digits}f} {'MB' if unit == 'B' else 's'}"
+def _amount(found: Summary, unit: str, at: float | None = None) -> str:
+    shown = found.median if at is None else at
+    scale, digits = (1e6, 3) if unit == "B" else (1.0, 2 if shown >= 1 else 3)
+    text = f"{shown / scale:.{digits}f} {'MB' if unit == 'B' else 's'}"
     if found.low == found.high:
         return text
     return f"{text} ({found.low / scale:.{digits}f}–{found.high / scale:.{digits}f})"

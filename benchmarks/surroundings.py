@@ -51,7 +51,7 @@ class Surroundings:
         """The engine with ``store``; it holds the base image and uv's."""
         if store not in self._engines:
             self._engines[store] = BenchEngine(store, self.directory / store)
-            self.docker(store, "load", "--input", str(self._base_archive()))
+            self._bring_base(store)
             context = self.directory / "uv"
             if not context.exists():
                 context.mkdir()
@@ -59,6 +59,20 @@ class Surroundings:
                 (context / "Dockerfile").write_text(uv_dockerfile.UV_IMAGE_DOCKERFILE)
             self.docker(store, "build", "--quiet", "--tag", uv_dockerfile.UV_IMAGE, str(context))
         return self._engines[store]
+
+    def _bring_base(self, store: Store) -> None:
+        """The base, with its layers compressed where the store keeps them so: as if it had been pulled from a hub."""
+        if store == "classic":
+            self.docker(store, "load", "--input", str(self._base_archive()))
+            return
+        name = f"{self.registry('base').name}/base:1"
+        if not self.registry("base").blobs():
+            self.docker("classic", "tag", self.base, name)
+            self.docker("classic", "push", "--quiet", name)
+            self.docker("classic", "image", "rm", name)
+        self.docker(store, "pull", "--quiet", name)
+        self.docker(store, "tag", name, self.base)
+        self.docker(store, "image", "rm", name)
 
     def empty(self, store: Store) -> None:
         """Take every image but the base and uv's, and all of BuildKit's cache, from the engine with ``store``."""
