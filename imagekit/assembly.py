@@ -7,11 +7,12 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from imagekit.errors import DamagedLayer, InvalidProject
+from imagekit.errors import InvalidProject
 from imagekit.layers.build import LayerMaker
-from imagekit.layers.cache import LayerCache, drop
+from imagekit.layers.cache import LayerCache
+from imagekit.layers.clashes import lines
 from imagekit.layers.values import Layer
 from imagekit.lock.values import Lock, LockedPackage
 from imagekit.planned import Planned
@@ -19,10 +20,6 @@ from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
-
-T = TypeVar("T")
-# More than a few at once is a disk that is dying, which is to be seen.
-_DAMAGES = 8
 
 if TYPE_CHECKING:
     from imagekit.layers.bytecode import Compiler
@@ -89,7 +86,10 @@ def make_layers(
         maker = stack.enter_context(LayerMaker(planned.plan, cache, contents=contents))
         missing = {wheel.name: wheel for wheel in maker.missing_wheels()}
         if not missing:
-            return take(maker.in_order(planned.tree, reporter))
+            # Each was made for another image: that they go together is to be seen.
+            layers = take(maker.in_order(planned.tree, reporter))
+            _say_clashes(maker, reporter)
+            return layers
         from imagekit.lock.fetch import fetch_all
 
         # It ends first: when something failed, whoever waits for bytecode is told at once.
@@ -104,18 +104,11 @@ def make_layers(
             if taken.done():  # before the last file came: with an error
                 break
         layers = taken.result()
-        for clash in maker.clashes():
-            reporter.line(f"{clash.path} is in {clash.first} and {clash.second}; the latter's is used")
+        _say_clashes(maker, reporter)
     return layers
 
 
-def without_damage(build: Callable[[], T], reporter: Reporter) -> T:
-    """What ``build`` gives, called again where a layer that was kept turns out damaged, and is dropped."""
-    for _ in range(_DAMAGES):
-        try:
-            return build()
-        except DamagedLayer as error:
-            reporter.line(f"{error.message}; making it again")
-            for path in error.paths:
-                drop(Path(path))
-    return build()
+def _say_clashes(maker: LayerMaker, reporter: Reporter) -> None:
+    """What the wheels have in common; ``WheelRefused`` where they cannot be in one image."""
+    for line in lines(maker.clashes()):
+        reporter.line(line)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.assembly import make_layers, without_damage
+from imagekit.assembly import make_layers
 from imagekit.layers.blobs import BlobCache
+from imagekit.layers.mending import mended
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
@@ -84,7 +85,7 @@ def make_content(
             ),
         )
 
-    return without_damage(once, reporter)
+    return mended(once, reporter)
 
 
 def write_content(

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagekit.assembly import make_layers, without_damage
+from imagekit.assembly import make_layers
 from imagekit.export.engine_load import load_image
 from imagekit.export.load_ahead import LoadAhead
 from imagekit.layers.cache import LayerCache
+from imagekit.layers.mending import mended
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.plan.config import image_config
@@ -70,7 +71,7 @@ def build_in_engine(
             sent=loaded.sent + ahead.sent,
         )
 
-    return without_damage(once, reporter)
+    return mended(once, reporter)
 
 
 def _config(plan: Plan, lowest: Sequence[Layer]) -> ImageConfig:

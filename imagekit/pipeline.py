@@ -21,8 +21,9 @@ from imagekit.inputs import Inputs, read_inputs
 from imagekit.naming import asked_reference, content_tag
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
-from imagekit.results import BuildResult, ImageReport
+from imagekit.results import BuildResult, BuiltLayer, ImageReport
 from imagekit.settings import Settings
+from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
     from imagekit.base_source import BaseSource, Compiling
@@ -55,6 +56,8 @@ class Pipeline:
         self.reporter: Reporter = reporter or SilentReporter()
         self._needs_engine = needs_engine
         self._ends = ExitStack()
+        self._stays = False
+        self._grown = 0  # bytes of layers that came to the cache
         self._inputs: tuple[ImageSpec, Inputs] | None = None
         self._resolved: tuple[ImageSpec, Resolved] | None = None
 
@@ -125,27 +128,37 @@ class Pipeline:
         began = time.monotonic()
         planned = self.planned(spec)
         sweep_unfinished(self._cache / "layers")
-        return build_in_engine(
-            self.engine,
-            planned,
-            str(reference),
-            cache=LayerCache(self._cache / "layers", fresh=no_cache),
-            store=self._store,
-            source=self._bases,
-            accept=lambda image_id: self._check(spec, planned, image_id),
-            reporter=self.reporter,
-            began=began,
-            keep=lambda image_id, config, layers: keep_made(self._cache, image_id, config, planned.plan.base, layers),
-        )
+        with in_use(self._cache):
+            result = build_in_engine(
+                self.engine,
+                planned,
+                str(reference),
+                cache=LayerCache(self._cache / "layers", fresh=no_cache),
+                store=self._store,
+                source=self._bases,
+                accept=lambda image_id: self._check(spec, planned, image_id),
+                reporter=self.reporter,
+                began=began,
+                keep=lambda image_id, config, layers: keep_made(
+                    self._cache, image_id, config, planned.plan.base, layers
+                ),
+            )
+        self._grown += _grown(result.layers)
+        self._trim()
+        return result
 
     def make(self, spec: ImageSpec, *, no_cache: bool = False) -> Made:
-        """The image of ``spec`` with every layer made and compressed, in no engine."""
+        """The image of ``spec`` with every layer made and compressed, in no engine.
+
+        What it is made of stays in the cache until the pipeline, as a context manager, ends.
+        """
         from imagekit.content_build import make_content
         from imagekit.layers.blobs import BlobCache
         from imagekit.layers.cache import LayerCache
 
         planned = self.planned(spec)
-        return make_content(
+        self._stay_in_use()
+        made = make_content(
             planned,
             self._bases,
             cache=LayerCache(self._cache / "layers", fresh=no_cache),
@@ -153,12 +166,27 @@ class Pipeline:
             store=self._store,
             reporter=self.reporter,
         )
+        self._grown += _grown(made.facts.layers)
+        return made
 
     def write(self, images: Sequence[Made], reference: Reference, outputs: Sequence[Output]) -> list[Written]:
         """Write what was made, one image a platform, to registries, layouts and archives."""
         from imagekit.content_build import write_content
 
         return write_content(images, reference, outputs, self._settings.registry_access(), self.reporter)
+
+    def _stay_in_use(self) -> None:
+        if not self._stays:
+            self._stays = True
+            # The last to be entered is the first to end: what is in use is not trimmed.
+            self._ends.callback(self._trim)
+            self._ends.enter_context(in_use(self._cache))
+
+    def _trim(self) -> None:
+        from imagekit.cache.prune import trim
+
+        trim(self._cache, self._settings.cache_size, grown=self._grown)
+        self._grown = 0
 
     def planned(self, spec: ImageSpec) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
@@ -365,3 +393,7 @@ class Pipeline:
         from imagekit.lock.fetch import WheelStore
 
         return WheelStore(self._cache / "wheels", ca_bundle=self._settings.ca_bundle)
+
+
+def _grown(layers: Sequence[BuiltLayer]) -> int:
+    return sum(layer.size for layer in layers if not layer.cached)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,14 +157,14 @@ def build(
     settings = load_settings()
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
     shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
-    with reporting(**shown) as reporter:
+    with reporting(**shown) as reporter, ExitStack() as stack:
         if all(each.kind != ENGINE for each in outputs):
             if push and Output(REGISTRY) not in outputs:
                 outputs = (*outputs, Output(REGISTRY))
             asked = (wanted_name, wanted_tag)
             written = build_elsewhere(settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache)
             return show_written(written.to_json(), as_json=as_json, quiet=quiet)
-        pipeline = open_pipeline(settings, reporter)
+        pipeline = stack.enter_context(open_pipeline(settings, reporter))
         if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
                 pipeline,

@@ -78,7 +78,7 @@ class LayerMaker:
         return missing
 
     def add_wheel(self, wheel: PlannedWheel, path: Path, compiler: Compiler | None) -> None:
-        """Begin the layer of ``wheel`` from the verified file at ``path``."""
+        """Begin the layer of ``wheel`` from the verified file at ``path``; ``compiler`` ``None``: without bytecode."""
 
         def write(out: BinaryIO) -> WrittenLayer:
             python = self._plan.base.python
@@ -87,11 +87,14 @@ class LayerMaker:
             except FileNotFoundError as error:
                 raise damaged(f"{path} is gone", []) from error
 
+        # Its place in the plan is the same; but nobody who has a compiler is to find it.
+        key = wheel.key if compiler is not None else digest_of_json([wheel.key, "without bytecode"])
+
         def make(wait: bool) -> Entry:
-            return self._cache.put(wheel.key, write, title=wheel.pin, wait=wait, stop=self._ended)
+            return self._cache.put(key, write, title=wheel.pin, wait=wait, stop=self._ended)
 
         self._makers[wheel.key] = make
-        self._submit(wheel.key, wait=False)
+        self._submit(wheel.key)
 
     def give_up(self, error: BaseException) -> None:
         """Nothing more comes: whoever waits for a layer has ``error``."""
@@ -108,22 +111,24 @@ class LayerMaker:
             for planned in self._plan.layers:
                 for wheel in planned.wheels if isinstance(planned, WheelsLayer) else ():
                     if wheel.key not in self._entries:
-                        self._entries[wheel.key] = self._promised[wheel.key].result()
+                        self._entries[wheel.key] = self._made(wheel.key)
                         if task is not None:
                             task.advance()
                 yield self._layer(planned, source)
 
-    def _submit(self, key: Digest, *, wait: bool) -> None:
+    def _made(self, key: Digest) -> Entry:
+        try:
+            return self._promised[key].result()
+        except BeingMade:
+            # Another process is at it: whoever needs it waits, and no thread that has other work.
+            return self._makers[key](True)
+
+    def _submit(self, key: Digest) -> None:
         def made(future: Future[Entry]) -> None:
-            error = CancelledError() if future.cancelled() else future.exception()
-            if isinstance(error, BeingMade) and not self._ended.is_set():
-                # What another process is at comes last: until then there is other work.
-                self._submit(key, wait=True)
-            else:
-                _settle(self._promised[key], error or future.result())
+            _settle(self._promised[key], CancelledError() if future.cancelled() else future)
 
         try:
-            self._pool.submit(self._makers[key], wait).add_done_callback(made)
+            self._pool.submit(self._makers[key], False).add_done_callback(made)
         except RuntimeError:  # the pool is shut down
             _settle(self._promised[key], CancelledError())
 
@@ -187,13 +192,15 @@ class LayerMaker:
         )
 
 
-def _settle(promise: Future[Entry], outcome: Entry | BaseException) -> None:
+def _settle(promise: Future[Entry], outcome: Future[Entry] | BaseException) -> None:
     """Keep a promise, or break it; the first word counts."""
+    error = outcome if isinstance(outcome, BaseException) else outcome.exception()
     with suppress(InvalidStateError):
-        if isinstance(outcome, BaseException):
-            promise.set_exception(outcome)
+        if error is not None:
+            promise.set_exception(error)
         else:
-            promise.set_result(outcome)
+            assert not isinstance(outcome, BaseException)
+            promise.set_result(outcome.result())
 
 
 def _whole(entry: Entry) -> Layer:

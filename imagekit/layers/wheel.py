@@ -147,7 +147,8 @@ class Wheel:
         """``INSTALLER`` and ``RECORD``, the latter with everything that is installed but bytecode.
 
         Bytecode is left out as uv does it, which spares a list of half a megabyte in a large image; those
-        who uninstall by RECORD take the bytecode of its modules along. Asked for when every member was read: what was read is what is recorded.
+        who uninstall by RECORD take the bytecode of its modules along.
+        Asked for when every member was read: what was read is what is recorded.
         """
         site = self._at(self._prefix.site)
         installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
