@@ -27,6 +27,9 @@ from imagekit.registry.retry import Passing, Patience, Stopped
 _PIECE = 1 << 18  # bytes read at a time
 _DRAINED = 1 << 16  # a longer rest of an answer is not worth keeping its connection for
 
+# Not what ends an upload: while docker-registry is at the first, a second one leaves it with a wrong size for good.
+_SENT_AGAIN = frozenset({"GET", "HEAD", "POST"})
+
 Body = bytes | Iterable[bytes] | None
 
 
@@ -149,8 +152,8 @@ class Connections:
                     with self._lock:
                         self._busy.discard(connection)
                     connection.close()
-                # A kept connection may have been closed meanwhile; what can be sent again, is.
-                if isinstance(error, ConnectionError) and not is_fresh and (body is None or isinstance(body, bytes)):
+                # A kept connection may have been closed meanwhile.
+                if isinstance(error, ConnectionError) and not is_fresh and method in _SENT_AGAIN:
                     continue
                 if isinstance(error, (OSError, http.client.HTTPException)):
                     raise self._fault(error, origin) from error

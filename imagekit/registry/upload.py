@@ -45,6 +45,7 @@ class Upload:
         self._name = f"the blob {short(blob.descriptor.digest)} to {registry.name}/{repository}"
         self._location: str | None = None
         self._chunk = CHUNK
+        self._is_ending = False  # the upload at ``_location`` was asked to end
         self._offset = 0  # bytes that the registry has in the session at ``_location``
 
     def mount(self, source: str) -> bool:
@@ -88,7 +89,8 @@ class Upload:
                 # The answer may have been lost, and not the blob.
                 if self._registry.holds(self._repository, self.blob.descriptor):
                     return
-                if not in_chunks or not self._resume():
+                # Nor is an upload ended twice, whose first end may still be under way.
+                if not in_chunks or self._is_ending or not self._resume():
                     self._start_over()
 
     def _begin(self) -> None:
@@ -152,6 +154,7 @@ class Upload:
 
     def _put(self, count: int, body: Callable[[], Body], how: str) -> None:
         step = f"sending {self._name} ({how})"
+        self._is_ending = True
         location = self._location or ""
         joined = "&" if "?" in location else "?"
         url = f"{location}{joined}digest={quote(self.blob.descriptor.digest, safe='')}"
@@ -195,6 +198,7 @@ class Upload:
 
     def _start_over(self) -> None:
         self._retract(self._advanced)
+        self._is_ending = False
         self._location = None
         self._offset = 0
 
