@@ -101,6 +101,8 @@ class Tries:
 
     def again(self, fault: Passing) -> None:
         """Pause after ``fault``; ``RegistryError`` where it was the last try."""
+        # What was called off fails for that alone.
+        self._retries.pause(0)
         patience = self._retries.patience
         self._count += 1
         pause: float = min(patience.first_pause * 2 ** (self._count - 1), patience.longest_pause) * _jitter()
