@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from imagekit.layers.build import LayerMaker
@@ -54,12 +55,21 @@ def plan_of(*groups: Sequence[Path]) -> Plan:
     )
 
 
+class CompilesNothing:
+    """An interpreter for which no source is a module."""
+
+    def submit(self, sources: Sequence[tuple[str, bytes]]) -> Future[list[bytes | None]]:
+        answer: Future[list[bytes | None]] = Future()
+        answer.set_result([None] * len(sources))
+        return answer
+
+
 def make(plan: Plan, cache: LayerCache, paths: Sequence[Path]) -> list[Layer]:
     """The layers of ``plan``, those missing made of the wheels at ``paths``."""
     files = {path.name: path for path in paths}
     with LayerMaker(plan, cache) as maker:
         for wheel in maker.missing_wheels():
-            maker.add_wheel(wheel, files[wheel.filename], None)
+            maker.add_wheel(wheel, files[wheel.filename], CompilesNothing())
         return list(maker.in_order(None, SilentReporter()))
 
 
