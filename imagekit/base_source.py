@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -65,9 +66,15 @@ class EngineBases:
     def compiler(self, base: BaseImage) -> Iterator[Compiler]:
         from imagekit.stages.compile import ContainerCompiler
 
-        with ContainerCompiler(self._connect(), base) as compiler:
-            compiler.begin()
+        compiler = ContainerCompiler(self._connect(), base)
+        compiler.begin()
+        try:
             yield compiler
+        except BaseException:
+            compiler.end()
+            raise
+        # An engine takes its time to end a container, and nobody waits for it but the end of this process.
+        threading.Thread(target=compiler.end, name="imagekit-compile-end").start()
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         from imagekit.export.base_content import engine_base_blobs

@@ -18,6 +18,7 @@ from imagekit.lock.values import Lock, LockedPackage
 from imagekit.progress import Reporter
 
 _THREADS = 12
+_FEW = 2
 
 
 def with_sizes(lock: Lock, store: WheelStore, cache_dir: Path, reporter: Reporter) -> Lock:
@@ -35,7 +36,11 @@ def with_sizes(lock: Lock, store: WheelStore, cache_dir: Path, reporter: Reporte
         ):
 
             def ask(package: LockedPackage) -> int:
-                size = store.size(package.artifact, package=package.name)
+                # A few are fetched at once, as a build does it next: that spares a question before.
+                if len(asked) <= _FEW:
+                    size = store.get(package.artifact, package=package.name).stat().st_size
+                else:
+                    size = store.size(package.artifact, package=package.name)
                 task.advance()
                 return size
 

@@ -66,6 +66,10 @@ class ServedCompiler:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the server; whoever waits for bytecode is told."""
         with self._lock:
             server, self._server = self._server, None
             # A thread that is not done yet must not start another one, which nobody would end.

@@ -18,6 +18,7 @@ from imagekit.oci.digest import Digest
 from imagekit.progress import SilentReporter
 
 DATA = b"x" * 4321
+NAMES = "abc"
 
 
 class _Server(ThreadingHTTPServer):
@@ -45,7 +46,8 @@ class _Handler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[_Server]:
     (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "a-1-py3-none-any.whl").write_bytes(DATA)
+    for name in NAMES:
+        (tmp_path / "served" / f"{name}-1-py3-none-any.whl").write_bytes(DATA)
     with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(tmp_path / "served"))) as server:
         server.asked = []
         thread = threading.Thread(target=server.serve_forever)
@@ -55,30 +57,42 @@ def server(tmp_path: Path) -> Iterator[_Server]:
         thread.join()
 
 
-def _lock(url: str) -> Lock:
-    artifact = Artifact(filename="a-1-py3-none-any.whl", url=url, sha256=hashlib.sha256(DATA).hexdigest())
+def _lock(place: str, names: str = NAMES) -> Lock:
+    sha256 = hashlib.sha256(DATA).hexdigest()
+    files = {name: f"{name}-1-py3-none-any.whl" for name in names}
     return Lock(
-        packages=(LockedPackage(name="a", version="1", artifact=artifact),),
+        packages=tuple(
+            LockedPackage(name=name, version="1", artifact=Artifact(filename=f, url=f"{place}/{f}", sha256=sha256))
+            for name, f in files.items()
+        ),
         inputs=Digest("sha256:" + "0" * 64),
         python="3.11.2",
         platform="linux/amd64",
     )
 
 
+def _sizes(lock: Lock, directory: Path) -> list[int | None]:
+    found = with_sizes(lock, WheelStore(directory / "wheels"), directory, SilentReporter())
+    assert found.digest == lock.digest
+    return [p.artifact.size for p in found.packages]
+
+
 @pytest.mark.parametrize("answers_head", [True, False])
 def test_a_size_is_asked_for_once(server: _Server, tmp_path: Path, answers_head: bool) -> None:
     server.answers_head = answers_head
-    lock = _lock(f"http://127.0.0.1:{server.server_address[1]}/a-1-py3-none-any.whl")
+    lock = _lock(f"http://127.0.0.1:{server.server_address[1]}")
     for _ in range(2):
-        found = with_sizes(lock, WheelStore(tmp_path / "wheels"), tmp_path, SilentReporter())
-        assert [p.artifact.size for p in found.packages] == [len(DATA)]
-        assert found.digest == lock.digest
+        assert _sizes(lock, tmp_path) == [len(DATA)] * 3
     # A server that does not say it is asked for the file, which the build needs anyway.
-    assert server.asked == (["HEAD"] if answers_head else ["HEAD", "GET"])
+    assert sorted(server.asked) == ([] if answers_head else ["GET"] * 3) + ["HEAD"] * 3
 
 
-def test_a_file_here_is_measured(server: _Server, tmp_path: Path) -> None:
-    lock = _lock((tmp_path / "served" / "a-1-py3-none-any.whl").as_uri())
-    found = with_sizes(lock, WheelStore(tmp_path / "wheels"), tmp_path, SilentReporter())
-    assert [p.artifact.size for p in found.packages] == [len(DATA)]
+def test_a_moved_pin_is_fetched_at_once(server: _Server, tmp_path: Path) -> None:
+    assert _sizes(_lock(f"http://127.0.0.1:{server.server_address[1]}", "a"), tmp_path) == [len(DATA)]
+    assert server.asked == ["GET"]
+    assert len(list((tmp_path / "wheels").rglob("*.whl"))) == 1
+
+
+def test_files_here_are_measured(server: _Server, tmp_path: Path) -> None:
+    assert _sizes(_lock((tmp_path / "served").as_uri()), tmp_path) == [len(DATA)] * 3
     assert not (tmp_path / "wheels").exists()
