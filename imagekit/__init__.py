@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from imagekit.errors import ImagekitError as ImagekitError
     from imagekit.image import DockerImage as DockerImage

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from imagekit.errors import InvalidProject
 from imagekit.layers.build import LayerMaker
 from imagekit.layers.cache import LayerCache
-from imagekit.layers.clashes import lines
 from imagekit.layers.values import Layer
 from imagekit.lock.values import Lock, LockedPackage
 from imagekit.planned import Planned
@@ -110,5 +109,9 @@ def make_layers(
 
 def _say_clashes(maker: LayerMaker, reporter: Reporter) -> None:
     """What the wheels have in common; ``WheelRefused`` where they cannot be in one image."""
-    for line in lines(maker.clashes()):
-        reporter.line(line)
+    found = maker.clashes()
+    if found:
+        from imagekit.layers.clashes import lines
+
+        for line in lines(found):
+            reporter.line(line)

@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit import __version__
 from imagekit.atomic import sweep_unfinished
 from imagekit.errors import InvalidProject
 from imagekit.inputs import Inputs, read_inputs
@@ -357,7 +357,7 @@ class Pipeline:
         inputs = self.inputs(spec)
         revision = read_revision(spec.context)
         labels = {
-            "imagekit.version": version("imagekit"),
+            "imagekit.version": __version__,
             "org.opencontainers.image.base.name": base.reference,
             "org.opencontainers.image.revision": revision.commit,
             "org.opencontainers.image.source": revision.source,

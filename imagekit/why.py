@@ -13,7 +13,7 @@ from imagekit.built_image import in_engine, previous
 from imagekit.costs import costs_of
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError, InputError
-from imagekit.export.presence import held
+from imagekit.export.presence import Relatives, held
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.source_files import changed_files
@@ -61,7 +61,7 @@ def compare(
         for cost, layer in zip(costs, kept, strict=True)
     )
     names = [str(reference), *([old.image_id] if old is not None else [])]
-    there = held(engine, plan.base.config.diff_ids, [cost.diff_id for cost in costs], names)
+    there = held(engine, plan.base.config.diff_ids, [cost.diff_id for cost in costs], Relatives(engine, names))
     return explain(
         str(reference),
         old,

@@ -29,11 +29,10 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
+        from imagekit import __version__
         from imagekit.cli.output import put
 
-        put(f"imagekit {version('imagekit')}")
+        put(f"imagekit {__version__}")
         raise typer.Exit
 
 

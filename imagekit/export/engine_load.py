@@ -20,7 +20,7 @@ from imagekit.engine.containers import Container, ContainerSpec, is_abandoned, o
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.export.base_layers import base_layers
-from imagekit.export.presence import LABEL, held
+from imagekit.export.presence import LABEL, Relatives, held
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -99,7 +99,7 @@ def _send(
     take: Callable[[str], object],
 ) -> int:
     """Load what the engine lacks, and everything if that does not do; the bytes of the layers sent."""
-    present = present_layers(engine, config, layers, names)
+    present = present_layers(engine, config, layers, Relatives(engine, names))
     if engine.info.is_docker and _load(engine, config, base, layers, present, reporter, take):
         return sum(layer.size for layer in layers if layer.diff_id not in present)
     if engine.info.is_docker and present:
@@ -119,13 +119,13 @@ def _send(
 
 
 def present_layers(
-    engine: Engine, config: ImageConfig, layers: Sequence[Layer], names: Sequence[str]
+    engine: Engine, config: ImageConfig, layers: Sequence[Layer], relatives: Relatives
 ) -> frozenset[Digest]:
-    """Diff IDs of ``layers``, the uppermost of ``config``, that the engine holds; ``names`` are likely to have them."""
+    """Diff IDs of ``layers``, the uppermost of ``config``, that the engine holds in one of ``relatives``."""
     diff_ids = [layer.diff_id for layer in layers]
     below = config.diff_ids[: len(config.diff_ids) - len(layers)]
     new = {layer.diff_id for layer in layers if not layer.cached}
-    there = held(engine, below, diff_ids, names, new=new)
+    there = held(engine, below, diff_ids, relatives, new=new)
     return frozenset(diff_id for diff_id, is_there in zip(diff_ids, there, strict=True) if is_there)
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from imagekit.engine.client import Engine
 from imagekit.errors import ImagekitError
 from imagekit.export.engine_load import archive_of, loading_name, present_layers
+from imagekit.export.presence import Relatives
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -43,7 +44,7 @@ class LoadAhead:
         self._engine = engine
         self._base = base
         self._config_of = config_of
-        self._reference = reference
+        self._relatives = Relatives(engine, [reference])
         self._reporter = reporter
         self._threads: list[threading.Thread] = []
         self._loaded: frozenset[Digest] = frozenset()  # or on its way
@@ -79,7 +80,7 @@ class LoadAhead:
 
     def _begin(self, layers: list[Layer]) -> None:
         config = self._config_of(layers)
-        known = present_layers(self._engine, config, layers, [self._reference])
+        known = present_layers(self._engine, config, layers, self._relatives)
         lacking = [layer for layer in layers if layer.diff_id not in known | self._loaded]
         if not lacking:
             return

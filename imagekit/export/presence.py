@@ -16,7 +16,7 @@ def held(
     engine: Engine,
     below: Sequence[Digest],
     layers: Sequence[Digest | None],
-    names: Iterable[str],
+    relatives: Relatives,
     *,
     new: Container[Digest | None] = (None,),
 ) -> tuple[bool, ...]:
@@ -24,8 +24,7 @@ def held(
 
     The classic store knows a layer by all that is below it, so there only those count that an image
     has in the same order from the lowest on; the containerd store knows blobs. Looked for in the
-    images that ``names`` name and in the newest of ours, until all but ``new`` ones, which only the
-    named can have, are found.
+    images of ``relatives``, until all but ``new`` ones, which only the first of them can have, are found.
     """
     if not engine.info.is_docker:
         # Other engines take no archive that leaves layers out.
@@ -35,7 +34,7 @@ def held(
     reachable = next((n for n, layer in enumerate(wanted) if n >= len(below) and layer in new), len(wanted))
     chain = 0
     blobs: set[Digest | None] = set()
-    for image in _relatives(engine, names):
+    for image in relatives:
         blobs.update(image.diff_ids)
         common = 0
         for ours, theirs in zip(wanted, image.diff_ids, strict=False):
@@ -50,15 +49,31 @@ def held(
     return tuple(len(below) + n < chain for n in range(len(layers)))
 
 
-def _relatives(engine: Engine, names: Iterable[str]) -> Iterator[EngineImage]:
-    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first."""
-    seen = set()
-    for name in names:
-        image = engine.image(name)
-        if image is not None and image.id not in seen:
-            seen.add(image.id)
+class Relatives:
+    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first.
+
+    Each is asked for when it comes to it, and once.
+    """
+
+    def __init__(self, engine: Engine, names: Iterable[str]) -> None:
+        self._known: list[EngineImage] = []
+        self._rest = self._ask(engine, names)
+
+    def __iter__(self) -> Iterator[EngineImage]:
+        yield from self._known
+        for image in self._rest:
+            self._known.append(image)
             yield image
-    for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
-        image = engine.image(image_id) if image_id not in seen else None
-        if image is not None:
-            yield image
+
+    @staticmethod
+    def _ask(engine: Engine, names: Iterable[str]) -> Iterator[EngineImage]:
+        seen = set()
+        for name in names:
+            image = engine.image(name)
+            if image is not None and image.id not in seen:
+                seen.add(image.id)
+                yield image
+        for image_id in engine.image_ids(label=LABEL, limit=_CANDIDATES):
+            image = engine.image(image_id) if image_id not in seen else None
+            if image is not None:
+                yield image

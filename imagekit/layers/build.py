@@ -8,18 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from imagekit.layers import archive, tree_layer
-from imagekit.layers.base_clashes import base_clashes
 from imagekit.layers.bytecode import Compiler
 from imagekit.layers.cache import BeingMade, Entry, LayerCache
-from imagekit.layers.clashes import Clash, find_clashes
 from imagekit.layers.directories import Directories
-from imagekit.layers.project_files import project_files
-from imagekit.layers.removal import doomed
-from imagekit.layers.values import FileRange, Layer, damaged
-from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
+from imagekit.layers.values import FileRange, Layer, WrittenLayer, damaged
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.plan.values import (
     EnvironmentLayer,
@@ -35,6 +30,9 @@ from imagekit.plan.values import (
 from imagekit.progress import Reporter
 from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
+
+if TYPE_CHECKING:
+    from imagekit.layers.clashes import Clash
 
 
 class LayerMaker:
@@ -79,6 +77,8 @@ class LayerMaker:
 
     def add_wheel(self, wheel: PlannedWheel, path: Path, compiler: Compiler | None) -> None:
         """Begin the layer of ``wheel`` from the verified file at ``path``; ``compiler`` ``None``: without bytecode."""
+
+        from imagekit.layers.wheel_layer import write_wheel_layer
 
         def write(out: BinaryIO) -> WrittenLayer:
             python = self._plan.base.python
@@ -142,6 +142,9 @@ class LayerMaker:
         key = digest_of_json(["clashes", [wheel.key for wheel in wheels], below])
         if self._cache.is_noted(key):
             return []
+        from imagekit.layers.base_clashes import base_clashes
+        from imagekit.layers.clashes import find_clashes
+
         found = find_clashes([(wheel.pin, self._entries[wheel.key]) for wheel in wheels])
         if not self._plan.prefix.is_ours and self._contents is not None:
             owned = ((wheel.pin, self._entries[wheel.key].paths()) for wheel in wheels)
@@ -163,9 +166,13 @@ class LayerMaker:
         if isinstance(planned, EnvironmentLayer):
             return tree_layer.write_environment(base, planned.prefix, planned.user, planned.workdir, out)
         if isinstance(planned, ProjectLayer):
+            from imagekit.layers.project_files import project_files
+
             files = project_files(planned.project, planned.prefix, planned.workdir)
             return tree_layer.write_contents(files, planned.prefix, out)
         if isinstance(planned, RemovedLayer) and self._contents is not None:
+            from imagekit.layers.removal import doomed
+
             paths = doomed(planned.distributions, base, self._contents())
             return tree_layer.write_whiteouts(paths, base, out)
         if isinstance(planned, FilesLayer):

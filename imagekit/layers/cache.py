@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.atomic import replacing, write_whole
-from imagekit.layers.values import FileRange, damaged, open_file, read_file
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import FileRange, WrittenLayer, damaged, open_file, read_file
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.sharing.leases import MARKED_EVERY, mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once

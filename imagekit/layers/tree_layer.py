@@ -11,7 +11,7 @@ from typing import BinaryIO
 from imagekit.errors import BaseUnusable, InvalidProject
 from imagekit.layers import archive
 from imagekit.layers.directories import Directories
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import WrittenLayer
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import account_files
 from imagekit.plan.values import User

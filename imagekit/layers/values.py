@@ -100,6 +100,17 @@ class Layer:
         return damaged(f"{(bad or noted or [Path('a layer')])[0]} is not what was written", [*bad, *noted])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenLayer:
+    """What was written: the layer's digest and the part of it that a grouped layer reuses."""
+
+    diff_id: Digest
+    size: int  # bytes of the whole archive
+    body: tuple[int, int]  # offsets of the members that are no directories
+    directories: tuple[str, ...]
+    paths: tuple[str, ...]  # of those members, sorted
+
+
 def damaged(message: str, paths: Iterable[Path]) -> DamagedLayer:
     """The error for files of a layer that are not what they were."""
     error = DamagedLayer(message, hint="build again: what is damaged is made anew")

@@ -7,7 +7,6 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,8 +14,8 @@ from imagekit.errors import WheelRefused
 from imagekit.layers import archive
 from imagekit.layers.bytecode import Compiler, pyc_path
 from imagekit.layers.directories import Directories
+from imagekit.layers.values import WrittenLayer
 from imagekit.layers.wheel import DAMAGED, LARGEST_HELD, Member, Wheel
-from imagekit.oci.digest import Digest
 from imagekit.plan.prefix import Prefix
 
 # A batch is large enough that the way to the compiler costs little, and small enough to spread over cores.
@@ -24,17 +23,6 @@ _BATCH_FILES = 48
 _BATCH_BYTES = 1 << 19
 _SMALL = 1 << 20
 _IN_MEMORY = 16 << 20  # bytes of bytecode, for each wheel under way
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenLayer:
-    """What was written: the layer's digest and the part of it that a grouped layer reuses."""
-
-    diff_id: Digest
-    size: int  # bytes of the whole archive
-    body: tuple[int, int]  # offsets of the members that are no directories
-    directories: tuple[str, ...]
-    paths: tuple[str, ...]  # of those members, sorted
 
 
 def write_wheel_layer(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from packaging.utils import canonicalize_name
-
 from imagekit.errors import BaseConflict
 from imagekit.lock.values import Lock
 from imagekit.plan.values import Replacement
@@ -19,6 +17,10 @@ def replaced_by(
 
     ``BaseConflict`` where one of them cannot be removed: two of a name must not be left.
     """
+    if not base.python.kept:
+        return (), ()
+    from packaging.utils import canonicalize_name
+
     new = {package.name: package.version for package in lock.packages}
     if project is not None and project.version is not None:
         new.setdefault(canonicalize_name(project.name), project.version)

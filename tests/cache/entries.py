@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from imagekit.layers import archive
 from imagekit.layers.cache import Entry, LayerCache, read_entry
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import WrittenLayer
 from imagekit.oci.digest import Digest
 
 HOUR, DAY = 3600.0, 86400.0

@@ -6,7 +6,6 @@ import io
 import os
 import pty
 import threading
-from pathlib import Path
 
 import pytest
 

@@ -94,7 +94,7 @@ def test_an_engine_without_the_layers_it_was_thought_to_have(
     monkeypatch.setattr(
         engine_load,
         "present_layers",
-        lambda engine, config, layers, names: frozenset(layer.diff_id for layer in layers),
+        lambda engine, config, layers, relatives: frozenset(layer.diff_id for layer in layers),
     )
     seen: set[str] = set()
     ended = threading.Event()

@@ -14,8 +14,7 @@ from imagekit.errors import DamagedLayer
 from imagekit.export.engine_load import LOADING, Loaded, load_image
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.mending import mended
-from imagekit.layers.values import Layer
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import Layer, WrittenLayer
 from imagekit.oci.config import History
 from imagekit.oci.digest import Digest
 from imagekit.progress import SilentReporter

@@ -13,7 +13,7 @@ import pytest
 
 from imagekit.errors import DiskFull
 from imagekit.layers.cache import LayerCache
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import WrittenLayer
 from imagekit.oci.digest import Digest
 
 from ..cache.entries import written

@@ -22,7 +22,7 @@ from imagekit.layers import wheel_layer
 from imagekit.progress import SilentReporter
 from imagekit.sharing.leases import in_use
 from tests.layers.plans import make, plan_of
-import imagekit.layers.build as build, time
+import time
 root, first, last, pause = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 wheels = sorted(root.glob("*.whl"), key=lambda path: int(path.name.split("-")[0][1:]))[first:last]
 written = []
@@ -31,7 +31,7 @@ def writing(path, *rest, really=wheel_layer.write_wheel_layer):
     print("writing", flush=True)
     time.sleep(pause)
     return really(path, *rest)
-build.write_wheel_layer = writing
+wheel_layer.write_wheel_layer = writing
 with in_use(root / "cache"):
     plan = plan_of(*[[wheel] for wheel in wheels[:-3]], wheels[-3:])
     layers = make(plan, LayerCache(root / "cache" / "layers"), wheels)

@@ -13,7 +13,7 @@ import pytest
 
 from imagekit.errors import BaseUnusable, InvalidProject
 from imagekit.layers.tree_layer import write_environment, write_files, write_source
-from imagekit.layers.wheel_layer import WrittenLayer
+from imagekit.layers.values import WrittenLayer
 from imagekit.plan.prefix import Prefix
 from imagekit.plan.user import choose_user
 from imagekit.plan.values import User

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.layers.bytecode import Compiler
-from imagekit.layers.wheel_layer import WrittenLayer, write_wheel_layer
+from imagekit.layers.values import WrittenLayer
+from imagekit.layers.wheel_layer import write_wheel_layer
 from imagekit.plan.prefix import Prefix
 
 VERSION = sysconfig.get_python_version()
