@@ -68,7 +68,7 @@ def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cach
 def make_layers(
     planned: Planned,
     *,
-    store: WheelStore,
+    store: Callable[[], WheelStore],
     cache: LayerCache,
     compiler: Callable[[], AbstractContextManager[Compiler | None]],
     contents: Callable[[], Contents],
@@ -77,9 +77,9 @@ def make_layers(
 ) -> list[Layer]:
     """The layers of a plan, the lowest first: from ``cache``, or made from the files of the lock and the source.
 
-    ``compiler`` is asked for only where a wheel's layer is missing, and ``contents``, which reads what the base
-    has installed, where some of that is to be removed. ``take`` is given the layers as they are made, while
-    those above are still being made; it runs in a thread of its own.
+    ``store`` and ``compiler`` are asked for only where a wheel's layer is missing, and ``contents``, which reads
+    what the base has installed, where some of that is to be removed. ``take`` is given the layers as they are
+    made, while those above are still being made; it runs in a thread of its own.
     """
     with ExitStack() as stack:
         maker = stack.enter_context(LayerMaker(planned.plan, cache, contents=contents))
@@ -96,9 +96,11 @@ def make_layers(
         taker = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="imagekit-take"))
         stack.callback(maker.give_up, CancelledError())
         taken = taker.submit(take, maker.in_order(planned.tree, reporter))
-        wanted = [package for package in planned.lock.packages if package.name in missing]
+        packages = {package.name: package for package in planned.lock.packages}
+        # As the layers lie, from the bottom: what is below can be loaded while the rest is made.
+        wanted = [packages[name] for name in missing]
         # Downloading, compiling, writing and taking overlap: a wheel's layer begins when its file is there.
-        for package, path in fetch_all(wanted, store, reporter=reporter):
+        for package, path in fetch_all(wanted, store(), reporter=reporter):
             maker.add_wheel(missing[package.name], path, compiling)
             if taken.done():  # before the last file came: with an error
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def make_content(
     *,
     cache: LayerCache,
     blobs: BlobCache,
-    store: WheelStore,
+    store: Callable[[], WheelStore],
     reporter: Reporter,
 ) -> Made:
     """The planned image with every layer made and compressed, or taken from the caches."""

@@ -32,7 +32,7 @@ def build_in_engine(
     reference: str,
     *,
     cache: LayerCache,
-    store: WheelStore,
+    store: Callable[[], WheelStore],
     source: BaseSource,
     accept: Callable[[str], object],
     reporter: Reporter,

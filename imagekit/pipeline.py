@@ -134,7 +134,7 @@ class Pipeline:
                 planned,
                 str(reference),
                 cache=LayerCache(self._cache / "layers", fresh=no_cache),
-                store=self._store,
+                store=lambda: self._store,
                 source=self._bases,
                 accept=lambda image_id: self._check(spec, planned, image_id),
                 reporter=self.reporter,
@@ -163,7 +163,7 @@ class Pipeline:
             self._bases,
             cache=LayerCache(self._cache / "layers", fresh=no_cache),
             blobs=BlobCache(self._cache / "blobs"),
-            store=self._store,
+            store=lambda: self._store,
             reporter=self.reporter,
         )
         self._grown += _grown(made.facts.layers)

@@ -57,7 +57,7 @@ def remake(request: Request) -> Remade:
         layers = make_layers(
             planned,
             compiler=lambda: pipeline.compiler(base),
-            store=WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
+            store=lambda: WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
             cache=LayerCache(request.directory / "layers"),
             reporter=SilentReporter(),
             contents=lambda: pipeline.contents(base),

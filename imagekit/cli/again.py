@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
     from imagekit.recall.look import Recalled
+    from imagekit.recall.record import Record
     from imagekit.recall.seen import Sights
     from imagekit.recall.watch import Watch
     from imagekit.results import BuildResult
@@ -46,7 +47,7 @@ class Remembering:
         sights = self.watch.sights(
             asked_for=[settings.config_file, *(directory / ".git" for directory in above)], listed=[spec.context]
         )
-        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, asked)
+        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, asked, None)
 
 
 _this: Remembering | None = None
@@ -116,7 +117,8 @@ def _rebuild(recalled: Recalled, path: Path, began: int) -> None:
         pipeline.resume(spec, resolved)
         name, tag = record.asked
         result = pipeline.build(spec, pipeline.reference(spec, name, tag))
-    _remember(path, began, pipeline, settings, spec, result, record.sights.again(), record.shown, (name, tag))
+    sights = record.sights.again()
+    _remember(path, began, pipeline, settings, spec, result, sights, record.shown, (name, tag), record)
     show(result.to_json(), None, **record.shown)
 
 
@@ -130,6 +132,7 @@ def _remember(
     sights: Sights,
     shown: Mapping[str, Any],
     asked: tuple[str | None, str | None],
+    before: Record | None,
 ) -> None:
     import contextlib
 
@@ -138,7 +141,7 @@ def _remember(
     # A record is a convenience: where it cannot be written, the next build takes longer.
     if sights.settled(began):
         with contextlib.suppress(OSError):
-            remember(path, pipeline, settings, spec, result, sights, shown=shown, asked=asked)
+            remember(path, pipeline, settings, spec, result, sights, shown=shown, asked=asked, before=before)
 
 
 def may_be_again() -> bool:

@@ -22,7 +22,10 @@ COMMANDS = {
     "plan": ("imagekit.cli.plan", "Show the layers that a build would make; build nothing."),
     "dockerfile": ("imagekit.cli.dockerfile", "Print the Dockerfile that builds the same image by BuildKit."),
     "why": ("imagekit.cli.why", "Say what changed since the last image, and what that rebuilds; build nothing."),
-    "verify": ("imagekit.cli.verify", "Make the image again elsewhere, and as an installer would; report what differs."),
+    "verify": (
+        "imagekit.cli.verify",
+        "Make the image again elsewhere, and as an installer would; report what differs.",
+    ),
     "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),

@@ -73,6 +73,7 @@ class Engine:
     def __init__(self, address: str, *, deadline: float = DEADLINE_SECONDS) -> None:
         self.address = address
         self.deadline = deadline
+        self._is_docker = True  # until it says that it is another
 
     @classmethod
     def connect(cls, address: str | None = None, *, deadline: float = DEADLINE_SECONDS) -> Engine:
@@ -104,6 +105,7 @@ class Engine:
         version = answer.headers.get("api-version", "")
         if answer.status != 200 or not version:
             raise not_an_engine(self.address, answer.message)
+        self._is_docker = "libpod-api-version" not in answer.headers
         return version
 
     @cached_property
@@ -150,14 +152,12 @@ class Engine:
 
     @cached_property
     def info(self) -> EngineInfo:
-        version = self.ask("asking for its version", "GET", "/version").json
         info = self.ask("asking for its settings", "GET", "/info").json
-        components = {c.get("Name") for c in version.get("Components") or ()}
         status = {str(k): str(v) for k, v in info.get("DriverStatus") or ()}
         return EngineInfo(
-            version=version["Version"],
-            api_version=version["ApiVersion"],
-            is_docker="Podman Engine" not in components,
+            version=info.get("ServerVersion", ""),
+            api_version=self.api_version,
+            is_docker=self._is_docker,
             containerd_store=status.get("driver-type", "").startswith("io.containerd.snapshotter"),
             storage_driver=info.get("Driver", ""),
             platform=_platform(info.get("OSType", "linux"), info.get("Architecture", "x86_64")),

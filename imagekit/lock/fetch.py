@@ -260,16 +260,15 @@ def fetch_all(
     """Each of ``packages`` with its verified file, in the order in which they arrive.
 
     The first failure is raised once the downloads under way have ended; those not begun are dropped.
-    The big ones start first where sizes are known, so that none is left for the end.
+    They are begun in the order given.
     """
     if not packages:
         return
     sizes = [p.artifact.size for p in packages]
     total = None if None in sizes else sum(s for s in sizes if s is not None)
-    queue = sorted(packages, key=lambda p: -(p.artifact.size or 0))
     title = f"fetching {len(packages)} file{'s' * (len(packages) != 1)}"
     with reporter.task(title, total, "B") as task, ThreadPoolExecutor(max_workers=threads) as pool:
-        futures = {pool.submit(store.get, p.artifact, package=p.name, advance=task.advance): p for p in queue}
+        futures = {pool.submit(store.get, p.artifact, package=p.name, advance=task.advance): p for p in packages}
         try:
             pending = set(futures)
             while pending:

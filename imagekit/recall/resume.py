@@ -28,8 +28,12 @@ def remember(
     *,
     shown: Mapping[str, Any],
     asked: tuple[str | None, str | None],
+    before: Record | None = None,
 ) -> None:
-    """Keep a record of a build at ``path``. What goes by a secret is not kept."""
+    """Keep a record of a build at ``path``. What goes by a secret is not kept.
+
+    ``before`` is the record that the build went by, whose specification and lock are still the same.
+    """
     if _has_secrets(spec):
         return
     resolved = pipeline.resolved(spec)
@@ -46,8 +50,12 @@ def remember(
         result=document,
         shown=shown,
         asked=asked,
-        resolved=None if spec.builds_project else encode([spec, resolved]),
+        resolved=_encoded(spec, resolved) if before is None else before.resolved,
     ).write(path)
+
+
+def _encoded(spec: ImageSpec, resolved: Resolved) -> Any:
+    return None if spec.builds_project else encode([spec, resolved])
 
 
 def resolved_of(record: Record) -> tuple[ImageSpec, Resolved]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,11 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     known = kept_record(kept)
     if known is None:
         with reporter.task(f"reading {reference}"):
-            probe = _probe(engine, reference, image_id)
-            saved = _saved(engine, image_id)
+            # A container starts while the engine writes its archive.
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="imagekit-save") as pool:
+                saving = pool.submit(_saved, engine, image_id)
+                probe = _probe(engine, reference, image_id)
+                saved = saving.result()
             user = str((saved["config"].get("config") or {}).get("User") or "")
             home = configured_home(user, probe["passwd"])
             found = _installed(engine, reference, image_id, probe["command"], home)
