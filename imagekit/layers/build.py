@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
@@ -52,6 +53,9 @@ class LayerMaker:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="imagekit-layer")
         self._entries: dict[Digest, Entry] = {}
         self._promised: dict[Digest, Future[Entry]] = {}
+        self._lock = threading.Lock()
+        self._heights: dict[Digest, int] = {}
+        self._waiting: list[tuple[int, Digest]] = []  # a heap
         self._ended = threading.Event()
         self._makers: dict[Digest, Callable[[bool], Entry]] = {}
 
@@ -70,6 +74,7 @@ class LayerMaker:
                 entry = self._cache.get(wheel.key)
                 if entry is None:
                     missing.append(wheel)
+                    self._heights[wheel.key] = len(self._promised)
                     self._promised[wheel.key] = Future()
                 else:
                     self._entries[wheel.key] = entry
@@ -124,13 +129,21 @@ class LayerMaker:
             return self._makers[key](True)
 
     def _submit(self, key: Digest) -> None:
-        def made(future: Future[Entry]) -> None:
-            _settle(self._promised[key], CancelledError() if future.cancelled() else future)
-
+        # A job a wheel; each takes the lowest layer that waits then, and not the one that came first.
+        with self._lock:
+            heapq.heappush(self._waiting, (self._heights[key], key))
         try:
-            self._pool.submit(self._makers[key], False).add_done_callback(made)
+            self._pool.submit(self._make_lowest)
         except RuntimeError:  # the pool is shut down
             _settle(self._promised[key], CancelledError())
+
+    def _make_lowest(self) -> None:
+        with self._lock:
+            _, key = heapq.heappop(self._waiting)
+        try:
+            _settle(self._promised[key], self._makers[key](False))
+        except BaseException as error:
+            _settle(self._promised[key], error)
 
     def clashes(self) -> list[Clash]:
         """Paths that several of the plan's wheels own; told once of the same wheels.
@@ -199,15 +212,13 @@ class LayerMaker:
         )
 
 
-def _settle(promise: Future[Entry], outcome: Future[Entry] | BaseException) -> None:
+def _settle(promise: Future[Entry], outcome: Entry | BaseException) -> None:
     """Keep a promise, or break it; the first word counts."""
-    error = outcome if isinstance(outcome, BaseException) else outcome.exception()
     with suppress(InvalidStateError):
-        if error is not None:
-            promise.set_exception(error)
+        if isinstance(outcome, BaseException):
+            promise.set_exception(outcome)
         else:
-            assert not isinstance(outcome, BaseException)
-            promise.set_result(outcome.result())
+            promise.set_result(outcome)
 
 
 def _whole(entry: Entry) -> Layer:
