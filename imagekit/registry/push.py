@@ -52,8 +52,8 @@ def push_content(
 ) -> Pushed:
     """Write ``images``, one a platform, under ``reference``'s tag: one manifest, or an index of several.
 
-    ``registry`` is the reference's own; after a failure it is closed. Where the tag has that very digest, one
-    request is all. Raises ``AuthError`` or ``PushError``; the tag is then what it was.
+    ``registry`` is the reference's own; after a failure it is closed. Where the tag has that very digest, a
+    look at each blob is all. Raises ``AuthError`` or ``PushError``; the tag is then what it was.
     """
     began = time.monotonic()
     try:
@@ -100,6 +100,7 @@ class _Push:
         self.blobs = _blobs(images)
         self.documents = _documents(images)  # the last is the tag's
         self._lock = threading.Lock()
+        self._lost: frozenset[Digest] = frozenset()  # blobs that cannot be read, whatever a HEAD says
         self._checked: list[Future[None]] = []
         self._uploads: list[Future[None]] = []
         self._arrived: list[Descriptor] = []  # those that were not there before
@@ -119,11 +120,11 @@ class _Push:
         )
         top = self.documents[-1]
         held = self._registry.manifest(self._repository, self._tag)
-        if held is not None and held.digest == top.digest:
-            return True
         checks = ThreadPoolExecutor(_checks_at_once(self._registry.round_trip), thread_name_prefix="registry-check")
         uploads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="registry-upload")
         try:
+            if held is not None and held.digest == top.digest and self._is_whole(checks):
+                return True
             self._bring(checks, uploads, self._named_by(held, checks))
             self._registry.put_manifest(self._repository, self._tag, top.data, top.media_type)
             at_tag = checks.submit(self._look_at_tag, top, held)
@@ -141,6 +142,16 @@ class _Push:
             checks.shutdown(wait=True, cancel_futures=True)
             uploads.shutdown(wait=True, cancel_futures=True)
         return False
+
+    def _is_whole(self, checks: ThreadPoolExecutor) -> bool:
+        """Whether all that the tag's manifest names can be read: storage may have lost some of it."""
+        children = [checks.submit(self._registry.manifest, self._repository, d.digest) for d in self.documents[:-1]]
+        # HEAD may be answered by a cache that has not heard of it, and takes no less time.
+        ends = [checks.submit(self._registry.gives_end, self._repository, blob.descriptor) for blob in self.blobs]
+        _all([*children, *ends])
+        found = zip(self.blobs, ends, strict=True)
+        self._lost = frozenset(blob.descriptor.digest for blob, end in found if not end.result())
+        return not self._lost and all(child.result() is not None for child in children)
 
     def _bring(self, checks: ThreadPoolExecutor, uploads: ThreadPoolExecutor, named: frozenset[Digest]) -> None:
         """Have every blob and manifest in the repository, and have seen each of them there.
@@ -178,7 +189,9 @@ class _Push:
         upload = Upload(self._registry, self._repository, blob, advance=self._advance)
         found = blob.descriptor
         source = self._source(blob)
-        if is_named:
+        if found.digest in self._lost:
+            is_there, is_mounted = False, False
+        elif is_named:
             # What the last manifest names is there; where it is not, that is mended.
             is_there, is_mounted = self._registry.holds(self._repository, found), False
         elif source is not None:
@@ -241,7 +254,7 @@ class _Push:
         for number in range(_LOOKS):
             now = self._registry.manifest_digest(self._repository, self._tag)
             # Another digest than both: somebody else has pushed meanwhile, and theirs is whole, too.
-            if now is not None and (before is None or now != before.digest):
+            if now is not None and (before is None or now != before.digest or now == top.digest):
                 return
             self._registry.retries.pause(self._registry.patience.first_pause * 2**number)
         raise PushError(

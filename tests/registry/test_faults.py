@@ -200,6 +200,36 @@ def test_a_blob_that_is_lost_while_the_tag_moves(case: Case, shared_registry: Ow
     case.proxy.fault("PUT", "/manifests/v1", times=1, then=shared_registry.blob_path(lost).unlink)
     with pytest.raises(PushError, match=re.escape(lost.removeprefix("sha256:")[:12])):
         case.push()
+    assert case.goes_on()
+
+
+@pytest.mark.parametrize("size", [2000, 2 << 20])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_blob_that_is_lost_after_the_push(start_registry: StartRegistry, size: int, restarts: bool) -> None:
+    registry = start_registry()
+    reference = f"{registry.name}/app:v1"
+    session = secrets.token_hex(6)
+    made = image(layer(f"{session}-a"), layer(f"{session}-b", size))
+    push(reference, made)
+    registry.blob_path(made.layers[1].descriptor.digest).unlink()
+    if restarts:
+        registry.restart()  # and its cache knows of nothing
+    again = push(reference, made)
+    assert (again.uploaded, again.skipped) == (1, 2)
+    assert pulled(reference) == (made.manifest.descriptor.digest, content_of(made))
+
+
+def test_an_image_of_an_index_that_is_lost_after_the_push(start_registry: StartRegistry) -> None:
+    registry = start_registry()
+    reference = f"{registry.name}/app:v1"
+    images = [image(layer(secrets.token_hex(6)), platform=f"linux/{each}") for each in ("amd64", "arm64")]
+    push(reference, *images)
+    for revision in registry.storage.glob(f"**/_manifests/revisions/*/{images[1].manifest.descriptor.digest[7:]}/link"):
+        revision.unlink()
+    registry.restart()
+    assert push(reference, *images).sent == 0
+    for each, platform in zip(images, ("linux/amd64", "linux/arm64"), strict=True):
+        assert pulled(reference, platform) == (each.manifest.descriptor.digest, content_of(each))
 
 
 def test_a_manifest_that_is_acknowledged_and_lost(case: Case) -> None:

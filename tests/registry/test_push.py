@@ -37,7 +37,7 @@ def test_a_pushed_image_is_there_as_it_was(shared_registry: OwnRegistry, reposit
     )
 
 
-def test_what_is_there_costs_one_request(proxy: FaultProxy, repository: str) -> None:
+def test_what_is_there_costs_one_look_at_each_blob(proxy: FaultProxy, repository: str) -> None:
     reference = f"{proxy.name}/{repository}:v1"
     made = image(*fresh(5))
     first = push(reference, made)
@@ -46,7 +46,7 @@ def test_what_is_there_costs_one_request(proxy: FaultProxy, repository: str) -> 
     second = push(reference, made, reporter=notes)
     assert second.digest == first.digest
     assert (second.sent, second.uploaded, second.skipped) == (0, 0, 6)
-    assert [seen.method for seen in proxy.seen] == ["GET"]
+    assert [seen.method for seen in proxy.seen] == ["GET"] * (1 + 6)
     assert notes.lines == [f"{reference}: already there, skipped"]
 
 
