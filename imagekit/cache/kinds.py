@@ -32,6 +32,7 @@ class Kind:
     meaning: str
     sharded: bool = False  # over directories named by the first two digits
     is_note: bool = False  # tiny: not worth being pruned for room
+    most: int | None = None  # entries that may stay: for notes that come with every build
 
 
 KINDS = (
@@ -45,6 +46,8 @@ KINDS = (
     Kind("facts", "bases", "what is known of base images", is_note=True),
     Kind("checks", "checked", "images that passed their check", is_note=True),
     Kind("locks", "locks", "resolved requirements", is_note=True),
+    Kind("builds", "builds", "what builds saw and came to, for the same command again", is_note=True, most=500),
+    Kind("images", "images", "what images of ours are made of", is_note=True, most=500),
 )
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.atomic import write_whole
-from imagekit.cache.kinds import LOOKED, TRASH, Contents, Unit, scan
+from imagekit.cache.kinds import KINDS, LOOKED, TRASH, Contents, Unit, scan
 from imagekit.errors import ImagekitError
 from imagekit.sharing.flock import LocksUnavailable, acquire
 from imagekit.sharing.leases import Busy, Gate, closed_gate
@@ -51,7 +51,8 @@ def prune(
 
     ``keep``: bytes that may stay; where there are more, the ones unused for longest go until ``down_to``
     (``keep``) is reached. ``older_than``: what was not used for
-    that many seconds goes. ``everything``: all goes. What a running process may be using stays. Raises
+    that many seconds goes. ``everything``: all goes. Of kinds that are bounded by number, the entries beyond it
+    go in any case. What a running process may be using stays. Raises
     ``Busy`` where another process is pruning, and ``LocksUnavailable``.
     """
     if not root.is_dir():
@@ -120,10 +121,15 @@ def _wanted(
         return units
     wanted: list[Unit] = []
     rest: list[Unit] = []
+    beyond = {kind: len(contents.of(kind)) - kind.most for kind in KINDS if kind.most is not None}
     for unit in units:
         age = now - unit.used
         is_old = age > older_than if older_than is not None else unit.kind.is_note and age > _NOTES_KEPT
-        (wanted if is_old else rest).append(unit)
+        # The ones unused for longest come first.
+        is_beyond = beyond.get(unit.kind, 0) > 0
+        if is_beyond:
+            beyond[unit.kind] -= 1
+        (wanted if is_old or is_beyond else rest).append(unit)
     left = sum(unit.size for unit in rest)
     if keep is None or down_to is None or left <= keep:
         return wanted

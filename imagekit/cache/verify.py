@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import sys
 import zlib
@@ -160,6 +161,14 @@ def _note(unit: Unit) -> Iterator[str]:
             yield "no JSON object"
 
 
+def _record(unit: Unit) -> Iterator[str]:
+    """A line of JSON, and its sha256."""
+    for path in unit.paths:
+        known, _, check = read_file(path).partition(b"\n")
+        if check.decode() != hashlib.sha256(known).hexdigest():
+            yield "other bytes than were written"
+
+
 _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "layers": _layer,
     "blobs": _blob,
@@ -171,5 +180,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "facts": _note,
     "checks": _note,
     "locks": _note,
+    "builds": _record,
+    "images": _note,
 }
 assert set(_JUDGES) == {kind.name for kind in KINDS}

@@ -61,7 +61,9 @@ def test_all_but_what_is_unknown(tmp_path: Path) -> None:
     put(tmp_path, 1)
     wheel(tmp_path)
     LayerCache(tmp_path / "layers").keep_group(key(7), key(8))
-    for path in ("checked/" + "a" * 64, "locks/" + "b" * 64 + ".toml", "bases/" + "c" * 64 + ".v1.json.gz"):
+    notes = ["checked/" + "a" * 64, "locks/" + "b" * 64 + ".toml", "bases/" + "c" * 64 + ".v1.json.gz"]
+    notes += ["builds/" + "e" * 64 + ".json", "images/" + "f" * 64 + ".json"]
+    for path in notes:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(b"x")
     unknown = ["layers/README", "layers/ab/notes.txt", "mine/" + "d" * 64 + ".tar", "wheels/file.whl"]
@@ -69,7 +71,7 @@ def test_all_but_what_is_unknown(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(b"x")
     assert scan(tmp_path).other_size == 4
-    assert prune(tmp_path, everything=True).entries == 6
+    assert prune(tmp_path, everything=True).entries == 8
     assert files(tmp_path) == sorted([".gate", *unknown])
 
 
@@ -85,6 +87,22 @@ def test_notes_do_not_make_room(tmp_path: Path) -> None:
     aged(note, 100 * DAY)
     prune(tmp_path, keep=200)
     assert not note.exists()
+
+
+@pytest.mark.parametrize("directory", ["builds", "images"])
+def test_what_comes_with_every_build_is_bounded(directory: str, tmp_path: Path) -> None:
+    paths = [tmp_path / directory / f"{number:064x}.json" for number in range(503)]
+    paths[0].parent.mkdir()
+    for number, path in enumerate(paths):
+        path.write_bytes(b"{}")
+        aged(path, (600 - number) * HOUR)
+    put(tmp_path, 1, age=40 * DAY)
+    assert prune(tmp_path, keep=10**9).entries == 3
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * 500
+    assert kept(tmp_path, 1) == [1]
+    aged(paths[-1], 100 * DAY)
+    assert prune(tmp_path).entries == 1
+    assert not paths[-1].exists()
 
 
 def test_what_a_running_process_may_use_stays(tmp_path: Path) -> None:

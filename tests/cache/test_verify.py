@@ -42,6 +42,8 @@ def everything(root: Path) -> None:
         "bases/" + "d" * 64 + ".1.json.gz": gzip.compress(b"{}"),
         "locks/" + "e" * 64 + ".toml": b"a = 1",
         "checked/" + "f" * 64: b"",
+        "builds/" + "1" * 64 + ".json": b"{}\n" + hashlib.sha256(b"{}").hexdigest().encode(),
+        "images/" + "2" * 64 + ".json": b"{}",
         "debian/debs/" + hashlib.sha256(b"deb").hexdigest() + ".deb": b"deb",
         "debian/" + "9" * 64 + ".tar": b"base",
         "debian/" + "9" * 64 + ".json": json.dumps(
@@ -54,9 +56,9 @@ def everything(root: Path) -> None:
 
 def test_what_is_whole_is_whole(tmp_path: Path) -> None:
     everything(tmp_path)
-    assert verify(tmp_path, SilentReporter()) == (11, [])
+    assert verify(tmp_path, SilentReporter()) == (13, [])
     assert {unit.kind.name for unit in scan(tmp_path).units} == {
-        *("layers", "blobs", "wheels", "built", "bases", "debs", "facts", "checks", "locks")
+        *("layers", "blobs", "wheels", "built", "bases", "debs", "facts", "checks", "locks", "builds", "images")
     }
 
 
@@ -79,6 +81,8 @@ def flip(path: Path) -> None:
         ("debian/debs/*.deb", "debs"),
         ("bases/*.gz", "facts"),
         ("locks/*.toml", "locks"),
+        ("builds/*.json", "builds"),
+        ("images/*.json", "images"),
     ],
 )
 @pytest.mark.parametrize("damage", ["flipped", "cut", "directory"])
@@ -100,7 +104,7 @@ def test_damage_is_found_and_removed(pattern: str, kind: str, damage: str, tmp_p
     remove(units, tmp_path)
     assert found(tmp_path) == {}
     assert not path.exists()
-    assert len(scan(tmp_path).units) == 10
+    assert len(scan(tmp_path).units) == 12
 
 
 def test_half_an_entry_of_a_killed_process_is_damage(tmp_path: Path) -> None:
