@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from imagekit.errors import BaseNotFound, EngineError, RegistryError
+from imagekit.errors import BaseNotFound, EngineError, ImagekitError, InputError, RegistryError
 from imagekit.oci.content import Blob, ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imagekit.registry.access import Access
     from imagekit.registry.client import Registry
     from imagekit.spec.installed import Contents
+    from imagekit.stages.compile_client import ServedCompiler
 
 Compiling = AbstractContextManager["Compiler | None"]
 
@@ -53,6 +54,11 @@ class EngineBases:
     def find(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe import find_base
 
+        if (spec.base_image or "").startswith(OCI_LAYOUT):
+            raise InputError(
+                "a base in a layout does not go into an engine",
+                hint="--output registry or oci:DIR; or load it first: skopeo copy oci:… docker-daemon:…",
+            )
         return find_base(
             self._connect(), spec.base_image, spec.python or "", spec.platform, self._cache, self._reporter
         )
@@ -71,16 +77,22 @@ class EngineBases:
         try:
             yield compiler
         except BaseException:
-            compiler.end()
+            _end(compiler)
             raise
         # An engine takes its time to end a container, and nobody waits for it but the end of this process.
-        threading.Thread(target=compiler.end, name="imagekit-compile-end").start()
+        threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end").start()
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         from imagekit.export.base_content import engine_base_blobs
         from imagekit.layers.blobs import BlobCache
 
         return engine_base_blobs(self._connect(), base, BlobCache(self._cache / "blobs"), self._reporter)
+
+
+def _end(compiler: ServedCompiler) -> None:
+    # Its container carries its owner: the next command takes away what an engine that is gone did not.
+    with suppress(ImagekitError, OSError):
+        compiler.end()
 
 
 class FileBases:

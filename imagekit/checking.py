@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagekit import __version__
 from imagekit.atomic import write_whole
-from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.errors import DiskFull
+from imagekit.oci.digest import Digest, digest_of, digest_of_json
 from imagekit.plan.values import SourceLayer
 from imagekit.progress import Reporter
 
@@ -40,7 +43,13 @@ def check_built(
             base={found.name: found.version for found in planned.plan.base.python.kept},
             workdir=spec.workdir,
         )
-    write_whole(note, b"")
+    with suppress(OSError, DiskFull):
+        write_whole(note, b"")
+
+
+def _check_itself() -> Digest:
+    programs = [path.read_bytes() for path in sorted((Path(__file__).parent / "check").glob("*.py"))]
+    return digest_of(b"".join(programs))
 
 
 def _looked_at(spec: ImageSpec, planned: Planned, image_id: str, distributions: dict[str, str]) -> Digest:
@@ -49,11 +58,13 @@ def _looked_at(spec: ImageSpec, planned: Planned, image_id: str, distributions: 
     An entrypoint is the source's, so the whole image counts. Without one no line of the source is run;
     but its names count, since a module of the source can stand before an installed one.
     """
+    by = [__version__, _check_itself()]  # another check may find more
     if spec.entrypoints:
-        return digest_of_json([image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
+        return digest_of_json([*by, image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
     plan = planned.plan
     return digest_of_json(
         [
+            *by,
             plan.base.image_id,
             [layer.key for layer in plan.layers if not isinstance(layer, SourceLayer)],
             sorted(plan.env.items()),

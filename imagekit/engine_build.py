@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagekit.assembly import make_layers
+from imagekit.errors import DiskFull
 from imagekit.export.engine_load import load_image
 from imagekit.export.load_ahead import LoadAhead
 from imagekit.layers.cache import LayerCache
@@ -58,7 +60,9 @@ def build_in_engine(
             )
             config = _config(plan, layers)
             loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
-        keep(loaded.image_id, config, layers)
+        # What is only remembered must not end a build that is done.
+        with suppress(OSError, DiskFull):
+            keep(loaded.image_id, config, layers)
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,

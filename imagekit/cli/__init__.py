@@ -12,10 +12,14 @@ def main() -> None:
     from imagekit.cli.signals import terminate_gracefully
 
     terminate_gracefully()
-    if may_be_again():
-        code = build_again(sys.argv[1:], os.environ)
-        if code is not None:
-            sys.exit(code)
-    from imagekit.cli.app import app
+    try:
+        code = build_again(sys.argv[1:], os.environ) if may_be_again() else None
+        if code is None:
+            from imagekit.cli.app import app
+    except BaseException as error:
+        from imagekit.cli.ends import end
 
+        code = end(error, as_json="--json" in sys.argv, debug=False)
+    if code is not None:
+        sys.exit(code)
     app(prog_name="imagekit")

@@ -45,7 +45,12 @@ class Remembering:
         """Keep a record of what was built and read, if a later change of what was read would be seen."""
         above = [spec.context, *spec.context.parents]
         sights = self.watch.sights(
-            asked_for=[settings.config_file, *(directory / ".git" for directory in above)], listed=[spec.context]
+            asked_for=[
+                settings.config_file,
+                spec.dockerignore or spec.context / ".dockerignore",
+                *(directory / ".git" for directory in above),
+            ],
+            listed=[spec.context],
         )
         _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, asked, None)
 
@@ -72,17 +77,11 @@ def build_again(arguments: Sequence[str], environ: Mapping[str, str]) -> int | N
         path = record_path(arguments, environ)
         _this = Remembering(path, began, Watch([path.parents[1]]))
         return None
-    as_json = bool(recalled.record.shown["as_json"])
-    try:
-        if recalled.edited:
-            _rebuild(recalled, record_path(arguments, environ), began)
-        else:
-            document = {**recalled.record.result, "seconds": round((time.time_ns() - began) / 1e9, 3)}
-            show(document, None, **recalled.record.shown)
-    except BaseException as error:
-        from imagekit.cli.ends import end
-
-        return end(error, as_json=as_json, debug=False)
+    if recalled.edited:
+        _rebuild(recalled, record_path(arguments, environ), began)
+    else:
+        document = {**recalled.record.result, "seconds": round((time.time_ns() - began) / 1e9, 3)}
+        show(document, None, **recalled.record.shown)
     return 0
 
 
@@ -136,11 +135,12 @@ def _remember(
 ) -> None:
     import contextlib
 
+    from imagekit.errors import ImagekitError
     from imagekit.recall.resume import remember
 
     # A record is a convenience: where it cannot be written, the next build takes longer.
     if sights.settled(began):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ImagekitError):
             remember(path, pipeline, settings, spec, result, sights, shown=shown, asked=asked, before=before)
 
 

@@ -126,6 +126,7 @@ def build(
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError
     from imagekit.outputs import ENGINE, REGISTRY, Output, parse_outputs
+    from imagekit.spec.revision import read_revision
 
     wanted_name, wanted_tag = name_and_tag(tag, name)
     overrides: dict[str, Any] = {
@@ -189,6 +190,8 @@ def build(
             else:
                 if memory is not None:
                     pipeline.resolved(spec)
+                    # It is read once more for a label, after the watch.
+                    read_revision(spec.context)
                     memory.watch.end()
                 result = pipeline.build(spec, reference, no_cache=no_cache)
                 others = [each for each in outputs if each.kind not in (ENGINE, REGISTRY)]

@@ -122,11 +122,13 @@ class Engine:
         body: object = None,
         archive: Iterable[bytes] | None = None,
         accept: tuple[int, ...] = (),
+        alive: Callable[[], object] | None = None,
     ) -> Answer:
         """One question; a refusal is raised unless its status is in ``accept``. For this room alone."""
         content = archive if body is None else [json.dumps(body).encode()]
         kind = JSON if archive is None else TAR
-        answer = self._wire.ask(doing, method, f"/v{self.api_version}{path}", content=content, content_type=kind)
+        path = f"/v{self.api_version}{path}"
+        answer = self._wire.ask(doing, method, path, content=content, content_type=kind, alive=alive)
         if answer.status >= 400 and answer.status not in accept:
             raise refusal(f"{doing}: {answer.message}")
         return answer
@@ -211,7 +213,8 @@ class Engine:
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load a docker or OCI archive, given in pieces (``docker load``)."""
-        answer = self.ask("loading an image", "POST", "/images/load?quiet=1", archive=archive)
+        # It says nothing while it unpacks, which on a slow disk may be for minutes.
+        answer = self.ask("loading an image", "POST", "/images/load?quiet=1", archive=archive, alive=self.ping)
         for line in filter(None, answer.body.splitlines()):
             try:
                 self._raise_event(json.loads(line))

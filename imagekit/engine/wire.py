@@ -8,8 +8,9 @@ one file changed; so what every build asks goes this way. What streams or needs 
 from __future__ import annotations
 
 import json
+import select
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,11 +50,19 @@ class Wire(Protocol):
     """A way to an engine."""
 
     def ask(
-        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        content: Iterable[bytes] | None = None,
+        content_type: str = JSON,
+        alive: Callable[[], object] | None = None,
     ) -> Answer:
         """Send one request and read its answer, whatever the status; ``EngineLost`` and ``EngineTimeout`` are raised.
 
-        ``content`` is sent in pieces as they come.
+        ``content`` is sent in pieces as they come. With ``alive`` the answer may take as long as it likes:
+        whenever the deadline is over, that is called, and raises where the engine does not answer at all.
         """
 
     def hijack(self, doing: str, path: str) -> Any:
@@ -71,7 +80,14 @@ class SocketWire:
         self._deadline = deadline
 
     def ask(
-        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        content: Iterable[bytes] | None = None,
+        content_type: str = JSON,
+        alive: Callable[[], object] | None = None,
     ) -> Answer:
         connection = _connection(self._address, self._deadline)
         own: list[BaseException] = []
@@ -84,6 +100,8 @@ class SocketWire:
                 # An engine that refuses what is sent answers, and closes, before it has read all of it.
                 if own:
                     raise
+            while alive is not None and not _readable(connection.sock, self._deadline):
+                alive()
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
@@ -124,7 +142,14 @@ class SdkWire:
         self._client = client
 
     def ask(
-        self, doing: str, method: str, path: str, *, content: Iterable[bytes] | None = None, content_type: str = JSON
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        content: Iterable[bytes] | None = None,
+        content_type: str = JSON,
+        alive: Callable[[], object] | None = None,
     ) -> Answer:
         with translated(doing, self._client.base_url):
             response = self._client.request(
@@ -175,6 +200,12 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def _readable(connection: socket.socket, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _connection(address: str, deadline: float) -> HTTPConnection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain
 
 from imagekit.engine.client import Engine, EngineImage
 from imagekit.oci.digest import Digest
@@ -50,7 +51,7 @@ def held(
 
 
 class Relatives:
-    """Images that may share layers with a new one: those that ``names`` name, and ours, the newest first.
+    """Images that may share layers with a new one: those that ``names`` name, those of the same repositories, and ours.
 
     Each is asked for when it comes to it, and once.
     """
@@ -68,7 +69,11 @@ class Relatives:
     @staticmethod
     def _ask(engine: Engine, names: Iterable[str]) -> Iterator[EngineImage]:
         seen = set()
-        for name in names:
+        names = list(names)
+        # The same repository's under other tags: the newest of ours cannot be told, their times are all one.
+        repositories = dict.fromkeys(name.rpartition(":")[0] for name in names)
+        others = (tag for repository in repositories for tag in engine.tags(repository)[:_CANDIDATES])
+        for name in chain(names, others):
             image = engine.image(name)
             if image is not None and image.id not in seen:
                 seen.add(image.id)

@@ -38,12 +38,26 @@ def recall(arguments: Sequence[str], environ: Mapping[str, str]) -> Recalled | N
         engine = Engine(record.engine, deadline=record.deadline)
         if _id(engine, record.base) != record.base_id:
             return None
-        if not edited and _id(engine, record.reference) != record.image_id:
+        if any(_id(engine, name) is not None for name in record.lacking):
+            return None
+        if not edited and not _is_there(engine, record):
             return None
     except (EngineError, OSError):
         # Whatever it is, the whole build says it better.
         return None
     return Recalled(record, bool(edited))
+
+
+def _is_there(engine: Engine, record: Record) -> bool:
+    """Whether the engine has the image under its name, whole."""
+    if _id(engine, record.reference) != record.image_id:
+        return False
+    if record.may_lose:
+        from imagekit.engine.containers import Container, ContainerSpec
+
+        what = ContainerSpec(image=record.image_id, command=["true"], kind="verify", network="none")
+        Container.create(engine, what).remove()
+    return True
 
 
 def _id(engine: Engine, reference: str) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any
 from imagekit.atomic import write_whole
 from imagekit.recall.seen import Sights
 
-FORMAT = 1
+FORMAT = 2
 # Terminals and shells change these from one command to the next, and no build asks for them.
 _PASSING = frozenset(
     """_ COLUMNS LINES OLDPWD PWD SHLVL TERM TERM_PROGRAM TERM_PROGRAM_VERSION TERM_SESSION_ID WINDOWID COLORTERM
@@ -37,6 +37,8 @@ class Record:
     image_id: str
     base: str
     base_id: str
+    lacking: Sequence[str]  # base images that would have gone before it
+    may_lose: bool  # the engine's image store may lose a part of an image and not know
     result: Mapping[str, Any]  # the build's --json
     shown: Mapping[str, Any]  # how the command shows it: project, as_json, quiet, verbose
     asked: Sequence[str | None]  # the name and the tag that were asked for
@@ -48,21 +50,38 @@ class Record:
             "sights": self.sights.to_json(),
             **{name: getattr(self, name) for name in _PLAIN},
         }
-        write_whole(path, json.dumps(value).encode())
+        known = json.dumps(value).encode()
+        write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
         """The record at ``path``; ``None`` where there is none, or none of ours."""
         try:
-            value = json.loads(path.read_bytes())
+            known, _, check = path.read_bytes().partition(b"\n")
+            if check != hashlib.sha256(known).hexdigest().encode():
+                return None
+            value = json.loads(known)
             if value["format"] != FORMAT:
                 return None
             return cls(sights=Sights.from_json(value["sights"]), **{name: value[name] for name in _PLAIN})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
-_PLAIN = ("engine", "deadline", "reference", "image_id", "base", "base_id", "result", "shown", "asked", "resolved")
+_PLAIN = (
+    "engine",
+    "deadline",
+    "reference",
+    "image_id",
+    "base",
+    "base_id",
+    "lacking",
+    "may_lose",
+    "result",
+    "shown",
+    "asked",
+    "resolved",
+)
 
 
 def record_path(arguments: Sequence[str], environ: Mapping[str, str]) -> Path:
@@ -76,6 +95,8 @@ def record_path(arguments: Sequence[str], environ: Mapping[str, str]) -> Path:
         chosen = f"{above if above.startswith('/') else os.path.expanduser('~/.cache')}/imagekit"
     decisive = [
         list(arguments),
+        # What is named may be a link that leads elsewhere the next time.
+        [os.path.realpath(word.rpartition("=")[2]) for word in arguments],
         os.getcwd(),
         sorted((name, value) for name, value in environ.items() if name not in _PASSING),
         os.getuid() if hasattr(os, "getuid") else 0,

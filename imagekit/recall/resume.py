@@ -47,11 +47,21 @@ def remember(
         image_id=result.image_id,
         base=resolved.base.reference,
         base_id=resolved.base.image_id,
+        lacking=_before(spec, resolved.base.reference),
+        may_lose=pipeline.engine.info.containerd_store,
         result=document,
         shown=shown,
         asked=asked,
         resolved=_encoded(spec, resolved) if before is None else before.resolved,
     ).write(path)
+
+
+def _before(spec: ImageSpec, chosen: str) -> list[str]:
+    """The base images that are taken before ``chosen`` where the engine has them."""
+    from imagekit.stages.probe import default_references
+
+    names = default_references(spec.python or "") if spec.base_image is None else ()
+    return list(names[: names.index(chosen)]) if chosen in names else []
 
 
 def _encoded(spec: ImageSpec, resolved: Resolved) -> Any:

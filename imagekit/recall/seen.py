@@ -88,7 +88,9 @@ def _directory(path: str) -> tuple[Mark, Listing] | None:
 
 
 def _listing(path: str) -> Listing | None:
+    """The names in a directory, each link with what it points at: a link that is turned moves no file's mark."""
     try:
-        return sorted(os.listdir(path))
+        with os.scandir(path) as entries:
+            return sorted(e.name if not e.is_symlink() else f"{e.name} -> {os.readlink(e.path)}" for e in entries)
     except OSError:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,9 @@ class Watch:
     """
 
     def __init__(self, aside: list[Path]) -> None:
-        own = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__), "/proc", "/sys", "/dev"}
-        own |= {str(Path(__file__).parents[1]), *map(str, aside)}
+        # Where modules are, and no more of a prefix: a project may lie below /usr, or in its own environment.
+        modules = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+        own = {*modules, "/proc", "/sys", "/dev", str(Path(__file__).parents[1]), *map(str, aside)}
         self._aside = tuple(f"{path.rstrip('/')}/" for path in own)
         self._files: set[str] = set()
         self._source: set[str] = set()

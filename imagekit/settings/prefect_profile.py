@@ -52,7 +52,8 @@ def _found(environ: Mapping[str, str], cwd: Path, home: Path) -> Iterator[tuple[
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    # One that is missing is opened all the same: who watches what is read (recall) sees that it was looked for.
+    if path.exists() and not path.is_file():
         return {}
     try:
         return read_toml(path, InvalidConfig)
@@ -71,7 +72,7 @@ def _table(tables: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def _dotenv(path: Path) -> dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = path.read_text(encoding="utf-8") if path.is_file() or not path.exists() else ""
     except (OSError, UnicodeDecodeError):
         return {}
     return {name: value.strip().strip("\"'") for name, value in _DOTENV.findall(text)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -80,29 +81,101 @@ def test_an_edit_is_one_layer_and_the_project_is_not_read_again(again: Again, ro
         first = second
 
 
-CHANGES: dict[str, Callable[[Path, str], object]] = {
-    "another requirement": lambda root, _: (root / "requirements.txt").write_text(
+# Of the project, the build's reference, and an image of another build.
+CHANGES: dict[str, Callable[[Path, str, str], object]] = {
+    "another requirement": lambda root, *_: (root / "requirements.txt").write_text(
         (root / "requirements.txt").read_text().replace("alpha==1.0", "alpha==1.1")
     ),
-    "a new file": lambda root, _: (root / "package" / "new.py").write_text(""),
-    "a file less": lambda root, _: (root / "package" / "part.py").unlink(),
-    "rules": lambda root, _: (root / ".dockerignore").write_text("package\n"),
-    "a repository": lambda root, _: subprocess.run(["git", "init", "--quiet", root], check=True),
-    "no image": lambda root, reference: subprocess.run(["docker", "rmi", "--force", reference], check=True),
-    "another image": lambda root, reference: subprocess.run(
-        ["docker", "tag", "imagekit/python:3.11", reference], check=True
-    ),
+    "a new file": lambda root, *_: (root / "package" / "new.py").write_text(""),
+    "a file less": lambda root, *_: (root / "package" / "part.py").unlink(),
+    "rules": lambda root, *_: (root / ".dockerignore").write_text("package\n"),
+    "a repository": lambda root, *_: subprocess.run(["git", "init", "--quiet", root], check=True),
+    "no image": lambda _, reference, other: subprocess.run(["docker", "rmi", "--force", reference], check=True),
+    "another image": lambda _, reference, other: subprocess.run(["docker", "tag", other, reference], check=True),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_everything_else_is_built_as_ever(again: Again, root: Path, change: str) -> None:
+def test_everything_else_is_built_as_ever(again: Again, root: Path, python_image: str, change: str) -> None:
     first, _ = again()
-    CHANGES[change](root, first["reference"])
+    CHANGES[change](root, first["reference"], python_image)
     second, imported = again()
     assert "typer" in imported
     same = change in ("no image", "another image", "a repository")
     assert (second["image_id"] == first["image_id"]) == same
+
+
+def test_a_link_that_is_turned_is_a_change(again: Again, root: Path) -> None:
+    (root / "package" / "other.py").write_text("A = 2\n")
+    (root / "package" / "current.py").symlink_to("part.py")
+    first, _ = again()
+    (root / "package" / "current.py").unlink()
+    (root / "package" / "current.py").symlink_to("other.py")
+    assert again()[0]["image_id"] != first["image_id"]
+
+
+def test_a_context_behind_a_link(imagekit: Imagekit, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    for name in ("requirements.txt", "flow.py"):
+        (tmp_path / "second" / name).write_text((root / name).read_text())
+    (tmp_path / "current").symlink_to(root)
+    again = Again(imagekit, tmp_path / "current")
+    first, _ = again()
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").symlink_to(tmp_path / "second")
+    assert again()[0]["image_id"] != first["image_id"]
+
+
+def test_what_new_rules_let_in_is_watched(again: Again, root: Path) -> None:
+    (root / ".dockerignore").write_text("package\n")
+    first, _ = again()
+    (root / ".dockerignore").write_text("nothing\n")
+    second, _ = again()
+    assert second["image_id"] != first["image_id"]
+    (root / "package" / "part.py").write_text("A = 5\n")
+    assert again()[0]["image_id"] != second["image_id"]
+
+
+def test_a_project_below_an_environments_prefix(imagekit: Imagekit, root: Path) -> None:
+    # As a project in /usr/src is, for the system's Python.
+    place = Path(sys.prefix) / f"tests-{secrets.token_hex(4)}"
+    shutil.copytree(root, place)
+    try:
+        again = Again(imagekit, place)
+        first, _ = again()
+        (place / "flow.py").write_text("def etl():\n    return 2\n")
+        assert again()[0]["image_id"] != first["image_id"]
+    finally:
+        shutil.rmtree(place)
+
+
+def test_a_commit_in_a_worktree_is_a_change(again: Again, imagekit: Imagekit, root: Path, tmp_path: Path) -> None:
+    def git(*words: object) -> None:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+        subprocess.run(["git", *identity, "-C", tmp_path / "repository", *map(str, words)], check=True)
+
+    subprocess.run(["git", "init", "--quiet", tmp_path / "repository"], check=True)
+    git("commit", "--quiet", "--allow-empty", "-m", "one")
+    git("worktree", "add", "--quiet", tmp_path / "tree")
+    for name in ("requirements.txt", "flow.py"):
+        (tmp_path / "tree" / name).write_text((root / name).read_text())
+    again = Again(imagekit, tmp_path / "tree")
+    first, _ = again()
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    subprocess.run(
+        ["git", *identity, "-C", tmp_path / "tree", "commit", "--quiet", "--allow-empty", "-m", "two"], check=True
+    )
+    assert again()[0]["image_id"] != first["image_id"]
+
+
+def test_a_record_with_another_byte_is_none(again: Again, imagekit: Imagekit, root: Path) -> None:
+    first, _ = again()
+    for path in (Path(imagekit.env["IMAGEKIT_CACHE_DIR"]) / "builds").iterdir():
+        path.write_bytes(path.read_bytes().replace(b'"/app"', b'"/apq"'))
+    (root / "flow.py").write_text("def etl():\n    return 3\n")
+    second, imported = again()
+    assert "typer" in imported
+    assert second["image_id"] != first["image_id"]
 
 
 def test_the_environment_counts(again: Again) -> None:
