@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -23,10 +23,11 @@ from urllib.request import url2pathname
 
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
 from imagekit.lock.redaction import credentials_of, redacted, without_credentials
+from imagekit.lock.stop import Stop
 from imagekit.lock.values import Artifact, LockedPackage
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
-from imagekit.sharing.once import SUFFIX, make_once
+from imagekit.sharing.once import SUFFIX, BeingMade, make_once
 
 if TYPE_CHECKING:
     import requests
@@ -80,22 +81,35 @@ class WheelStore:
         """Where ``artifact`` lies once it is here."""
         return self._directory / artifact.sha256 / artifact.filename
 
-    def get(self, artifact: Artifact, *, package: str = "", advance: Advance = lambda _: None) -> Path:
+    def get(
+        self,
+        artifact: Artifact,
+        *,
+        package: str = "",
+        advance: Advance = lambda _: None,
+        stop: Stop | None = None,
+    ) -> Path:
         """The verified file of ``artifact``, fetched if it is not here yet.
 
-        ``advance`` is told the bytes as they arrive. Errors: :class:`HashMismatch` (never tried again),
+        ``advance`` is told the bytes as they arrive. When ``stop`` is set it ends early, with
+        ``CancelledError``. Errors: :class:`HashMismatch` (never tried again),
         :class:`IndexUnreachable` naming ``package`` and the URL without its secrets, :class:`DiskFull`.
         """
         name = package or artifact.filename
+        stop = stop or Stop()
         try:
+            stop.check()
             kept = self._kept(artifact, advance)
             if kept is not None:
                 return kept
             return make_once(
                 self.path(artifact).with_name(SUFFIX),
                 lambda: self._kept(artifact, advance),
-                lambda: self._fetch(artifact, name, advance),
+                lambda: self._fetch(artifact, name, advance, stop),
+                stop=stop.event,
             )
+        except BeingMade:
+            raise CancelledError from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(
@@ -143,7 +157,7 @@ class WheelStore:
         except OSError:
             return None
 
-    def _fetch(self, artifact: Artifact, name: str, advance: Advance) -> Path:
+    def _fetch(self, artifact: Artifact, name: str, advance: Advance, stop: Stop) -> Path:
         shown = redacted(artifact.url)
         for attempt in range(1, self._attempts + 1):
             received = 0
@@ -154,9 +168,10 @@ class WheelStore:
                 advance(amount)
 
             try:
-                return self._once(artifact, name, count)
+                return self._once(artifact, name, count, stop)
             except _PassingFault as fault:
                 advance(-received)
+                stop.check()
                 wanted = self._pause * 2 ** (attempt - 1) if fault.pause is None else fault.pause
                 if attempt == self._attempts or wanted > _LONGEST_PAUSE:
                     raise IndexUnreachable(
@@ -164,16 +179,17 @@ class WheelStore:
                         hint="check the network, proxy and CA bundle (`imagekit doctor`), then run it again: "
                         "what is already fetched is kept",
                     ) from None
-                time.sleep(wanted)
+                stop.event.wait(wanted)
+                stop.check()
         raise AssertionError("attempts is at least 1")
 
-    def _once(self, artifact: Artifact, name: str, advance: Advance) -> Path:
+    def _once(self, artifact: Artifact, name: str, advance: Advance, stop: Stop) -> Path:
         path = self.path(artifact)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                actual = self._stream(artifact, name, stream, advance)
+                actual = self._stream(artifact, name, stream, advance, stop)
             if actual != artifact.sha256:
                 raise HashMismatch(
                     f"{name}: {redacted(artifact.url)} is not the file that the lock names",
@@ -192,22 +208,23 @@ class WheelStore:
             raise
         return path
 
-    def _stream(self, artifact: Artifact, name: str, stream: BinaryIO, advance: Advance) -> str:
+    def _stream(self, artifact: Artifact, name: str, stream: BinaryIO, advance: Advance, stop: Stop) -> str:
         """Write ``artifact`` to ``stream``; its sha256 as hex."""
         digest = hashlib.sha256()
-        for chunk in self._chunks(artifact, name):
+        for chunk in self._chunks(artifact, name, stop):
+            stop.check()
             digest.update(chunk)
             stream.write(chunk)
             advance(len(chunk))
         return digest.hexdigest()
 
-    def _chunks(self, artifact: Artifact, name: str) -> Iterator[bytes]:
+    def _chunks(self, artifact: Artifact, name: str, stop: Stop) -> Iterator[bytes]:
         if artifact.url.startswith("file:"):
             yield from _local_chunks(artifact.url, name)
         else:
-            yield from self._remote_chunks(artifact, name)
+            yield from self._remote_chunks(artifact, name, stop)
 
-    def _remote_chunks(self, artifact: Artifact, name: str) -> Iterator[bytes]:
+    def _remote_chunks(self, artifact: Artifact, name: str, stop: Stop) -> Iterator[bytes]:
         import requests
         import urllib3
 
@@ -227,9 +244,10 @@ class WheelStore:
             ) as response:
                 _check_status(response, name, shown)
                 expected = response.headers.get("Content-Length")
-                for chunk in response.raw.stream(_CHUNK, decode_content=False):
-                    received += len(chunk)
-                    yield chunk
+                with stop.reading(response):
+                    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                        received += len(chunk)
+                        yield chunk
         except requests.exceptions.SSLError as error:
             raise IndexUnreachable(
                 f"{name}: the certificate of {host} is not trusted",
@@ -259,7 +277,7 @@ def fetch_all(
 ) -> Iterator[tuple[LockedPackage, Path]]:
     """Each of ``packages`` with its verified file, in the order in which they arrive.
 
-    The first failure is raised once the downloads under way have ended; those not begun are dropped.
+    The first failure, or an interrupt, ends the downloads under way; those not begun are dropped.
     They are begun in the order given.
     """
     if not packages:
@@ -268,7 +286,10 @@ def fetch_all(
     total = None if None in sizes else sum(s for s in sizes if s is not None)
     title = f"fetching {len(packages)} file{'s' * (len(packages) != 1)}"
     with reporter.task(title, total, "B") as task, ThreadPoolExecutor(max_workers=threads) as pool:
-        futures = {pool.submit(store.get, p.artifact, package=p.name, advance=task.advance): p for p in packages}
+        stop = Stop()
+        futures = {
+            pool.submit(store.get, p.artifact, package=p.name, advance=task.advance, stop=stop): p for p in packages
+        }
         try:
             pending = set(futures)
             while pending:
@@ -280,6 +301,7 @@ def fetch_all(
                     yield package, path
         finally:
             # Also when the caller stops early, or is interrupted.
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -79,6 +80,19 @@ def whole(handler: http.server.BaseHTTPRequestHandler, content: bytes = CONTENT,
 def slowly(handler: http.server.BaseHTTPRequestHandler) -> None:
     time.sleep(3)
     whole(handler)
+
+
+def endlessly(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """A piece now and then, for as long as somebody reads."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(1 << 40))
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+    except OSError:
+        pass
 
 
 def cut(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -281,3 +295,54 @@ def test_one_that_fails_fails_the_whole(server, store, tmp_path):
     server.answers = [status(404)]
     with pytest.raises(IndexUnreachable, match="alpha"):
         list(fetch_all(packages(server, tmp_path), store, reporter=SilentReporter()))
+
+
+def endless(server: Server, tmp_path: Path) -> list[LockedPackage]:
+    """One that comes at once, one that never ends."""
+    server.answers = [endlessly]
+    (alpha,) = [package for package in packages(server, tmp_path) if package.name == "alpha"]
+    return [packages(server, tmp_path)[0], alpha]
+
+
+def test_who_stops_early_waits_for_no_download(server, store, tmp_path):
+    arriving = fetch_all(endless(server, tmp_path), store, reporter=SilentReporter())
+    package, path = next(arriving)
+    while not server.asked:
+        time.sleep(0.01)
+    arriving.close()  # would not come back
+    assert package.name == "p0"
+    assert left(tmp_path) == [str(path)]
+
+
+def test_a_failure_waits_for_no_download(server, store, tmp_path):
+    wrong = Artifact(filename=NAME, url=(tmp_path / "none.whl").as_uri(), sha256="0" * 64)
+    wanted = [LockedPackage(name="gone", version="1.0", artifact=wrong), *endless(server, tmp_path)]
+    with pytest.raises(IndexUnreachable, match="gone"):
+        list(fetch_all(wanted, store, reporter=SilentReporter()))
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from imagekit.lock.fetch import WheelStore, fetch_all
+from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.progress import SilentReporter
+wheel = Artifact(filename="alpha-1.0-py3-none-any.whl", url=sys.argv[1], sha256="0" * 64)
+package = LockedPackage(name="alpha", version="1.0", artifact=wheel)
+list(fetch_all([package], WheelStore(Path(sys.argv[2])), reporter=SilentReporter()))
+"""
+
+
+def test_an_interrupt_ends_a_download_at_once(server, tmp_path):
+    server.answers = [endlessly]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, server.artifact().url, tmp_path / "wheels"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not server.asked and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert left(tmp_path) == []
