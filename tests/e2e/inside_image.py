@@ -36,8 +36,9 @@ for distribution in importlib.metadata.distributions():
             if not cached.is_file():
                 problems.append(f"{name}: no bytecode of {path}")
                 continue
-            if cached not in listed:
-                problems.append(f"{name}: {cached} is not in RECORD")
+            # As uv has it; who uninstalls finds bytecode by its source's name.
+            if cached in listed:
+                problems.append(f"{name}: {cached} is in RECORD")
             # PEP 552: bit 0 says that it goes by hash, bit 1 that the source is looked at.
             if cached.read_bytes()[:4] != importlib.util.MAGIC_NUMBER or cached.read_bytes()[4:8] != b"\1\0\0\0":
                 problems.append(f"{name}: {cached} is not unchecked")

@@ -72,7 +72,10 @@ def test_a_file_that_is_not_the_locked_one(imagekit: Imagekit, project: WritePro
     imagekit.json("lock", root)
     wheel.unlink()
     write_wheel(tmp_path / "changing", "changing", "1.0", {"changing.py": "X = 2\n"})
-    error = imagekit.refused("build", root, "--name", imagekit.name())
+    # A cache that has the one that was locked would go on with it.
+    error = imagekit.refused(
+        "build", root, "--name", imagekit.name(), env={"IMAGEKIT_CACHE_DIR": str(tmp_path / "empty")}
+    )
     assert (error["error"], error["exit_code"]) == ("HashMismatch", 4)
 
 
