@@ -171,7 +171,15 @@ class LayerMaker:
             return _whole(entries[0]) if len(entries) == 1 else self._group(planned.key, entries)
         entry = self._cache.get(planned.key)
         if entry is None:
-            entry = self._cache.put(planned.key, lambda out: self._write(planned, source, out), title=planned.title)
+            try:
+                entry = self._cache.put(
+                    planned.key,
+                    lambda out: self._write(planned, source, out),
+                    title=planned.title,
+                    stop=self._ended,
+                )
+            except BeingMade:
+                raise CancelledError from None
         return _whole(entry)
 
     def _write(self, planned: PlannedLayer, source: SourceTree | None, out: BinaryIO) -> WrittenLayer:
