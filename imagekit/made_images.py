@@ -1,7 +1,11 @@
-"""What images of ours are made of, by their IDs in an engine: so that one can be pushed from the layer cache."""
+"""What images of ours are made of, by their IDs in an engine: so that one can be pushed from the layer cache.
+
+A note's second line is the SHA-256 of its first.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from pathlib import Path
 
 from imagekit.atomic import write_whole
 from imagekit.codec import decode, encode
-from imagekit.layers.values import FileRange, Layer
+from imagekit.layers.values import FileRange, Layer, read_file
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.manifest import Descriptor
 from imagekit.spec import base as base_values
@@ -37,17 +41,26 @@ class MadeImage:
 def keep_made(cache: Path, image_id: str, config: ImageConfig, base: BaseImage, layers: Sequence[Layer]) -> None:
     """Remember what ``image_id`` is made of."""
     value = {"format": _FORMAT, "config": encode(config), "base": encode(base), "layers": encode(tuple(layers))}
-    write_whole(_path(cache, image_id), json.dumps(value).encode())
+    known = json.dumps(value).encode()
+    write_whole(_path(cache, image_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
 
 
 def made_image(cache: Path, image_id: str) -> MadeImage | None:
     """What ``image_id`` is made of; ``None`` where that is not known here."""
     try:
-        value = json.loads(_path(cache, image_id).read_bytes())
+        known, _, check = read_file(_path(cache, image_id)).partition(b"\n")
+        if check.strip() != hashlib.sha256(known).hexdigest().encode():
+            return None
+        value = json.loads(known)
         if value["format"] != _FORMAT:
             return None
         config, base, layers = (decode(value[name], _CLASSES) for name in ("config", "base", "layers"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:
+        # Whatever another version wrote there: the engine has the image in any case.
+        return None
+    if not (isinstance(config, ImageConfig) and isinstance(base, BaseImage) and isinstance(layers, tuple)):
+        return None
+    if not all(isinstance(layer, Layer) for layer in layers):
         return None
     return MadeImage(config=config, base=base, layers=layers)
 

@@ -252,7 +252,8 @@ class Pipeline:
 
         parsed = Reference.parse(reference)
         named = parsed if parsed.tag else parsed.with_tag("latest")
-        return push_engine_image(self.engine, named, self._cache, self._settings.registry_access(), self.reporter)
+        with in_use(self._cache):
+            return push_engine_image(self.engine, named, self._cache, self._settings.registry_access(), self.reporter)
 
     def inspect(self, reference: str) -> ImageReport:
         """An image of the engine, layer by layer, with the packages in each of ours."""

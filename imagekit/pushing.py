@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imagekit.engine.client import Engine
-from imagekit.errors import DamagedLayer, PushError
+from imagekit.errors import AssemblyFailed, DamagedLayer, EngineError, EngineLost, EngineTimeout, PushError
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.compress import compress_all
+from imagekit.layers.mending import mended
 from imagekit.made_images import MadeImage, made_image
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import short
@@ -30,21 +31,42 @@ def push_engine_image(engine: Engine, reference: Reference, cache: Path, access:
     if image is None:
         raise PushError(f"{reference} is not in the engine", hint="build it first: imagekit build")
     made = made_image(cache, image.id)
-    if made is not None:
+    if made is not None and _is_of(made, engine, image.id):
         try:
-            content = _content(engine, made, BlobCache(cache / "blobs"), reporter)
-        except DamagedLayer:
-            # Its layers are no longer in the cache; the engine has them.
-            reporter.line("the cache has not all of its layers any more: the engine pushes it")
-        else:
-            with Registry(reference.registry, access) as registry:
-                return push_content([content], reference, registry, reporter)
+            return _push_made(engine, made, reference, cache, access, reporter)
+        except (EngineLost, EngineTimeout):
+            raise
+        except (DamagedLayer, AssemblyFailed, EngineError) as error:
+            # Layers that are gone from the cache, or a base that is gone from the engine: the engine has the image.
+            reporter.line(f"{error.message}: the engine pushes it")
     from imagekit.export.push import push_image
 
     pushed = push_image(engine, reference, reporter)
     with Registry(reference.registry, access) as registry:
         _see(registry, reference, pushed, image.platform, reporter)
     return pushed
+
+
+def _is_of(made: MadeImage, engine: Engine, image_id: str) -> bool:
+    """Whether ``image_id`` is made of this: what is pushed instead of it must be the same."""
+    from imagekit.export.engine_load import expected_id
+
+    diff_ids = (*made.base.config.diff_ids, *(layer.diff_id for layer in made.layers))
+    if tuple(made.config.diff_ids) != diff_ids:
+        return False
+    return expected_id(engine, made.config, made.base, made.layers) == image_id
+
+
+def _push_made(
+    engine: Engine, made: MadeImage, reference: Reference, cache: Path, access: Access, reporter: Reporter
+) -> Pushed:
+    def once() -> Pushed:
+        content = _content(engine, made, BlobCache(cache / "blobs"), reporter)
+        # A push that failed leaves its registry closed.
+        with Registry(reference.registry, access) as registry:
+            return push_content([content], reference, registry, reporter)
+
+    return mended(once, reporter)
 
 
 def _content(engine: Engine, made: MadeImage, blobs: BlobCache, reporter: Reporter) -> ImageContent:
@@ -66,7 +88,8 @@ def _see(registry: Registry, reference: Reference, pushed: Pushed, platform: Pla
         blobs = [blob.descriptor for blob in image.layers]
         there = list(pool.map(lambda blob: registry.holds(repository_of(reference), blob), blobs))
     lost = [blob.digest for blob, is_there in zip(blobs, there, strict=True) if not is_there]
-    if image.digest != pushed.digest or lost:
+    # An engine may push an index of several platforms.
+    if pushed.digest not in (image.digest, image.index_digest) or lost:
         what = f"the blob {short(lost[0])}" if lost else "another manifest"
         raise PushError(
             f"{reference} was pushed, and the registry has {'not ' if lost else ''}{what}", hint="push again"
