@@ -11,6 +11,7 @@ import json
 import select
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, Any, Protocol
@@ -120,12 +121,14 @@ class SocketWire:
         connection = _connection(self._address, self._deadline)
         try:
             connection.request("POST", path, headers={"Connection": "Upgrade", "Upgrade": "tcp"})
-            # Nothing comes after the headers before the container is started, so nothing is lost in a buffer.
-            taken = connection.sock.dup()
-            response = connection.getresponse()
-            if response.status not in (101, 200):
-                answer = Answer(response.status, {}, response.read())
-                raise refusal(f"{doing}: {answer.message}")
+            with ExitStack() as unless_returned:
+                # Nothing comes after the headers before the container is started, so nothing is lost in a buffer.
+                taken = unless_returned.enter_context(connection.sock.dup())
+                response = connection.getresponse()
+                if response.status not in (101, 200):
+                    answer = Answer(response.status, {}, response.read())
+                    raise refusal(f"{doing}: {answer.message}")
+                unless_returned.pop_all()
             return taken
         except TimeoutError as error:
             raise late(doing, self._address) from error

@@ -72,11 +72,15 @@ class LoadAhead:
         for layer in layers:
             taken.append(layer)
             waiting += layer.size
-            if waiting >= BATCH and not self._broken.is_set() and self._running() < _AT_ONCE:
+            if waiting >= BATCH and self._may_begin():
                 self._begin(list(taken))
                 waiting = 0
         self._join()
         return taken
+
+    def _may_begin(self) -> bool:
+        # Others take no archive that leaves layers out.
+        return not self._broken.is_set() and self._running() < _AT_ONCE and self._engine.info.is_docker
 
     def _begin(self, layers: list[Layer]) -> None:
         config = self._config_of(layers)
@@ -109,12 +113,13 @@ class LoadAhead:
             self._broken.set()
 
     def _held_back(self, pieces: Iterator[bytes], before: threading.Thread | None) -> Iterator[bytes]:
-        """``pieces``, the last of them when ``before`` has ended.
+        """``pieces``, the last of them when ``before`` has ended; ``OSError`` once something is broken.
 
         An engine looks at an archive when it has all of it, and then must have the layers that are not in it.
         """
         held = b""
         for piece in pieces:
+            self._go_on()
             if held:
                 yield held
                 if self._task is not None:
@@ -122,9 +127,12 @@ class LoadAhead:
             held = piece
         if before is not None:
             before.join()
-        if self._broken.is_set():
-            raise OSError("what lies below was not loaded")
+        self._go_on()
         yield held
+
+    def _go_on(self) -> None:
+        if self._broken.is_set():
+            raise OSError("what lies below was not loaded, or the build has ended")
 
     def _running(self) -> int:
         return sum(thread.is_alive() for thread in self._threads)
