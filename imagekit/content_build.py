@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,33 +58,51 @@ def make_content(
     store: Callable[[], WheelStore],
     reporter: Reporter,
 ) -> Made:
-    """The planned image with every layer made and compressed, or taken from the caches."""
+    """The planned image with every layer made and compressed, or taken from the caches. Raises ``DamagedLayer``."""
     from imagekit.layers.compress import compress_all
 
     base = planned.plan.base
+    layers = make_layers(
+        planned,
+        store=store,
+        cache=cache,
+        compiler=lambda: source.compiler(base),
+        contents=lambda: source.contents(base),
+        reporter=reporter,
+    )
+    config = image_config(planned.plan, [layer.diff_id for layer in layers])
+    own = compress_all(layers, blobs, reporter)
+    return Made(
+        layers=tuple(layers),
+        content=ImageContent(config=config, layers=(*source.blobs(base), *own)),
+        facts=PlatformImage(
+            platform=str(config.platform),
+            digest=config.digest,
+            layers=built_layers(planned.plan, layers),
+            base=base.reference,
+            lock_digest=planned.lock.digest,
+        ),
+    )
 
-    def once() -> Made:
-        layers = make_layers(
-            planned,
-            store=store,
-            cache=cache,
-            compiler=lambda: source.compiler(base),
-            contents=lambda: source.contents(base),
-            reporter=reporter,
-        )
-        config = image_config(planned.plan, [layer.diff_id for layer in layers])
-        own = compress_all(layers, blobs, reporter)
-        return Made(
-            layers=tuple(layers),
-            content=ImageContent(config=config, layers=(*source.blobs(base), *own)),
-            facts=PlatformImage(
-                platform=str(config.platform),
-                digest=config.digest,
-                layers=built_layers(planned.plan, layers),
-                base=base.reference,
-                lock_digest=planned.lock.digest,
-            ),
-        )
+
+def make_and_write(
+    make: Callable[[bool], list[Made]],
+    reference: Reference,
+    outputs: Sequence[Output],
+    access: Access,
+    reporter: Reporter,
+    *,
+    fresh: bool = False,
+) -> tuple[list[Made], list[Written]]:
+    """What ``make`` makes, and where ``write_content`` wrote it; what is found damaged on the way is made again.
+
+    ``make`` is called with ``fresh`` first. What it made then is not made again but for what is damaged.
+    """
+    attempts = count()
+
+    def once() -> tuple[list[Made], list[Written]]:
+        made = make(fresh and next(attempts) == 0)
+        return made, write_content(made, reference, outputs, access, reporter)
 
     return mended(once, reporter)
 

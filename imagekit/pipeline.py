@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,7 @@ class Pipeline:
 
         began = time.monotonic()
         planned = self.planned(spec)
+        base = planned.plan.base
         sweep_unfinished(self._cache / "layers")
         with in_use(self._cache):
             result = build_in_engine(
@@ -139,9 +140,7 @@ class Pipeline:
                 accept=lambda image_id: self._check(spec, planned, image_id),
                 reporter=self.reporter,
                 began=began,
-                keep=lambda image_id, config, layers: keep_made(
-                    self._cache, image_id, config, planned.plan.base, layers
-                ),
+                keep=lambda image_id, config, layers: keep_made(self._cache, image_id, config, base, layers),
             )
         self._grown += _grown(result.layers)
         self._trim()
@@ -169,11 +168,16 @@ class Pipeline:
         self._grown += _grown(made.facts.layers)
         return made
 
-    def write(self, images: Sequence[Made], reference: Reference, outputs: Sequence[Output]) -> list[Written]:
-        """Write what was made, one image a platform, to registries, layouts and archives."""
-        from imagekit.content_build import write_content
+    def write(
+        self, specs: Sequence[ImageSpec], reference: Reference, outputs: Sequence[Output], *, no_cache: bool = False
+    ) -> tuple[list[Made], list[Written]]:
+        """Make an image of each of ``specs``, one a platform, and write them to registries, layouts and archives."""
+        from imagekit.content_build import make_and_write
 
-        return write_content(images, reference, outputs, self._settings.registry_access(), self.reporter)
+        def make(fresh: bool) -> list[Made]:
+            return [self.make(spec, no_cache=fresh) for spec in specs]
+
+        return make_and_write(make, reference, outputs, self._settings.registry_access(), self.reporter, fresh=no_cache)
 
     def _stay_in_use(self) -> None:
         if not self._stays:
@@ -226,10 +230,7 @@ class Pipeline:
 
         options = options.checked(self._settings.variables)
         planned = self.planned(spec)
-
-        def accept(image_id: str) -> None:
-            self._check(spec, planned, image_id)
-
+        accept = partial(self._check, spec, planned)
         return build_reference(
             self.engine, planned, str(reference), options, self._settings, self.reporter, accept=accept
         )
@@ -296,10 +297,9 @@ class Pipeline:
         """
         from imagekit import bases
 
-        cache = self._cache
         if remake:
-            return bases.make(self.engine, python, cache, self.reporter, lock_file=lock)
-        return bases.ensure(self.engine, python, cache, self.reporter)
+            return bases.make(self.engine, python, self._cache, self.reporter, lock_file=lock)
+        return bases.ensure(self.engine, python, self._cache, self.reporter)
 
     def _check(self, spec: ImageSpec, planned: Planned, image_id: str) -> None:
         from imagekit.checking import check_built

@@ -152,8 +152,9 @@ def build(
             hint="add --dockerfile Dockerfile, or leave them away",
         )
     outputs = parse_outputs(output or ())
-    platforms = platforms_of(platform, outputs)
-    if output and (builder or dockerfile):
+    # What a Dockerfile is built for is BuildKit's to judge.
+    platforms = platforms_of(platform, outputs) if dockerfile is None else [platform]
+    if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = load_settings()
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
@@ -163,8 +164,9 @@ def build(
             if push and Output(REGISTRY) not in outputs:
                 outputs = (*outputs, Output(REGISTRY))
             asked = (wanted_name, wanted_tag)
-            written = build_elsewhere(settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache)
-            return show_written(written.to_json(), as_json=as_json, quiet=quiet)
+            made = build_elsewhere(settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache)
+            return show_written(made.to_json(), as_json=as_json, quiet=quiet)
+        written: list[dict[str, Any]] = []
         pipeline = stack.enter_context(open_pipeline(settings, reporter))
         if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
@@ -198,9 +200,11 @@ def build(
                 if memory is not None and not no_cache and not push and len(outputs) == 1:
                     memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))
                 if others:
-                    pipeline.write([pipeline.make(spec)], reference, others)
+                    _, elsewhere = pipeline.write([spec], reference, others)
+                    written = [each.to_json() for each in elsewhere]
         pushed = pipeline.push(str(result.reference)) if push or Output(REGISTRY) in outputs else None
-    show(result.to_json(), pushed.to_json() if pushed is not None else None, **shown)
+    document = {**result.to_json(), **({"written": written} if written else {})}
+    show(document, pushed.to_json() if pushed is not None else None, **shown)
     return None
 
 

@@ -29,6 +29,7 @@ def put_build(result: Mapping[str, Any]) -> None:
     facts.append(("size", f"{size(sum(x['size'] for x in layers))} in {_count(layers, 'layer')} on the base"))
     sent = f", {size(result['sent'])} sent to the engine" if result.get("sent") else ""
     took = "nothing to do" if result.get("up_to_date") else seconds(result["seconds"])
+    facts += [("written", f"{each['output']}: {each['digest']}") for each in result.get("written") or ()]
     facts.append(("took", f"{took}{sent}"))
     put_facts(facts)
     put()
