@@ -178,7 +178,7 @@ class DockerImage:
         return self._built
 
     def push(self) -> Digest:
-        """Push the image by the engine and its credentials; the digest of its manifest in the registry."""
+        """Push the image with the credentials of ``docker login``; the digest of its manifest in the registry."""
         self._pushed = self._pipeline().push(self.reference).digest
         return self._pushed
 

@@ -1,4 +1,4 @@
-"""An image that the engine pushed pulls and runs."""
+"""A pushed image pulls and runs."""
 
 from __future__ import annotations
 
