@@ -152,8 +152,9 @@ def build(
             hint="add --dockerfile Dockerfile, or leave them away",
         )
     outputs = parse_outputs(output or ())
-    # What a Dockerfile is built for is BuildKit's to judge.
-    platforms = platforms_of(platform, outputs) if dockerfile is None else [platform]
+    # Which one a Dockerfile is built for is BuildKit's to judge.
+    has_several = "," in (platform or "")
+    platforms = platforms_of(platform, outputs) if dockerfile is None or has_several else [platform]
     if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = load_settings()

@@ -68,6 +68,15 @@ def test_platforms_that_are_empty_or_there_twice(imagekit: Imagekit, root: Path,
     assert not cache.exists()
 
 
+def test_a_dockerfile_is_for_one_platform(imagekit: Imagekit, project: WriteProject) -> None:
+    root = project({"Dockerfile": "FROM scratch\n"})
+    words = ("build", root, "--dockerfile", "Dockerfile", "--platform")
+    error = imagekit.refused(*words, "linux/amd64,linux/arm64", env=NO_ENGINE)
+    assert (error["error"], error["exit_code"]) == ("InputError", 2)
+    # Which one it is, is for BuildKit to judge, which is not reached here.
+    assert imagekit.refused(*words, "linux/s390x", env=NO_ENGINE)["exit_code"] != 2
+
+
 def test_the_usual_builder_by_its_name(imagekit: Imagekit, root: Path, tmp_path: Path) -> None:
     words = ("build", root, "-t", f"{imagekit.name()}:v1")
     layout = f"oci:{tmp_path / 'layout'}"
