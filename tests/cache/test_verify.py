@@ -42,8 +42,10 @@ def everything(root: Path) -> None:
         "bases/" + "d" * 64 + ".1.json.gz": gzip.compress(b"{}"),
         "locks/" + "e" * 64 + ".toml": b"a = 1",
         "checked/" + "f" * 64: b"",
-        "builds/" + "1" * 64 + ".json": b"{}\n" + hashlib.sha256(b"{}").hexdigest().encode(),
-        "images/" + "2" * 64 + ".json": b"{}",
+        **{
+            f"{name}/{'1' * 64}.json": b"{}\n" + hashlib.sha256(b"{}").hexdigest().encode()
+            for name in ("builds", "images")
+        },
         "debian/debs/" + hashlib.sha256(b"deb").hexdigest() + ".deb": b"deb",
         "debian/" + "9" * 64 + ".tar": b"base",
         "debian/" + "9" * 64 + ".json": json.dumps(
