@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         handle, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
         try:
             with os.fdopen(handle, "wb", buffering=1 << 18) as out:
+                _lock(out.fileno())
                 yield out
             if mode != 0o600:
                 os.chmod(temporary, mode)
@@ -44,14 +46,35 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
         raise
 
 
-def sweep_unfinished(directory: Path, *, hours: float = 1.0) -> None:
-    """Remove what killed processes left half-written one level below ``directory``, if it is older than ``hours``."""
-    limit = time.time() - hours * 3600
+def sweep_unfinished(directory: Path, *, seconds: float = 60.0) -> None:
+    """Remove what killed processes left half-written one level below ``directory``.
+
+    Whoever writes holds a lock on the file, which the kernel lets go of with the process. One that is younger
+    than ``seconds`` may be about to be locked.
+    """
+    limit = time.time() - seconds
     for path in directory.glob(f"*/{UNFINISHED}*"):
         with contextlib.suppress(OSError):
-            # Another process may be writing for a while: only what has not grown for long is nobody's.
-            if path.stat().st_mtime < limit:
+            if path.stat().st_mtime < limit and _is_nobodys(path):
                 path.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file for this process; ``False`` where another has it, or where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_nobodys(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _lock(file.fileno())
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:

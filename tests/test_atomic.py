@@ -40,3 +40,13 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> N
     os.utime(kept, (long_ago, long_ago))
     sweep_unfinished(tmp_path)
     assert sorted(p.name for p in (tmp_path / "ab").iterdir()) == [".new-young", "kept"]
+
+
+def test_what_is_being_written_is_left_however_old_it_looks(tmp_path: Path) -> None:
+    with replacing(tmp_path / "ab" / "file") as out:
+        (unfinished,) = (tmp_path / "ab").iterdir()
+        long_ago = time.time() - 7200
+        os.utime(unfinished, (long_ago, long_ago))
+        sweep_unfinished(tmp_path)
+        out.write(b"1")
+    assert (tmp_path / "ab" / "file").read_bytes() == b"1"
