@@ -28,7 +28,7 @@ wheels = sorted(root.glob("*.whl"), key=lambda path: int(path.name.split("-")[0]
 written = []
 def writing(path, *rest, really=wheel_layer.write_wheel_layer):
     written.append(path.name)
-    os.write(1, b"writing\n")
+    os.write(1, b"writing\\n")
     time.sleep(pause)
     return really(path, *rest)
 wheel_layer.write_wheel_layer = writing
