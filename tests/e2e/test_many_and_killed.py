@@ -23,7 +23,7 @@ from .wheels import write_wheel
 
 MODULES = 40
 # Fractions of the time that a whole build takes.
-FEW = [0.35, 0.7]
+FEW = [0.6]
 MANY = [round(0.04 * n, 2) for n in range(1, 26)]
 SOME = [round(0.1 * n, 2) for n in range(1, 11) if n != 7]
 

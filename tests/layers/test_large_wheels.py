@@ -82,6 +82,7 @@ print(written.size, written.diff_id, resource.getrusage(resource.RUSAGE_SELF).ru
 """
 
 
+@pytest.mark.soak
 def test_a_member_beyond_four_gibibytes(tmp_path: Path) -> None:
     mebibytes = 4 * 1024 + 3
     wheel = large_wheel(tmp_path / "tricky-1.0-py3-none-any.whl", mebibytes)
