@@ -164,10 +164,6 @@ class Attached:
         except OSError as error:
             raise lost("writing to a container", self._address) from error
 
-    def end_input(self) -> None:
-        """End the container's standard input."""
-        self._socket.shutdown(socket.SHUT_WR)
-
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error, as they come."""
         while True:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.codec import decode, encode
+from imagekit.lock.redaction import has_credentials
 from imagekit.planned import Resolved
 from imagekit.recall.record import Record
 from imagekit.recall.seen import Sights
@@ -77,7 +78,7 @@ def resolved_of(record: Record) -> tuple[ImageSpec, Resolved]:
 def _has_secrets(spec: ImageSpec) -> bool:
     """Whether an index has credentials in its URL, which are not to lie about."""
     urls = [*(spec.indexes.extra), *(spec.indexes.find_links), spec.indexes.default or ""]
-    return any("@" in url for url in urls)
+    return any(map(has_credentials, urls))
 
 
 def _classes() -> Mapping[str, type[Any]]:

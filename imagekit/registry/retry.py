@@ -56,10 +56,6 @@ class Retries:
         """Let every waiting step end now, with ``Stopped``."""
         self._stop.set()
 
-    @property
-    def is_stopped(self) -> bool:
-        return self._stop.is_set()
-
     def begin(self, step: str) -> Tries:
         """The tries of ``step``, as a person would name it: ``"the manifest of NAME"``."""
         return Tries(self, step)

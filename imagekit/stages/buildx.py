@@ -18,7 +18,6 @@ from imagekit.errors import BuildxMissing, DiskFull, EngineLost, ImagekitError
 # The client asks BuildKit to stop and waits for its word; a dead engine gives none.
 _GRACE_SECONDS = 10.0
 _ENGINE_GONE = ("error reading from server", "Cannot connect to the Docker daemon", "code = Unavailable")
-_NO_PLUGIN = ("is not a docker command", "unknown command: docker buildx", "unknown flag: --progress")
 _HINT = "install the docker client and its buildx plug-in (Debian: docker-cli and docker-buildx)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -43,7 +44,7 @@ class Server(Protocol):
         """Kill what is left of it; nothing of it stays."""
 
 
-class ServedCompiler:
+class ServedCompiler(ABC):
     """A ``layers.bytecode.Compiler`` whose server starts at the first use; usable from several threads.
 
     As a context manager it is gone at the end. ``name`` says whose Python it is, ``hint`` what to do when it fails.
@@ -58,9 +59,9 @@ class ServedCompiler:
         self._reader: threading.Thread | None = None
         self._failure: BaseException | None = None
 
+    @abstractmethod
     def start(self) -> Server:
         """Start the server."""
-        raise NotImplementedError
 
     def __enter__(self) -> ServedCompiler:
         return self
