@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
+from benchmarks.filesystem import in_own_mounts
 from benchmarks.layer_cases import layer_cases
 from benchmarks.machine import machine, now, versions
 from benchmarks.measure import run_cases
@@ -38,6 +39,7 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
 
 def main() -> int:
     arguments = _arguments()
+    in_own_mounts()
     began = time.monotonic()
     # Ended by whichever signal, engines and registries of ours go too.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +53,12 @@ def main() -> int:
         if arguments.list:
             print("\n".join(f"{case.name:32} {case.title}" for case in cases))
             return 0
-        here: dict[str, Any] = {"started": now(), "machine": machine(), "versions": versions(), "base": at.base}
+        here: dict[str, Any] = {
+            "started": now(),
+            "machine": machine(at.has_own_filesystem),
+            "versions": versions(),
+            "base": at.base,
+        }
         results = run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say)
     except KeyboardInterrupt:
         return 130
@@ -85,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", action="append", choices=sorted(p.name for p in SETS.iterdir()), help="instead of all")
     parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
-    parser.add_argument("--directory", type=Path, help="where to work (12 GB; no overlay file system)")
+    parser.add_argument("--directory", type=Path, help="where to work (40 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/latest.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases and end")

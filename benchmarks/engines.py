@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -105,7 +104,7 @@ class BenchEngine:
         return daemon
 
     def close(self) -> None:
-        """End it and remove all that it leaves."""
+        """End it, with all but its files."""
         with suppress(ProcessLookupError):
             os.kill(self._first, signal.SIGKILL)
         self._namespace.wait()
@@ -116,7 +115,6 @@ class BenchEngine:
             for path, _, _ in os.walk(group, topdown=False):
                 with suppress(OSError):
                     os.rmdir(path)
-        shutil.rmtree(self._directory, ignore_errors=True)
         _ip("link", "delete", self._bridge)
 
 

@@ -24,7 +24,7 @@ def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterat
     The ``main`` set has them all; a further one those that are quick, unless everything is wanted.
     """
     classic, containerd = Pair(at, packages, "classic"), Pair(at, packages, "containerd")
-    yield cold(classic, rounds=Rounds(quick=1, full=3))
+    yield cold(classic, rounds=Rounds(quick=2, full=3))
     yield image(classic, rounds=Rounds(quick=3 if main else 0, full=7))
     yield unchanged(classic, rounds=Rounds(quick=7, full=15))
     yield first_push(classic, rounds=Rounds(quick=int(main), full=3))

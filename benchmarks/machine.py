@@ -16,7 +16,7 @@ from benchmarks.sets import uv_program
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def machine() -> dict[str, Any]:
+def machine(own_filesystem: bool) -> dict[str, Any]:
     """The machine: its processor, cores, memory and kernel, and how busy it is before anything is measured."""
     return {
         "cpu": _field("/proc/cpuinfo", "model name"),
@@ -25,6 +25,7 @@ def machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "system": platform.platform(),
         "load": list(os.getloadavg()),
+        "filesystem": "ext4, made for the run" if own_filesystem else "as it was",
     }
 
 

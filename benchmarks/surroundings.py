@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import ours, uv_dockerfile
 from benchmarks.engines import BenchEngine, Store
+from benchmarks.filesystem import mount_own
 from benchmarks.process import Failed, Finished, run
 from benchmarks.registry import Registry
 from benchmarks.sets import Locks, uv_program
@@ -18,6 +20,7 @@ from benchmarks.sets import Locks, uv_program
 BASES = ("imagekit/python:3.11", "python:3.11-slim")
 # What this machine says about how things are set up must not tell one run from another.
 _FOREIGN = ("IMAGEKIT_", "PREFECT_", "DOCKER_", "BUILDX_", "BUILDKIT_", "SOURCE_DATE_EPOCH", "XDG_", "PIP_FIND_LINKS")
+_ROOM = 10 * 10**9  # bytes that a round may need
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 
 
@@ -30,12 +33,14 @@ class Surroundings:
         self.imagekit = program or ours.Imagekit()
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
+        self.has_own_filesystem = mount_own(self.directory)
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self.base = base or self._found_base()
         self.python = self._python_of_base()
         self.locks = Locks(self.python, f"{os.uname().machine}-manylinux_2_36")
         self._engines: dict[Store, BenchEngine] = {}
+        self._engines_made = 0
         self._registries: dict[str, Registry] = {}
 
     def timed(self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
@@ -50,7 +55,8 @@ class Surroundings:
     def engine(self, store: Store) -> BenchEngine:
         """The engine with ``store``; it holds the base image and uv's."""
         if store not in self._engines:
-            self._engines[store] = BenchEngine(store, self.directory / store)
+            self._engines_made += 1
+            self._engines[store] = BenchEngine(store, self.directory / f"{store}-{self._engines_made}")
             self._bring_base(store)
             context = self.directory / "uv"
             if not context.exists():
@@ -75,9 +81,10 @@ class Surroundings:
         self.docker(store, "image", "rm", name)
 
     def empty(self, store: Store) -> None:
-        """Take every image but the base and uv's, and all of BuildKit's cache, from the engine with ``store``."""
-        self.remove_images(store)
-        self.docker(store, "builder", "prune", "--all", "--force")
+        """An engine with ``store`` that never held more than the base and uv's image."""
+        if found := self._engines.pop(store, None):
+            found.close()
+        self.engine(store)
 
     def remove_images(self, store: Store) -> None:
         """Take every image but the base and uv's from the engine with ``store``."""
@@ -89,7 +96,12 @@ class Surroundings:
         self.docker(store, "image", "prune", "--force")
 
     def tidy(self, store: Store) -> None:
-        """Keep the disk from filling: what builds left that no image names, and BuildKit's oldest."""
+        """Keep the disk from filling: what builds left that no image names, and BuildKit's oldest.
+
+        Not before it must be: what comes after thousands of files were removed is slow (see ``filesystem``).
+        """
+        if shutil.disk_usage(self.directory).free > _ROOM:
+            return
         self.docker(store, "image", "prune", "--force")
         self.docker(store, "builder", "prune", "--force", "--keep-storage", "10GB")
 
@@ -115,6 +127,9 @@ class Surroundings:
         for engine in self._engines.values():
             with suppress(Failed):
                 engine.close()
+        if self.has_own_filesystem:
+            # All of it goes with the last process that has it open.
+            subprocess.run(["umount", "--lazy", str(self.directory)], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _found_base(self) -> str:
