@@ -18,9 +18,9 @@ from imagekit.progress import PlainReporter, Reporter, SilentReporter
 from imagekit.spec.base import check_base_image
 
 if TYPE_CHECKING:
+    from imagekit.explaining.results import BuildResult, BuiltLayer
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
-    from imagekit.results import BuildResult, BuiltLayer
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
     from imagekit.spec.image import ImageSpec
@@ -167,7 +167,7 @@ class DockerImage:
             spec = self._spec(pipeline)
             reference = pipeline.reference(spec, str(self._asked), None)
             if by_buildkit:
-                from imagekit.reference_build import Buildkit
+                from imagekit.building.reference_build import Buildkit
 
                 own = {k: v for k, v in dockerfile_fields(self.build_kwargs).items() if k in Buildkit.__slots__}
                 self._built = pipeline.build_by_buildkit(spec, reference, Buildkit(**own))

@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit import __version__
 from imagekit.atomic import sweep_unfinished
+from imagekit.building.inputs import Inputs, read_inputs
+from imagekit.building.naming import asked_reference, content_tag
 from imagekit.errors import InvalidProject
-from imagekit.inputs import Inputs, read_inputs
-from imagekit.naming import asked_reference, content_tag
+from imagekit.explaining.results import BuildResult, BuiltLayer, ImageReport
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
-from imagekit.results import BuildResult, BuiltLayer, ImageReport
 from imagekit.settings import Settings
 from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
-    from imagekit.base_source import BaseSource, Compiling
-    from imagekit.content_build import Made, Written
+    from imagekit.building.base_source import BaseSource, Compiling
+    from imagekit.building.content_build import Made, Written
+    from imagekit.building.outputs import Output
+    from imagekit.building.planned import Planned, Resolved
+    from imagekit.building.reference_build import Buildkit
     from imagekit.engine.client import Engine
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
-    from imagekit.outputs import Output
     from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
-    from imagekit.planned import Planned, Resolved
-    from imagekit.reference_build import Buildkit
     from imagekit.registry.values import Pushed
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
@@ -100,7 +100,7 @@ class Pipeline:
 
     def plan(self, spec: ImageSpec) -> Plan:
         """What a build would do, as far as it is known without building a wheel. Resolves where there is no lock."""
-        from imagekit.foreseen import with_known_wheels
+        from imagekit.explaining.foreseen import with_known_wheels
 
         base, tree = self._base(spec), self.inputs(spec).tree
         lock = with_known_wheels(spec, self._lock(spec, base), tree, self._stage(base), self._cache)
@@ -108,22 +108,22 @@ class Pipeline:
 
     def strategy(self, spec: ImageSpec) -> Strategy:
         """``plan`` explained: who shares a layer, at which height it lies, what it weighs, what the cache has of it."""
-        from imagekit.foreseen import explained
+        from imagekit.explaining.foreseen import explained
 
         return explained(self.plan(spec), self.inputs(spec).tree, self._cache)
 
     def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
         """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
-        from imagekit.why import compare
+        from imagekit.explaining.why import compare
 
         plan, access = self.plan(spec), self._settings.registry_access()
         return compare(self.engine, reference, plan, self.inputs(spec).tree, self._cache, access, since=since)
 
     def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
-        from imagekit.engine_build import build_in_engine
+        from imagekit.building.engine_build import build_in_engine
+        from imagekit.building.made_images import keep_made
         from imagekit.layers.cache import LayerCache
-        from imagekit.made_images import keep_made
 
         began = time.monotonic()
         planned = self.planned(spec)
@@ -151,7 +151,7 @@ class Pipeline:
 
         What it is made of stays in the cache until the pipeline, as a context manager, ends.
         """
-        from imagekit.content_build import make_content
+        from imagekit.building.content_build import make_content
         from imagekit.layers.blobs import BlobCache
         from imagekit.layers.cache import LayerCache
 
@@ -172,7 +172,7 @@ class Pipeline:
         self, specs: Sequence[ImageSpec], reference: Reference, outputs: Sequence[Output], *, no_cache: bool = False
     ) -> tuple[list[Made], list[Written]]:
         """Make an image of each of ``specs``, one a platform, and write them to registries, layouts and archives."""
-        from imagekit.content_build import make_and_write
+        from imagekit.building.content_build import make_and_write
 
         def make(fresh: bool) -> list[Made]:
             return [self.make(spec, no_cache=fresh) for spec in specs]
@@ -194,7 +194,7 @@ class Pipeline:
 
     def planned(self, spec: ImageSpec) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
-        from imagekit.planned import Planned
+        from imagekit.building.planned import Planned
 
         resolved = self.resolved(spec)
         plan = self._plan(spec, resolved.base, resolved.lock)
@@ -205,8 +205,8 @@ class Pipeline:
     def resolved(self, spec: ImageSpec) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
         if self._resolved is None or self._resolved[0] is not spec:
-            from imagekit.assembly import wheels_only
-            from imagekit.planned import Resolved
+            from imagekit.building.assembly import wheels_only
+            from imagekit.building.planned import Resolved
 
             base = self._base(spec)
             tree = self.inputs(spec).tree
@@ -226,7 +226,7 @@ class Pipeline:
 
     def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
         """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""
-        from imagekit.reference_build import build_reference
+        from imagekit.building.reference_build import build_reference
 
         options = options.checked(self._settings.variables)
         planned = self.planned(spec)
@@ -236,20 +236,20 @@ class Pipeline:
         )
 
     def build_dockerfile(self, path: Path, **options: Any) -> BuildResult:
-        """Build a user's own Dockerfile by BuildKit; see ``user_dockerfile.build_user_dockerfile`` for ``options``."""
-        from imagekit.user_dockerfile import build_user_dockerfile
+        """Build a user's own Dockerfile by BuildKit; see ``building.user_dockerfile`` for ``options``."""
+        from imagekit.building.user_dockerfile import build_user_dockerfile
 
         return build_user_dockerfile(lambda: self.engine, self._settings, self.reporter, path, **options)
 
     def dockerfile_reference(self, path: Path, **options: Any) -> Reference:
         """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
-        from imagekit.user_dockerfile import dockerfile_reference
+        from imagekit.building.user_dockerfile import dockerfile_reference
 
         return dockerfile_reference(self._settings, path, **options)
 
     def push(self, reference: str) -> Pushed:
         """Push an image that the engine holds: one of ours from the layer cache, any other by the engine."""
-        from imagekit.pushing import push_engine_image
+        from imagekit.building.pushing import push_engine_image
 
         parsed = Reference.parse(reference)
         named = parsed if parsed.tag else parsed.with_tag("latest")
@@ -258,7 +258,7 @@ class Pipeline:
 
     def inspect(self, reference: str) -> ImageReport:
         """An image of the engine, layer by layer, with the packages in each of ours."""
-        from imagekit.report import image_report
+        from imagekit.explaining.report import image_report
 
         return image_report(self.engine, reference)
 
@@ -295,14 +295,14 @@ class Pipeline:
         ``remake`` makes it in any case, from the packages that the file ``lock`` names if it is there;
         if it is not, what was locked is written to it.
         """
-        from imagekit import bases
+        from imagekit.building import bases
 
         if remake:
             return bases.make(self.engine, python, self._cache, self.reporter, lock_file=lock)
         return bases.ensure(self.engine, python, self._cache, self.reporter)
 
     def _check(self, spec: ImageSpec, planned: Planned, image_id: str) -> None:
-        from imagekit.checking import check_built
+        from imagekit.building.checking import check_built
 
         check_built(self.engine, spec, planned, image_id, self._cache, self.reporter)
 
@@ -377,7 +377,7 @@ class Pipeline:
 
     @cached_property
     def _bases(self) -> BaseSource:
-        from imagekit.base_source import EngineBases, FileBases, NearestBases
+        from imagekit.building.base_source import EngineBases, FileBases, NearestBases
 
         if self._needs_engine:
             return EngineBases(lambda: self.engine, self._cache, self.reporter)

@@ -10,8 +10,8 @@ import pytest
 
 from imagekit import DockerImage
 from imagekit.build_keywords import check_keywords, dockerfile_fields, ignored_by_auto
+from imagekit.building.inputs import read_inputs
 from imagekit.errors import BuildError, InputError, InvalidReference, UnknownKeyword
-from imagekit.inputs import read_inputs
 from imagekit.spec.image import ImageSpec
 from imagekit.stages.dockerfile import DockerfileBuild
 

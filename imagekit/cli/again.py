@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagekit.explaining.results import BuildResult
     from imagekit.pipeline import Pipeline
     from imagekit.recall.look import Recalled
     from imagekit.recall.record import Record
     from imagekit.recall.seen import Sights
     from imagekit.recall.watch import Watch
-    from imagekit.results import BuildResult
     from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
 

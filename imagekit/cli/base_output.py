@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 def base_output(output: str, platform: str | None) -> tuple[Path | None, list[Platform]]:
     """The layout to write to, or ``None`` for the engine, and the platforms; ``InputError`` for what cannot be."""
+    from imagekit.building.outputs import ENGINE, LAYOUT, parse_outputs
     from imagekit.errors import InputError
     from imagekit.oci.platform import Platform
-    from imagekit.outputs import ENGINE, LAYOUT, parse_outputs
 
     (asked,) = parse_outputs([output])
     platforms = [Platform.parse(text) for text in dict.fromkeys((platform or str(Platform.host())).split(","))]
@@ -40,7 +40,7 @@ def lay_out(
     verbose: bool,
 ) -> None:
     """Make the bases, write them to ``layout``, and say so."""
-    from imagekit import bases
+    from imagekit.building import bases
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, reporting
 

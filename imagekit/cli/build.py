@@ -13,8 +13,8 @@ from imagekit.cli import options
 from imagekit.cli.options import examples, name_and_tag, pairs
 
 if TYPE_CHECKING:
+    from imagekit.building.reference_build import Buildkit
     from imagekit.pipeline import Pipeline
-    from imagekit.reference_build import Buildkit
 
 EPILOG = examples(
     "imagekit build",
@@ -120,12 +120,12 @@ def build(
     verbose: options.Verbose = False,
 ) -> None:
     """Build the project's image: a layer for each dependency."""
+    from imagekit.building.outputs import ENGINE, REGISTRY, Output, parse_outputs
     from imagekit.cli.again import remembering, show
     from imagekit.cli.build_elsewhere import build_elsewhere, platforms_of
     from imagekit.cli.picture import show_written
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError
-    from imagekit.outputs import ENGINE, REGISTRY, Output, parse_outputs
     from imagekit.spec.revision import read_revision
 
     wanted_name, wanted_tag = name_and_tag(tag, name)
@@ -278,7 +278,7 @@ def _buildkit(
                 "--buildx-builder, --cache-from and --cache-to go with BuildKit", hint="add --builder buildkit"
             )
         return None
-    from imagekit.reference_build import Buildkit
+    from imagekit.building.reference_build import Buildkit
 
     chosen = Buildkit(
         builder=name, cache_from=tuple(cache_from or ()), cache_to=tuple(cache_to or ()), no_cache=no_cache

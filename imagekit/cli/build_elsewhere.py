@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from imagekit.building.outputs import DOCKER_ARCHIVE, ENGINE, REGISTRY, Output
 from imagekit.errors import InputError
+from imagekit.explaining.results import WrittenResult
 from imagekit.oci.platform import Platform
-from imagekit.outputs import DOCKER_ARCHIVE, ENGINE, REGISTRY, Output
 from imagekit.pipeline import Pipeline
 from imagekit.progress import Reporter
-from imagekit.results import WrittenResult
 from imagekit.settings import Settings
 
 

@@ -35,7 +35,7 @@ def verify(
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import CheckFailed
     from imagekit.oci.digest import short
-    from imagekit.verification import verify as verified
+    from imagekit.verifying.verification import verify as verified
 
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:

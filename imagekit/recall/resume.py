@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.building.planned import Resolved
 from imagekit.codec import decode, encode
 from imagekit.lock.redaction import has_credentials
-from imagekit.planned import Resolved
 from imagekit.recall.record import Record
 from imagekit.recall.seen import Sights
 from imagekit.spec.image import ImageSpec
 
 if TYPE_CHECKING:
+    from imagekit.explaining.results import BuildResult
     from imagekit.pipeline import Pipeline
-    from imagekit.results import BuildResult
     from imagekit.settings import Settings
 
 

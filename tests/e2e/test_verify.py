@@ -19,9 +19,9 @@ from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.plan.prefix import Prefix
 from imagekit.progress import SilentReporter
-from imagekit.rebuild import Remade
 from imagekit.stages.probe import find_base, read_base
-from imagekit.verification import CIRCUMSTANCES, remade_differences
+from imagekit.verifying.rebuild import Remade
+from imagekit.verifying.verification import CIRCUMSTANCES, remade_differences
 
 from ..conftest import BuildImage
 from .bases import build, install

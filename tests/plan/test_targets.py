@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.building.inputs import read_inputs
 from imagekit.errors import InvalidProject
-from imagekit.inputs import read_inputs
 from imagekit.plan.targets import check_targets
 from imagekit.spec.read import read_spec
 

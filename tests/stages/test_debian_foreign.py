@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import bases
+from imagekit.building import bases
 from imagekit.errors import BaseBuildFailed, InputError
 from imagekit.export.layout_read import read_layout
 from imagekit.lock.target import Target

@@ -5,12 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from imagekit.building.made_images import MadeImage, made_image
 from imagekit.engine.client import Engine
 from imagekit.errors import AssemblyFailed, DamagedLayer, EngineError, EngineLost, EngineTimeout, PushError
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.compress import compress_all
 from imagekit.layers.mending import mended
-from imagekit.made_images import MadeImage, made_image
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import short
 from imagekit.oci.platform import Platform

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from imagekit.costs import costs_of
+from imagekit.explaining.costs import costs_of
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.cache import LayerCache
 from imagekit.lock.values import Artifact, Lock, LockedPackage

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.building.made_images import keep_made, made_image
 from imagekit.layers.values import FileRange, Layer
-from imagekit.made_images import keep_made, made_image
 from imagekit.oci.digest import digest_of
 
-from .layers.bases import base
+from ..layers.bases import base
 
 IMAGE = digest_of(b"image")
 

@@ -13,18 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.building.planned import Planned
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import owner
 from imagekit.errors import BaseNotFound, DockerfileFailed, EngineError
+from imagekit.explaining.report import image_report
+from imagekit.explaining.results import BuildResult
 from imagekit.export.engine_load import LOADING
 from imagekit.export.presence import LABEL
 from imagekit.lock.redaction import credentials_of
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
-from imagekit.planned import Planned
 from imagekit.progress import Reporter
-from imagekit.report import image_report
-from imagekit.results import BuildResult
 from imagekit.settings import Settings, home
 from imagekit.spec.image import Indexes
 from imagekit.stages.cache_options import cache_sources, cache_targets

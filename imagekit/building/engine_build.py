@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagekit.assembly import make_layers
+from imagekit.building.assembly import make_layers
 from imagekit.errors import DiskFull
+from imagekit.explaining.results import BuildResult, built_layers
 from imagekit.export.engine_load import load_image
 from imagekit.export.load_ahead import LoadAhead
 from imagekit.layers.cache import LayerCache
@@ -18,14 +19,13 @@ from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.plan.config import image_config
 from imagekit.progress import Reporter
-from imagekit.results import BuildResult, built_layers
 
 if TYPE_CHECKING:
-    from imagekit.base_source import BaseSource
+    from imagekit.building.base_source import BaseSource
+    from imagekit.building.planned import Planned
     from imagekit.engine.client import Engine
     from imagekit.lock.fetch import WheelStore
     from imagekit.plan.values import Plan
-    from imagekit.planned import Planned
 
 
 def build_in_engine(

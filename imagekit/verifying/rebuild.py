@@ -1,4 +1,4 @@
-"""The layers of an image made anew in a process of its own: ``python -m imagekit.rebuild``.
+"""The layers of an image made anew in a process of its own: ``python -m imagekit.verifying.rebuild``.
 
 ``verification`` starts it under other circumstances (umask, time zone, hash seed, directories), hands it what
 is to be made on standard input, and compares the digests that it prints.
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagekit.building.planned import Planned
     from imagekit.oci.digest import Digest
-    from imagekit.planned import Planned
     from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
 
@@ -43,7 +43,7 @@ class Remade:
 
 def remake(request: Request) -> Remade:
     """Plan ``request.spec`` and make every layer of it, with nothing taken from the layer cache."""
-    from imagekit.assembly import make_layers
+    from imagekit.building.assembly import make_layers
     from imagekit.layers.cache import LayerCache
     from imagekit.lock.fetch import WheelStore
     from imagekit.pipeline import Pipeline

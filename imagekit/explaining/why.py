@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagekit.built_image import in_engine, previous
-from imagekit.costs import costs_of
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError, InputError
+from imagekit.explaining.built_image import in_engine, previous
+from imagekit.explaining.costs import costs_of
+from imagekit.explaining.published import diff_ids_held, in_registry
 from imagekit.export.presence import Relatives, held
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.cache import LayerCache
@@ -26,7 +27,6 @@ from imagekit.plan.cost import Cost
 from imagekit.plan.image_facts import ImageFacts
 from imagekit.plan.values import Plan
 from imagekit.plan.why import Transfer, Why, explain, kept_layers, transfer
-from imagekit.published import diff_ids_held, in_registry
 from imagekit.registry.access import Access
 from imagekit.spec.base import BaseImage, real_directory
 from imagekit.spec.source_tree import SourceTree

@@ -14,8 +14,8 @@ from imagekit.plan.values import SourceLayer
 from imagekit.progress import Reporter
 
 if TYPE_CHECKING:
+    from imagekit.building.planned import Planned
     from imagekit.engine.client import Engine
-    from imagekit.planned import Planned
     from imagekit.spec.image import ImageSpec
 
 
@@ -48,7 +48,7 @@ def check_built(
 
 
 def _check_itself() -> Digest:
-    programs = [path.read_bytes() for path in sorted((Path(__file__).parent / "check").glob("*.py"))]
+    programs = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "check").glob("*.py"))]
     return digest_of(b"".join(programs))
 
 

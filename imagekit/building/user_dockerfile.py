@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.building.naming import asked_reference, dockerfile_tag
 from imagekit.errors import InvalidProject
-from imagekit.naming import asked_reference, dockerfile_tag
+from imagekit.explaining.report import image_report
+from imagekit.explaining.results import BuildResult
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
-from imagekit.report import image_report
-from imagekit.results import BuildResult
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from imagekit.building.inputs import Inputs, file_digest
 from imagekit.errors import InvalidProject, InvalidReference
-from imagekit.inputs import Inputs, file_digest
 from imagekit.oci.digest import digest_of_json
 from imagekit.oci.reference import Reference
 from imagekit.spec.describe import describe

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit import errors
+from imagekit.building.reference_build import Buildkit
 from imagekit.check.comparison import Comparison, Difference, compare_images, setting_differences
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import owner
@@ -29,14 +30,13 @@ from imagekit.errors import BuildError, EngineNotFound, EnginePermission, Imagek
 from imagekit.export.engine_load import LOADING
 from imagekit.oci.digest import Digest, short
 from imagekit.oci.reference import Reference
-from imagekit.rebuild import Remade, Request
-from imagekit.reference_build import Buildkit
 from imagekit.settings import Settings
 from imagekit.spec.image import OCI_LAYOUT, ImageSpec
+from imagekit.verifying.rebuild import Remade, Request
 
 if TYPE_CHECKING:
+    from imagekit.explaining.results import BuildResult
     from imagekit.pipeline import Pipeline
-    from imagekit.results import BuildResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +180,12 @@ def _elsewhere(spec: ImageSpec, settings: Settings, circumstances: Circumstances
         request = Request(spec=spec, settings=settings, directory=directory, mtime=circumstances.mtime)
         environment = {k: v for k, v in settings.variables.items() if k not in _TAKEN_AWAY}
         # The package as this process has it, wherever that is.
-        beside = [str(Path(__file__).parent.parent), environment.get("PYTHONPATH", "")]
+        beside = [str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")]
         environment |= {"PYTHONPATH": os.pathsep.join(filter(None, beside)), **circumstances.variables}
         if not settings.engine_address.startswith("ssh://"):
             environment |= {"HOME": str(home), "TMPDIR": str(home)}
         process = subprocess.Popen(
-            [sys.executable, "-m", "imagekit.rebuild"],
+            [sys.executable, "-m", "imagekit.verifying.rebuild"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,17 +7,17 @@ import secrets
 
 import pytest
 
+from imagekit.building.pushing import _see
 from imagekit.errors import PushError
 from imagekit.oci.digest import digest_of
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
 from imagekit.progress import SilentReporter
-from imagekit.pushing import _see
 from imagekit.registry.client import Registry
 from imagekit.registry.values import Pushed
 
-from .own_registry import OwnRegistry
-from .registry.images import PATIENCE, image, layer, push
+from ..own_registry import OwnRegistry
+from ..registry.images import PATIENCE, image, layer, push
 
 
 def see(pushed: Pushed, platform: str) -> None:

@@ -8,23 +8,23 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.assembly import make_layers
+from imagekit.building.assembly import make_layers
+from imagekit.building.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
+from imagekit.explaining.results import PlatformImage, built_layers
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.mending import mended
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
-from imagekit.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
 from imagekit.plan.config import image_config
 from imagekit.progress import Reporter
-from imagekit.results import PlatformImage, built_layers
 
 if TYPE_CHECKING:
-    from imagekit.base_source import BaseSource
+    from imagekit.building.base_source import BaseSource
+    from imagekit.building.planned import Planned
     from imagekit.layers.cache import LayerCache
     from imagekit.layers.values import Layer
     from imagekit.lock.fetch import WheelStore
-    from imagekit.planned import Planned
     from imagekit.registry.access import Access
 
 

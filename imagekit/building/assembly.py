@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagekit.building.planned import Planned
 from imagekit.errors import InvalidProject
 from imagekit.layers.build import LayerMaker
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.values import Layer
 from imagekit.lock.values import Lock, LockedPackage
-from imagekit.planned import Planned
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.installed import Contents

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from imagekit.built_image import steps
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError
+from imagekit.explaining.built_image import steps
+from imagekit.explaining.results import BuiltLayer, ImageReport
 from imagekit.plan.config import packages_of
-from imagekit.results import BuiltLayer, ImageReport
 
 
 def image_report(engine: Engine, reference: str) -> ImageReport:
