@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, spelling, with_options
 from imagekit.cli.options import examples, name_and_tag, pairs
 
 if TYPE_CHECKING:
@@ -25,49 +26,20 @@ EPILOG = examples(
     "imagekit build -t registry.example.com/team/orders:v1 -o registry --platform linux/amd64,linux/arm64",
     "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,src=token.txt",
 )
-_IMAGE = "What the image is like"
 _DOCKERFILE = "With a Dockerfile of your own"
 _BUILDKIT = "By BuildKit"
+_OF_ANY_DOCKERFILE = {"platform", "labels", "health_check"}  # of options.BuildOptions
 
 
+@with_options
 def build(
     path: options.PathArgument = Path(),
-    tag: Annotated[
-        str | None,
-        typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
-    ] = None,
+    tag: options.Tag = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The image's name; its tag says what is in it.")
     ] = None,
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    no_source: Annotated[
-        bool,
-        typer.Option("--no-source", rich_help_panel="What goes in", help="Leave the project's own files out."),
-    ] = False,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", "-e", metavar="K=V", rich_help_panel=_IMAGE, help="A variable of the image."),
-    ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", metavar="SRC=DST", rich_help_panel=_IMAGE, help="A file, and its path in the image."),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", metavar="K=V", rich_help_panel=_IMAGE, help="A label of the image."),
-    ] = None,
-    no_health_check: Annotated[
-        bool,
-        typer.Option("--no-health-check", rich_help_panel=_IMAGE, help="Don't try the image out at the end."),
-    ] = False,
+    *,
+    image: options.BuildOptions,
     dockerfile: Annotated[
         Path | None,
         typer.Option("--dockerfile", "-f", metavar="FILE", rich_help_panel=_DOCKERFILE, help="Build this one."),
@@ -129,22 +101,7 @@ def build(
     from imagekit.spec.revision import read_revision
 
     wanted_name, wanted_tag = name_and_tag(tag, name)
-    overrides: dict[str, Any] = {
-        "requirements": requirements or None,
-        "packages": package or (),
-        "extras": extra or (),
-        "groups": group or (),
-        "resolver": resolver,
-        "source_builds": allow_source_build or None,
-        "include_source": False if no_source else None,
-        "base_image": base_image,
-        "python": python,
-        "platform": platform,
-        "env": pairs(env, "--env", "TZ=UTC"),
-        "files": pairs(file, "--file", "settings.yml=/etc/orders/settings.yml"),
-        "labels": pairs(label, "--label", "team=data"),
-        "health_check": False if no_health_check else None,
-    }
+    overrides = given(image)
     arguments = pairs(build_arg, "--build-arg", "VERSION=1")
     if dockerfile is None and (arguments or secret or target):
         raise InputError(
@@ -153,8 +110,8 @@ def build(
         )
     outputs = parse_outputs(output or ())
     # Which one a Dockerfile is built for is BuildKit's to judge.
-    has_several = "," in (platform or "")
-    platforms = platforms_of(platform, outputs) if dockerfile is None or has_several else [platform]
+    has_several = "," in (image.platform or "")
+    platforms = platforms_of(image.platform, outputs) if dockerfile is None or has_several else [image.platform]
     if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = load_settings()
@@ -223,20 +180,9 @@ def _build_dockerfile(
 ) -> Any:
     from imagekit.errors import InputError
 
-    options_of = {
-        "packages": "--package",
-        "requirements": "--requirements",
-        "extras": "--extra",
-        "groups": "--group",
-        "resolver": "--resolver",
-        "source_builds": "--allow-source-build",
-        "base_image": "--base-image",
-        "python": "--python",
-        "env": "--env",
-        "files": "--file",
-    }
-    for key, option in options_of.items():
-        if overrides[key]:
+    for key in overrides:
+        if key not in _OF_ANY_DOCKERFILE:
+            option = spelling(options.BuildOptions, key)
             raise InputError(f"{option} does not go with --dockerfile", hint="say it in the Dockerfile")
     return pipeline.build_dockerfile(
         path,
@@ -246,8 +192,8 @@ def _build_dockerfile(
         build_args=arguments,
         secrets=secrets,
         target=target,
-        platform=overrides["platform"],
-        labels=overrides["labels"],
+        platform=overrides.get("platform"),
+        labels=overrides.get("labels"),
         builder=buildkit.builder,
         cache_from=buildkit.cache_from,
         cache_to=buildkit.cache_to,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples
 
 EPILOG = examples(
@@ -17,6 +18,7 @@ EPILOG = examples(
 )
 
 
+@with_options
 def dockerfile(
     path: options.PathArgument = Path(),
     output: Annotated[
@@ -26,15 +28,8 @@ def dockerfile(
     uv_image: Annotated[
         str | None, typer.Option("--uv-image", metavar="REF", help="Take uv from this image, where it is /uv.")
     ] = None,
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
+    *,
+    project: options.ProjectOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -55,18 +50,7 @@ def dockerfile(
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
         Pipeline(settings, reporter, needs_engine=False) as pipeline,
     ):
-        spec = pipeline.spec(
-            path,
-            requirements=requirements or None,
-            packages=package or (),
-            extras=extra or (),
-            groups=group or (),
-            resolver=resolver,
-            source_builds=allow_source_build or None,
-            base_image=base_image,
-            python=python,
-            platform=platform,
-        )
+        spec = pipeline.spec(path, **given(project))
         if output is None:
             # Nothing is built for a text alone: what is from source has the same place in it.
             text = reference_dockerfile(pipeline.plan(spec), uv_image=uv_image)

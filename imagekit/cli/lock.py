@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples
 
 if TYPE_CHECKING:
     from imagekit.lock.values import Lock
-    from imagekit.pipeline import Pipeline
-    from imagekit.spec.image import ImageSpec
 
 EPILOG = examples(
     "imagekit lock",
@@ -25,6 +24,7 @@ EPILOG = examples(
 _NAME = "pylock.toml"
 
 
+@with_options
 def lock(
     path: options.PathArgument = Path(),
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take the newest versions that fit.")] = False,
@@ -33,15 +33,8 @@ def lock(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write it (PATH/pylock.toml; '-': stdout)."),
     ] = None,
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
+    *,
+    project: options.ProjectOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -61,17 +54,8 @@ def lock(
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(settings, reporter)
-        overrides: dict[str, Any] = {
-            "packages": package or (),
-            "extras": extra or (),
-            "groups": group or (),
-            "resolver": resolver,
-            "source_builds": allow_source_build or None,
-            "base_image": base_image,
-            "python": python,
-            "platform": platform,
-        }
-        spec = _unlocked(pipeline, path, requirements, overrides)
+        # What is wanted, and not the lock that was made of it before.
+        spec = replace(pipeline.spec(path, **given(project)), lock_file=None)
         if check:
             if not target.is_file():
                 raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
@@ -124,11 +108,6 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
         elif old != new:
             lines.append(f"  {name} {old} -> {new}")
     return lines
-
-
-def _unlocked(pipeline: Pipeline, path: Path, requirements: list[str] | None, overrides: dict[str, Any]) -> ImageSpec:
-    """What is wanted, and not the lock that was made of it before."""
-    return replace(pipeline.spec(path, requirements=requirements or None, **overrides), lock_file=None)
 
 
 def _previous(target: Path) -> Lock | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from imagekit.cli.option_sets import Means, Reads, option
 
 _PROJECT = "What goes in"
 _IMAGE = "What the image is like"
@@ -16,46 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; print the result alone.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Keep every line of progress.")]
 
-Requirements = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--requirements", "-r", metavar="FILE", rich_help_panel=_PROJECT, help="A requirements file, or a pylock.toml."
-    ),
-]
-Packages = Annotated[
-    list[str] | None,
-    typer.Option("--package", metavar="REQ", rich_help_panel=_PROJECT, help="One more requirement: 'rich>=13'."),
-]
-Extras = Annotated[
-    list[str] | None,
-    typer.Option("--extra", metavar="NAME", rich_help_panel=_PROJECT, help="An extra of the project."),
-]
-Groups = Annotated[
-    list[str] | None,
-    typer.Option("--group", metavar="NAME", rich_help_panel=_PROJECT, help="A dependency group of the project."),
-]
-Resolver = Annotated[
-    str | None, typer.Option("--resolver", metavar="NAME", rich_help_panel=_PROJECT, help="uv or pip-tools.")
-]
-SourceBuilds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-source-build",
-        metavar="NAME",
-        rich_help_panel=_PROJECT,
-        help="A package that may be built from source ('*': any).",
-    ),
-]
-BaseImage = Annotated[
+Tag = Annotated[
     str | None,
-    typer.Option("--base-image", "--base", metavar="REF", rich_help_panel=_IMAGE, help="The image to build on."),
-]
-Python = Annotated[
-    str | None, typer.Option("--python", metavar="X.Y", rich_help_panel=_IMAGE, help="The image's Python version.")
-]
-Platform = Annotated[
-    str | None,
-    typer.Option("--platform", metavar="OS/ARCH", rich_help_panel=_IMAGE, help="linux/amd64 or linux/arm64."),
+    typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
 ]
 
 
@@ -78,6 +45,82 @@ def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, s
             raise InputError(f"{option} {name!r} is there twice", hint="give it once")
         found[name] = value
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectOptions:
+    """What the project needs and what it is built on: the options of every command that reads a project.
+
+    A field is called like the keyword of ``spec.read.read_spec`` that it gives.
+    """
+
+    requirements: Annotated[
+        list[str] | None,
+        option("--requirements", "-r", metavar="FILE", panel=_PROJECT, help="A requirements file, or a pylock.toml."),
+    ] = None
+    packages: Annotated[
+        list[str] | None, option("--package", metavar="REQ", panel=_PROJECT, help="One more requirement: 'rich>=13'.")
+    ] = None
+    extras: Annotated[
+        list[str] | None, option("--extra", metavar="NAME", panel=_PROJECT, help="An extra of the project.")
+    ] = None
+    groups: Annotated[
+        list[str] | None, option("--group", metavar="NAME", panel=_PROJECT, help="A dependency group of the project.")
+    ] = None
+    resolver: Annotated[str | None, option("--resolver", metavar="NAME", panel=_PROJECT, help="uv or pip-tools.")] = (
+        None
+    )
+    source_builds: Annotated[
+        list[str] | None,
+        option(
+            "--allow-source-build",
+            metavar="NAME",
+            panel=_PROJECT,
+            help="A package that may be built from source ('*': any).",
+        ),
+    ] = None
+    base_image: Annotated[
+        str | None, option("--base-image", "--base", metavar="REF", panel=_IMAGE, help="The image to build on.")
+    ] = None
+    python: Annotated[
+        str | None, option("--python", metavar="X.Y", panel=_IMAGE, help="The image's Python version.")
+    ] = None
+    platform: Annotated[
+        str | None, option("--platform", metavar="OS/ARCH", panel=_IMAGE, help="linux/amd64 or linux/arm64.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions(ProjectOptions):
+    """What else is in an image: the options of the commands that make one, or foretell it."""
+
+    include_source: Annotated[
+        bool, option("--no-source", panel=_PROJECT, help="Leave the project's own files out."), Means(False)
+    ] = False
+    env: Annotated[
+        list[str] | None,
+        option("--env", "-e", metavar="K=V", panel=_IMAGE, help="A variable of the image."),
+        Reads(partial(pairs, example="TZ=UTC")),
+    ] = None
+    files: Annotated[
+        list[str] | None,
+        option("--file", metavar="SRC=DST", panel=_IMAGE, help="A file, and its path in the image."),
+        Reads(partial(pairs, example="settings.yml=/etc/orders/settings.yml")),
+    ] = None
+    labels: Annotated[
+        list[str] | None,
+        option("--label", metavar="K=V", panel=_IMAGE, help="A label of the image."),
+        Reads(partial(pairs, example="team=data")),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions(ImageOptions):
+    """What a build alone is told of the image."""
+
+    health_check: Annotated[
+        bool, option("--no-health-check", panel=_IMAGE, help="Don't try the image out at the end."), Means(False)
+    ] = False
 
 
 def run_environment(texts: Sequence[str] | None, environ: Mapping[str, str]) -> dict[str, str]:

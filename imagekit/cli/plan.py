@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples
 
 EPILOG = examples("imagekit plan", "imagekit plan -r requirements.txt --python 3.13 --json")
@@ -14,17 +15,11 @@ EPILOG = examples("imagekit plan", "imagekit plan -r requirements.txt --python 3
 _WIDTH = 60  # columns for packages
 
 
+@with_options
 def plan(
     path: options.PathArgument = Path(),
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
+    *,
+    project: options.ProjectOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -36,18 +31,7 @@ def plan(
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(settings, reporter)
-        spec = pipeline.spec(
-            path,
-            requirements=requirements or None,
-            packages=package or (),
-            extras=extra or (),
-            groups=group or (),
-            resolver=resolver,
-            source_builds=allow_source_build or None,
-            base_image=base_image,
-            python=python,
-            platform=platform,
-        )
+        spec = pipeline.spec(path, **given(project))
         document = pipeline.strategy(spec).to_json()
     if as_json:
         put_json(document)

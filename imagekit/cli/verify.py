@@ -7,22 +7,17 @@ from pathlib import Path
 import typer
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples
 
 EPILOG = examples("imagekit verify", "imagekit verify -r requirements.txt --json")
 
 
+@with_options
 def verify(
     path: options.PathArgument = Path(),
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
+    *,
+    project: options.ProjectOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -40,18 +35,7 @@ def verify(
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(settings, reporter)
-        spec = pipeline.spec(
-            path,
-            requirements=requirements or None,
-            packages=package or (),
-            extras=extra or (),
-            groups=group or (),
-            resolver=resolver,
-            source_builds=allow_source_build or None,
-            base_image=base_image,
-            python=python,
-            platform=platform,
-        )
+        spec = pipeline.spec(path, **given(project))
         found = verified(pipeline, spec, settings)
     if as_json:
         put_json(found.to_json())

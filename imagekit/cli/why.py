@@ -9,52 +9,27 @@ from typing import Annotated, Any
 import typer
 
 from imagekit.cli import options
-from imagekit.cli.options import examples, name_and_tag, pairs
+from imagekit.cli.option_sets import given, with_options
+from imagekit.cli.options import examples, name_and_tag
 
 EPILOG = examples(
     "imagekit why", "imagekit why --since orders:v1", "imagekit why -t registry.example.com/orders:v2 --json"
 )
-_IMAGE = "What the image is like"
 _MOST = 8  # names on one line
 _MOST_ROWS = 40
 
 
+@with_options
 def why(
     path: options.PathArgument = Path(),
     since: Annotated[
         str | None,
         typer.Option("--since", metavar="REF", help="The image to compare with; by default the one built before."),
     ] = None,
-    tag: Annotated[
-        str | None,
-        typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
-    ] = None,
+    tag: options.Tag = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The image's name.")] = None,
-    requirements: options.Requirements = None,
-    package: options.Packages = None,
-    extra: options.Extras = None,
-    group: options.Groups = None,
-    resolver: options.Resolver = None,
-    allow_source_build: options.SourceBuilds = None,
-    no_source: Annotated[
-        bool,
-        typer.Option("--no-source", rich_help_panel="What goes in", help="Leave the project's own files out."),
-    ] = False,
-    base_image: options.BaseImage = None,
-    python: options.Python = None,
-    platform: options.Platform = None,
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", "-e", metavar="K=V", rich_help_panel=_IMAGE, help="A variable of the image."),
-    ] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option("--file", metavar="SRC=DST", rich_help_panel=_IMAGE, help="A file, and its path in the image."),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", metavar="K=V", rich_help_panel=_IMAGE, help="A label of the image."),
-    ] = None,
+    *,
+    image: options.ImageOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -73,22 +48,7 @@ def why(
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(settings, reporter)
-        spec = pipeline.spec(
-            path,
-            requirements=requirements or None,
-            packages=package or (),
-            extras=extra or (),
-            groups=group or (),
-            resolver=resolver,
-            source_builds=allow_source_build or None,
-            include_source=False if no_source else None,
-            base_image=base_image,
-            python=python,
-            platform=platform,
-            env=pairs(env, "--env", "TZ=UTC"),
-            files=pairs(file, "--file", "settings.yml=/etc/orders/settings.yml"),
-            labels=pairs(label, "--label", "team=data"),
-        )
+        spec = pipeline.spec(path, **given(image))
         document = pipeline.why(spec, pipeline.reference(spec, wanted_name, wanted_tag), since=before).to_json()
     if as_json:
         put_json(document)
