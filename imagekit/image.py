@@ -234,6 +234,7 @@ def run(
     Raises ``InvalidEntrypoint`` and ``InvalidParameters`` before an engine is asked; ``FlowFailed``,
     ``ResultNotSerializable`` or ``RunCrashed`` unless ``raise_on_failure`` is false.
     """
+    from imagekit.runs.runner import run_flow
     from imagekit.spec.entrypoint import Entrypoint
 
     asked = Entrypoint.parse(entrypoint)
@@ -245,9 +246,10 @@ def run(
         image = image.image_id
     else:
         Reference.parse(image)
-    return _pipeline(SilentReporter()).run(
-        str(asked),
+    return run_flow(
+        _pipeline(SilentReporter()).engine,
         image=image,
+        entrypoint=str(asked),
         parameters=parameters,
         env=env,
         timeout=timeout,

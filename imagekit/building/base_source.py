@@ -43,6 +43,18 @@ class BaseSource(Protocol):
         """The layers of ``base`` as registries and layouts hold them, the lowest first."""
 
 
+@contextmanager
+def base_source(
+    connect: Callable[[], Engine], cache: Path, reporter: Reporter, access: Access | None
+) -> Iterator[BaseSource]:
+    """The engine's base images alone; with ``access`` to registries, those of registries and layouts, too."""
+    if access is None:
+        yield EngineBases(connect, cache, reporter)
+    else:
+        with FileBases(access, cache, reporter) as files:
+            yield NearestBases(connect, cache, reporter, files)
+
+
 class EngineBases:
     """Base images of an engine, which pulls those that it lacks."""
 

@@ -21,8 +21,8 @@ from imagekit.progress import Reporter
 
 if TYPE_CHECKING:
     from imagekit.building.base_source import BaseSource
+    from imagekit.building.cache_use import CacheUse
     from imagekit.building.planned import Planned
-    from imagekit.layers.cache import LayerCache
     from imagekit.layers.values import Layer
     from imagekit.lock.fetch import WheelStore
     from imagekit.registry.access import Access
@@ -53,26 +53,31 @@ def make_content(
     planned: Planned,
     source: BaseSource,
     *,
-    cache: LayerCache,
-    blobs: BlobCache,
+    cache: CacheUse,
+    fresh: bool,
     store: Callable[[], WheelStore],
     reporter: Reporter,
 ) -> Made:
-    """The planned image with every layer made and compressed, or taken from the caches. Raises ``DamagedLayer``."""
+    """The planned image with every layer made and compressed, or taken from ``cache``, which stays in use.
+
+    Raises ``DamagedLayer``.
+    """
+    from imagekit.layers.cache import LayerCache
     from imagekit.layers.compress import compress_all
 
+    cache.stay_in_use()
     base = planned.plan.base
     layers = make_layers(
         planned,
         store=store,
-        cache=cache,
+        cache=LayerCache(cache.path / "layers", fresh=fresh),
         compiler=lambda: source.compiler(base),
         contents=lambda: source.contents(base),
         reporter=reporter,
     )
     config = image_config(planned.plan, [layer.diff_id for layer in layers])
-    own = compress_all(layers, blobs, reporter)
-    return Made(
+    own = compress_all(layers, BlobCache(cache.path / "blobs"), reporter)
+    made = Made(
         layers=tuple(layers),
         content=ImageContent(config=config, layers=(*source.blobs(base), *own)),
         facts=PlatformImage(
@@ -83,6 +88,8 @@ def make_content(
             lock_digest=planned.lock.digest,
         ),
     )
+    cache.add(made.facts.layers)
+    return made
 
 
 def make_and_write(

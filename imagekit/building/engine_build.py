@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from imagekit.atomic import sweep_unfinished
 from imagekit.building.assembly import make_layers
+from imagekit.building.made_images import keep_made
 from imagekit.errors import DiskFull
 from imagekit.explaining.results import BuildResult, built_layers
 from imagekit.export.engine_load import load_image
@@ -19,9 +21,11 @@ from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.plan.config import image_config
 from imagekit.progress import Reporter
+from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
     from imagekit.building.base_source import BaseSource
+    from imagekit.building.cache_use import CacheUse
     from imagekit.building.planned import Planned
     from imagekit.engine.client import Engine
     from imagekit.lock.fetch import WheelStore
@@ -33,26 +37,27 @@ def build_in_engine(
     planned: Planned,
     reference: str,
     *,
-    cache: LayerCache,
+    cache: CacheUse,
+    fresh: bool,
     store: Callable[[], WheelStore],
     source: BaseSource,
     accept: Callable[[str], object],
     reporter: Reporter,
     began: float,
-    keep: Callable[[str, ImageConfig, Sequence[Layer]], object] = lambda image_id, config, layers: None,
 ) -> BuildResult:
     """Make ``reference`` (``name:tag``) name the planned image; ``accept`` is ``export.engine_load.load_image``'s.
 
-    ``began`` is when the build did, by ``time.monotonic``. ``keep`` is told what the image, by its ID, is made of.
+    ``began`` is when the build did, by ``time.monotonic``. ``fresh``: no layer of the cache is taken.
     """
     base, plan = planned.plan.base, planned.plan
+    layer_cache = LayerCache(cache.path / "layers", fresh=fresh)
 
     def once() -> BuildResult:
         with LoadAhead(engine, base, lambda lowest: _config(plan, lowest), reference, reporter) as ahead:
             layers = make_layers(
                 planned,
                 store=store,
-                cache=cache,
+                cache=layer_cache,
                 compiler=lambda: source.compiler(base),
                 contents=lambda: source.contents(base),
                 reporter=reporter,
@@ -62,7 +67,7 @@ def build_in_engine(
             loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
-            keep(loaded.image_id, config, layers)
+            keep_made(cache.path, loaded.image_id, config, base, layers)
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,
@@ -75,7 +80,12 @@ def build_in_engine(
             sent=loaded.sent + ahead.sent,
         )
 
-    return mended(once, reporter)
+    sweep_unfinished(cache.path / "layers")
+    with in_use(cache.path):
+        result = mended(once, reporter)
+    cache.add(result.layers)
+    cache.trim()
+    return result
 
 
 def _config(plan: Plan, lowest: Sequence[Layer]) -> ImageConfig:

@@ -55,6 +55,7 @@ def run(
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.oci.reference import Reference
+    from imagekit.runs.runner import run_flow
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
     asked = Entrypoint.parse(entrypoint)
@@ -72,9 +73,10 @@ def run(
             spec = pipeline.spec(project, entrypoints=[str(asked)])
             image = str(pipeline.build(spec, pipeline.reference(spec, None, None)).reference)
     # The flow has the terminal to itself: no bar is drawn from here on.
-    result = pipeline.run(
-        str(asked),
+    result = run_flow(
+        pipeline.engine,
         image=image,
+        entrypoint=str(asked),
         parameters=parameters,
         env=environment,
         timeout=timeout,

@@ -56,11 +56,11 @@ def remake(request: Request) -> Remade:
         base = planned.plan.base
         layers = make_layers(
             planned,
-            compiler=lambda: pipeline.compiler(base),
+            compiler=lambda: pipeline.bases.compiler(base),
             store=lambda: WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
             cache=LayerCache(request.directory / "layers"),
             reporter=SilentReporter(),
-            contents=lambda: pipeline.contents(base),
+            contents=lambda: pipeline.bases.contents(base),
         )
     diff_ids = [layer.diff_id for layer in layers]
     titles = [layer.title for layer in planned.plan.layers]
