@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -25,6 +24,7 @@ from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
 from imagekit.lock.redaction import credentials_of, redacted, without_credentials
 from imagekit.lock.stop import Stop
 from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.network.passing import PASSING, retry_after
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
@@ -36,7 +36,6 @@ _CHUNK = 1 << 18  # bytes held in memory for each download
 _CONNECT_SECONDS = 15.0
 _READ_SECONDS = 60.0  # between two pieces of a file, not for all of it
 _LONGEST_PAUSE = 30.0  # a server's Retry-After beyond this is not waited for
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 Advance = Callable[[int], None]
 
@@ -307,8 +306,8 @@ def fetch_all(
 
 def _check_status(response: requests.Response, name: str, shown: str) -> None:
     status = response.status_code
-    if status in _PASSING:
-        raise _PassingFault(f"HTTP {status} {response.reason}", _retry_after(response.headers.get("Retry-After")))
+    if status in PASSING:
+        raise _PassingFault(f"HTTP {status} {response.reason}", retry_after(response.headers.get("Retry-After")))
     if status in (401, 403):
         raise IndexUnreachable(
             f"{name}: {shown} asks for credentials, or refuses them (HTTP {status})",
@@ -319,20 +318,6 @@ def _check_status(response: requests.Response, name: str, shown: str) -> None:
             f"{name}: {shown} answers HTTP {status} {response.reason}",
             hint="if the file was removed from the index, lock anew: imagekit lock --upgrade",
         )
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
 
 
 def _local_chunks(url: str, name: str) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from imagekit.errors import AuthError, RegistryError
+from imagekit.network.passing import PASSING, retry_after
 from imagekit.oci.digest import Digest, digest_of, is_digest, short
 from imagekit.oci.manifest import INDEX, MANIFEST, Descriptor
 from imagekit.registry.access import Access
@@ -20,7 +21,7 @@ from imagekit.registry.address import Origin, address, joined
 from imagekit.registry.auth import Scope, Signer
 from imagekit.registry.connection import Answer, Body, Connections
 from imagekit.registry.hosts import address_of, canonical_host, may_be_plain, split_port
-from imagekit.registry.retry import PASSING, Passing, Patience, Retries, retry_after
+from imagekit.registry.retry import Passing, Patience, Retries
 from imagekit.registry.words import shown, words_of
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -178,7 +178,7 @@ class Connections:
 
     def _connect(self, origin: Origin) -> http.client.HTTPConnection:
         deadline = self._patience.connect
-        proxy = self._access.proxies.url_for(origin.scheme, origin.host, origin.port)
+        proxy = self._access.proxy_to(origin.scheme, origin.host, origin.port)
         connection: http.client.HTTPConnection
         host, port, headers = (origin.host, origin.port, {}) if proxy is None else _proxy(proxy)
         if origin.scheme == "https":
@@ -202,7 +202,7 @@ class Connections:
 
     def _addressed(self, origin: Origin, target: str) -> tuple[str, dict[str, str]]:
         """The target as the other end wants it, and what a proxy of plain HTTP wants to see with every request."""
-        proxy = self._access.proxies.url_for(origin.scheme, origin.host, origin.port)
+        proxy = self._access.proxy_to(origin.scheme, origin.host, origin.port)
         if proxy is None or origin.scheme == "https":
             return target, {}
         return f"http://{origin}{target}", _proxy(proxy)[2]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from imagekit.network.proxies import in_network
 from imagekit.oci.reference import Reference
 
 HUB = "docker.io"
@@ -74,15 +75,3 @@ def may_be_plain(registry: str, insecure: Sequence[str]) -> bool:
     if is_loopback(host):
         return True
     return any(entry.lower() == registry or in_network(host, entry) for entry in insecure)
-
-
-def in_network(host: str, network: str) -> bool:
-    """Whether ``host`` is an address in ``network`` (CIDR)."""
-    if "/" not in network:
-        return False
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False

@@ -11,9 +11,6 @@ from typing import TypeVar
 
 from imagekit.errors import RegistryError
 
-# RFC 9110 and 6585: too early, too many, and what a gateway says of a server that is away.
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-
 _Value = TypeVar("_Value")
 
 
@@ -122,17 +119,3 @@ class Tries:
 def _jitter() -> float:
     """Between a half and one, so that many who failed together do not come back together."""
     return 0.5 + os.urandom(1)[0] / 510
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isascii() and value.strip().isdigit():
-        return float(value.strip())
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None

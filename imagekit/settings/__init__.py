@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagekit.errors import DiskFull, InvalidConfig
-from imagekit.registry.access import Access, Proxies
+from imagekit.network.proxies import Proxies
+from imagekit.registry.access import Access
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.docker_context import current_endpoint, tls_refused
 from imagekit.settings.keys import KEYS, bytes_of, read_engine, read_namespace, read_registries, read_seconds

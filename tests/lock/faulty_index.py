@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
+import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,13 +19,20 @@ Fault: TypeAlias = Callable[[Handler, bytes], None]
 
 
 class FaultyIndex:
-    """``faults[path]`` are answers given in turn before the right one; the last of ``always[path]`` for good."""
+    """``faults[path]`` are answers given in turn before the right one; the last of ``always[path]`` for good.
 
-    def __init__(self) -> None:
+    ``login``: (user, password) that every path needs. ``tls``: what it speaks by, for ``host`` as its name.
+    """
+
+    def __init__(
+        self, *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.pages: dict[str, bytes] = {}
         self.faults: dict[str, list[Fault]] = {}
         self.always: dict[str, Fault] = {}
         self.asked: list[str] = []
+        self.logins: list[str] = []  # each "Authorization" that came
+        self.login = login
         self.ended = threading.Event()
         outer, guard = self, threading.Lock()
 
@@ -32,10 +41,16 @@ class FaultyIndex:
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
+                given = self.headers.get("Authorization", "")
                 with guard:
                     outer.asked.append(path)
+                    if given:
+                        outer.logins.append(given)
                     waiting = outer.faults.get(path, [])
                     fault = waiting.pop(0) if waiting else outer.always.get(path, whole)
+                if outer.login is not None and given != basic(*outer.login):
+                    unauthorized(self, b"")
+                    return
                 content = outer.pages.get(path)
                 try:
                     (status(404) if content is None else fault)(self, content or b"")
@@ -50,7 +65,14 @@ class FaultyIndex:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/simple"
+        if tls is not None:
+            # The handshake belongs to the connection's own thread.
+            self.server.socket = tls.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
+            )
+        self.port = self.server.server_address[1]
+        self.host = f"{host}:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://{self.host}/simple"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -58,9 +80,15 @@ class FaultyIndex:
         self.server.shutdown()
         self.server.server_close()
 
-    def add(self, name: str, version: str, *, yanked: bool = False, sha256: str | None = None) -> str:
+    def url_as(self, user: str, password: str) -> str:
+        """Its URL with a login in it."""
+        return self.url.replace("://", f"://{user}:{password}@")
+
+    def add(
+        self, name: str, version: str, *, requires: Sequence[str] = (), yanked: bool = False, sha256: str | None = None
+    ) -> str:
         """A wheel; the path of its file on the server."""
-        data = wheel_bytes(name, version)
+        data = wheel_bytes(name, version, requires)
         path = f"/files/{name}-{version}-py3-none-any.whl"
         digest = sha256 or hashlib.sha256(data).hexdigest()
         mark = ' data-yanked="broken"' if yanked else ""
@@ -89,6 +117,30 @@ def status(code: int) -> Fault:
         _begin(handler, code, 0)
 
     return answer
+
+
+def redirect(to: str) -> Fault:
+    """To the same path on the server at ``to``, without a path."""
+
+    def answer(handler: Handler, _: bytes) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", to + handler.path)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def unauthorized(handler: Handler, _: bytes) -> None:
+    handler.send_response(401)
+    handler.send_header("WWW-Authenticate", 'Basic realm="tests"')
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+def basic(user: str, password: str) -> str:
+    """The ``Authorization`` of a login (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def cut(handler: Handler, content: bytes) -> None:

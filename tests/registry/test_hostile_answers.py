@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagekit.errors import RegistryError
+from imagekit.network.passing import retry_after
 from imagekit.registry.address import Origin, address, count_in, joined
 from imagekit.registry.auth import Challenge
 from imagekit.registry.client import Registry
-from imagekit.registry.retry import retry_after
 from imagekit.registry.words import shown, words_of
 
 from .fault_proxy import FaultProxy

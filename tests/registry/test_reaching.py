@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagekit.errors import RegistryError
+from imagekit.network.proxies import Proxies
 from imagekit.oci.reference import Reference
-from imagekit.registry.access import Access, Proxies
+from imagekit.registry.access import Access
 from imagekit.registry.hosts import address_of, home_of, login_of, may_be_plain, split_port
 
 from ..conftest import StartRegistry
@@ -105,7 +106,7 @@ PROXY = "http://proxy.example.com:3128"
     ],
 )
 def test_proxies(variables: dict[str, str], scheme: str, host: str, expected: str | None) -> None:
-    assert Proxies.of(variables).url_for(scheme, host, 443) == expected
+    assert Access(proxies=Proxies.of(variables)).proxy_to(scheme, host, 443) == expected
 
 
 class Tunnel:
