@@ -4,23 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from imagekit.oci.digest import Digest, digest_of_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GitCommit:
+    """A commit of a git repository (PEP 751, ``packages.vcs``)."""
+
+    url: str  # https://, http://, ssh:// or file://
+    commit: str  # in full: 40 hex digits, or 64
+    requested: str | None = None  # the branch, tag or short commit that was asked for
+    subdirectory: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """What tells one source from another: the commit names its content, wherever it is fetched from."""
+        return digest_of_json({"commit": self.commit, "subdirectory": self.subdirectory}).removeprefix("sha256:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """A directory of this machine (PEP 751, ``packages.directory``), as it is when it is read."""
+
+    path: Path  # absolute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A wheel or a source distribution: where it is and what it must hash to."""
+    """What a package is installed from: where it is and what it must hash to.
+
+    That is a wheel or a source distribution, or what ``origin`` names; its ``sha256`` is then of the commit, or
+    of the directory's tree, and its ``filename`` is no file's.
+    """
 
     filename: str
-    url: str  # https://, http:// or file://
+    url: str  # https://, http:// or file://; git+https://… of a commit
     sha256: str  # 64 hex digits
     size: int | None = None  # bytes, where the index says so
+    by_url: bool = False  # asked for by its URL or path, and not found in an index
+    origin: GitCommit | Directory | None = None
 
     @property
     def is_wheel(self) -> bool:
-        return self.filename.endswith(".whl")
+        return self.origin is None and self.filename.endswith(".whl")
+
+    @classmethod
+    def of_commit(cls, name: str, source: GitCommit) -> Artifact:
+        """What ``name`` is built from, of a repository."""
+        fragment = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
+        url = f"git+{source.url}@{source.commit}{fragment}"
+        return cls(filename=f"{name}@{source.commit[:12]}", url=url, sha256=source.sha256, by_url=True, origin=source)
+
+    @classmethod
+    def of_directory(cls, name: str, path: Path, content: Digest) -> Artifact:
+        """What ``name`` is built from, of a directory whose tree has the digest ``content``."""
+        sha256 = content.removeprefix("sha256:")
+        origin = Directory(path=path)
+        return cls(filename=f"{name}/", url=path.as_uri(), sha256=sha256, by_url=True, origin=origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +74,7 @@ class LockedPackage:
     version: str
     artifact: Artifact
     direct: bool = False  # asked for by name, and not only needed by others
+    built_from: Artifact | None = None  # the locked source distribution, where ``artifact`` is a wheel built of it here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 
 # Before DIRECTORY[:NAME]: an OCI image layout, as skopeo names it.
@@ -16,15 +17,25 @@ OCI_LAYOUT = "oci:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSource:
+    """A directory, a wheel or a source distribution of this machine, as it was when it was read."""
+
+    path: Path  # absolute, its links followed
+    content: Digest  # of a file's bytes, or of a directory's tree
+    metadata: Digest  # of what decides name, version and requirements: for a directory the files that declare them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementLine:
     """One requirement and where it was written, so that an error can say so.
 
-    ``text`` is a valid PEP 508 requirement with its hashes taken off.
+    ``text`` is a valid PEP 508 requirement with its hashes taken off; a path stands in it as a ``file:`` URL.
     """
 
     text: str
     origin: str  # "requirements.txt:3", "pyproject.toml [project] dependencies", "packages"
     hashes: tuple[str, ...] = ()  # "sha256:<hex>"
+    local: LocalSource | None = None  # what that URL names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +101,7 @@ class ImageSpec:
     include_source: bool = True  # the context, under .dockerignore rules, at workdir
     dockerignore: Path | None = None  # None: context/.dockerignore
     workdir: str = "/app"
+    extra_dockerfile_commands: tuple[str, ...] = ()  # one instruction each, run on the assembled image
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
 

@@ -1,43 +1,73 @@
-"""Requirements that are paths or bare URLs: the project itself is known, the rest is refused clearly."""
+"""Lines of requirements files that are no PEP 508 requirement: paths, and URLs without a name."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import InvalidRequirement
-from imagekit.spec.url import redacted
+from imagekit.spec.image import RequirementLine
+from imagekit.spec.local_source import SDISTS, Places, declared_name, local_source, path_of_url, path_within
+from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.url import fragment_items, redacted
 
-_ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
-_EXTRAS = re.compile(r"^(?P<path>.*?)(?:\[(?P<extras>[A-Za-z0-9._, -]*)\])?$", re.DOTALL)
+_ARCHIVES = (".whl", *SDISTS, ".tar.bz2", ".tar.xz", ".tar")
+_LINE = re.compile(r"(?P<path>.*?)(?:\[(?P<extras>[A-Za-z0-9._, -]*)\])?(?P<marker>\s+;.*|;\s.*)?", re.DOTALL)
 
 
-def local_requirement(text: str, root: Path, origin: str, *, is_editable: bool = False) -> tuple[str, ...] | None:
-    """The extras of a line that means the project itself (``.``, ``-e .[dev]``), ``None`` for no path at all.
-
-    Paths are relative to the project directory ``root``, as pip has it when run there.
-    """
-    text = text.partition(" ;")[0].strip()
-    if not is_editable and not _looks_like_path(text):
+def project_extras(text: str, places: Places, origin: str) -> tuple[str, ...] | None:
+    """The extras of a line that means the project itself (``.``, ``.[dev]``); ``None`` for any other line."""
+    if not _is_path(text):
         return None
-    match = _EXTRAS.match(text)
-    path, extras = (match["path"], match["extras"] or "") if match else (text, "")
-    if "://" not in path and not path.startswith("file:") and (root / path).resolve() == root:
-        return tuple(canonicalize_name(e.strip()) for e in extras.split(",") if e.strip())
-    what = "an editable requirement" if is_editable else "a local path"
-    raise InvalidRequirement(
-        f"{origin}: {redacted(text)!r} is {what}, which is not supported here yet",
-        hint="build it into a wheel, name its directory by --find-links, and require NAME==VERSION",
-    )
+    path, extras, _ = _split(text)
+    if path.startswith("file:"):
+        path = path_of_url(path, origin)
+    try:
+        is_project = (places.base / path).resolve() == places.base.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return tuple(canonicalize_name(e.strip()) for e in extras.split(",") if e.strip()) if is_project else None
 
 
-def named_url(text: str) -> str:
+def parse_line(text: str, origin: str, places: Places, hashes: tuple[str, ...] = ()) -> RequirementLine:
+    """A path, a URL or a PEP 508 requirement; ``InvalidRequirement`` names ``origin``.
+
+    A path's name is the one that the file or the directory declares.
+    """
+    if not _is_path(text):
+        return parse_requirement(_named_url(text), origin, hashes, places)
+    path, extras, marker = _split(text)
+    url = path if path.startswith("file:") else ""
+    if url:
+        path = path_of_url(url, origin)
+    items = fragment_items(urlsplit(url).fragment)
+    directory = "/".join(filter(None, (path, items.get("subdirectory"))))
+    real = path_within(directory, places, origin)
+    local_source(directory, places, origin)  # what is nothing to install is said before that it has no name
+    name = declared_name(real) or items.get("egg")
+    if name is None:
+        what = "its setup.py computes its name" if real.is_dir() else "its name says neither package nor version"
+        raise InvalidRequirement(
+            f"{origin}: {redacted(text)!r} does not say which package it is: {what}", hint=f"write NAME @ {path}"
+        )
+    target = url or real.as_uri()
+    return parse_requirement(f"{name}{f'[{extras}]' if extras else ''} @ {target}{marker}", origin, hashes, places)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Path, extras and marker (with its ``;``) of a line."""
+    found = _LINE.fullmatch(text.strip())
+    assert found is not None  # each part may be empty
+    marker = (found["marker"] or "").strip()
+    return found["path"].strip(), (found["extras"] or "").strip(), f" {marker}" if marker else ""
+
+
+def _named_url(text: str) -> str:
     """A bare URL of a wheel, or one with ``#egg=NAME``, as ``NAME @ URL``; anything else as it is."""
     url = text.split(" ", 1)[0]
-    if "://" not in url or not re.match(r"[a-z+]+://", url):
+    if not re.match(r"[a-z+]+://", url):
         return text
     parts = urlsplit(url)
     egg = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", parts.fragment)
@@ -49,8 +79,8 @@ def named_url(text: str) -> str:
         return text
 
 
-def _looks_like_path(text: str) -> bool:
-    before = text.split(" @ ", 1)[0].partition(";")[0].strip()
+def _is_path(text: str) -> bool:
+    before = re.split(r"\s*@\s+|\s+@", text.strip(), maxsplit=1)[0].partition(";")[0].strip()
     if "://" in before:
         return before.startswith("file:")
     return (

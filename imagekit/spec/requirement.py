@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement as _PackagingError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidRequirement
-from imagekit.spec.image import RequirementLine
-from imagekit.spec.url import check_requirement_url, redacted
+from imagekit.spec.image import LocalSource, RequirementLine
+from imagekit.spec.local_source import Places, declared_name, local_source, path_of_url, path_within
+from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_FILE_URL = re.compile(r"((?:git\+)?)file://(/[^\s;@#]*)")
 _PACKAGING_POINTER = re.compile(r"\s+")
 
 
-def parse_requirement(text: str, origin: str, hashes: tuple[str, ...] = ()) -> RequirementLine:
+def parse_requirement(
+    text: str, origin: str, hashes: tuple[str, ...] = (), places: Places | None = None
+) -> RequirementLine:
     """The requirement in its one spelling; ``InvalidRequirement`` names ``origin``.
 
-    Whether its versions exist, or contradict each other, is the resolver's to say.
+    ``NAME @ PATH`` and ``NAME @ file:…`` are looked for as ``places`` say, and refused without it.
+    Whether versions exist, or contradict each other, is the resolver's to say.
     """
-    return RequirementLine(text=str(_parse(text, origin)), origin=origin, hashes=hashes)
+    requirement = _parse(text, origin)
+    local = None if requirement.url is None else _check_url(requirement, origin, places)
+    return RequirementLine(text=str(requirement), origin=origin, hashes=hashes, local=local)
 
 
-def parse_requirements(texts: Iterable[str], origin: str) -> tuple[RequirementLine, ...]:
+def parse_requirements(texts: Iterable[str], origin: str, places: Places | None = None) -> tuple[RequirementLine, ...]:
     """Every requirement of ``texts``; all that is wrong is raised at once."""
+    return parse_each(texts, lambda text: parse_requirement(text, origin, places=places))
+
+
+def parse_each(texts: Iterable[str], parse: Callable[[str], RequirementLine]) -> tuple[RequirementLine, ...]:
+    """What ``parse`` makes of each of ``texts``; all that it refuses is raised at once."""
     lines: list[RequirementLine] = []
     problems: list[InputError] = []
     for text in texts:
         try:
-            lines.append(parse_requirement(text, origin))
+            lines.append(parse(text))
         except InvalidRequirement as problem:
             problems.append(problem)
     if problems:
@@ -43,6 +57,17 @@ def parse_requirements(texts: Iterable[str], origin: str) -> tuple[RequirementLi
 def requirement_name(line: RequirementLine) -> str:
     """The normalized (PEP 503) name of what ``line`` requires."""
     return canonicalize_name(Requirement(line.text).name)
+
+
+def portable(text: str, context: Path) -> str:
+    """A requirement's text without paths of this machine: those in ``context`` are relative to it."""
+
+    def name(found: re.Match[str]) -> str:
+        path = Path(unquote(found[2]))
+        inside = path.is_relative_to(context)
+        return f"{found[1]}file:{path.relative_to(context).as_posix() if inside else path.name}"
+
+    return _FILE_URL.sub(name, text)
 
 
 def _parse(text: str, origin: str) -> Requirement:
@@ -71,9 +96,52 @@ def _parse(text: str, origin: str) -> Requirement:
         raise InvalidRequirement(f"{origin}: {shown} is not a requirement: {words}", hint=_hint(text)) from None
     except RecursionError:
         raise InvalidRequirement(f"{origin}: {shown} nests too deeply", hint="simplify its marker") from None
-    if requirement.url is not None:
-        check_requirement_url(requirement.url, origin)
     return requirement
+
+
+def _check_url(requirement: Requirement, origin: str, places: Places | None) -> LocalSource | None:
+    """What a direct reference names on this machine; its URL becomes absolute."""
+    url = requirement.url or ""
+    is_path = not url.startswith("-") and re.match(r"file:|(?![A-Za-z][A-Za-z0-9+.-]*:)", url) is not None
+    if not is_path:
+        parts = check_requirement_url(requirement.name, url, origin)
+        if parts.scheme == "git+file":
+            repository, ref = split_ref(unquote(parts.path))
+            real = path_within(repository, _given(places, url, origin), origin)
+            at = "" if ref is None else f"@{ref}"
+            requirement.url = f"git+{real.as_uri()}{at}{'#' if parts.fragment else ''}{parts.fragment}"
+        return None
+    places = _given(places, url, origin)
+    fragment = ""
+    path = url
+    if url.startswith("file:"):
+        path, fragment = path_of_url(url, origin), urlsplit(url).fragment
+    items = fragment_items(fragment)
+    if unknown := next((key for key in items if key not in ("egg", "sha256", "subdirectory")), None):
+        raise InvalidRequirement(f"{origin}: {url!r} has '#{unknown}', which is not honoured", hint="leave it away")
+    source = local_source("/".join(filter(None, (path, items.get("subdirectory")))), places, origin)
+    found = declared_name(source.path)
+    if found is not None and found != canonicalize_name(requirement.name):
+        raise InvalidRequirement(
+            f"{origin}: {path!r} is {found}, and {requirement.name} is asked for", hint=f"write {found} @ {path}"
+        )
+    if items.get("sha256", source.content.removeprefix("sha256:")) != source.content.removeprefix("sha256:"):
+        raise InvalidRequirement(
+            f"{origin}: {path!r} is not the file that its sha256 names",
+            hint="find out who changed it, or write its hash anew: pip hash FILE",
+        )
+    hashed = f"#sha256={items['sha256']}" if "sha256" in items else ""
+    requirement.url = source.path.as_uri() + hashed
+    return source
+
+
+def _given(places: Places | None, url: str, origin: str) -> Places:
+    if places is None:
+        raise InvalidRequirement(
+            f"{origin}: {redacted(url)!r} is a path, and none can be named here",
+            hint="name it in requirements.txt, in pyproject.toml or as an argument",
+        )
+    return places
 
 
 def _is_unseen(character: str) -> bool:

@@ -15,8 +15,9 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidRequirement
 from imagekit.spec.image import Indexes, RequirementLine
-from imagekit.spec.local_requirement import local_requirement, named_url
-from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.local_requirement import parse_line, project_extras
+from imagekit.spec.local_source import Places, path_of_url, path_within
+from imagekit.spec.requirement import portable
 from imagekit.spec.requirements_options import check_hash, read_options, split_line
 from imagekit.spec.requirements_text import LogicalLine, decode, logical_lines
 from imagekit.spec.url import redacted, refuse_login
@@ -175,7 +176,9 @@ def _add_requirement(
     is_constraint: bool,
     is_editable: bool = False,
 ) -> None:
-    extras = local_requirement(text, got.root, origin, is_editable=is_editable)
+    # Paths begin at the project directory, as pip has it when it is run there.
+    places = Places(base=got.root, root=got.root)
+    extras = project_extras(text, places, origin)
     if extras is not None:
         if is_constraint or hashes:
             raise InvalidRequirement(
@@ -183,8 +186,18 @@ def _add_requirement(
             )
         got.project_extras = [*(got.project_extras or ()), *extras]
         return
-    line = parse_requirement(named_url(text), origin, hashes)
+    line = parse_line(text, origin, places, hashes)
+    if is_editable and not (line.local or "git+" in line.text):
+        raise InvalidRequirement(
+            f"{origin}: {redacted(text)!r} is no directory and no repository, and only those can be edited",
+            hint="take the -e away",
+        )
     parsed = Requirement(line.text)
+    if hashes and ((parsed.url or "").startswith("git+") or (line.local and line.local.path.is_dir())):
+        raise InvalidRequirement(
+            f"{origin}: {redacted(text)!r} has a hash, and is no file",
+            hint="take the hash out; a repository is held by its commit, a directory is read as it is",
+        )
     if hashes and parsed.url is None and not _is_pinned(parsed):
         raise InvalidRequirement(f"{origin}: {text!r} has a hash and no version", hint="pin it: NAME==VERSION --hash=…")
     if is_constraint and (parsed.extras or parsed.url):
@@ -222,13 +235,12 @@ def _apply_option(got: _Gathered, name: str, value: str, origin: str, path: Path
 
 
 def _find_links(value: str, origin: str, path: Path) -> str:
-    if "://" in value or value.startswith("file:"):
+    if "://" in value and not value.startswith("file:"):
         refuse_login(value, origin)
         return value
-    directory = path.parent / value
-    if not directory.exists():
-        raise InvalidRequirement(f"{origin}: {value!r} is not there", hint="name a directory of wheels, or a URL")
-    return str(directory.resolve())
+    place = path_of_url(value, origin) if value.startswith("file:") else value
+    # A directory of wheels is an index, and may lie where indexes lie: what it gives is locked by its hash.
+    return str(path_within(place, Places(base=path.parent, root=None), origin))
 
 
 def _set_formats(value: str, these: list[str], others: list[str]) -> None:
@@ -251,10 +263,11 @@ def _check_hashes(got: _Gathered) -> None:
     if not got.require_hashes and not any(line.hashes for line in got.requirements):
         return
     for line in got.requirements:
-        if not line.hashes and "#sha256=" not in line.text:
-            got.problems.append(
-                InvalidRequirement(
-                    f"{line.origin}: {redacted(line.text)!r} has no hash, and others have one",
-                    hint="hash all of them: uv pip compile --generate-hashes, or none",
-                )
-            )
+        if line.hashes or "#sha256=" in line.text:
+            continue
+        words, hint = "has no hash, and others have one", "hash all of them: uv pip compile --generate-hashes, or none"
+        if " @ git+" in line.text or (line.local and line.local.path.is_dir()):
+            words, hint = "can have no hash, and others have one", "build its wheel, and name that with its hash"
+        got.problems.append(
+            InvalidRequirement(f"{line.origin}: {redacted(portable(line.text, got.root))!r} {words}", hint=hint)
+        )

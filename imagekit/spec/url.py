@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
 from imagekit.errors import InvalidRequirement
 
 _LOGIN = re.compile(r"(://)[^\s/]*@|(://)\S*?:\S*?@")
-_GIT = {"git+https", "git+ssh", "git+http"}
+_GIT = {"git+https", "git+ssh", "git+http", "git+file"}
+_OTHER_CONTROL = re.compile(r"(hg|svn|bzr)(\+|$)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# What uv builds of a URL; pip also takes .tar.bz2, .tar.xz and .tar.
+_ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip")
 
 
 def redacted(text: str) -> str:
@@ -35,56 +40,112 @@ def refuse_login(url: str, origin: str) -> SplitResult:
     return parts
 
 
-def check_requirement_url(url: str, origin: str) -> None:
-    """Refuse a direct reference that is an option, another program, or somewhere it should not be."""
+def check_requirement_url(name: str, url: str, origin: str) -> SplitResult:
+    """Refuse a direct reference to ``name`` that is an option, another program, or somewhere it should not be."""
     shown = repr(redacted(url))
     if url.startswith("-"):
         raise InvalidRequirement(f"{origin}: {shown} looks like an option, not a URL", hint="write https://HOST/PATH")
     parts = refuse_login(url, origin)
-    if parts.scheme == "file" or not parts.scheme or re.match(r"[A-Za-z]:", url):
+    if _OTHER_CONTROL.match(parts.scheme):
         raise InvalidRequirement(
-            f"{origin}: {shown} is a local file, which is not supported here yet",
-            hint="put the wheel into a directory, name that by --find-links, and require NAME==VERSION",
+            f"{origin}: {shown} is in another version control than git",
+            hint="git is the one that is known: build a wheel of it, and name that by its path or URL",
         )
     if parts.scheme not in _GIT | {"https", "http"}:
         raise InvalidRequirement(
             f"{origin}: {shown} has an unknown scheme",
-            hint="https://…whl and git+https://HOST/REPOSITORY@REF are known",
+            hint="https://…whl, file:///PATH and git+https://HOST/REPOSITORY@REF are known",
         )
-    if not parts.hostname or not re.fullmatch(r"[A-Za-z0-9\[:][A-Za-z0-9.:\[\]_-]*", parts.netloc.rpartition("@")[2]):
-        raise InvalidRequirement(f"{origin}: {shown} names no valid host", hint="write https://HOST/PATH")
+    if parts.scheme != "git+file":
+        _check_host(parts, origin, shown)
+    elif parts.netloc not in ("", "localhost"):
+        raise InvalidRequirement(f"{origin}: {shown} names another machine's file", hint="write git+file:///PATH")
     if ";" in parts.path:
         raise InvalidRequirement(f"{origin}: {shown} has a ';' in it", hint="put a space before the ';' of a marker")
     path = unquote(parts.path)
-    if ".." in path.split("/"):
+    if ".." in path.split("/") or "\0" in path:
         raise InvalidRequirement(f"{origin}: {shown} has '..' in its path", hint="write the path without it")
     if parts.scheme in _GIT:
         _check_git(path, origin, shown)
-    _check_fragment(parts.fragment, origin, shown)
+        if parts.query:
+            raise InvalidRequirement(f"{origin}: {shown} has a query", hint="name the repository without '?…'")
+    else:
+        _check_archive(name, path, origin, shown)
+    _check_fragment(parts, origin, shown)
+    return parts
+
+
+def split_ref(path: str) -> tuple[str, str | None]:
+    """A git URL's path and the ref behind its last ``@``, ``None`` without one (as pip has it)."""
+    repository, at, ref = path.rpartition("@")
+    return (repository, ref) if at else (path, None)
+
+
+def fragment_items(fragment: str) -> dict[str, str]:
+    """``egg=x&subdirectory=y`` as a mapping."""
+    pairs = (item.partition("=") for item in fragment.split("&") if item)
+    return {key: unquote(value) for key, _, value in pairs}
+
+
+def _check_host(parts: SplitResult, origin: str, shown: str) -> None:
+    host = parts.netloc.rpartition("@")[2]
+    if not parts.hostname or not re.fullmatch(r"[A-Za-z0-9\[:][A-Za-z0-9.:\[\]_-]*", host):
+        raise InvalidRequirement(f"{origin}: {shown} names no valid host", hint="write https://HOST/PATH")
 
 
 def _check_git(path: str, origin: str, shown: str) -> None:
-    repository, at, ref = path.partition("@")
-    if not repository.strip("/") or any(part.startswith("-") for part in repository.split("/")):
+    repository, ref = split_ref(path)
+    if not repository.strip("/") or re.search(r"[/@]-", repository):
         raise InvalidRequirement(f"{origin}: {shown} names no repository", hint="write git+https://HOST/REPOSITORY@REF")
-    if at and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*", ref):
+    # What git itself refuses in the name of a ref (git-check-ref-format), as far as the pattern lets it through.
+    unusable = ref is not None and (
+        ref.endswith((".", "/", ".lock")) or any(part in ref for part in ("..", "//", "/."))
+    )
+    if ref is not None and (unusable or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*", ref)):
         raise InvalidRequirement(
             f"{origin}: {shown} has no usable ref after '@'", hint="write a tag, a branch or a commit after the '@'"
         )
 
 
-def _check_fragment(fragment: str, origin: str, shown: str) -> None:
-    for item in filter(None, fragment.split("&")):
-        key, _, value = item.partition("=")
-        value = unquote(value)
+def _check_archive(name: str, path: str, origin: str, shown: str) -> None:
+    filename = path.rsplit("/", 1)[-1]
+    if not filename.endswith(_ARCHIVES):
+        raise InvalidRequirement(
+            f"{origin}: {shown} is neither a wheel nor a source distribution",
+            hint=f"its path ends with none of {', '.join(_ARCHIVES)}; a git repository is git+https://…",
+        )
+    if filename.endswith(".whl"):
+        try:
+            found = parse_wheel_filename(filename)[0]
+        except InvalidWheelFilename:
+            raise InvalidRequirement(
+                f"{origin}: {filename!r} is no name of a wheel", hint="write NAME-VERSION-PYTHON-ABI-PLATFORM.whl"
+            ) from None
+        if found != canonicalize_name(name):
+            raise InvalidRequirement(
+                f"{origin}: {filename!r} is a wheel of {found}, and {name} is asked for", hint=f"write {found} @ …"
+            )
+
+
+def _check_fragment(parts: SplitResult, origin: str, shown: str) -> None:
+    for key, value in fragment_items(parts.fragment).items():
         if key == "subdirectory":
-            if value.startswith(("/", "-")) or ".." in value.split("/"):
+            if value.startswith(("/", "-")) or ".." in value.split("/") or "\0" in value:
                 raise InvalidRequirement(
                     f"{origin}: {shown} has a subdirectory outside the repository", hint="name one inside it"
+                )
+            if parts.scheme not in _GIT:
+                raise InvalidRequirement(
+                    f"{origin}: {shown} has a subdirectory, which is honoured for git only",
+                    hint="name the repository: git+https://HOST/REPOSITORY@COMMIT#subdirectory=…",
                 )
         elif key == "sha256":
             if not _SHA256.fullmatch(value):
                 raise InvalidRequirement(f"{origin}: {shown} has a bad sha256", hint="64 lower-case hex digits")
+            if parts.scheme in _GIT:
+                raise InvalidRequirement(
+                    f"{origin}: {shown} has a sha256, and a repository has none", hint="pin its commit: …@COMMIT"
+                )
         elif key != "egg":
             raise InvalidRequirement(
                 f"{origin}: {shown} has '#{key}', which is not honoured",
