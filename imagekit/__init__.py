@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from imagekit.image import DockerImage as DockerImage
     from imagekit.image import run as run
     from imagekit.runs.values import RunResult as RunResult
+    from imagekit.secret import Secret as Secret
 
 # Where each public name lives: imported when it is first used, so that importing imagekit costs nothing.
 _HOMES = {
     "DockerImage": "imagekit.image",
     "ImagekitError": "imagekit.errors",
     "RunResult": "imagekit.runs.values",
+    "Secret": "imagekit.secret",
     "run": "imagekit.image",
 }
 
-__all__ = ["DockerImage", "ImagekitError", "RunResult", "run"]
+__all__ = ["DockerImage", "ImagekitError", "RunResult", "Secret", "run"]
 
 
 def __getattr__(name: str) -> object:

@@ -14,6 +14,8 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── InvalidParameters             a flow's parameters
     │   ├── InvalidProject                pyproject.toml, pylock.toml, a path of the project
     │   ├── InvalidConfig                 imagekit's own configuration
+    │   ├── InvalidSecret                 a secret that is not there, or is not written as one
+    │   ├── CredentialExposed             a credential where everyone who has the image would see it
     │   └── UnknownKeyword                a keyword that DockerImage does not take
     ├── EngineError                   3
     │   ├── EngineNotFound                nothing listens at the engine's address
@@ -123,6 +125,14 @@ class InvalidProject(InputError):
 
 class InvalidConfig(InputError):
     """imagekit's configuration: unknown key, wrong type, bad value."""
+
+
+class InvalidSecret(InputError):
+    """A secret that is not there, cannot be had, or is not written as one."""
+
+
+class CredentialExposed(InputError):
+    """A credential where everyone who has the image would see it; the value is never shown."""
 
 
 class UnknownKeyword(InputError, TypeError):

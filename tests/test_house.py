@@ -92,7 +92,7 @@ def test_the_library_is_imported_without_heavy_ones(statement: str) -> None:
 
 
 def test_public_names() -> None:
-    assert sorted(imagekit.__all__) == ["DockerImage", "ImagekitError", "RunResult", "run"]
+    assert sorted(imagekit.__all__) == ["DockerImage", "ImagekitError", "RunResult", "Secret", "run"]
     program = "import imagekit\nfrom imagekit import *\n"
     program += "print(sorted(n for n in dir() if not n.startswith('_') and n != 'imagekit'))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

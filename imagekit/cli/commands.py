@@ -29,6 +29,7 @@ COMMANDS = {
     "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),
+    "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),
     "config": ("imagekit.cli.config", "Settings: set, unset, view."),
     "doctor": ("imagekit.cli.doctor", "Find what is wrong here, and the command that mends it."),
 }

@@ -102,6 +102,11 @@ class Settings:
                 hint="set IMAGEKIT_CACHE_DIR to a directory that can",
             ) from error
 
+    @property
+    def data_dir(self) -> Path:
+        """Where stored secrets are kept; it need not exist."""
+        return _user_directory(self.variables, "XDG_DATA_HOME", ".local/share")
+
     def registry_access(self) -> Access:
         """How registries are reached and signed in to: Docker's credentials, the host's certificates and proxies."""
         return Access(
@@ -166,8 +171,12 @@ def _user_directory(environ: Mapping[str, str], variable: str, below_home: str) 
     if sys.platform in ("darwin", "win32"):
         import platformdirs
 
-        is_cache = variable == "XDG_CACHE_HOME"
-        return platformdirs.user_cache_path("imagekit") if is_cache else platformdirs.user_config_path("imagekit")
+        of_platform = {
+            "XDG_CACHE_HOME": platformdirs.user_cache_path,
+            "XDG_CONFIG_HOME": platformdirs.user_config_path,
+            "XDG_DATA_HOME": platformdirs.user_data_path,
+        }
+        return of_platform[variable]("imagekit")
     # XDG Base Directory Specification: a relative path is invalid and to be ignored.
     chosen = environ.get(variable, "")
     return (Path(chosen) if chosen.startswith("/") else home(environ) / below_home) / "imagekit"

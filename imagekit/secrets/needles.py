@@ -1,0 +1,105 @@
+"""The values of a build's secrets, looked for in what came of it, and taken out of what is said.
+
+A value is looked for as it is, in base64 at any alignment (as in ``Authorization: Basic``), URL-encoded and as
+JSON has it. Of a file of several lines (a key, a netrc file, an ``.env``) each line and each word that could be
+a secret counts, and of a URL its password.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus, unquote
+
+from imagekit.secrets.telling import logins
+
+# What is shorter stands in many files by chance.
+SHORTEST = 6
+_SHORTEST_PART = 8
+CONCEALED = "***"
+_ORDINARY = re.compile(r"[A-Za-z]{1,16}|[0-9.]{1,12}|-----.*|.*KEY-----|(?:/[\w.-]+)+/?|https?://[\w.:/-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Needles:
+    """What is looked for: forms of the values, as bytes, the longest first."""
+
+    forms: tuple[bytes, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.forms)
+
+    def __repr__(self) -> str:
+        return f"Needles({len(self.forms)} forms)"
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest form."""
+        return len(self.forms[0]) if self.forms else 0
+
+    def found_in(self, data: bytes) -> bool:
+        """Whether ``data`` holds one of the values in any of its forms."""
+        return any(form in data for form in self.forms)
+
+    def concealed(self, text: str) -> str:
+        """``text`` with each of the values in it, in any form, replaced by ``***``."""
+        for form in self.forms:
+            plain = form.decode("utf-8", "surrogateescape")
+            if plain in text:
+                text = text.replace(plain, CONCEALED)
+        return text
+
+
+def needles(values: Iterable[bytes]) -> Needles:
+    """``Needles`` for ``values``; those shorter than six bytes are left out."""
+    forms: set[bytes] = set()
+    for value in values:
+        for part in _parts(value):
+            forms.update(_forms(part))
+    return Needles(forms=tuple(sorted(forms, key=lambda form: (-len(form), form))))
+
+
+def _parts(value: bytes) -> Iterator[bytes]:
+    whole = value.strip()
+    if len(whole) >= SHORTEST:
+        yield whole
+    text = value.decode("utf-8", "surrogateescape")
+    for login in logins(text):
+        if len(login) >= SHORTEST:
+            yield login.encode("utf-8", "surrogateescape")
+            yield unquote(login).encode("utf-8", "surrogateescape")
+    lines = [line.strip() for line in text.splitlines()]
+    if len(lines) > 1 or len(text.split()) > 1:
+        pieces = {*lines, *(word.strip("\"',;") for line in lines for word in re.split(r"[\s=]+", line))}
+        for piece in pieces:
+            if len(piece) >= _SHORTEST_PART and not _ORDINARY.fullmatch(piece):
+                yield piece.encode("utf-8", "surrogateescape")
+
+
+def _forms(value: bytes) -> Iterator[bytes]:
+    yield value
+    yield from _base64(value)
+    text = value.decode("utf-8", "surrogateescape")
+    try:
+        for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
+            yield encoded.encode()
+            yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), encoded).encode()
+        yield json.dumps(text)[1:-1].encode()
+        yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return
+
+
+def _base64(value: bytes) -> Iterator[bytes]:
+    """What stands in base64 of any text that holds ``value``: whole groups of six bits, at each alignment."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + value)
+        first = (before * 8 + 5) // 6
+        last = (before + len(value)) * 8 // 6
+        core = encoded[first:last]
+        if len(core) >= SHORTEST:
+            yield core
+            yield core.translate(bytes.maketrans(b"+/", b"-_"))
