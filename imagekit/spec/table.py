@@ -1,124 +1,157 @@
-"""``[tool.imagekit]`` of a pyproject.toml, or an ``imagekit.toml`` with the same keys: validated, nothing filled in."""
+"""``[tool.imagekit]`` of a pyproject.toml, or an ``imagekit.toml`` with the same keys: validated, nothing filled in.
+
+One line declares a key: its name and type, what it means, what holds without it. What reads it, the JSON Schema
+and the documentation's table (``scripts/configuration-docs`` writes both) come from there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from imagekit.errors import InputError, InvalidConfig
-from imagekit.spec.nearest import nearest_hint
-from imagekit.spec.toml import line_of, read_toml
+from imagekit.errors import InvalidConfig
+from imagekit.spec import table_checks as checks
+from imagekit.spec.keys import Key, Source, read_table
+from imagekit.spec.toml import read_toml
+
+# What mypy and the reader of a key have in one: ``None`` where a key is not there.
+_Text = str | None
+_Texts = tuple[str, ...] | None
+_Pairs = Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """The table's values as they were written; ``None`` where a key is not there."""
 
-    name: str | None = None
-    python: str | None = None
-    base_image: str | None = None
-    requirements: tuple[str, ...] | None = None  # files, relative to the context
-    packages: tuple[str, ...] | None = None
-    extras: tuple[str, ...] | None = None
-    groups: tuple[str, ...] | None = None
-    env: Mapping[str, str] | None = None
-    files: Mapping[str, str] | None = None  # source → target
-    labels: Mapping[str, str] | None = None
-    resolver: str | None = None
-    source_builds: bool | tuple[str, ...] | None = None
-    entrypoints: tuple[str, ...] | None = None
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] | None = None
-    find_links: tuple[str, ...] | None = None
-    no_index: bool | None = None
-    include_source: bool | None = None
-    health_check: bool | None = None
-    workdir: str | None = None
-    platform: str | None = None
-    dockerignore: str | None = None
-
-
-_STRING, _BOOL, _STRINGS, _STRING_TABLE = "a string", "true or false", "a list of strings", "a table of strings"
-_BOOL_OR_STRINGS = "true, false or a list of strings"
-_KEYS = {
-    "name": _STRING,
-    "python": _STRING,
-    "base-image": _STRING,
-    "requirements": _STRINGS,
-    "packages": _STRINGS,
-    "extras": _STRINGS,
-    "groups": _STRINGS,
-    "env": _STRING_TABLE,
-    "files": _STRING_TABLE,
-    "labels": _STRING_TABLE,
-    "resolver": _STRING,
-    "source-builds": _BOOL_OR_STRINGS,
-    "entrypoints": _STRINGS,
-    "index-url": _STRING,
-    "extra-index-urls": _STRINGS,
-    "find-links": _STRINGS,
-    "no-index": _BOOL,
-    "include-source": _BOOL,
-    "health-check": _BOOL,
-    "workdir": _STRING,
-    "platform": _STRING,
-    "dockerignore": _STRING,
-}
+    name: Annotated[
+        _Text,
+        Key(
+            "the image's name, with or without registry and namespace", otherwise="the project's", example="team/orders"
+        ),
+    ] = None
+    python: Annotated[
+        _Text,
+        Key(
+            "the image's Python version",
+            otherwise="the running interpreter's, or the highest that requires-python allows",
+            example="3.12",
+            check=checks.python,
+            by_user=True,
+        ),
+    ] = None
+    base_image: Annotated[
+        _Text,
+        Key(
+            "the image to build on: a reference, or oci:DIRECTORY",
+            otherwise="the first that is there of imagekit/python:X.Y and python:X.Y-slim",
+            example="python:3.12-slim",
+            check=checks.base_image,
+            by_user=True,
+        ),
+    ] = None
+    requirements: Annotated[
+        _Texts,
+        Key(
+            "requirements files in the project, or its pylock.toml",
+            otherwise="requirements.txt, where it is there",
+            example=["requirements.txt"],
+        ),
+    ] = None
+    packages: Annotated[_Texts, Key("further requirements (PEP 508)", default=[], example=["rich>=13"])] = None
+    extras: Annotated[_Texts, Key("extras of the project", default=[], example=["s3"])] = None
+    groups: Annotated[_Texts, Key("dependency groups of the project (PEP 735)", default=[], example=["prod"])] = None
+    env: Annotated[_Pairs, Key("variables of the image", default={}, example={"TZ": "UTC"}, check=checks.variables)] = (
+        None
+    )
+    files: Annotated[
+        _Pairs,
+        Key("files of the project, and their paths in the image", default={}, example={"app.yml": "/etc/app.yml"}),
+    ] = None
+    labels: Annotated[
+        _Pairs,
+        Key("labels of the image", default={}, example={"team": "data"}, check=checks.labels, by_user=True),
+    ] = None
+    resolver: Annotated[
+        _Text, Key("what resolves the dependencies", default="uv", choices=("uv", "pip-tools"), by_user=True)
+    ] = None
+    source_builds: Annotated[
+        bool | tuple[str, ...] | None,
+        Key("packages that may be built from source; true for any", default=False, example=["pycairo"], by_user=True),
+    ] = None
+    extra_dockerfile_commands: Annotated[
+        _Texts,
+        Key(
+            "instructions that BuildKit runs on the assembled image, one each",
+            default=[],
+            example=["RUN apt-get update"],
+            check=checks.commands,
+        ),
+    ] = None
+    entrypoints: Annotated[
+        _Texts,
+        Key(
+            "flows, as FILE.py:FUNCTION, that the health check imports",
+            default=[],
+            example=["flow.py:etl"],
+            check=checks.entrypoints,
+        ),
+    ] = None
+    index_url: Annotated[
+        _Text,
+        Key(
+            "the package index",
+            otherwise="the resolver's own configuration",
+            example="https://packages.example.com/simple",
+            check=checks.url,
+        ),
+    ] = None
+    extra_index_urls: Annotated[_Texts, Key("further package indexes", default=[], check=checks.urls)] = None
+    find_links: Annotated[
+        _Texts, Key("directories, or pages, with wheels and source distributions", default=[], example=["wheels"])
+    ] = None
+    no_index: Annotated[bool | None, Key("take packages from find-links alone", default=False)] = None
+    include_source: Annotated[bool | None, Key("put the project's own files into the image", default=True)] = None
+    health_check: Annotated[bool | None, Key("try the image out when it is built", default=True, by_user=True)] = None
+    workdir: Annotated[
+        _Text, Key("the image's working directory, where the source is", default="/app", check=checks.directory)
+    ] = None
+    platform: Annotated[
+        _Text,
+        Key(
+            "the image's platform",
+            otherwise="linux, on this machine's processor",
+            example="linux/amd64",
+            check=checks.platform,
+            by_user=True,
+        ),
+    ] = None
+    dockerignore: Annotated[
+        _Text,
+        Key(
+            "a file that says what of the source stays out",
+            otherwise=".dockerignore, where it is there",
+            example="docker/ignore",
+        ),
+    ] = None
 
 
 def read_imagekit_toml(path: Path) -> Table:
     """An ``imagekit.toml``; ``InvalidConfig`` names each key at fault with its line."""
-    return parse_table(read_toml(path, InvalidConfig), path, "")
+    return read_table(Table, read_toml(path, InvalidConfig), Source(path=path, shown=path.name))
 
 
-def parse_table(table: Mapping[str, Any], path: Path, prefix: str = "[tool.imagekit] ") -> Table:
-    """``table`` of the file ``path``; all that is wrong with it is raised at once."""
-    problems: list[InputError] = []
-    values: dict[str, Any] = {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        text = ""
-    for key, value in table.items():
-        line = line_of(text, key)
-        where = f"{path.name}:{line}: {prefix}{key}" if line else f"{path.name}: {prefix}{key}"
-        if key not in _KEYS:
-            problems.append(InvalidConfig(f"{where} is not a known key", hint=nearest_hint(key, _KEYS)))
-            continue
-        try:
-            values[key.replace("-", "_")] = _typed(value, _KEYS[key], where)
-        except InvalidConfig as problem:
-            problems.append(problem)
-    if problems:
-        raise InputError.join(problems)
-    return Table(**values)
+def parse_table(table: Mapping[str, Any], pyproject: Path) -> Table:
+    """``[tool.imagekit]`` of the file ``pyproject``; all that is wrong with it is raised at once."""
+    return read_table(Table, table, Source(path=pyproject, shown=pyproject.name, table=("tool", "imagekit")))
 
 
-def _typed(value: Any, what: str, where: str) -> Any:
-    if what == _STRING and isinstance(value, str):
-        return value
-    if isinstance(value, bool) and what in (_BOOL, _BOOL_OR_STRINGS):
-        return value
-    if isinstance(value, list) and what in (_STRINGS, _BOOL_OR_STRINGS) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    if isinstance(value, dict) and what == _STRING_TABLE:
-        for key, item in value.items():
-            if not isinstance(item, str):
-                raise InvalidConfig(f"{where}.{key} is not a string", hint=_hint(item, key))
-        return dict(value)
-    raise InvalidConfig(f"{where} is not {what}", hint=_hint(value, where.rsplit(" ", 1)[-1], what))
-
-
-def _hint(value: Any, key: str, what: str = _STRING) -> str:
-    if what in (_BOOL, _BOOL_OR_STRINGS) and isinstance(value, str):
-        return f"write {key} = true or {key} = false, without quotes"
-    if what == _STRING and isinstance(value, (bool, int, float)):
-        shown = str(value).lower() if isinstance(value, bool) else str(value)
-        # TOML's 3.10 is the number 3.1.
-        shown = "3.10" if key == "python" and shown == "3.1" else shown
-        return f'put it in quotes: {key} = "{shown}"'
-    if what == _STRINGS and isinstance(value, str):
-        return f'write a list: {key} = ["{value}"]'
-    return f"make it {what}"
+def layered(*tables: Table) -> Table:
+    """One table of several: for each key the value of the first that has it."""
+    found = {}
+    for each in fields(Table):
+        values = (getattr(table, each.name) for table in tables)
+        found[each.name] = next((value for value in values if value is not None), None)
+    return Table(**found)

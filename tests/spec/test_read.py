@@ -173,7 +173,7 @@ def test_imagekit_toml_instead(tmp_path: Path) -> None:
         ("python = 3.10", "python is not a string", 'python = "3.10"'),
         ("python = 3.12", "python is not a string", 'python = "3.12"'),
         ('packages = "x"', "packages is not a list", 'packages = ["x"]'),
-        ("packages = [1]", "packages is not a list", ""),
+        ("packages = [1]", r"packages\[0\] is not a string", '"1"'),
         ("env = ['A=1']", "env is not a table", ""),
         ("env = {A = 1}", r"env\.A is not a string", '"1"'),
         ('name = "a"\nname = "b"', r"imagekit\.toml:3: ", ""),

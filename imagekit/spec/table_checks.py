@@ -1,0 +1,100 @@
+"""Checks of what ``[tool.imagekit]`` says, made where it stands: ``(value, where) → value``.
+
+What they check with is imported when there is a value: a project without the key does not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imagekit.errors import InputError
+
+
+def python(value: str, where: str) -> str:
+    from imagekit.spec.python_version import check_python
+
+    try:
+        return check_python(value, "")
+    except InputError as problem:
+        raise _placed(problem, where) from None
+
+
+def base_image(value: str, where: str) -> str:
+    from imagekit.spec.base import check_base_image
+
+    try:
+        check_base_image(value)
+    except InputError as problem:
+        raise _placed(problem, where) from None
+    return value
+
+
+def platform(value: str, where: str) -> str:
+    from imagekit.oci.platform import Platform
+
+    try:
+        Platform.parse(value)
+    except InputError as problem:
+        raise _placed(problem, where) from None
+    return value
+
+
+def url(value: str, where: str) -> str:
+    from imagekit.spec.url import refuse_login
+
+    refuse_login(value, where)
+    return value
+
+
+def urls(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    for each in value:
+        url(each, where)
+    return value
+
+
+def entrypoints(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    from imagekit.spec.entrypoint import Entrypoint
+
+    try:
+        for text in value:
+            Entrypoint.parse(text)
+    except InputError as problem:
+        raise _placed(problem, where) from None
+    return value
+
+
+def variables(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    from imagekit.spec.files import check_env
+
+    try:
+        check_env(value)
+    except InputError as problem:
+        raise _placed(problem, where) from None
+    return value
+
+
+def labels(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    from imagekit.spec.files import check_labels
+
+    try:
+        check_labels(value)
+    except InputError as problem:
+        raise _placed(problem, where) from None
+    return value
+
+
+def directory(value: str, where: str) -> str:
+    from imagekit.spec.files import check_absolute
+
+    return check_absolute(value, where)
+
+
+def commands(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    from imagekit.spec.commands import check_commands
+
+    return check_commands(value, where)
+
+
+def _placed(problem: InputError, where: str) -> Any:
+    return type(problem)(f"{where}: {problem.message}", hint=problem.hint, details=problem.details)
