@@ -14,7 +14,7 @@ from imagekit.errors import InvalidProject
 from imagekit.layers.build import LayerMaker
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.values import Layer
-from imagekit.lock.values import Lock, LockedPackage
+from imagekit.lock.values import Artifact, Lock, LockedPackage
 from imagekit.progress import Reporter
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.installed import Contents
@@ -22,12 +22,14 @@ from imagekit.spec.source_tree import SourceTree
 
 if TYPE_CHECKING:
     from imagekit.layers.bytecode import Compiler
+    from imagekit.lock.direct import Sources
     from imagekit.lock.fetch import WheelStore
+    from imagekit.lock.git import Git
     from imagekit.stages.in_base import InBase
 
 
 def wheels_only(
-    spec: ImageSpec, lock: Lock, tree: SourceTree | None, stage: InBase, store: WheelStore, cache: Path
+    spec: ImageSpec, lock: Lock, tree: SourceTree | None, stage: InBase, store: WheelStore, git: Git, cache: Path
 ) -> Lock:
     """``lock`` with a wheel for each source distribution, and for a project that must be built, built in ``stage``."""
     sources = [package for package in lock.packages if not package.artifact.is_wheel]
@@ -35,14 +37,35 @@ def wheels_only(
         return lock
     from imagekit.stages.source_build import build_wheels
 
-    built = build_wheels(sources, stage, store=store, cache_dir=cache, indexes=spec.indexes)
+    built = build_wheels(sources, stage, store=store, cache_dir=cache, git=git, indexes=spec.indexes)
     packages = [
-        replace(package, artifact=built[package.name].artifact) if package.name in built else package
+        # The version of a directory is what its build says now.
+        replace(
+            package,
+            version=built[package.name].version,
+            artifact=built[package.name].artifact,
+            built_from=package.artifact,
+        )
+        if package.name in built
+        else package
         for package in lock.packages
     ]
     if spec.builds_project:
         packages.append(_project_wheel(spec, tree, stage, cache))
     return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
+
+
+def sources(spec: ImageSpec, stage: InBase, store: WheelStore, git: Git, cache: Path) -> Sources:
+    """How what requirements name by URL, path or commit is fetched, and built in ``stage``."""
+    from imagekit.lock.direct import Sources
+
+    def build(package: LockedPackage) -> Artifact:
+        from imagekit.stages.source_build import build_wheels
+
+        built = build_wheels([package], stage, store=store, cache_dir=cache, git=git, indexes=spec.indexes)
+        return built[package.name].artifact
+
+    return Sources(store=store, git=git, build=build)
 
 
 def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cache: Path) -> LockedPackage:

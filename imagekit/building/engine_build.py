@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagekit.atomic import sweep_unfinished
+from imagekit.attest.materials import materials_of
 from imagekit.building.assembly import make_layers
 from imagekit.building.made_images import keep_made
 from imagekit.errors import DiskFull
@@ -67,7 +68,7 @@ def build_in_engine(
             loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
-            keep_made(cache.path, loaded.image_id, config, base, layers)
+            keep_made(cache.path, loaded.image_id, config, base, layers, materials_of(plan, planned.lock))
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,

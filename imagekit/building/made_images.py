@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.atomic import write_whole
+from imagekit.attest import materials as material_values
+from imagekit.attest.materials import Materials
 from imagekit.codec import decode, encode
 from imagekit.layers.values import FileRange, Layer, read_file
 from imagekit.oci.config import ImageConfig
@@ -20,10 +22,10 @@ from imagekit.spec import base as base_values
 from imagekit.spec import installed
 from imagekit.spec.base import BaseImage
 
-_FORMAT = 1
+_FORMAT = 2
 _CLASSES = {
     value.__name__: value
-    for module in (base_values, installed)
+    for module in (base_values, installed, material_values)
     for value in vars(module).values()
     if hasattr(value, "__dataclass_fields__")
 } | {cls.__name__: cls for cls in (FileRange, Layer, ImageConfig, Descriptor)}
@@ -36,12 +38,15 @@ class MadeImage:
     config: ImageConfig
     base: BaseImage
     layers: tuple[Layer, ...]  # ours, the lowest first; their files may be gone
+    materials: Materials
 
 
-def keep_made(cache: Path, image_id: str, config: ImageConfig, base: BaseImage, layers: Sequence[Layer]) -> None:
+def keep_made(
+    cache: Path, image_id: str, config: ImageConfig, base: BaseImage, layers: Sequence[Layer], materials: Materials
+) -> None:
     """Remember what ``image_id`` is made of."""
-    value = {"format": _FORMAT, "config": encode(config), "base": encode(base), "layers": encode(tuple(layers))}
-    known = json.dumps(value).encode()
+    parts = {"config": config, "base": base, "layers": tuple(layers), "materials": materials}
+    known = json.dumps({"format": _FORMAT, **{name: encode(part) for name, part in parts.items()}}).encode()
     write_whole(_path(cache, image_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
 
 
@@ -54,15 +59,16 @@ def made_image(cache: Path, image_id: str) -> MadeImage | None:
         value = json.loads(known)
         if value["format"] != _FORMAT:
             return None
-        config, base, layers = (decode(value[name], _CLASSES) for name in ("config", "base", "layers"))
+        names = ("config", "base", "layers", "materials")
+        config, base, layers, materials = (decode(value[name], _CLASSES) for name in names)
     except Exception:
         # Whatever another version wrote there: the engine has the image in any case.
         return None
     if not (isinstance(config, ImageConfig) and isinstance(base, BaseImage) and isinstance(layers, tuple)):
         return None
-    if not all(isinstance(layer, Layer) for layer in layers):
+    if not all(isinstance(layer, Layer) for layer in layers) or not isinstance(materials, Materials):
         return None
-    return MadeImage(config=config, base=base, layers=layers)
+    return MadeImage(config=config, base=base, layers=layers, materials=materials)
 
 
 def _path(cache: Path, image_id: str) -> Path:

@@ -47,6 +47,7 @@ KINDS = (
     Kind("checks", "checked", "images that passed their check", is_note=True),
     Kind("locks", "locks", "resolved requirements", is_note=True),
     Kind("builds", "builds", "what builds saw and came to, for the same command again", is_note=True, most=500),
+    Kind("contents", "contents", "packages that layers have", is_note=True, most=5000),
     Kind("images", "images", "what images of ours are made of", is_note=True, most=500),
 )
 _KEY = re.compile(r"[0-9a-f]{64}")

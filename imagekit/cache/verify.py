@@ -181,6 +181,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "checks": _note,
     "locks": _note,
     "builds": _record,
+    "contents": _record,
     "images": _record,
 }
 assert set(_JUDGES) == {kind.name for kind in KINDS}

@@ -19,8 +19,10 @@ from typing import Any
 from imagekit.atomic import UNFINISHED, replacing, write_whole
 from imagekit.errors import AssemblyFailed, InputError
 from imagekit.export.destination import directory_destination
+from imagekit.export.layout_attachments import attached_blobs, with_attachments
 from imagekit.export.layout_content import LAYOUT, REF_NAME, LayoutContent, layout_content
 from imagekit.layers.values import digest_of_file
+from imagekit.oci.artifact import Attachment
 from imagekit.oci.content import Blob, ImageContent
 from imagekit.oci.digest import Digest, canonical_json
 from imagekit.oci.manifest import INDEX
@@ -42,12 +44,14 @@ def write_layout(
     verify: bool = False,
     reporter: Reporter | None = None,
     patience: float = _PATIENCE,
+    attachments: Sequence[Attachment] = (),
 ) -> Digest:
     """Put ``images`` (one a platform) into the layout at ``directory``, made where it is missing, as ``name``.
 
     The digest is that of the manifest, or of the index of several. Other images stay; one that had the name
     loses it. Blobs that are there are not written again: they count by their size, with ``verify`` by their
-    content. Raises ``InputError``, ``InvalidReference``, ``DiskFull``, and what reading a blob raises.
+    content. ``attachments`` are documents about ``images``: entries of their own, without a name.
+    Raises ``InputError``, ``InvalidReference``, ``DiskFull``, and what reading a blob raises.
     """
     content = layout_content(images, name)
     reporter = reporter or SilentReporter()
@@ -59,7 +63,8 @@ def write_layout(
         blobs = place / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
         _sweep(place, blobs)
-        missing = [blob for blob in content.blobs if not _is_there(blob, blobs, verify)]
+        wanted = (*content.blobs, *attached_blobs(attachments))
+        missing = [blob for blob in wanted if not _is_there(blob, blobs, verify)]
         total = sum(blob.descriptor.size for blob in missing)
         with reporter.task(f"writing {directory}", total=total, unit="B") as task:
             for blob in missing:
@@ -67,7 +72,8 @@ def write_layout(
                     for chunk in verified(blob):
                         out.write(chunk)
                         task.advance(len(chunk))
-        updated = {**index, "manifests": _with_entry(index["manifests"], content, name)}
+        entries = with_attachments(_with_entry(index["manifests"], content, name), attachments)
+        updated = {**index, "manifests": entries}
         if updated != index or not (place / _INDEX).exists():
             write_whole(place / _INDEX, canonical_json(updated), mode=_MODE)
     return content.top.digest

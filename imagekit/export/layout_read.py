@@ -130,7 +130,9 @@ def _entries_of(directory: Path) -> list[Mapping[str, Any]]:
     manifests = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(manifests, list):
         raise BaseUnusable(f"{directory / 'index.json'} is no image index", hint=_HINT)
-    return [entry for entry in manifests if isinstance(entry, dict) and is_digest(str(entry.get("digest")))]
+    found = [entry for entry in manifests if isinstance(entry, dict) and is_digest(str(entry.get("digest")))]
+    # Documents about images are entries, too.
+    return [entry for entry in found if not entry.get("artifactType")]
 
 
 def _named(

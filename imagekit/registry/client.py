@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ _MOST_MANIFEST = 8 << 20  # bytes; the specification asks registries for 4 MiB
 _MOST_WORDS = 1 << 16  # bytes of an error's body
 _MOST_HOPS = 6  # redirects followed
 _AGENT = "imagekit"
+_NEXT = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +143,11 @@ class Registry:
         held = self.manifest(repository, reference)
         return None if held is None else held.digest
 
-    def put_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> None:
-        """Write a manifest or index under a tag or its digest."""
+    def put_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> Mapping[str, str]:
+        """Write a manifest or index under a tag or its digest; the headers of the answer, in lower case."""
         step = f"writing the manifest {self.name}/{repository}{_separator(reference)}{reference}"
 
-        def attempt() -> None:
+        def attempt() -> Mapping[str, str]:
             path = f"/v2/{repository}/manifests/{reference}"
             with self.exchange(
                 step,
@@ -157,8 +159,31 @@ class Registry:
                 deadline=self.patience.commit,
             ) as answer:
                 self.expect(step, answer, 201, 200, 202)
+                return dict(answer.headers)
 
-        self.retries.run(step, attempt)
+        return self.retries.run(step, attempt)
+
+    def document(self, step: str, url: str, scope: Scope, *, most: int) -> tuple[Mapping[str, Any], str | None] | None:
+        """The JSON object at ``url``, and where it goes on (RFC 8288, ``rel="next"``); ``None`` where there is none."""
+
+        def attempt() -> tuple[bytes, str, str] | None:
+            with self.exchange(step, "GET", url, scope, headers={"Accept": INDEX}) as answer:
+                if 400 <= answer.status < 500:
+                    return None
+                self.expect(step, answer, 200)
+                return answer.read(most), answer.headers.get("link", ""), answer.url
+
+        found = self.retries.run(step, attempt)
+        if found is None:
+            return None
+        try:
+            value = json.loads(found[0])
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            return None
+        link = _NEXT.search(found[1])
+        return value, joined(found[2], link[1]) if link else None
 
     def holds(self, repository: str, blob: Descriptor) -> bool:
         """Whether the repository has ``blob``, of that size, by HEAD."""

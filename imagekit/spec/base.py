@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from imagekit.errors import InvalidReference
 from imagekit.oci.config import ImageConfig
+from imagekit.oci.digest import Digest
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import Reference
 from imagekit.spec.image import OCI_LAYOUT
@@ -78,6 +79,7 @@ class BaseImage:
     # lower one's mode and owner, and one in the place of a link replaces the link.
     directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
     links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories
+    digest: Digest | None = None  # of its manifest or index in a registry or layout, where that is known
 
 
 def check_base_image(text: str) -> None:

@@ -1,0 +1,125 @@
+"""How an image was made, as SLSA provenance v1 in an in-toto statement. The same image, the same bytes.
+
+Sources: slsa.dev/spec/v1.0/provenance, in-toto attestation framework v1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from imagekit import __version__
+from imagekit.attest.materials import UNKNOWN, File, Materials
+from imagekit.attest.subject import Subject
+from imagekit.errors import InputError
+from imagekit.oci.digest import Digest
+
+MEDIA_TYPE = "application/vnd.in-toto+json"
+FORMAT = "provenance"
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://slsa.dev/provenance/v1"
+# What the parameters below mean; an identifier, as SLSA has it, and no page.
+BUILD_TYPE = "urn:imagekit:build:v1"
+BUILDER = "urn:imagekit:builder"
+
+
+def statement_of(subject: Subject) -> bytes:
+    """The statement about ``subject``; ``InputError`` where nothing is known of how it was made."""
+    materials = subject.materials
+    if materials is None:
+        raise InputError(
+            f"it is not known here what {subject.name} was made from",
+            hint="build it here with imagekit build, or push it with --attest from where it was built",
+        )
+    statement = {
+        "_type": STATEMENT,
+        "subject": [{"name": subject.name, "digest": {"sha256": _hex(subject.digest)}}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": _external(materials),
+                "internalParameters": {"python": materials.python, "lockDigest": materials.lock},
+                "resolvedDependencies": [*_dependencies(materials)],
+            },
+            "runDetails": {
+                "builder": {"id": BUILDER, "version": {"imagekit": __version__}},
+                "metadata": _metadata(subject),
+            },
+        },
+    }
+    return (json.dumps(statement, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _external(materials: Materials) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "baseImage": materials.base.reference,
+        "platform": materials.platform,
+        # Names alone: a value may be what nobody else should read.
+        "parameters": list(materials.parameters),
+    }
+    if materials.lock_file:
+        found["lockFile"] = materials.lock_file
+    return found
+
+
+def _metadata(subject: Subject) -> dict[str, Any]:
+    found: dict[str, Any] = {"invocationId": f"urn:uuid:{subject.identity(FORMAT)}"}
+    if subject.created:
+        found["finishedOn"] = subject.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return found
+
+
+def _dependencies(materials: Materials) -> Iterator[dict[str, Any]]:
+    """Resource descriptors: the base, the source, the files, and every wheel with what it was built from."""
+    base = materials.base
+    yield {
+        "name": base.reference,
+        "uri": _base_uri(base.reference, base.digest),
+        "digest": {"sha256": _hex(base.digest or base.config)},
+        # Where a base was never in a registry it has no manifest, and is known by its configuration.
+        "annotations": {"digestOf": "manifest" if base.digest else "configuration", "configuration": base.config},
+    }
+    if materials.source is not None:
+        yield {"name": "source", "digest": {"sha256": _hex(materials.source)}, "annotations": {"digestOf": "file tree"}}
+    if materials.commit:
+        repository = materials.repository
+        yield {
+            "name": "repository",
+            "digest": {"gitCommit": materials.commit},
+            **({"uri": f"git+{repository}@{materials.commit}"} if "://" in repository else {}),
+            "annotations": {"workingTree": materials.state, "isExact": materials.state == "clean"}
+            if materials.state != UNKNOWN
+            else {"workingTree": UNKNOWN},
+        }
+    for target, digest in sorted(materials.files.items()):
+        yield {"name": f"file:{target}", "digest": {"sha256": _hex(digest)}}
+    for wheel in materials.wheels:
+        if wheel.source is not None:
+            yield _file(wheel.name, wheel.version, wheel.source, built=f"{wheel.file.filename} {wheel.file.sha256}")
+        else:
+            yield _file(wheel.name, wheel.version, wheel.file)
+
+
+def _file(name: str, version: str, file: File, *, built: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": file.filename,
+        "uri": f"pkg:pypi/{name}@{version}?file_name={file.filename}",
+        "digest": {"sha256": file.sha256},
+    }
+    if file.url:
+        found["downloadLocation"] = file.url
+    if built:
+        # Its build requirements are not locked: what it became is therefore told.
+        found["annotations"] = {"builtInto": built, "buildRequirements": "resolved at build time, not locked"}
+    return found
+
+
+def _base_uri(reference: str, digest: Digest | None) -> str:
+    name = reference.partition("@")[0]
+    return f"docker://{name}@{digest}" if digest else f"docker://{name}"
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
