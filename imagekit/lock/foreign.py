@@ -1,0 +1,42 @@
+"""Which programs' locks are read, and by whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from imagekit.lock import pdm_lock, poetry_lock
+from imagekit.lock.locked_set import LockedSet, edge_of, walk
+from imagekit.lock.pipfile_lock import read_pipfile_lock
+from imagekit.lock.target import Target
+from imagekit.lock.uv_lock import UvExport, export_uv_lock
+from imagekit.spec.image import ImageSpec
+
+# By the lock's name: the command that makes it anew.
+REMEDIES = {
+    "uv.lock": "make it anew: uv lock",
+    "poetry.lock": "make it anew: poetry lock",
+    "pdm.lock": "make it anew: pdm lock",
+    "Pipfile.lock": "make it anew: pipenv lock",
+}
+
+
+def uv_export(spec: ImageSpec, path: Path, target: Target) -> UvExport:
+    """What ``uv.lock`` has for the project of ``spec``."""
+    return export_uv_lock(path, spec.context, target, extras=spec.extras, groups=spec.groups)
+
+
+def foreign_set(spec: ImageSpec, path: Path, target: Target) -> LockedSet:
+    """What the lock ``path`` of Poetry, PDM or pipenv has for ``spec`` on ``target``, pinned and hashed."""
+    if path.name == "Pipfile.lock":
+        return read_pipfile_lock(path, target, spec.groups)
+    pyproject = path.with_name("pyproject.toml")
+    if path.name == "poetry.lock":
+        packages = poetry_lock.read_poetry_lock(path)
+        poetry_lock.check_fresh(path, pyproject)
+    else:
+        packages = pdm_lock.read_pdm_lock(path, (*spec.extras, *spec.groups))
+        pdm_lock.check_fresh(path, pyproject)
+    roots = [(edge_of(Requirement(line.text)), line.origin) for line in spec.requirements]
+    return walk(roots, packages, target, file=path.name, remedy=REMEDIES[path.name])
