@@ -35,7 +35,7 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
     """
     text, document = _document(path)
     _check_fresh(path, document)
-    sections = {canonicalize_name(name): name for name in document if name != "_meta"}
+    sections: dict[str, str] = {canonicalize_name(name): name for name in document if name != "_meta"}
     lines: dict[str, RequirementLine] = {}
     indexes: list[str] = []
     problems: list[InputError] = []

@@ -6,8 +6,8 @@ problem is told with file and line, all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -45,6 +45,7 @@ class _Gathered:
 
     root: Path
     variables: Mapping[str, str]
+    items: Sequence[tuple[int, str]] | None = None  # of the first file, if that is of another format
     requirements: list[RequirementLine] = field(default_factory=list)
     constraints: list[RequirementLine] = field(default_factory=list)
     default_index: str | None = None
@@ -59,13 +60,20 @@ class _Gathered:
     problems: list[InvalidRequirement] = field(default_factory=list)
 
 
-def read_requirements(path: Path, root: Path, variables: Mapping[str, str] | None = None) -> RequirementsFile:
+def read_requirements(
+    path: Path,
+    root: Path,
+    variables: Mapping[str, str] | None = None,
+    *,
+    items: Sequence[tuple[int, str]] | None = None,
+) -> RequirementsFile:
     """The requirements of ``path`` and of all that it includes by ``-r`` and ``-c``.
 
     ``root`` is the project's directory, which no file may leave; ``variables`` is what ``${NAME}``
-    stands for. ``InvalidRequirement`` names every problem by ``file:line``.
+    stands for. ``items`` are lines (number, text) that ``path``, a file of another format, holds.
+    ``InvalidRequirement`` names every problem by ``file:line``.
     """
-    got = _Gathered(root=root.resolve(), variables=variables or {})
+    got = _Gathered(root=root.resolve(), variables=variables or {}, items=items)
     try:
         _read_file(got, _inside(got, path, path.name), is_constraint=False, chain=())
     except InvalidRequirement as problem:
@@ -115,15 +123,24 @@ def _read_file(got: _Gathered, path: Path, *, is_constraint: bool, chain: tuple[
         return
     got.files[path, is_constraint] = None
     name = path.relative_to(got.root).as_posix()
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise InvalidRequirement(f"{name}: cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
-    for line in logical_lines(decode(data, name), name, got.variables, got.problems):
+    for line in _lines(got, path, name, is_first=not chain):
         try:
             _read_line(got, line, f"{name}:{line.number}", path, is_constraint=is_constraint, chain=(*chain, path))
         except InvalidRequirement as problem:
             got.problems.append(InvalidRequirement(line.hide(problem.message), hint=line.hide(problem.hint or "")))
+
+
+def _lines(got: _Gathered, path: Path, name: str, *, is_first: bool) -> Iterator[LogicalLine]:
+    if is_first and got.items is not None:
+        for number, text in got.items:
+            for line in logical_lines(text, name, got.variables, got.problems):
+                yield replace(line, number=number)
+        return
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise InvalidRequirement(f"{name}: cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
+    yield from logical_lines(decode(data, name), name, got.variables, got.problems)
 
 
 def _read_line(
