@@ -12,33 +12,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import tomli_w
 from packaging.markers import Environment
-from packaging.pylock import (
-    Package,
-    PackageArchive,
-    PackageDirectory,
-    PackageSdist,
-    PackageVcs,
-    PackageWheel,
-    Pylock,
-    PylockSelectError,
-    PylockValidationError,
-)
+from packaging.pylock import Package, Pylock, PylockSelectError, PylockValidationError
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
-    NormalizedName,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
 
 from imagekit.errors import InvalidProject, NoWheel, StaleLock
-from imagekit.lock.redaction import redacted, without_credentials
+from imagekit.lock.pylock_sources import Source, artifact_of, file_table, source_table, stated_version
+from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, Lock, LockedPackage
 from imagekit.oci.digest import Digest, is_digest
@@ -98,24 +86,15 @@ def dump(lock: Lock, *, relative_to: Path | None = None) -> str:
 
 def _package_table(package: LockedPackage, relative_to: Path | None) -> dict[str, Any]:
     artifact = package.artifact
-    file: dict[str, Any] = {"name": artifact.filename, **_location(artifact.url, relative_to)}
-    if artifact.size is not None:
-        file["size"] = artifact.size
-    file["hashes"] = {"sha256": artifact.sha256}
     table: dict[str, Any] = {"name": package.name, "version": package.version}
+    if artifact.by_url:
+        return table | source_table(artifact, relative_to)
+    file = {"name": artifact.filename, **file_table(artifact, relative_to)}
     if artifact.is_wheel:
         table["wheels"] = [file]
     else:
         table["sdist"] = file
     return table
-
-
-def _location(url: str, relative_to: Path | None) -> dict[str, str]:
-    if relative_to is not None and url.startswith("file:"):
-        path = Path(url2pathname(urlsplit(url).path))
-        if path.is_relative_to(relative_to):
-            return {"path": path.relative_to(relative_to).as_posix()}
-    return {"url": without_credentials(url)}
 
 
 def parse(text: str, origin: Path) -> LockFile:
@@ -149,16 +128,16 @@ def load(text: str, origin: Path) -> Lock:
         raise InvalidProject(f"{origin}: tool.imagekit.direct: missing, or not a list of names")
     packages: list[LockedPackage] = []
     for index, package in enumerate(file.pylock.packages):
-        files: list[PackageWheel | PackageSdist] = list(package.wheels or ())
-        if package.sdist is not None:
-            files.append(package.sdist)
+        files: list[Source] = [*(package.wheels or ())]
+        files += [f for f in (package.sdist, package.archive, package.vcs, package.directory) if f is not None]
         if len(files) != 1:
             raise InvalidProject(f"{origin}: packages[{index}]: {package.name} must have exactly one file")
+        artifact = artifact_of(package.name, files[0], origin)
         packages.append(
             LockedPackage(
                 name=package.name,
-                version=_version(package, files[0].filename, origin),
-                artifact=_artifact(package.name, files[0].filename, files[0], origin),
+                version=_version(package, artifact, origin),
+                artifact=artifact,
                 direct=package.name in direct,
             )
         )
@@ -211,15 +190,14 @@ def select(
     packages: list[LockedPackage] = []
     missing: list[str] = []
     for package, source in chosen:
-        artifact = _chosen(package, source, file.origin)
-        fits = _fits(artifact, target) if artifact.is_wheel else _may_build(package.name, source_builds)
-        if not fits:
+        artifact = artifact_of(package.name, source, file.origin)
+        if not (_fits(artifact, target) if artifact.is_wheel else _may_build(package, artifact, source_builds)):
             missing.append(package.name)
             continue
         packages.append(
             LockedPackage(
                 name=package.name,
-                version=_version(package, artifact.filename, file.origin),
+                version=_version(package, artifact, file.origin),
                 artifact=artifact,
                 direct=package.name in direct,
             )
@@ -262,55 +240,20 @@ def _unselectable(error: PylockSelectError, file: LockFile, target: Target) -> I
     return InvalidProject(f"{file.origin}: packages: {words}")
 
 
-def _chosen(
-    package: Package,
-    source: PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist,
-    origin: Path,
-) -> Artifact:
-    if isinstance(source, PackageVcs | PackageDirectory):
-        kind = "vcs" if isinstance(source, PackageVcs) else "directory"
-        raise InvalidProject(
-            f"{origin}: packages.{kind}: {package.name} is locked to a {kind} source, which has no hash to hold it to",
-            hint=f"build a wheel of {package.name} and name it by its path or URL",
-        )
-    if isinstance(source, PackageArchive):
-        location = source.url or source.path or ""
-        if source.subdirectory:
-            raise InvalidProject(f"{origin}: packages.archive.subdirectory: {package.name}: not supported")
-        return _artifact(package.name, _last_part(location), source, origin)
-    return _artifact(package.name, source.filename, source, origin)
-
-
-def _artifact(name: str, filename: str, source: PackageArchive | PackageWheel | PackageSdist, origin: Path) -> Artifact:
-    sha256 = source.hashes.get("sha256", "")
-    if not is_digest(f"sha256:{sha256}"):
-        raise InvalidProject(f"{origin}: packages.hashes: {name}: {filename} has no sha256 hash")
-    if "/" in filename or "\\" in filename or filename in ("", ".", ".."):
-        raise InvalidProject(f"{origin}: packages.name: {name}: {filename!r} is not a file name")
-    url = source.url
-    if url is None:
-        assert source.path is not None  # the parser demands one of the two
-        url = (origin.parent.resolve() / source.path).as_uri()
-    elif urlsplit(url).scheme not in ("https", "http", "file"):
-        raise InvalidProject(redacted(f"{origin}: packages.url: {name}: cannot fetch {url}"))
-    return Artifact(filename=filename, url=url, sha256=sha256, size=source.size)
-
-
-def _last_part(location: str) -> str:
-    path = urlsplit(location).path if "://" in location else location
-    return unquote(path.replace("\\", "/").rsplit("/", 1)[-1])
-
-
-def _version(package: Package, filename: str, origin: Path) -> str:
+def _version(package: Package, artifact: Artifact, origin: Path) -> str:
     # The field is optional in the format, the version in a file's name is not.
     if package.version is not None:
         return str(package.version)
+    if artifact.origin is not None:
+        return stated_version(artifact.origin)
     try:
-        if filename.endswith(".whl"):
-            return str(parse_wheel_filename(filename)[1])
-        return str(parse_sdist_filename(filename)[1])
+        if artifact.is_wheel:
+            return str(parse_wheel_filename(artifact.filename)[1])
+        return str(parse_sdist_filename(artifact.filename)[1])
     except (InvalidWheelFilename, InvalidSdistFilename):
-        raise InvalidProject(f"{origin}: packages.version: {package.name}: neither given nor in {filename!r}") from None
+        raise InvalidProject(
+            f"{origin}: packages.version: {package.name}: neither given nor in {artifact.filename!r}"
+        ) from None
 
 
 def _fits(artifact: Artifact, target: Target) -> bool:
@@ -321,8 +264,9 @@ def _fits(artifact: Artifact, target: Target) -> bool:
     return not tags.isdisjoint(target.tags)
 
 
-def _may_build(name: NormalizedName, source_builds: Sequence[str]) -> bool:
-    return ANY in source_builds or name in source_builds
+def _may_build(package: Package, artifact: Artifact, source_builds: Sequence[str]) -> bool:
+    # A source that is named by its place is asked for as that; one of an index is what was left over.
+    return artifact.by_url or ANY in source_builds or package.name in source_builds
 
 
 def _one_line(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from imagekit.lock.redaction import redacted
@@ -17,6 +18,7 @@ from imagekit.oci.digest import canonical_json, digest_of_json, short
 from imagekit.plan.values import FORMAT, PlannedLayer
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec, RequirementLine
+from imagekit.spec.requirement import portable
 
 LABEL = "imagekit.inputs"
 # Of the label's own shape: a reader passes over what it does not know.
@@ -107,7 +109,7 @@ def record_of(
         base_layers=len(base.config.diff_ids),
         python=base.python.version,
         prefix=prefix,
-        requirements=_by_origin(spec.requirements),
+        requirements=_by_origin(spec.requirements, spec.context),
         constraints=short(digest_of_json(sorted(line.text for line in spec.constraints))) if spec.constraints else "",
         lock_file=spec.lock_file.name if spec.lock_file is not None else "",
         files=files if len(files) <= _MOST_FILES else {"": short(digest_of_json(files))},
@@ -117,12 +119,14 @@ def record_of(
     )
 
 
-def _by_origin(lines: Iterable[RequirementLine]) -> dict[str, tuple[str, ...] | str]:
+def _by_origin(lines: Iterable[RequirementLine], context: Path) -> dict[str, tuple[str, ...] | str]:
     found: dict[str, list[str]] = {}
     for line in lines:
         # A line's number is no part of it: a comment above it is no change.
         origin, _, number = line.origin.rpartition(":")
-        found.setdefault(origin if origin and number.isdigit() else line.origin, []).append(redacted(line.text))
+        found.setdefault(origin if origin and number.isdigit() else line.origin, []).append(
+            redacted(portable(line.text, context))
+        )
     if sum(len(text) + 3 for texts in found.values() for text in texts) > _MOST_TEXT:
         return {origin: short(digest_of_json(sorted(texts))) for origin, texts in found.items()}
     return {origin: tuple(sorted(texts)) for origin, texts in found.items()}
@@ -136,6 +140,7 @@ def _options(spec: ImageSpec) -> dict[str, Any]:
         "only-binary": list(spec.only_binary),
         "no-binary": list(spec.no_binary),
         "pre": spec.prereleases,
+        "commands": list(spec.extra_dockerfile_commands),
         # Directories of wheels are left out: they are paths of one machine.
         "indexes": short(digest_of_json([redacted(url) for url in urls if "://" in url])) if urls else "",
     }

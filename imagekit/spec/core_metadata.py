@@ -52,14 +52,23 @@ def core_metadata(
     if table.get("requires-python"):
         add("Requires-Python", "requires-python", table["requires-python"])
     for line in dependencies:
-        fields.append(("Requires-Dist", line.text))
+        fields.append(("Requires-Dist", _without_path(line)))
     for extra, lines in extras.items():
         fields.append(("Provides-Extra", extra))
-        fields += [("Requires-Dist", _of_extra(line.text, extra)) for line in lines]
+        fields += [("Requires-Dist", _of_extra(_without_path(line), extra)) for line in lines]
     body, content_type = _readme(table.get("readme"), path)
     add("Description-Content-Type", "readme", content_type)
     head = "".join(f"{name}: {value}\n" for name, value in fields)
     return f"{head}\n{body}" if body else head
+
+
+def _without_path(line: RequirementLine) -> str:
+    """The requirement without the place on this machine: that is none in the image."""
+    if line.local is None:
+        return line.text
+    requirement = Requirement(line.text)
+    requirement.url = None
+    return str(requirement)
 
 
 def _of_extra(text: str, extra: str) -> str:

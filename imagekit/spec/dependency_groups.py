@@ -10,13 +10,16 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InvalidProject
 from imagekit.spec.image import RequirementLine
+from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.requirement import parse_requirement
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
-def read_groups(table: Mapping[str, Any], file: str) -> dict[str, tuple[RequirementLine, ...]]:
+def read_groups(
+    table: Mapping[str, Any], file: str, places: Places | None = None
+) -> dict[str, tuple[RequirementLine, ...]]:
     """Each group's requirements by its normalized name; ``InvalidProject`` for a cycle or an unknown include."""
     groups: dict[str, tuple[str, Any]] = {}
     for written, items in table.items():
@@ -28,11 +31,15 @@ def read_groups(table: Mapping[str, Any], file: str) -> dict[str, tuple[Requirem
         if not isinstance(items, list):
             raise InvalidProject(f"{file}: dependency-groups.{written} is not a list", hint="make it a list")
         groups[name] = (written, items)
-    return {name: tuple(dict.fromkeys(_expand(name, groups, file, ()))) for name in groups}
+    return {name: tuple(dict.fromkeys(_expand(name, groups, file, (), places))) for name in groups}
 
 
 def _expand(
-    name: str, groups: Mapping[str, tuple[str, list[Any]]], file: str, chain: tuple[str, ...]
+    name: str,
+    groups: Mapping[str, tuple[str, list[Any]]],
+    file: str,
+    chain: tuple[str, ...],
+    places: Places | None,
 ) -> list[RequirementLine]:
     if name in chain:
         names = " → ".join((*chain[chain.index(name) :], name))
@@ -41,7 +48,7 @@ def _expand(
     lines: list[RequirementLine] = []
     for item in items:
         if isinstance(item, str):
-            lines.append(parse_requirement(item, f"{file} [dependency-groups] {written}"))
+            lines.append(parse_requirement(item, f"{file} [dependency-groups] {written}", places=places))
         elif isinstance(item, dict) and list(item) == ["include-group"] and isinstance(item["include-group"], str):
             included = canonicalize_name(item["include-group"])
             if included not in groups:
@@ -49,7 +56,7 @@ def _expand(
                     f"{file}: dependency group {written!r} includes {item['include-group']!r}, which is not there",
                     hint=nearest_hint(included, groups),
                 )
-            lines += _expand(included, groups, file, (*chain, name))
+            lines += _expand(included, groups, file, (*chain, name), places)
         else:
             raise InvalidProject(
                 f"{file}: dependency-groups.{written} holds {item!r}",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from imagekit.oci.platform import Platform
-from imagekit.spec.image import ImageSpec
+from imagekit.spec.image import ImageSpec, RequirementLine
+from imagekit.spec.requirement import portable
 
 _NOT_IN_IMAGE = frozenset({"context", "entrypoints", "health_check"})
 
@@ -26,6 +27,9 @@ def _plain(value: Any, context: Path) -> Any:
         return str(value)
     if isinstance(value, Path):
         return _relative(str(value), context)
+    if isinstance(value, RequirementLine) and value.local is not None:
+        # What it is, and not where it lies.
+        value = replace(value, text=portable(value.text, context), local=None, hashes=(value.local.content,))
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name), context) for f in fields(value)}
     if isinstance(value, tuple):

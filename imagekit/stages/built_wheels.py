@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import parse_wheel_filename
+
 from imagekit.errors import DiskFull
 from imagekit.lock.values import Artifact
 from imagekit.oci.digest import Digest
@@ -24,6 +26,10 @@ class LocalWheel:
     path: Path
     sha256: str  # 64 hex digits
     filename: str
+
+    @property
+    def version(self) -> str:
+        return str(parse_wheel_filename(self.filename)[1])
 
     @property
     def artifact(self) -> Artifact:

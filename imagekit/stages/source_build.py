@@ -8,7 +8,6 @@ is made of.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,15 +18,18 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from imagekit.errors import SourceBuildFailed
 from imagekit.lock.fetch import WheelStore
+from imagekit.lock.git import Git
 from imagekit.lock.runner import DIRECTORIES
 from imagekit.lock.target import Target
 from imagekit.lock.uv import find_uv, in_base_indexes
+from imagekit.lock.values import Directory as DirectoryOrigin
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.spec.image import Indexes
 from imagekit.stages.build_hints import build_hint
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
+from imagekit.stages.source_place import TREE, copy_files, place_source
 
 # 1980-01-01, the first day that a zip file can tell: the same sources, the same times.
 SOURCE_DATE_EPOCH = "315532800"
@@ -52,13 +54,14 @@ def build_wheels(
     *,
     store: WheelStore,
     cache_dir: Path,
+    git: Git | None = None,
     indexes: Indexes | None = None,
     threads: int = 2,
 ) -> dict[str, LocalWheel]:
-    """A wheel for each of ``packages``, all of which are source distributions, by name.
+    """A wheel for each of ``packages``, by name: source distributions, commits, directories.
 
-    The files are fetched and verified on the host. Errors: those of fetching, those of a stage, and
-    :class:`SourceBuildFailed` naming the package.
+    What they are built from is fetched and verified on the host, a commit by ``git``. A version of ``""`` may
+    become any. Errors: those of fetching, those of a stage, and :class:`SourceBuildFailed` naming the package.
     """
     kept = BuiltWheels(cache_dir / "built")
 
@@ -67,13 +70,12 @@ def build_wheels(
         key = wheel_key(f"sha256:{artifact.sha256}", stage)
         if (wheel := kept.get(key)) is not None:
             return wheel
-        path = store.get(artifact, package=package.name)
         with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
-            # A directory with this one file: the store's may be shared with a file being fetched.
-            shutil.copyfile(path, Path(directory, artifact.filename))
-            source = Source(
-                name=package.name, version=package.version, directory=Path(directory), path=artifact.filename, key=key
-            )
+            # A directory with this one thing: the store's may be shared with a file being fetched.
+            path = place_source(package, Path(directory), store, git or Git())
+            # What a directory's version is now need not be what it was when it was locked.
+            version = None if isinstance(artifact.origin, DirectoryOrigin) else package.version or None
+            source = Source(name=package.name, version=version, directory=Path(directory), path=path, key=key)
             return _build(source, stage, kept, indexes or Indexes())
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -99,12 +101,8 @@ def build_project_wheel(
     if (wheel := kept.get(key)) is not None:
         return wheel
     with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
-        for relative, path in sorted(files.items()):
-            # One level down: a `.dockerignore` at the top of a context would be obeyed once more.
-            place = Path(directory, "tree", relative)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, place, follow_symlinks=False)
-        source = Source(name=name, version=None, directory=Path(directory), path="tree", key=key)
+        copy_files(files, Path(directory, TREE))
+        source = Source(name=name, version=None, directory=Path(directory), path=TREE, key=key)
         return _build(source, stage, kept, indexes or Indexes())
 
 
