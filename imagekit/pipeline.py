@@ -86,7 +86,8 @@ class Pipeline:
         """What the project at ``path`` wants; see ``spec.read.read_spec`` for ``overrides``."""
         from imagekit.spec.read import read_spec
 
-        return read_spec(path, variables=self._settings.variables, **overrides)
+        layers = self._settings.project_layers()
+        return read_spec(path, variables=self._settings.variables, layers=layers, **overrides)
 
     def inputs(self, spec: ImageSpec) -> Inputs:
         """The source and the files of ``spec``, read once."""

@@ -1,64 +1,123 @@
-"""imagekit's configuration file: TOML, a few keys at the top level."""
+"""The user's own configuration: keys at the top level for every profile, ``[profiles.NAME]`` for one.
+
+``profile = "NAME"`` says which one holds where none is named. ``default`` is the name of having none.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from imagekit.atomic import write_whole
-from imagekit.errors import InvalidConfig
-from imagekit.settings.keys import KEYS, Key
+from imagekit.errors import InputError, InvalidConfig
+from imagekit.settings.keys import machine_keys, user_keys
+from imagekit.settings.origin import Origin
+from imagekit.spec.keys import Declared, Source, keys_of, read_value
 from imagekit.spec.nearest import nearest_hint
-from imagekit.spec.toml import line_of, read_toml
+from imagekit.spec.toml import read_toml
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
+DEFAULT_PROFILE = "default"
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_Edit = Callable[[Any], object]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigFile:
-    """What the configuration file says; every value in it is valid."""
+    """What the file says; every value in it is valid."""
 
     path: Path
-    values: Mapping[str, str | float]
+    values: Mapping[str, Any] = field(default_factory=dict)  # for every profile
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    profile: str | None = None  # the one that holds where none is named
     text: str = ""
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
-        """The file at ``path``, which need not exist. Raises ``InvalidConfig`` with file and line."""
+        """The file at ``path``, which need not exist. Raises ``InvalidConfig`` with file and line, all at once."""
         if not path.exists():
-            return cls(path=path, values={})
+            return cls(path=path)
         tables = read_toml(path, InvalidConfig)
-        text = path.read_text(encoding="utf-8")
-        values = {}
-        for name, value in tables.items():
-            where = f"{path}:{line_of(text, name) or 1}"
-            key = known_key(name, where=where)
-            # A bool is an int to Python, and not to a person.
-            fits = type(value) in ((int, float) if key.is_number else (str,))
-            if not fits:
-                wanted = "a number" if key.is_number else "a string in quotes"
-                raise InvalidConfig(f"{where}: {name} takes {wanted}", hint=f"imagekit config set {name}=VALUE")
-            values[name] = key.read(str(value), f"{where}: {name}")
-        return cls(path=path, values=values, text=text)
+        return cls._checked(path, path.read_text(encoding="utf-8"), tables)
 
-    def origin(self, name: str) -> str:
-        """``FILE:LINE`` where ``name`` is set."""
-        return f"{self.path}:{line_of(self.text, name) or 1}"
+    @classmethod
+    def _checked(cls, path: Path, text: str, tables: Mapping[str, Any]) -> ConfigFile:
+        source = Source(path=path, shown=str(path), text=text)
+        problems: list[InputError] = []
+        profiles = {}
+        named = tables.get("profiles", {})
+        for name, inner in named.items() if isinstance(named, dict) else [(None, named)]:
+            if not isinstance(inner, dict):
+                where = source.where(["profiles", name] if name else ["profiles"])
+                problems.append(InvalidConfig(f"{where} is not a table", hint="write [profiles.NAME] above its keys"))
+            elif problem := _profile_problem(str(name)):
+                problems.append(InvalidConfig(f"{source.where(['profiles', str(name)])}: {problem}", hint=_NAME_HINT))
+            else:
+                profiles[str(name)] = _values(inner, source, problems, "profiles", str(name))
+        own = {name: value for name, value in tables.items() if name not in ("profile", "profiles")}
+        values = _values(own, source, problems)
+        profile = tables.get("profile")
+        if profile == DEFAULT_PROFILE:
+            profile = None
+        if profile is not None and (not isinstance(profile, str) or profile not in named):
+            hint = nearest_hint(str(profile), [*profiles, DEFAULT_PROFILE])
+            problems.append(InvalidConfig(f"{source.where(['profile'])}: no profile {str(profile)!r}", hint=hint))
+        if problems:
+            raise InputError.join(problems)
+        return cls(path=path, values=values, profiles=profiles, profile=profile, text=text)
 
-    def with_value(self, name: str, text: str) -> ConfigFile:
+    def find(self, name: str, profile: str | None) -> tuple[Any, Origin] | None:
+        """The value of ``name`` and where it stands: in ``profile``, or else for all of them."""
+        if profile is not None and name in self.profiles[profile]:
+            at = ("profiles", profile, name)
+            return self.profiles[profile][name], Origin(source=self.source, path=at, profile=profile)
+        if name in self.values:
+            return self.values[name], Origin(source=self.source, path=(name,))
+        return None
+
+    @property
+    def source(self) -> Source:
+        return Source(path=self.path, shown=str(self.path), text=self.text)
+
+    def with_value(self, name: str, text: str, profile: str | None = None) -> ConfigFile:
         """The file with ``name`` set to what ``text`` means, comments and other lines as they were."""
-        value = known_key(name).read(text, name)
-        return self._with_lines({**self.values, name: value}, name, _assignment(name, value))
+        value = known_key(name).of_text(text, name)
 
-    def without(self, name: str) -> ConfigFile:
+        written = list(value) if isinstance(value, tuple) else value
+        return self._edited(lambda table: table.update({name: written}), profile, makes=True)
+
+    def without(self, name: str, profile: str | None = None) -> ConfigFile:
         """The file without ``name``."""
         known_key(name)
-        return self._with_lines({k: v for k, v in self.values.items() if k != name}, name, None)
+
+        return self._edited(lambda table: table.pop(name, None), profile)
+
+    def with_profile(self, name: str | None) -> ConfigFile:
+        """The file in which ``name`` is the profile that holds where none is named."""
+        if name is None:
+            return self._edited(lambda table: table.pop("profile", None), None)
+        return self._edited(lambda table: table.update({"profile": name}), None)
+
+    def known_profile(self, name: str, origin: str) -> str | None:
+        """``name``, if the file has such a profile, ``None`` for ``default``; else ``InvalidConfig``."""
+        if name == DEFAULT_PROFILE:
+            return None
+        if name not in self.profiles:
+            raise InvalidConfig(
+                f"{origin}: no profile {name!r} in {self.path}",
+                hint=nearest_hint(name, [*self.profiles, DEFAULT_PROFILE])
+                if self.profiles
+                else f"make it: imagekit config set --profile {name} KEY=VALUE",
+            )
+        return name
 
     def write(self) -> None:
         """Put the file in place, whole or not at all; a link is followed."""
@@ -70,36 +129,59 @@ class ConfigFile:
                 f"{path} cannot be written: {error.strerror}", hint="IMAGEKIT_CONFIG_FILE names another"
             ) from error
 
-    def _with_lines(self, values: Mapping[str, str | float], name: str, assignment: str | None) -> ConfigFile:
-        lines = self.text.splitlines()
-        number = line_of(self.text, name)
-        if number is not None:
-            lines[number - 1 : number] = [assignment] if assignment is not None else []
-        elif assignment is not None:
-            lines.append(assignment)
-        text = "".join(line + "\n" for line in lines)
-        if not _means(text, values):
-            # Written in a way that a line's edit does not reach (a value over several lines).
-            text = "".join(_assignment(k, v) + "\n" for k, v in values.items())
-        return ConfigFile(path=self.path, values=values, text=text)
+    def _edited(self, edit: _Edit, profile: str | None, *, makes: bool = False) -> ConfigFile:
+        import tomlkit
+
+        document = tomlkit.parse(self.text)
+        table: Any = document
+        if profile is not None:
+            if makes and (problem := _profile_problem(profile)):
+                raise InvalidConfig(problem, hint=_NAME_HINT)
+            if not makes and profile not in self.profiles:
+                return self
+            if "profiles" not in document:
+                document["profiles"] = tomlkit.table(is_super_table=True)
+            if profile not in document["profiles"]:
+                document["profiles"][profile] = tomlkit.table()
+            table = document["profiles"][profile]
+        edit(table)
+        text = tomlkit.dumps(document)
+        return self._checked(self.path, text, tomllib.loads(text))
 
 
-def known_key(name: str, *, where: str | None = None) -> Key:
+def known_key(name: str, *, where: str | None = None) -> Declared:
     """The key called ``name``; ``InvalidConfig`` with the nearest one where there is none."""
-    if name not in KEYS:
-        before = f"{where}: " if where else ""
-        raise InvalidConfig(f"{before}unknown key {name!r}", hint=nearest_hint(name, KEYS))
-    return KEYS[name]
+    known = user_keys()
+    if name in known:
+        return known[name]
+    from imagekit.spec.table import Table
+
+    before = f"{where}: " if where else ""
+    if name in keys_of(Table):
+        raise InvalidConfig(
+            f"{before}{name} is a key of projects",
+            hint="write it into imagekit.toml, or into [tool.imagekit] of pyproject.toml",
+        )
+    raise InvalidConfig(f"{before}unknown key {name!r}", hint=nearest_hint(name, [*known, "profile", "profiles"]))
 
 
-def _assignment(name: str, value: str | float) -> str:
-    import tomli_w
+def _values(table: Mapping[str, Any], source: Source, problems: list[InputError], *above: str) -> dict[str, Any]:
+    found = {}
+    machine = machine_keys()
+    for name, value in table.items():
+        try:
+            # A file without a project's keys does not load what declares them.
+            declared = machine.get(name) or known_key(name, where=source.at([*above, name]))
+            found[name] = read_value(declared, value, source, *above)
+        except InputError as problem:
+            problems.append(problem)
+    return found
 
-    return tomli_w.dumps({name: value}).rstrip("\n")
+
+_NAME_HINT = "use letters, digits, '.', '_' and '-', the first a letter or a digit"
 
 
-def _means(text: str, values: Mapping[str, str | float]) -> bool:
-    try:
-        return bool(tomllib.loads(text) == dict(values))
-    except tomllib.TOMLDecodeError:
-        return False
+def _profile_problem(name: str) -> str | None:
+    if name == DEFAULT_PROFILE:
+        return "'default' stands for the keys at the top of the file"
+    return None if _PROFILE_NAME.fullmatch(name) else f"{name!r} is no name for a profile"

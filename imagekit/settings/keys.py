@@ -1,28 +1,19 @@
-"""The keys of imagekit's configuration file, and what each may hold."""
+"""The keys of the user's own configuration, and what each may hold."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from imagekit.errors import InvalidConfig, InvalidReference
 from imagekit.oci.reference import Reference
+from imagekit.spec.keys import Declared, Key, keys_of
 
 _ENGINE_SCHEMES = ("unix://", "tcp://", "http://", "https://", "ssh://", "npipe://")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One key: what it means, and how its text becomes a value (``origin`` is for the error)."""
-
-    name: str
-    meaning: str
-    read: Callable[[str, str], str | float]
-    is_number: bool = False
 
 
 def read_namespace(text: str, origin: str) -> str:
@@ -39,14 +30,10 @@ def read_namespace(text: str, origin: str) -> str:
     return namespace
 
 
-def read_seconds(text: str, origin: str) -> float:
+def check_seconds(seconds: float, origin: str) -> float:
     """A number of seconds above zero."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise InvalidConfig(f"{origin} is {text!r} and no number of seconds above 0", hint="write 120")
+    if not seconds > 0:
+        raise InvalidConfig(f"{origin} is {seconds:g} and no number of seconds above 0", hint="write 120")
     return seconds
 
 
@@ -96,16 +83,16 @@ def read_engine(text: str, origin: str) -> str:
     return text
 
 
-def read_registries(text: str, origin: str) -> str:
-    """Registries (``HOST[:PORT]``) or networks (``10.0.0.0/8``), separated by commas."""
-    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+def check_registries(texts: tuple[str, ...], origin: str) -> tuple[str, ...]:
+    """Registries (``HOST[:PORT]``) or networks (``10.0.0.0/8``); one text may hold several, with commas between."""
+    entries = tuple(entry.strip() for text in texts for entry in text.split(",") if entry.strip())
     for entry in entries:
         if not (_is_network(entry) if "/" in entry else _is_registry(entry)):
             raise InvalidConfig(
                 f"{origin}: {entry!r} is no registry and no network",
                 hint="write registry.example.com:5000, 10.0.0.0/8, or several with commas between",
             )
-    return ",".join(entries)
+    return entries
 
 
 def _is_registry(text: str) -> bool:
@@ -125,18 +112,60 @@ def _is_network(text: str) -> bool:
     return True
 
 
-KEYS: dict[str, Key] = {
-    key.name: key
-    for key in (
-        Key(name="default-namespace", meaning="put before image names that have none", read=read_namespace),
-        Key(name="cache-dir", meaning="where layers, wheels and locks are kept", read=read_directory),
-        Key(name="cache-size", meaning="bytes that they may take, such as 20GB", read=read_size),
-        Key(name="engine", meaning="the Docker Engine's address", read=read_engine),
-        Key(name="engine-timeout", meaning="seconds an engine may take to answer", read=read_seconds, is_number=True),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineTable:
+    """How imagekit is set up on a machine: what the user's configuration holds, of no project."""
+
+    default_namespace: Annotated[
+        str | None,
         Key(
-            name="insecure-registries",
-            meaning="registries without a known certificate, or without TLS",
-            read=read_registries,
+            "what is put before the names of images that have no namespace",
+            otherwise="Prefect's (PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE), where it has one",
+            example="registry.example.com/team",
+            check=read_namespace,
         ),
-    )
-}
+    ] = None
+    cache_dir: Annotated[
+        str | None,
+        Key(
+            "where layers, wheels and locks are kept",
+            otherwise="~/.cache/imagekit",
+            example="/var/cache/imagekit",
+            check=read_directory,
+        ),
+    ] = None
+    cache_size: Annotated[
+        str | None, Key("what they may take, in bytes", default="20GB", example="500MB", check=read_size)
+    ] = None
+    engine: Annotated[
+        str | None,
+        Key(
+            "the Docker Engine's address",
+            otherwise="DOCKER_HOST, or docker's current context",
+            example="ssh://builder.example.com",
+            check=read_engine,
+        ),
+    ] = None
+    engine_timeout: Annotated[
+        float | None, Key("seconds that the engine may take to answer", default=120, example=300, check=check_seconds)
+    ] = None
+    insecure_registries: Annotated[
+        tuple[str, ...] | None,
+        Key(
+            "registries or networks without a known certificate, or without TLS",
+            default=[],
+            example=["10.0.0.0/8"],
+            check=check_registries,
+        ),
+    ] = None
+
+
+def machine_keys() -> Mapping[str, Declared]:
+    return keys_of(MachineTable)
+
+
+def user_keys() -> Mapping[str, Declared]:
+    """All keys of the user's configuration: the machine's, and those of a project that hold where it has no other."""
+    from imagekit.spec.table import Table
+
+    return {**machine_keys(), **{name: each for name, each in keys_of(Table).items() if each.key.by_user}}

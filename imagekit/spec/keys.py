@@ -69,13 +69,13 @@ class Source:
 
     def where(self, path: Sequence[str | int]) -> str:
         """``pyproject.toml:3: [tool.imagekit] python``"""
-        line, _ = self._place(path)
-        numbered = f"{self.shown}:{line}" if line else self.shown
-        return f"{numbered}: {f'[{self.header}] ' if self.table else ''}{dotted(path)}"
+        header = f"[{'.'.join(self.table)}] " if self.table else ""
+        return f"{self.at(path)}: {header}{dotted(path)}"
 
-    @property
-    def header(self) -> str:
-        return ".".join(self.table)
+    def at(self, path: Sequence[str | int]) -> str:
+        """``pyproject.toml:3``"""
+        line = self.line(path)
+        return f"{self.shown}:{line}" if line else self.shown
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """The line of a key; ``None`` where the file does not say it."""
@@ -219,8 +219,9 @@ def _hint(fault: Fault, path: Sequence[str | int], written: str) -> str:
     before = "" if isinstance(name, int) else f"{name} = "
     if "true or false" in fault.words and str(value).lower() in ("true", "false"):
         return f"write {before}{str(value).lower()}, without quotes"
-    if fault.words == "is not a number" and isinstance(value, str):
-        return f"write {before}{value}, without quotes" if _is_number(value) else f"write {before}120"
+    if fault.words == "is not a number":
+        is_quoted = isinstance(value, str) and value.replace(".", "", 1).isdigit()
+        return f"write {before}{value}, without quotes" if is_quoted else f"write {before}120"
     if isinstance(value, (bool, int, float)) and fault.words.endswith((" a string", " a list of strings")):
         quoted = f'"{written or str(value).lower()}"'
         return f"put it in quotes: {before}{quoted if 'list' not in fault.words or not before else f'[{quoted}]'}"
@@ -229,7 +230,3 @@ def _hint(fault: Fault, path: Sequence[str | int], written: str) -> str:
     if fault.words.endswith(TextTable.words):
         return f'write a table: {before}{{NAME = "VALUE"}}'
     return f"make it {fault.words.removeprefix('is not ')}"
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()

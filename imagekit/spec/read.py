@@ -20,7 +20,7 @@ from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
-from imagekit.spec.table import Table, parse_table, read_imagekit_toml
+from imagekit.spec.table import Table, layered, parse_table, read_imagekit_toml
 from imagekit.spec.url import refuse_login
 
 _RESOLVERS = ("uv", "pip-tools")
@@ -50,6 +50,7 @@ def read_spec(
     workdir: str | None = None,
     indexes: Indexes | None = None,
     variables: Mapping[str, str] | None = None,
+    layers: tuple[Table, Table] | None = None,
 ) -> ImageSpec:
     """What image the project in ``context`` wants.
 
@@ -58,7 +59,8 @@ def read_spec(
     project of ``pyproject.toml`` and its dependencies come along either way. ``requirements`` are relative
     to ``context``; one outside is taken when an argument names it, never when a file does. ``env``,
     ``files`` and ``labels`` are merged with the table's, sequences follow the table's. ``variables`` is
-    what ``${NAME}`` in requirements files stands for.
+    what ``${NAME}`` in requirements files stands for. ``layers`` are tables that go before the project's own
+    (the environment's) and behind it (the user's).
 
     Without ``python`` and ``base_image`` the image gets the running interpreter's Python, or the
     highest known one where ``requires-python`` excludes that.
@@ -69,6 +71,8 @@ def read_spec(
     entrypoints = _several(entrypoints)
     context = _directory(context)
     pyproject, table = _project_files(context)
+    if layers is not None:
+        table = layered(layers[0], table, layers[1])
     wanted = _wanted(context, requirements, table, variables or {})
     lock_file, read = wanted
     requires_python = pyproject.requires_python if pyproject else ""

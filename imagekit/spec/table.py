@@ -149,9 +149,12 @@ def parse_table(table: Mapping[str, Any], pyproject: Path) -> Table:
 
 
 def layered(*tables: Table) -> Table:
-    """One table of several: for each key the value of the first that has it."""
-    found = {}
+    """One table of several: for each key the first's value, and for a table of pairs all of them."""
+    found: dict[str, Any] = {}
     for each in fields(Table):
-        values = (getattr(table, each.name) for table in tables)
-        found[each.name] = next((value for value in values if value is not None), None)
+        values = [value for table in tables if (value := getattr(table, each.name)) is not None]
+        if values and all(isinstance(value, Mapping) for value in values):
+            found[each.name] = {name: item for value in reversed(values) for name, item in value.items()}
+        elif values:
+            found[each.name] = values[0]
     return Table(**found)

@@ -77,9 +77,9 @@ class _Walk:
                 table = _resolved(self._key(), counts)
                 if is_array:
                     counts[table] = counts.get(table, -1) + 1
-                    self.places.setdefault(table, Place(line, ""))
                     table = (*table, counts[table])
-                self.places.setdefault(table, Place(line, ""))
+                for length in range(1, len(table) + 1):
+                    self.places.setdefault(table[:length], Place(line, ""))
                 while self._next() not in ("\n", ""):
                     self._at += 1
             else:

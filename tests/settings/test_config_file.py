@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagekit.errors import InvalidConfig
-from imagekit.settings import KEYS, ConfigFile
+from imagekit.settings import ConfigFile
 
 
 def read(tmp_path: Path, text: str) -> ConfigFile:
@@ -24,11 +24,15 @@ def read(tmp_path: Path, text: str) -> ConfigFile:
     [
         ("default-namespace = \n", ":1: ", "mend"),
         ("\n\ndefault-nmespace = 'x'\n", ":3: unknown key 'default-nmespace'", "default-namespace"),
-        ("[engine]\nx = 1\n", "engine takes a string", "imagekit config set engine="),
-        ("default-namespace = true\n", "takes a string", "imagekit config set"),
-        ("engine-timeout = true\n", "takes a number", "imagekit config set"),
-        ("engine-timeout = '3'\n", "takes a number", "imagekit config set"),
-        ("engine-timeout = nan\n", "no number of seconds above 0", "120"),
+        ("[engine]\nx = 1\n", ":1: engine is not a string", "make it a string"),
+        ("default-namespace = true\n", ":1: default-namespace is not a string", 'default-namespace = "true"'),
+        ("engine-timeout = true\n", ":1: engine-timeout is not a number", "engine-timeout = 120"),
+        ("engine-timeout = '3'\n", ":1: engine-timeout is not a number", "engine-timeout = 3, without quotes"),
+        ("engine-timeout = 0\n", "engine-timeout is 0 and no number of seconds above 0", "120"),
+        ("engine-timeout = nan\n", ":1: engine-timeout is not a number", "engine-timeout = 120"),
+        ("cache-size = 20_000\n", ":1: cache-size is not a string", 'cache-size = "20_000"'),
+        ("packages = ['x']\n", ":1: packages is a key of projects", "imagekit.toml"),
+        ("python = 3.10\n", ":1: python is not a string", 'python = "3.10"'),
         ("default-namespace = 'a/B'\n", ":1: default-namespace: not a namespace", "registry.example.com/team"),
         ("engine = 'localhost'\n", "no engine's address", "unix://"),
         ("engine = 'unix:///a'\nengine = 'unix:///b'\n", ":2: ", "mend"),
@@ -44,8 +48,13 @@ def test_what_is_refused_with_line_and_hint(tmp_path: Path, text: str, words: st
 def test_an_edit_keeps_comments_and_other_lines(tmp_path: Path) -> None:
     file = read(tmp_path, "# the team's\ndefault-namespace = 'old'  # for now\n\nengine-timeout = 5\n")
     file = file.with_value("default-namespace", "new/").with_value("engine", "unix:///x")
-    assert file.text == '# the team\'s\ndefault-namespace = "new"\n\nengine-timeout = 5\nengine = "unix:///x"\n'
-    assert file.without("engine-timeout").text == '# the team\'s\ndefault-namespace = "new"\n\nengine = "unix:///x"\n'
+    assert (
+        file.text == '# the team\'s\ndefault-namespace = "new"  # for now\n\nengine-timeout = 5\nengine = "unix:///x"\n'
+    )
+    assert (
+        file.without("engine-timeout").text
+        == '# the team\'s\ndefault-namespace = "new"  # for now\n\nengine = "unix:///x"\n'
+    )
 
 
 def test_a_value_over_several_lines_is_replaced_too(tmp_path: Path) -> None:
@@ -59,7 +68,7 @@ def test_what_is_set_is_read_back(tmp_path_factory: pytest.TempPathFactory, firs
     path = tmp_path_factory.mktemp("config") / "deep" / "config.toml"
     file = ConfigFile.read(path)
     for name, number in first.items():
-        file = file.with_value(name, str(number) if KEYS[name].is_number else f"/{number} \"'\\#")
+        file = file.with_value(name, str(number) if name == "engine-timeout" else f"/{number} \"'\\#")
     file = file.with_value("engine-timeout", str(then))
     file.write()
     assert ConfigFile.read(path).values == file.values

@@ -202,7 +202,7 @@ def test_the_environment_is_not_shown_by_repr(environ: dict[str, str], tmp_path:
 
 
 def test_insecure_registries(environ: dict[str, str], tmp_path: Path) -> None:
-    write_config(tmp_path, 'insecure-registries = "registry.example.com:5000, 10.0.0.0/8"\n')
+    write_config(tmp_path, 'insecure-registries = ["registry.example.com:5000", "10.0.0.0/8"]\n')
     settings = load(environ, tmp_path)
     assert settings.registry_access().insecure == ("registry.example.com:5000", "10.0.0.0/8")
     assert settings.origin("insecure-registries").endswith("config.toml:1")
