@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,10 @@ from imagekit.progress import Reporter
 from imagekit.stages.base_ensure import EnsuredBase, ensure_base
 from imagekit.stages.debian import DebianBase, DebianRootfs, build_base
 from imagekit.stages.debian_lock import DebianLock
+
+# Bases out of layouts, each under a tag that its content says.
+LAID_OUT = "imagekit/laid-out"
+_PIECE = 1 << 20
 
 
 def make(engine: Engine, python: str, cache: Path, reporter: Reporter, *, lock_file: Path | None = None) -> EnsuredBase:
@@ -58,6 +64,29 @@ def lay_out(
                 blob = blobs.gzip(_layer(rootfs), pool=pool, advance=task.advance)
             images.append(ImageContent(config=rootfs.config, layers=(blob,)))
     return bases[0].reference, write_layout(images, directory, bases[0].reference, reporter=reporter)
+
+
+def load_base(engine: Engine, content: ImageContent, reference: str, reporter: Reporter) -> tuple[str, str]:
+    """Give ``engine`` the base image ``content``, unless it has it; its name there, which its content says, and its ID.
+
+    Raises ``BaseUnusable`` for layers that are not what their digests say.
+    """
+    from imagekit.stages.layer_stream import layer_tar
+
+    name = f"{LAID_OUT}:{content.config.digest.removeprefix('sha256:')[:16]}"
+    known = engine.image(name)
+    if known is not None and known.diff_ids == content.config.diff_ids:
+        return name, known.id
+    with tempfile.TemporaryDirectory(prefix="imagekit-base-") as directory:
+        layers = []
+        with reporter.task(f"unpacking {reference}"):
+            for number, (blob, diff_id) in enumerate(zip(content.layers, content.config.diff_ids, strict=True)):
+                path = Path(directory, str(number))
+                with layer_tar(blob, diff_id, reference) as archive, path.open("wb") as out:
+                    shutil.copyfileobj(archive, out, _PIECE)
+                size = path.stat().st_size
+                layers.append(Layer(diff_id=diff_id, size=size, pieces=(FileRange(path, 0, size),), cached=True))
+        return name, load_image(engine, content.config, None, layers, name, reporter).image_id
 
 
 def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | None) -> DebianRootfs:

@@ -10,12 +10,14 @@ from imagekit import __version__
 from imagekit.building.inputs import Inputs, read_inputs
 from imagekit.errors import InvalidProject
 from imagekit.progress import Reporter
+from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:
     from imagekit.building.base_source import BaseSource
     from imagekit.building.planned import Planned, Resolved
     from imagekit.lock.fetch import WheelStore
+    from imagekit.lock.git import Git
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
     from imagekit.spec.base import BaseImage
@@ -34,7 +36,9 @@ class Planning:
         bases: Callable[[], BaseSource],
         cache: Callable[[], Path],
         store: Callable[[], WheelStore],
+        handed: Handed = NOTHING,
     ) -> None:
+        self._handed = handed
         self._settings = settings
         self._reporter = reporter
         self._bases = bases
@@ -61,6 +65,7 @@ class Planning:
 
     def lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
         """The lock of ``spec`` for ``base``: the project's, a cached one or a new one."""
+        from imagekit.building.assembly import sources
         from imagekit.lock.resolve import obtain
         from imagekit.lock.sizes import with_sizes
         from imagekit.lock.target import Target
@@ -74,6 +79,7 @@ class Planning:
             upgrade=upgrade,
             previous=previous,
             contents=lambda: self._bases().contents(base),
+            sources=sources(spec, self._stage(base), self._store(), self._git, self._cache()),
         )
         return with_sizes(lock, self._store(), self._cache(), self._reporter)
 
@@ -103,13 +109,19 @@ class Planning:
 
             base, tree = self.base(spec), self.inputs(spec).tree
             lock = self.lock(spec, base)
-            lock = wheels_only(spec, lock, tree, self._stage(base), self._store(), self._cache())
+            lock = wheels_only(spec, lock, tree, self._stage(base), self._store(), self._git, self._cache())
             self._resolved = (spec, Resolved(base=base, lock=lock))
         return self._resolved[1]
 
     def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
         """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""
         self._resolved = (spec, resolved)
+
+    @property
+    def _git(self) -> Git:
+        from imagekit.lock.git import Git
+
+        return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle)
 
     def _stage(self, base: BaseImage) -> InBase:
         from imagekit.stages.in_base import InBase, carried
@@ -119,7 +131,9 @@ class Planning:
             environment=carried(self._settings.variables),
             engine=self._settings.engine_address,
             ca_bundle=self._settings.ca_bundle,
+            handed=self._handed,
             reporter=self._reporter,
+            in_engine=self._bases().in_engine,
         )
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:

@@ -36,9 +36,8 @@ def dockerfile(
 ) -> None:
     """Print the Dockerfile that builds the same image by BuildKit."""
     from imagekit.cli.output import put, put_json
-    from imagekit.cli.session import load_settings, reporting
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.oci.reference import Reference
-    from imagekit.pipeline import Pipeline
     from imagekit.stages.reference_context import write_context
     from imagekit.stages.reference_dockerfile import reference_dockerfile
 
@@ -48,7 +47,7 @@ def dockerfile(
     # The base is read, and nothing is built for a text: no engine is needed where a registry has it.
     with (
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
-        Pipeline(settings, reporter, needs_engine=False) as pipeline,
+        open_pipeline(settings, reporter, needs_engine=False) as pipeline,
     ):
         spec = pipeline.spec(path, **given(project))
         if output is None:

@@ -52,8 +52,10 @@ def lock(
         raise InputError("--output - does not go with --check or --json", hint="name a file")
     target = output if output is not None else path / _NAME
     settings = load_settings()
-    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(settings, reporter)
+    with (
+        reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
+        open_pipeline(settings, reporter, needs_engine=False) as pipeline,
+    ):
         # What is wanted, and not the lock that was made of it before.
         spec = replace(pipeline.spec(path, **given(project)), lock_file=None)
         if check:

@@ -29,8 +29,10 @@ def plan(
     from imagekit.cli.session import load_settings, open_pipeline, reporting
 
     settings = load_settings()
-    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(settings, reporter)
+    with (
+        reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
+        open_pipeline(settings, reporter, needs_engine=False) as pipeline,
+    ):
         spec = pipeline.spec(path, **given(project))
         document = pipeline.strategy(spec).to_json()
     if as_json:

@@ -34,11 +34,14 @@ def reporting(*, quiet: bool = False, as_json: bool = False, verbose: bool = Fal
         yield SilentReporter() if as_json else PlainReporter(stream)
 
 
-def open_pipeline(settings: Settings, reporter: Reporter) -> Pipeline:
-    """The pipeline of this machine; nothing is asked of the engine yet."""
+def open_pipeline(settings: Settings, reporter: Reporter, *, needs_engine: bool = True) -> Pipeline:
+    """The pipeline of this machine; nothing is asked of the engine yet, nor at all without ``needs_engine``.
+
+    Then bases are read where they are, and one in a registry is not pulled.
+    """
     from imagekit.pipeline import Pipeline
 
-    return Pipeline(settings, reporter)
+    return Pipeline(settings, reporter, needs_engine=needs_engine)
 
 
 def load_settings() -> Settings:

@@ -46,8 +46,10 @@ def why(
     wanted_name, wanted_tag = name_and_tag(tag, name)
     before = Reference.parse(since) if since is not None else None
     settings = load_settings()
-    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(settings, reporter)
+    with (
+        reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
+        open_pipeline(settings, reporter, needs_engine=False) as pipeline,
+    ):
         spec = pipeline.spec(path, **given(image))
         document = pipeline.why(spec, pipeline.reference(spec, wanted_name, wanted_tag), since=before).to_json()
     if as_json:

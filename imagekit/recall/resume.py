@@ -46,7 +46,7 @@ def remember(
         deadline=settings.engine_deadline,
         reference=result.reference,
         image_id=result.image_id,
-        base=resolved.base.reference,
+        base=resolved.base.place,
         base_id=resolved.base.image_id,
         lacking=_before(spec, resolved.base.reference),
         may_lose=pipeline.engine.info.containerd_store,

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,7 @@ from imagekit.lock.redaction import redacted
 from imagekit.lock.runner import DIRECTORIES, CompletedInBase
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.spec.base import BaseImage
 from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
 
@@ -63,7 +64,9 @@ class InBase:
     ``engine``: the engine's address, or ``None`` for the one that the docker client would use.
     ``context``: a docker context instead of an address. ``ca_bundle``: a PEM file on the host that
     programs in the base are to trust. ``environment``: variables for the programs that may be secret
-    (``UV_INDEX`` with a token, proxies). ``title`` heads the progress.
+    (``UV_INDEX`` with a token, proxies). ``handed``: secrets and ssh agents that programs in the base
+    see at ``/run/secrets`` and by ``SSH_AUTH_SOCK``. ``title`` heads the progress. ``in_engine`` gives ``base`` as
+    the engine has it, which may be given it then.
     """
 
     base: BaseImage
@@ -71,8 +74,10 @@ class InBase:
     context: str | None = None
     ca_bundle: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    handed: Handed = NOTHING
     reporter: Reporter = field(default_factory=SilentReporter)
     title: str = "running in the base"
+    in_engine: Callable[[BaseImage], BaseImage] = lambda base: base
 
     def __call__(
         self,
@@ -120,6 +125,7 @@ class InBase:
             )
         if self.context is None and self.engine is not None:
             reach(self.engine)
+        base = self.in_engine(self.base)
         with tempfile.TemporaryDirectory(prefix="imagekit-stage-") as temporary:
             context = Path(temporary, "context")
             beside = Path(temporary, "programs")
@@ -127,14 +133,19 @@ class InBase:
             beside.mkdir()
             for name, path in programs.items():
                 shutil.copy2(path, beside / name)
-            secrets = self._write_secrets(Path(temporary))
             contexts = {"imagekit-programs": beside} if programs else {}
             contexts |= {f"imagekit-{name}": path for name, path in directories.items()}
             (context / "Dockerfile").write_text(
-                dockerfile(self.base, programs=bool(programs), directories=sorted(directories), network=network),
+                dockerfile(
+                    base,
+                    programs=bool(programs),
+                    directories=sorted(directories),
+                    network=network,
+                    mounts=self.handed.mounts(),
+                ),
                 "utf-8",
             )
-            self._build(context, contexts, secrets, into)
+            self._build(context, contexts, into)
         return RanInBase(
             exit_code=int((into / "exit_code").read_text("ascii")),
             stdout=_text(into / "stdout"),
@@ -182,29 +193,21 @@ class InBase:
         }
         (driver / "plan.json").write_text(json.dumps(plan), "utf-8")
 
-    def _write_secrets(self, temporary: Path) -> list[str]:
-        secrets = []
-        if self.ca_bundle is not None:
-            secrets.append(f"id=imagekit-ca,src={self.ca_bundle}")
-        if self.environment:
-            path = temporary / "environment.json"
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(dict(self.environment)), "utf-8")
-            secrets.append(f"id=imagekit-environment,src={path}")
-        return secrets
-
-    def _build(self, context: Path, contexts: Mapping[str, Path], secrets: list[str], into: Path) -> None:
+    def _build(self, context: Path, contexts: Mapping[str, Path], into: Path) -> None:
         # Not from BuildKit's cache: an index answers differently tomorrow, and what a
         # program failed at must not be remembered. What is worth keeping is kept by us.
         words = ["buildx", "build", "--progress", "plain", "--no-cache", "--provenance=false"]
         words += ["--output", f"type=local,dest={into}"]
         for name, path in contexts.items():
             words += ["--build-context", f"{name}={path}"]
-        for secret in secrets:
-            words += ["--secret", secret]
+        handed = self.handed.with_own(
+            {"imagekit-environment": json.dumps(dict(self.environment)) if self.environment else ""},
+            files={"imagekit-ca": self.ca_bundle} if self.ca_bundle is not None else {},
+        )
+        words += handed.arguments()
         last: deque[str] = deque(maxlen=_LAST_LINES)
         try:
-            lines = buildx_lines([*words, "--", str(context)], engine=self.engine, context=self.context)
+            lines = buildx_lines([*words, "--", str(context)], engine=self.engine, context=self.context, handed=handed)
             with self.reporter.task(self.title) as task, closing(lines):
                 for line in lines:
                     last.append(redacted(line))
@@ -214,9 +217,17 @@ class InBase:
             raise buildx_fault(text) or _failed(self.base, text) from None
 
 
-def dockerfile(base: BaseImage, *, programs: bool, directories: Sequence[str], network: str | None = None) -> str:
-    """The Dockerfile of the stage. Pure; ``base`` and its Python are all that it says of the outside."""
+def dockerfile(
+    base: BaseImage,
+    *,
+    programs: bool,
+    directories: Sequence[str],
+    network: str | None = None,
+    mounts: Sequence[str] = (),
+) -> str:
+    """The Dockerfile of the stage. Pure; ``base``, its Python and ``mounts`` are all that it says of the outside."""
     mounts = [
+        *mounts,
         f"--mount=type=bind,source=in,target={_ROOT}/in",
         f"--mount=type=cache,id=imagekit-tools,target={_CACHE}",
         f"--mount=type=secret,id=imagekit-ca,target={_ROOT}/ca.pem",
@@ -229,7 +240,7 @@ def dockerfile(base: BaseImage, *, programs: bool, directories: Sequence[str], n
         mounts.append(f"--network={network}")
     command = json.dumps([base.python.executable, "-I", "-B", f"{_ROOT}/in/inside_base.py"])
     return (
-        f"FROM {base.reference} AS work\n"
+        f"FROM {base.place} AS work\n"
         "USER 0:0\n"
         "RUN " + " \\\n    ".join([*mounts, command]) + "\n"
         "FROM scratch\n"

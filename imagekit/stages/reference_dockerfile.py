@@ -100,12 +100,12 @@ def _environment_stage(plan: Plan) -> str:
         steps.insert(0, "export PYC_INVALIDATION_MODE=UNCHECKED_HASH")
         steps.append(f"{_UV} pip install --python {prefix.python} --compile-bytecode -r {_ROOT}/{LOCK}/{PYLOCK}")
     ignored = "# hadolint ignore=DL3002\n" if _has_user(base) else ""
-    return f"{_from(base.reference)} AS packages\n{ignored}{_as_root(base)}{_run(_MOUNTS, [*_SETTINGS, *steps])}\n"
+    return f"{_from(base.place)} AS packages\n{ignored}{_as_root(base)}{_run(_MOUNTS, [*_SETTINGS, *steps])}\n"
 
 
 def _image_stage(plan: Plan) -> str:
     base = plan.base
-    lines = [_from(base.reference) + ("\n" + _as_root(base)).rstrip("\n")]
+    lines = [_from(base.place) + ("\n" + _as_root(base)).rstrip("\n")]
     if not plan.prefix.is_ours and names_of(plan):
         lines.append(_install_in_place(plan))
     for layer in plan.layers:
@@ -201,7 +201,7 @@ def _from(reference: str) -> str:
     if reference.startswith(OCI_LAYOUT):
         raise InputError(
             f"a Dockerfile cannot name {reference}: it is in an OCI layout",
-            hint="push it to a registry, or load it into the engine, and name it there with --base-image",
+            hint="push it to a registry, or load it into an engine, and name it there with --base-image",
         )
     name, _, tag = reference.rpartition("/")[2].partition("@")[0].partition(":")
     unpinned = name != "scratch" and "@" not in reference and tag in ("", "latest")

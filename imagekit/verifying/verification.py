@@ -31,7 +31,7 @@ from imagekit.export.engine_load import LOADING
 from imagekit.oci.digest import Digest, short
 from imagekit.oci.reference import Reference
 from imagekit.settings import Settings
-from imagekit.spec.image import OCI_LAYOUT, ImageSpec
+from imagekit.spec.image import ImageSpec
 from imagekit.verifying.rebuild import Remade, Request
 
 if TYPE_CHECKING:
@@ -119,8 +119,6 @@ def verify(pipeline: Pipeline, spec: ImageSpec, settings: Settings) -> Verificat
 
 def _obstacle(pipeline: Pipeline, spec: ImageSpec) -> str | None:
     """Why BuildKit cannot build the image here, if it cannot."""
-    if spec.base_image is not None and spec.base_image.startswith(OCI_LAYOUT):
-        return "a Dockerfile cannot name a base that is in an OCI layout"
     try:
         architecture = pipeline.engine.info.platform.architecture
     except (EngineNotFound, EnginePermission, NotAnEngine) as error:

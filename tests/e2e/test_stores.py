@@ -39,14 +39,16 @@ def engine_of_ours(own_engine: MakeEngine, engine: Engine, python_image: str) ->
 
 @pytest.fixture
 def root(project: WriteProject, tmp_path: Path, python_image: str) -> Path:
-    """A project whose one dependency no engine has seen."""
+    """A project of which no engine has seen a layer: the lowest one has its working directory."""
     mark = secrets.token_hex(16)
     write_wheel(tmp_path / "once", "once", "1.0", {"once.py": f"MARK = {mark!r}\n", "m/a.py": "X = 1\n" * 500})
     return project(
         {
             "requirements.txt": "--no-index\n--find-links ../once\nonce\n",
             "flow.py": FLOW.format(number=1),
-            "imagekit.toml": f'base-image = "{python_image}"\nentrypoints = ["flow.py:etl"]\n',
+            "imagekit.toml": (
+                f'base-image = "{python_image}"\nentrypoints = ["flow.py:etl"]\nworkdir = "/srv/{mark}"\n'
+            ),
         }
     )
 

@@ -31,9 +31,15 @@ def new_titles(before: Any, after: Any) -> list[str]:
 
 @pytest.fixture
 def root(project: WriteProject, no_index: str) -> Path:
+    """A project of which the engine has no layer: the lowest one, with its working directory, is its own."""
     flow = f"def etl():\n    return {secrets.token_hex(8)!r}\n"
     return project(
-        {"requirements.txt": f"{no_index}alpha==1.0\nbeta==1.0\n", "flow.py": flow, ".dockerignore": "*.txt"}
+        {
+            "requirements.txt": f"{no_index}alpha==1.0\nbeta==1.0\n",
+            "flow.py": flow,
+            ".dockerignore": "*.txt",
+            "imagekit.toml": f'workdir = "/srv/{secrets.token_hex(8)}"\n',
+        }
     )
 
 

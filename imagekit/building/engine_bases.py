@@ -1,0 +1,88 @@
+"""Base images of an engine, which pulls those that it lacks, and is given those of layouts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagekit.building.base_source import is_in_layout
+from imagekit.errors import ImagekitError
+from imagekit.oci.content import Blob
+from imagekit.oci.platform import Platform
+from imagekit.progress import Reporter
+from imagekit.spec.base import BaseImage
+from imagekit.spec.image import ImageSpec
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import Engine
+    from imagekit.layers.bytecode import Compiler
+    from imagekit.spec.installed import Contents
+    from imagekit.stages.compile_client import ServedCompiler
+
+
+class EngineBases:
+    """Base images of an engine, which pulls those that it lacks."""
+
+    def __init__(self, connect: Callable[[], Engine], cache: Path, reporter: Reporter) -> None:
+        self._connect = connect
+        self._cache = cache
+        self._reporter = reporter
+
+    def find(self, spec: ImageSpec) -> BaseImage:
+        from imagekit.stages.probe import find_base
+
+        if spec.base_image is not None and is_in_layout(spec):
+            return self._loaded(spec.base_image, spec.platform)
+        return find_base(
+            self._connect(), spec.base_image, spec.python or "", spec.platform, self._cache, self._reporter
+        )
+
+    def contents(self, base: BaseImage) -> Contents:
+        from imagekit.stages.probe import read_contents
+
+        return read_contents(self._connect, base, self._cache)
+
+    @contextmanager
+    def compiler(self, base: BaseImage) -> Iterator[Compiler]:
+        from imagekit.stages.compile import ContainerCompiler
+
+        compiler = ContainerCompiler(self._connect(), base)
+        compiler.begin()
+        try:
+            yield compiler
+        except BaseException:
+            _end(compiler)
+            raise
+        # An engine takes its time to end a container, and nobody waits for it but the end of this process.
+        threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end").start()
+
+    def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
+        from imagekit.export.base_content import engine_base_blobs
+        from imagekit.layers.blobs import BlobCache
+
+        return engine_base_blobs(self._connect(), base, BlobCache(self._cache / "blobs"), self._reporter)
+
+    def in_engine(self, base: BaseImage) -> BaseImage:
+        return base
+
+    def _loaded(self, asked: str, platform: Platform) -> BaseImage:
+        """The base of a layout, loaded into the engine where that has it not."""
+        from imagekit.building.bases import load_base
+        from imagekit.building.file_bases import in_layout
+        from imagekit.stages.probe import read_base
+
+        engine = self._connect()
+        reference, content = in_layout(asked, platform)
+        name, image_id = load_base(engine, content, reference, self._reporter)
+        base = read_base(engine, reference, image_id, self._cache, self._reporter)
+        return replace(base, found_at=name)
+
+
+def _end(compiler: ServedCompiler) -> None:
+    # Its container carries its owner: the next command takes away what an engine that is gone did not.
+    with suppress(ImagekitError, OSError):
+        compiler.end()
