@@ -1,8 +1,9 @@
 """The values of a build's secrets, looked for in what came of it, and taken out of what is said.
 
 A value is looked for as it is, in base64 at any alignment (as in ``Authorization: Basic``), URL-encoded and as
-JSON has it. Of a file of several lines (a key, a netrc file, an ``.env``) each line and each word that could be
-a secret counts, and of a URL its password.
+JSON has it. Of a file of several words (a key, a netrc file, an ``.env``) each word that looks like a secret
+counts, and of a URL its password. A value that is one plain word (``production``) stands in many files, and is
+not looked for.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus, unquote
 
-from imagekit.secrets.telling import logins
+from imagekit.secrets.telling import generated, logins, named
 
 # What is shorter stands in many files by chance.
 SHORTEST = 6
-_SHORTEST_PART = 8
 CONCEALED = "***"
-_ORDINARY = re.compile(r"[A-Za-z]{1,16}|[0-9.]{1,12}|-----.*|.*KEY-----|(?:/[\w.-]+)+/?|https?://[\w.:/-]*")
+_ORDINARY = re.compile(rb"[A-Za-z]{1,12}|[0-9.]{1,8}")
+_PASSWORD = re.compile(r"\bpassword\s+(?P<password>\S+)")  # of a netrc file
+_FIELD = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"']+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -57,26 +59,24 @@ def needles(values: Iterable[bytes]) -> Needles:
     """``Needles`` for ``values``; those shorter than six bytes are left out."""
     forms: set[bytes] = set()
     for value in values:
-        for part in _parts(value):
-            forms.update(_forms(part))
+        for part in {value.strip(), *parts(value)}:
+            if len(part) >= SHORTEST and not _ORDINARY.fullmatch(part):
+                forms.update(_forms(part))
     return Needles(forms=tuple(sorted(forms, key=lambda form: (-len(form), form))))
 
 
-def _parts(value: bytes) -> Iterator[bytes]:
-    whole = value.strip()
-    if len(whole) >= SHORTEST:
-        yield whole
+def parts(value: bytes) -> Iterator[bytes]:
+    """What in ``value`` is a secret by itself: passwords of URLs and of netrc files, words that look generated."""
     text = value.decode("utf-8", "surrogateescape")
-    for login in logins(text):
-        if len(login) >= SHORTEST:
-            yield login.encode("utf-8", "surrogateescape")
-            yield unquote(login).encode("utf-8", "surrogateescape")
-    lines = [line.strip() for line in text.splitlines()]
-    if len(lines) > 1 or len(text.split()) > 1:
-        pieces = {*lines, *(word.strip("\"',;") for line in lines for word in re.split(r"[\s=]+", line))}
-        for piece in pieces:
-            if len(piece) >= _SHORTEST_PART and not _ORDINARY.fullmatch(piece):
-                yield piece.encode("utf-8", "surrogateescape")
+    found = [word for login in logins(text) for word in (login, unquote(login))]
+    found += [match["password"] for match in _PASSWORD.finditer(text)]
+    if len(text.split()) > 1:
+        found += [match["value"] for match in _FIELD.finditer(text) if named(match["name"], match["value"])]
+        found += [
+            word for word in (piece.strip("\"',;") for piece in text.split()) if "://" not in word and generated(word)
+        ]
+    for word in found:
+        yield word.encode("utf-8", "surrogateescape")
 
 
 def _forms(value: bytes) -> Iterator[bytes]:

@@ -55,12 +55,12 @@ SecretSpecs = str | Iterable[str] | Mapping[str, Holder]
 
 
 def read_secrets(
-    specs: SecretSpecs, variables: Mapping[str, str], load: Callable[[str], Holder], directory: Path
+    specs: SecretSpecs, variables: Mapping[str, str], load: Callable[[str], Holder]
 ) -> tuple[StepSecret, ...]:
     """``secrets=`` and ``--secret``, with their values; all that is wrong with them is raised at once.
 
     ``specs``: texts (``"id=token,env=TOKEN"``), one text, or a mapping of IDs to ``Secret``. ``variables`` is the
-    environment, ``load`` gives a stored secret, files are relative to ``directory``.
+    environment, ``load`` gives a stored secret.
     """
     if isinstance(specs, Mapping):
         return tuple(_checked(_id(name, "secrets"), holder.get().encode(), None) for name, holder in specs.items())
@@ -68,7 +68,7 @@ def read_secrets(
     problems: list[InputError] = []
     for text in [specs] if isinstance(specs, str) else specs:
         try:
-            secret = _read(text, variables, load, directory)
+            secret = _read(text, variables, load)
             if secret.id in found:
                 raise InvalidSecret(f"--secret: the id {secret.id!r} is there twice", hint="give each its own")
             found[secret.id] = secret
@@ -79,7 +79,7 @@ def read_secrets(
     return tuple(found.values())
 
 
-def read_agents(specs: str | Iterable[str], variables: Mapping[str, str], directory: Path) -> tuple[StepAgent, ...]:
+def read_agents(specs: str | Iterable[str], variables: Mapping[str, str]) -> tuple[StepAgent, ...]:
     """``ssh=`` and ``--ssh``: ``"default"``, ``"ID"``, ``"ID=PATH[,PATH]"``; ``InvalidSecret`` for what is missing."""
     found: dict[str, StepAgent] = {}
     for text in [specs] if isinstance(specs, str) else specs:
@@ -87,7 +87,7 @@ def read_agents(specs: str | Iterable[str], variables: Mapping[str, str], direct
         _id(name, "--ssh", _SSH_FORMS)
         if name in found:
             raise InvalidSecret(f"--ssh: the id {name!r} is there twice", hint="give each its own")
-        paths = tuple(directory / Path(place).expanduser() for place in places.split(",")) if equals else ()
+        paths = tuple(Path(place).expanduser().absolute() for place in places.split(",")) if equals else ()
         for path in paths:
             if path.is_dir() or not path.exists():
                 raise InvalidSecret(f"--ssh {name}: {path} is no key and no agent's socket", hint=_SSH_FORMS)
@@ -102,7 +102,7 @@ def read_agents(specs: str | Iterable[str], variables: Mapping[str, str], direct
     return tuple(found.values())
 
 
-def _read(text: str, variables: Mapping[str, str], load: Callable[[str], Holder], directory: Path) -> StepSecret:
+def _read(text: str, variables: Mapping[str, str], load: Callable[[str], Holder]) -> StepSecret:
     fields = _fields(text)
     name = _id(fields.pop("id", ""), "--secret")
     kind = fields.pop("type", None)
@@ -122,7 +122,7 @@ def _read(text: str, variables: Mapping[str, str], load: Callable[[str], Holder]
                 f"--secret id={name}: the variable {variable} is not set", hint=f"export it, or {_FORMS}"
             )
         return _checked(name, variables[variable].encode("utf-8", "surrogateescape"), None)
-    path = directory / Path(str(source)).expanduser()
+    path = Path(str(source)).expanduser().absolute()
     try:
         if not path.is_file():
             raise InvalidSecret(f"--secret id={name}: the file {path} is not there", hint=_FORMS)

@@ -26,6 +26,8 @@ _KEYS = {"api", "secret", "access", "private", "signing", "encryption", "account
 _URL_LOGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/?#:@\"']*)(?::(?P<password>[^\s/?#\"']+))?@")
 _QUERY = re.compile(r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)")
 
+_NETRC = re.compile(r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+(?P<password>[^\s\"'\\]+)")
+
 _SWITCHES = re.compile(r"(?i)true|false|yes|no|on|off|none|null|nil|[0-9]{1,3}|[0-9]+\.[0-9.]+")
 _NUMBER = re.compile(r"[0-9][0-9_]*")
 _REFERENCES = re.compile(
@@ -52,7 +54,14 @@ def credential(name: str, value: str) -> str | None:
 
 def in_text(text: str) -> str | None:
     """What credential stands in ``text``, whatever its name."""
-    return shape_of(text) or (LOGIN if next(logins(text), None) else None) or _in_query(text)
+    if (kind := shape_of(text)) is not None:
+        return kind
+    if next(logins(text), None) is not None:
+        return LOGIN
+    netrc = _NETRC.search(text)
+    if netrc is not None and named("password", netrc["password"]) is not None:
+        return "a login for netrc"
+    return _in_query(text)
 
 
 def named(name: str, value: str) -> str | None:

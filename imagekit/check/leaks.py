@@ -1,0 +1,139 @@
+"""The leak gate: credentials in what an image is made of, found before its tag moves.
+
+Looked at are files of the project, the configuration, and the layers that were built with secrets; wheels from
+an index are public, and not looked at. A finding tells where and of what kind, and never the value.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from imagekit.errors import CheckFailed
+from imagekit.secrets.needles import Needles
+from imagekit.secrets.shapes import shapes_in
+from imagekit.secrets.telling import credential, in_text
+
+OF_THIS_BUILD = "a secret of this build"
+_PIECE = 1 << 23
+_OVERLAP = 1 << 14
+# What installers put there is public, and has keys for its own tests.
+_PUBLIC = (
+    "/site-packages/",
+    "/dist-packages/",
+    "/usr/share/",
+    "/usr/lib/",
+    "/usr/local/lib/",
+    "/node_modules/",
+    "/pkgs/",
+)
+_MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Leak:
+    """A credential that was found."""
+
+    path: str  # of the file, or the field of the configuration
+    kind: str  # "a GitHub token", "a secret of this build"
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}{f':{self.line}' if self.line else ''}: {self.kind}"
+
+
+def leaks_in(path: str, stream: IO[bytes], needles: Needles, *, shapes: bool = True) -> Iterator[Leak]:
+    """What the content of ``stream`` holds; one finding of a kind."""
+    found: set[str] = set()
+    overlap = max(_OVERLAP, needles.longest)
+    before, lines = b"", 1
+    while piece := stream.read(_PIECE):
+        data = before + piece
+        if OF_THIS_BUILD not in found and needles.found_in(data):
+            found.add(OF_THIS_BUILD)
+            yield Leak(path=path, kind=OF_THIS_BUILD)
+        for shape in shapes_in(data) if shapes else ():
+            if shape.kind not in found:
+                found.add(shape.kind)
+                yield Leak(path=path, kind=shape.kind, line=lines + data.count(b"\n", 0, shape.offset))
+        before = data[-overlap:]
+        lines += data.count(b"\n", 0, len(data) - len(before))
+
+
+def leaks_of_file(path: str, file: Path, needles: Needles) -> list[Leak]:
+    """What a file of the project holds; one that cannot be read any more holds nothing."""
+    try:
+        with open(file, "rb") as stream:
+            return list(leaks_in(path, stream, needles))
+    except OSError:
+        return []
+
+
+def leaks_of_config(config: Mapping[str, Any], inherited: Mapping[str, Any] | None, needles: Needles) -> list[Leak]:
+    """What an image's configuration (OCI image-spec, config.md) holds that its base's does not.
+
+    ``env`` and labels by name and value, all else, the history too, by what stands in it.
+    """
+    old = _strings(inherited or {})
+    found = set()
+    for path, text in _fields(config):
+        if text in old:
+            continue
+        name, equals, value = text.partition("=") if path.startswith("Env") else (path, "=", text)
+        kind = credential(name, value) if equals else in_text(text)
+        if needles.found_in(text.encode("utf-8", "surrogateescape")):
+            kind = OF_THIS_BUILD
+        if kind is not None:
+            found.add(Leak(path=f"the configuration, {f'Env {name}' if path.startswith('Env') else path}", kind=kind))
+    return sorted(found)
+
+
+def leaks_of_layer(name: str, layer: IO[bytes], needles: Needles) -> list[Leak]:
+    """What the files of a layer (a tar stream, plain) hold: secrets anywhere, tokens outside of packages."""
+    found: list[Leak] = []
+    with tarfile.open(fileobj=layer, mode="r|") as archive:
+        for member in archive:
+            path = "/" + member.name.lstrip("./")
+            stated = f"{path} {member.linkname}".encode("utf-8", "surrogateescape")
+            if needles.found_in(stated):
+                found.append(Leak(path=f"{name}, a file's name", kind=OF_THIS_BUILD))
+            stream = archive.extractfile(member) if member.isreg() else None
+            if stream is not None:
+                found.extend(leaks_in(path, stream, needles, shapes=not any(p in path for p in _PUBLIC)))
+    return found
+
+
+def refuse_leaks(leaks: Sequence[Leak], *, of: str, hint: str) -> None:
+    """``CheckFailed`` naming each of ``leaks`` by its path and kind, and nothing else of it."""
+    if not leaks:
+        return
+    first, *more = leaks
+    details = "\n".join(str(leak) for leak in leaks[:_MOST_SHOWN])
+    if len(leaks) > _MOST_SHOWN:
+        details += f"\nand {len(leaks) - _MOST_SHOWN} more"
+    raise CheckFailed(
+        f"{of} holds {first.kind}: {first.path}{f':{first.line}' if first.line else ''}"
+        f"{f', and {len(more)} more' if more else ''}",
+        hint=hint,
+        details=details if more else None,
+    )
+
+
+def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if name not in ("rootfs", "RootFS", "diff_ids"):
+                shown = name if name not in ("config", "Config") else ""
+                yield from _fields(item, f"{path}.{shown}".strip(".") if shown else path)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _fields(item, path)
+
+
+def _strings(value: Any) -> set[str]:
+    return {text for _, text in _fields(value)}
