@@ -45,6 +45,7 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     interactive: bool = False  # stdin is attached, and its end ends it
     auto_remove: bool = False
+    keeps_output: bool = False  # the engine keeps what it writes; who is attached has it either way
     host_config: Mapping[str, Any] = field(default_factory=dict)  # more of the API's HostConfig
 
 
@@ -58,6 +59,9 @@ class Container:
     @classmethod
     def create(cls, engine: Engine, spec: ContainerSpec) -> Container:
         host_config: dict[str, Any] = {"AutoRemove": spec.auto_remove, **spec.host_config}
+        if not spec.keeps_output:
+            # As JSON in a file, bytecode took the engine longer than unpacking it.
+            host_config["LogConfig"] = {"Type": "none"}
         if spec.network is not None:
             host_config["NetworkMode"] = spec.network
         body: dict[str, Any] = {

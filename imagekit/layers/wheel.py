@@ -27,6 +27,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from imagekit.errors import WheelRefused
 from imagekit.layers.archive import is_safe_member, parents
+from imagekit.layers.zip_content import unpacked
 from imagekit.plan.prefix import Prefix
 
 INSTALLER = "imagekit"
@@ -68,6 +69,8 @@ class Wheel:
             if directory_size(path) > _LARGEST_DIRECTORY:
                 raise WheelRefused(f"{path.name} has a directory of members of {directory_size(path) >> 20} MiB")
             self._zip = zipfile.ZipFile(path)
+            assert self._zip.fp is not None
+            self._descriptor = self._zip.fp.fileno()
         except (InvalidWheelFilename, *DAMAGED) as error:
             raise WheelRefused(f"{path.name} is not a wheel ({error})") from error
         try:
@@ -115,11 +118,10 @@ class Wheel:
     def _verified(self, member: Member) -> Iterator[bytes]:
         """The content as it is in the wheel; refused where it is not what the wheel says of it (PEP 427)."""
         content, size = hashlib.sha256(), 0
-        with self._zip.open(member.info) as source:
-            while piece := source.read(_PIECE):
-                content.update(piece)
-                size += len(piece)
-                yield piece
+        for piece in self._pieces(member.info):
+            content.update(piece)
+            size += len(piece)
+            yield piece
         name = member.info.filename
         if size != member.info.file_size:
             raise WheelRefused(f"{self.filename} is damaged ({name} has {size} bytes, not {member.info.file_size})")
@@ -128,6 +130,15 @@ class Wheel:
         if recorded.startswith("sha256=") and recorded.rstrip("=") != found:
             raise WheelRefused(f"{self.filename}: its RECORD has another hash for {name}")
         self._hashes[name] = found
+
+    def _pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        whole = unpacked(self._descriptor, info) if info.file_size <= LARGEST_HELD else None
+        if whole is not None:
+            yield whole
+            return
+        with self._zip.open(info) as source:
+            while piece := source.read(_PIECE):
+                yield piece
 
     def console_scripts(self) -> list[tuple[str, bytes]]:
         """``(path, content)`` of the scripts that the entry points ask for."""

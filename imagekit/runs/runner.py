@@ -190,6 +190,7 @@ class _Run:
             name=self.name,
             network=self.network,
             labels={**self.labels, LABEL_RUN: mark},
+            keeps_output=True,
             host_config=mounted(self.host_config),
         )
         try:

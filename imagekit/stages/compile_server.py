@@ -19,11 +19,13 @@ import struct
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import CodeType
 from typing import BinaryIO
 
+# Of code objects, by version.
+PARTS = ("co_qualname", "co_linetable" if hasattr(CodeType, "co_linetable") else "co_lnotab", "co_exceptiontable")
 MAGIC = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")  # hash-based, unchecked (PEP 552)
 
 
@@ -36,29 +38,37 @@ def compile_batch(batch: list) -> bytes:
         except Exception:  # whatever the compiler says: such files are data, and stay as they are
             answers.append(struct.pack(">I", 0))
             continue
-        held: list = []
-        hold(code, held)
+        held = references(code)  # noqa: F841 - until marshal has written
         pyc = MAGIC + importlib.util.source_hash(source) + marshal.dumps(code)
         answers.append(struct.pack(">I", len(pyc)) + pyc)
     return b"".join(answers)
 
 
-def hold(value: object, held: list) -> None:
-    """Refer to every object of a code object once more.
+def references(code: CodeType) -> list:
+    """One more reference to every object of a code object.
 
     marshal marks what is referred to more than once; a name's string may be, by whatever else
     is in this process. With a second reference to each, all are marked, always.
     """
-    held.append(value)
-    if isinstance(value, CodeType):
-        parts = (value.co_consts, value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
-        for part in (*parts, value.co_filename, value.co_name, getattr(value, "co_qualname", None)):
-            hold(part, held)
-        table = "co_linetable" if hasattr(value, "co_linetable") else "co_lnotab"
-        held.extend((getattr(value, table), getattr(value, "co_exceptiontable", None)))
-    elif isinstance(value, (tuple, frozenset)):
-        for part in value:
-            hold(part, held)
+    held: list = [code]
+    codes = [code]
+    for code in codes:
+        held += (code.co_consts, code.co_filename, code.co_name, *(getattr(code, part, None) for part in PARTS))
+        for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars):
+            held.append(names)
+            held += names
+        hold_constants(code.co_consts, held, codes)
+    return held
+
+
+def hold_constants(values: Iterable, held: list, codes: list) -> None:
+    held += values
+    for value in values:
+        kind = type(value)
+        if kind is CodeType:
+            codes.append(value)
+        elif kind is tuple or kind is frozenset:
+            hold_constants(value, held, codes)
 
 
 def exactly(stream: BinaryIO, count: int) -> bytes:
