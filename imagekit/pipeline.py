@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
+    from imagekit.oci.artifact import Attachment
+    from imagekit.oci.platform import Platform
     from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
@@ -176,7 +178,13 @@ class Pipeline:
         def make(fresh: bool) -> list[Made]:
             return [self.make(spec, no_cache=fresh) for spec in specs]
 
-        return make_and_write(make, reference, outputs, self._settings.registry_access(), self.reporter, fresh=no_cache)
+        def documents(made: Made) -> tuple[Attachment, ...]:
+            from imagekit.building.attesting import Places, made_attachments
+
+            return made_attachments(made, specs[0].context, str(reference), Places(self._cache.path, self.reporter))
+
+        access, wanted = self._settings.registry_access(), documents if self._settings.attest else None
+        return make_and_write(make, reference, outputs, access, self.reporter, fresh=no_cache, documents=wanted)
 
     def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
         """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""
@@ -223,7 +231,36 @@ class Pipeline:
         named = parsed if parsed.tag else parsed.with_tag("latest")
         cache, access = self._cache.path, self._settings.registry_access()
         with in_use(cache):
-            return push_engine_image(self.engine, named, cache, access, self.reporter)
+            attest = self._settings.attest
+            return push_engine_image(self.engine, named, cache, access, self.reporter, attest=attest)
+
+    def image_document(self, target: str, kind: str, platform: Platform) -> bytes:
+        """A document about an image of the engine, a registry or a layout; ``kind``: ``attest.attachments.KINDS``."""
+        from imagekit.attest.attachments import KINDS
+        from imagekit.building.attesting import Places, image_document
+
+        access, places = self._settings.registry_access(), Places(self._cache.path, self.reporter)
+        with in_use(self._cache.path):
+            return image_document(target, KINDS[kind], platform, lambda: self.engine, access, places)
+
+    def project_document(self, spec: ImageSpec, kind: str) -> bytes:
+        """The same about the image that a build of ``spec`` makes."""
+        from imagekit.attest.attachments import KINDS
+        from imagekit.building.attesting import Places, project_document
+        from imagekit.building.working_tree import state_of
+
+        name = self.reference(spec, None, None).name
+        with in_use(self._cache.path):
+            return project_document(
+                self.planned(spec),
+                KINDS[kind],
+                name,
+                source=self.bases,
+                engine=lambda: self.engine,
+                store=lambda: self._store,
+                places=Places(self._cache.path, self.reporter),
+                state=state_of(spec.context),
+            )
 
     def inspect(self, reference: str) -> ImageReport:
         """An image of the engine, layer by layer, with the packages in each of ours."""

@@ -32,7 +32,7 @@ PROVENANCE = Kind(
     # As BuildKit and cosign mark in-toto statements.
     annotations={"in-toto.io/predicate-type": provenance.PREDICATE},
 )
-SBOMS = {kind.name: kind for kind in (CYCLONEDX, SPDX)}
+KINDS = {kind.name: kind for kind in (CYCLONEDX, SPDX, PROVENANCE)}
 
 
 def attachments_of(subject: Subject, manifest: Descriptor) -> tuple[Attachment, ...]:

@@ -4,37 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagekit.attest.attachments import Kind, attachments_of
 from imagekit.attest.layer_contents import ContentsCache, LayerContents, merged
-from imagekit.attest.materials import Materials
+from imagekit.attest.materials import Materials, materials_of
 from imagekit.attest.packages import packages_of
 from imagekit.attest.reading import read_archive, read_blobs, read_layers
 from imagekit.attest.subject import Subject, subject_of
 from imagekit.building.made_images import made_image
 from imagekit.engine.client import Engine
-from imagekit.errors import BaseNotFound, DamagedLayer, EngineError
+from imagekit.errors import BaseNotFound, DamagedLayer, EngineError, InputError, PushError, RegistryError
+from imagekit.layers.mending import mended
 from imagekit.layers.values import Layer
 from imagekit.oci.artifact import Attachment
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import digest_of
+from imagekit.oci.manifest import Descriptor
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
+from imagekit.registry.access import Access
 from imagekit.registry.client import Registry
+from imagekit.registry.hosts import repository_of
 from imagekit.spec.base import BaseImage
+from imagekit.spec.image import OCI_LAYOUT
+
+if TYPE_CHECKING:
+    from imagekit.building.base_source import BaseSource
+    from imagekit.building.content_build import Made
+    from imagekit.building.planned import Planned
+    from imagekit.lock.fetch import WheelStore
+    from imagekit.registry.read import RemoteImage
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where what was read is kept, and where progress goes."""
+
+    cache: Path
+    reporter: Reporter
 
 
 def content_attachments(
-    content: ImageContent, own: Sequence[Layer], materials: Materials, name: str, cache: Path, reporter: Reporter
+    content: ImageContent, own: Sequence[Layer], materials: Materials, name: str, places: Places
 ) -> tuple[Attachment, ...]:
     """The documents about an image of ours that is about to be written; ``own`` are its layers above the base."""
-    kept = ContentsCache(cache)
+    kept = ContentsCache(places.cache)
     below = len(content.layers) - len(own)
     base = ImageConfig({"rootfs": {"diff_ids": content.config.diff_ids[:below]}})
-    contents = (*read_blobs(content.layers[:below], base, "the base", kept, reporter), *read_layers(own, kept))
+    contents = (*read_blobs(content.layers[:below], base, "the base", kept, places.reporter), *read_layers(own, kept))
     manifest = content.manifest.descriptor
     subject = subject_of(
         name, content.config, content.config.digest, manifest.digest, packages_of(merged(contents)), materials
@@ -42,19 +64,42 @@ def content_attachments(
     return attachments_of(subject, manifest)
 
 
-def engine_subject(engine: Engine, reference: str, cache: Path, reporter: Reporter) -> Subject | None:
+def made_attachments(made: Made, context: Path, name: str, places: Places) -> tuple[Attachment, ...]:
+    """The documents about an image that was made of the project at ``context``."""
+    from imagekit.building.working_tree import state_of
+
+    materials = replace(made.materials, state=state_of(context)) if made.materials.commit else made.materials
+    return content_attachments(made.content, made.layers, materials, name, places)
+
+
+def saved_attachments(
+    engine: Engine, image_id: str, image: RemoteImage, registry: Registry, places: Places
+) -> tuple[Attachment, ...]:
+    """The documents about an image that the engine pushed as ``image``: what it was made from is not known."""
+    with places.reporter.task(f"reading the packages of {image.reference}"):
+        saved = read_archive(engine.save(image_id), ContentsCache(places.cache))
+    held = registry.manifest(repository_of(image.reference), image.digest)
+    if held is None:
+        raise PushError(f"{image.reference} was pushed, and its manifest is gone", hint="push again")
+    digest, packages = digest_of(image.config_bytes), packages_of(merged(saved.layers))
+    subject = subject_of(str(image.reference), image.config, digest, image.digest, packages)
+    manifest = Descriptor(media_type=held.media_type, digest=held.digest, size=len(held.data))
+    return attachments_of(subject, manifest)
+
+
+def engine_subject(engine: Engine, reference: str, places: Places) -> Subject | None:
     """The image that ``reference`` names in ``engine``; ``None`` where there is none."""
     image = engine.image(reference)
     if image is None:
         return None
-    kept = ContentsCache(cache)
-    made = made_image(cache, image.id)
+    kept = ContentsCache(places.cache)
+    made = made_image(places.cache, image.id)
     contents: tuple[LayerContents, ...] | None = None
     if made is not None:
         with suppress(DamagedLayer, EngineError):
-            contents = (*base_contents(made.base, engine, kept, reporter), *read_layers(made.layers, kept))
+            contents = (*base_contents(made.base, engine, places), *read_layers(made.layers, kept))
     if made is None or contents is None:
-        with reporter.task(f"reading the packages of {reference}"):
+        with places.reporter.task(f"reading the packages of {reference}"):
             saved = read_archive(engine.save(image.id), kept)
         config, digest, contents = saved.config, saved.config_digest, saved.layers
     else:
@@ -64,26 +109,24 @@ def engine_subject(engine: Engine, reference: str, cache: Path, reporter: Report
     return subject_of(name, config, digest, None, packages_of(merged(contents)), materials)
 
 
-def base_contents(
-    base: BaseImage, engine: Engine, kept: ContentsCache, reporter: Reporter
-) -> tuple[LayerContents, ...]:
+def base_contents(base: BaseImage, engine: Engine, places: Places) -> tuple[LayerContents, ...]:
     """What the layers of a base of ``engine`` say. Raises ``EngineError`` where it is gone from there."""
+    kept = ContentsCache(places.cache)
     known = [kept.get(diff_id) for diff_id in base.config.diff_ids]
     found = tuple(each for each in known if each is not None)
     if len(found) == len(known):
         return found
-    with reporter.task(f"reading the packages of {base.reference}"):
+    with places.reporter.task(f"reading the packages of {base.reference}"):
         return read_archive(engine.save(base.image_id), kept).layers
 
 
-def registry_document(
-    registry: Registry, reference: Reference, platform: Platform, kind: Kind, cache: Path, reporter: Reporter
+def _registry_document(
+    registry: Registry, reference: Reference, platform: Platform, kind: Kind, places: Places
 ) -> bytes:
     """The document of ``kind`` about an image in ``registry``: the attached one, else what its layers come to.
 
     Raises ``BaseNotFound``, ``RegistryError``.
     """
-    from imagekit.registry.hosts import repository_of
     from imagekit.registry.read import read_image
     from imagekit.registry.referrers import read_attached
 
@@ -91,13 +134,13 @@ def registry_document(
     known = read_attached(registry, repository_of(reference), image.digest, kind.artifact_type, kind.annotations)
     if known is not None:
         return known
-    contents = read_blobs(image.layers, image.config, str(reference), ContentsCache(cache), reporter)
+    contents = read_blobs(image.layers, image.config, str(reference), ContentsCache(places.cache), places.reporter)
     packages = packages_of(merged(contents))
     return kind.write(subject_of(str(reference), image.config, digest_of(image.config_bytes), image.digest, packages))
 
 
-def layout_document(place: str, platform: Platform, kind: Kind, cache: Path, reporter: Reporter) -> bytes:
-    """As ``registry_document``, of the image that ``DIRECTORY[:NAME]`` names in an OCI layout."""
+def _layout_document(place: str, platform: Platform, kind: Kind, places: Places) -> bytes:
+    """As ``_registry_document``, of the image that ``DIRECTORY[:NAME]`` names in an OCI layout."""
     from imagekit.building.file_bases import layout_place
     from imagekit.export.layout_attachments import read_attached
     from imagekit.export.layout_read import find_image
@@ -108,35 +151,83 @@ def layout_document(place: str, platform: Platform, kind: Kind, cache: Path, rep
     if known is not None:
         return known
     shown = image.name or directory.name
-    contents = read_blobs(image.layers, image.config, shown, ContentsCache(cache), reporter)
+    contents = read_blobs(image.layers, image.config, shown, ContentsCache(places.cache), places.reporter)
     packages = packages_of(merged(contents))
     return kind.write(subject_of(shown, image.config, digest_of(image.config_bytes), image.digest, packages))
 
 
-def document(
-    target: str,
-    kind: Kind,
-    platform: Platform,
-    *,
-    engine: Callable[[], Engine],
-    registry: Callable[[Reference], Registry],
-    cache: Path,
-    reporter: Reporter,
+def image_document(
+    target: str, kind: Kind, platform: Platform, engine: Callable[[], Engine], access: Access, places: Places
 ) -> bytes:
-    """The document of ``kind`` about the image that ``target`` names: in the engine, else in its registry."""
+    """The document of ``kind`` about the image that ``target`` names: in a layout, in the engine, or in a registry.
+
+    What is attached to it there is given as it is; else it is written now.
+    """
+    if target.startswith(OCI_LAYOUT):
+        return _layout_document(target.removeprefix(OCI_LAYOUT), platform, kind, places)
     reference = Reference.parse(target)
     missing: EngineError | None = None
     try:
-        subject = engine_subject(engine(), target, cache, reporter)
+        subject = engine_subject(engine(), target, places)
         if subject is not None:
             return kind.write(subject)
-    except BaseNotFound:
-        raise
     except EngineError as error:
         # An image of a registry needs no engine.
         missing = error
     try:
-        with registry(reference) as found:
-            return registry_document(found, reference, platform, kind, cache, reporter)
-    except BaseNotFound as error:
-        raise missing or error from error
+        with Registry(reference.registry, access) as registry:
+            return _registry_document(registry, reference, platform, kind, places)
+    except (BaseNotFound, RegistryError) as error:
+        if missing is None or isinstance(error, RegistryError):
+            raise
+        raise missing from error
+
+
+def project_document(
+    planned: Planned,
+    kind: Kind,
+    name: str,
+    *,
+    source: BaseSource,
+    engine: Callable[[], Engine],
+    store: Callable[[], WheelStore],
+    places: Places,
+    state: str,
+) -> bytes:
+    """The document of ``kind`` about the image that a build of ``planned`` makes; its layers are made, and no image."""
+    from imagekit.building.assembly import make_layers
+    from imagekit.layers.cache import LayerCache
+    from imagekit.plan.config import image_config
+
+    base, plan = planned.plan.base, planned.plan
+    if plan.commands:
+        raise InputError(
+            "what the project's own Dockerfile commands bring is known when they have run",
+            hint="build the image, and name it: imagekit sbom NAME:TAG",
+        )
+    kept = ContentsCache(places.cache)
+
+    def once() -> bytes:
+        layers = make_layers(
+            planned,
+            store=store,
+            cache=LayerCache(places.cache / "layers"),
+            compiler=lambda: source.compiler(base),
+            contents=lambda: source.contents(base),
+            reporter=places.reporter,
+        )
+        config = image_config(plan, [layer.diff_id for layer in layers])
+        contents = (*_base_contents(base, engine, source, places), *read_layers(layers, kept))
+        materials = materials_of(plan, planned.lock, state=state)
+        return kind.write(subject_of(name, config, config.digest, None, packages_of(merged(contents)), materials))
+
+    return mended(once, places.reporter)
+
+
+def _base_contents(
+    base: BaseImage, engine: Callable[[], Engine], source: BaseSource, places: Places
+) -> tuple[LayerContents, ...]:
+    with suppress(EngineError):
+        if engine().image(base.image_id) is not None:
+            return base_contents(base, engine(), places)
+    return read_blobs(source.blobs(base), base.config, base.reference, ContentsCache(places.cache), places.reporter)

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit.attest.materials import Materials, materials_of
 from imagekit.building.assembly import make_layers
 from imagekit.building.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
 from imagekit.explaining.results import PlatformImage, built_layers
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imagekit.building.planned import Planned
     from imagekit.layers.values import Layer
     from imagekit.lock.fetch import WheelStore
+    from imagekit.oci.artifact import Attachment
     from imagekit.registry.access import Access
 
 
@@ -35,6 +37,10 @@ class Made:
     layers: tuple[Layer, ...]  # ours, the lowest first
     content: ImageContent
     facts: PlatformImage
+    materials: Materials
+
+
+Documents = Callable[[Made], "tuple[Attachment, ...]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,7 @@ def make_content(
             base=base.reference,
             lock_digest=planned.lock.digest,
         ),
+        materials=materials_of(planned.plan, planned.lock),
     )
     cache.add(made.facts.layers)
     return made
@@ -100,16 +107,18 @@ def make_and_write(
     reporter: Reporter,
     *,
     fresh: bool = False,
+    documents: Documents | None = None,
 ) -> tuple[list[Made], list[Written]]:
     """What ``make`` makes, and where ``write_content`` wrote it; what is found damaged on the way is made again.
 
     ``make`` is called with ``fresh`` first. What it made then is not made again but for what is damaged.
+    ``documents`` gives what goes with an image to registries and layouts.
     """
     attempts = count()
 
     def once() -> tuple[list[Made], list[Written]]:
         made = make(fresh and next(attempts) == 0)
-        return made, write_content(made, reference, outputs, access, reporter)
+        return made, write_content(made, reference, outputs, access, reporter, documents=documents)
 
     return mended(once, reporter)
 
@@ -120,25 +129,39 @@ def write_content(
     outputs: Sequence[Output],
     access: Access,
     reporter: Reporter,
+    *,
+    documents: Documents | None = None,
 ) -> list[Written]:
     """Write ``images``, one a platform, to each of ``outputs`` that is no engine; what each has then."""
-    return [_write(images, reference, output, access, reporter) for output in outputs]
+    has_place = any(output.kind in (REGISTRY, LAYOUT) for output in outputs)
+    attachments = [each for image in images for each in documents(image)] if documents and has_place else []
+    return [_write(images, reference, output, access, reporter, attachments) for output in outputs]
 
 
-def _write(images: Sequence[Made], reference: Reference, output: Output, access: Access, reporter: Reporter) -> Written:
+def _write(
+    images: Sequence[Made],
+    reference: Reference,
+    output: Output,
+    access: Access,
+    reporter: Reporter,
+    attachments: Sequence[Attachment],
+) -> Written:
     name, path = str(reference), output.path or Path()
     contents = [image.content for image in images]
     if output.kind == REGISTRY:
+        from imagekit.building.pushing import attached
         from imagekit.registry.client import Registry
         from imagekit.registry.push import push_content
 
         with Registry(reference.registry, access) as registry:
             pushed = push_content(contents, reference, registry, reporter)
+            if attachments:
+                pushed = attached(pushed, attachments, registry, reference, reporter)
         return Written(output=output, digest=pushed.digest, more=pushed.to_json())
     if output.kind == LAYOUT:
         from imagekit.export.layout import write_layout
 
-        digest = write_layout(contents, path, name, reporter=reporter)
+        digest = write_layout(contents, path, name, reporter=reporter, attachments=attachments)
     elif output.kind == OCI_ARCHIVE:
         from imagekit.export.archive_files import write_oci_archive
 

@@ -76,10 +76,10 @@ class EngineBases:
         from imagekit.stages.probe import read_base
 
         engine = self._connect()
-        reference, content = in_layout(asked, platform)
+        reference, content, digest = in_layout(asked, platform)
         name, image_id = load_base(engine, content, reference, self._reporter)
         base = read_base(engine, reference, image_id, self._cache, self._reporter)
-        return replace(base, found_at=name)
+        return replace(base, found_at=name, digest=digest)
 
 
 def _end(compiler: ServedCompiler) -> None:

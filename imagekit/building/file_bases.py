@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imagekit.building.base_source import is_in_layout
 from imagekit.errors import BaseNotFound, RegistryError
 from imagekit.oci.content import Blob, ImageContent
+from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
@@ -46,8 +47,8 @@ class FileBases:
     def find(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe_files import base_from_content
 
-        reference, content = self._content(spec.base_image, spec.python or "", spec.platform)
-        base = base_from_content(content, reference, self._cache, self._reporter)
+        reference, content, digest = self._content(spec.base_image, spec.python or "", spec.platform)
+        base = replace(base_from_content(content, reference, self._cache, self._reporter), digest=digest)
         if is_in_layout(spec):
             base = replace(base, found_at=spec.base_image)
         self._found[base.image_id] = (spec, content)
@@ -97,7 +98,8 @@ class FileBases:
         except (BaseNotFound, RegistryError):
             return None
 
-    def _content(self, asked: str | None, python: str, platform: Platform) -> tuple[str, ImageContent]:
+    def _content(self, asked: str | None, python: str, platform: Platform) -> tuple[str, ImageContent, Digest]:
+        """What the base is called, what it is, and the digest of its index or manifest."""
         from imagekit.stages.probe import default_references
 
         if asked is not None and asked.startswith(OCI_LAYOUT):
@@ -105,9 +107,9 @@ class FileBases:
         names = (asked,) if asked is not None else default_references(python)
         *_, last = (Reference.parse(name) for name in names)
         # Bases that are made here are in no registry unless someone pushed them: the public one is asked for.
-        return asked or str(last), self._in_registry(last, platform)
+        return asked or str(last), *self._in_registry(last, platform)
 
-    def _in_registry(self, reference: Reference, platform: Platform) -> ImageContent:
+    def _in_registry(self, reference: Reference, platform: Platform) -> tuple[ImageContent, Digest]:
         from imagekit.registry.client import Registry
         from imagekit.registry.read import read_image
 
@@ -116,17 +118,17 @@ class FileBases:
             registry = self._registries[reference.registry] = Registry(reference.registry, self._access)
         with self._reporter.task(f"reading {reference}"):
             image = read_image(registry, reference, platform)
-        return ImageContent(config=image.config, layers=image.layers)
+        return ImageContent(config=image.config, layers=image.layers), image.index_digest or image.digest
 
 
-def in_layout(asked: str, platform: Platform) -> tuple[str, ImageContent]:
-    """The image that ``oci:DIRECTORY[:NAME]`` names, as skopeo spells it, and what it is called."""
+def in_layout(asked: str, platform: Platform) -> tuple[str, ImageContent, Digest]:
+    """The image that ``oci:DIRECTORY[:NAME]`` names, as skopeo spells it: what it is called, content and digest."""
     from imagekit.export.layout_read import find_image
 
     directory, name = layout_place(asked.removeprefix(OCI_LAYOUT))
     image = find_image(directory, name, platform)
     # A path of this machine is nothing that an image should tell.
-    return image.name or directory.name, image.content
+    return image.name or directory.name, image.content, image.index_digest or image.digest
 
 
 def layout_place(text: str) -> tuple[Path, str | None]:

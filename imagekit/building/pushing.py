@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagekit.building.made_images import MadeImage, made_image
 from imagekit.engine.client import Engine
@@ -22,18 +25,27 @@ from imagekit.registry.hosts import repository_of
 from imagekit.registry.push import push_content
 from imagekit.registry.values import Pushed
 
+if TYPE_CHECKING:
+    from imagekit.oci.artifact import Attachment
+    from imagekit.registry.read import RemoteImage
+
 _CHECKS = 8  # small requests at a time
 
 
-def push_engine_image(engine: Engine, reference: Reference, cache: Path, access: Access, reporter: Reporter) -> Pushed:
-    """Push ``reference``, and see that its manifest and all blobs are in the registry. Raises ``RegistryError``."""
+def push_engine_image(
+    engine: Engine, reference: Reference, cache: Path, access: Access, reporter: Reporter, *, attest: bool = False
+) -> Pushed:
+    """Push ``reference``, and see that its manifest and all blobs are in the registry. Raises ``RegistryError``.
+
+    ``attest``: documents about it are attached.
+    """
     image = engine.image(str(reference))
     if image is None:
         raise PushError(f"{reference} is not in the engine", hint="build it first: imagekit build")
     made = made_image(cache, image.id)
     if made is not None and _is_of(made, engine, image.id):
         try:
-            return _push_made(engine, made, reference, cache, access, reporter)
+            return _push_made(engine, made, reference, cache, access, reporter, attest=attest)
         except (EngineLost, EngineTimeout):
             raise
         except (DamagedLayer, AssemblyFailed, EngineError) as error:
@@ -43,8 +55,23 @@ def push_engine_image(engine: Engine, reference: Reference, cache: Path, access:
 
     pushed = push_image(engine, reference, reporter)
     with Registry(reference.registry, access) as registry:
-        _see(registry, reference, pushed, image.platform, reporter)
+        found = _see(registry, reference, pushed, image.platform, reporter)
+        if attest:
+            from imagekit.building.attesting import Places, saved_attachments
+
+            documents = saved_attachments(engine, image.id, found, registry, Places(cache, reporter))
+            pushed = attached(pushed, documents, registry, reference, reporter)
     return pushed
+
+
+def attached(
+    pushed: Pushed, documents: Sequence[Attachment], registry: Registry, reference: Reference, reporter: Reporter
+) -> Pushed:
+    """``pushed`` with ``documents`` written beside it."""
+    from imagekit.registry.referrers import attach
+
+    attach(registry, repository_of(reference), documents, reporter)
+    return replace(pushed, attached=tuple(document.artifact_type for document in documents))
 
 
 def _is_of(made: MadeImage, engine: Engine, image_id: str) -> bool:
@@ -58,13 +85,27 @@ def _is_of(made: MadeImage, engine: Engine, image_id: str) -> bool:
 
 
 def _push_made(
-    engine: Engine, made: MadeImage, reference: Reference, cache: Path, access: Access, reporter: Reporter
+    engine: Engine,
+    made: MadeImage,
+    reference: Reference,
+    cache: Path,
+    access: Access,
+    reporter: Reporter,
+    *,
+    attest: bool,
 ) -> Pushed:
     def once() -> Pushed:
         content = _content(engine, made, BlobCache(cache / "blobs"), reporter)
         # A push that failed leaves its registry closed.
         with Registry(reference.registry, access) as registry:
-            return push_content([content], reference, registry, reporter)
+            pushed = push_content([content], reference, registry, reporter)
+            if not attest:
+                return pushed
+            from imagekit.building.attesting import Places, content_attachments
+
+            places = Places(cache, reporter)
+            documents = content_attachments(content, made.layers, made.materials, str(reference), places)
+            return attached(pushed, documents, registry, reference, reporter)
 
     return mended(once, reporter)
 
@@ -76,7 +117,9 @@ def _content(engine: Engine, made: MadeImage, blobs: BlobCache, reporter: Report
     return ImageContent(config=made.config, layers=(*engine_base_blobs(engine, made.base, blobs, reporter), *own))
 
 
-def _see(registry: Registry, reference: Reference, pushed: Pushed, platform: Platform, reporter: Reporter) -> None:
+def _see(
+    registry: Registry, reference: Reference, pushed: Pushed, platform: Platform, reporter: Reporter
+) -> RemoteImage:
     """Look at what the engine pushed: it asks for nothing once a registry has said yes."""
     from imagekit.registry.read import read_image
 
@@ -94,3 +137,4 @@ def _see(registry: Registry, reference: Reference, pushed: Pushed, platform: Pla
         raise PushError(
             f"{reference} was pushed, and the registry has {'not ' if lost else ''}{what}", hint="push again"
         )
+    return image

@@ -27,6 +27,8 @@ COMMANDS = {
         "Make the image again elsewhere, and as an installer would; report what differs.",
     ),
     "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
+    "sbom": ("imagekit.cli.sbom", "List what an image has installed, as CycloneDX or SPDX."),
+    "provenance": ("imagekit.cli.provenance", "Tell what an image was made from (SLSA)."),
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),
     "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),

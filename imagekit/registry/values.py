@@ -20,6 +20,7 @@ class Pushed:
     uploaded: int | None = None  # blobs sent
     mounted: int | None = None  # blobs taken from another repository of the registry
     skipped: int | None = None  # blobs that were there
+    attached: tuple[str, ...] = ()  # media types of the documents that were attached
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -31,4 +32,5 @@ class Pushed:
             "uploaded": self.uploaded,
             "mounted": self.mounted,
             "skipped": self.skipped,
+            "attached": list(self.attached),
         }

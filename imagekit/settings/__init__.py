@@ -43,6 +43,8 @@ class Settings:
     default_namespace: str | None = None  # "team", "registry.example.com/team", a registry
     ca_bundle: Path | None = None  # certificates that the host trusts, where it says so
     insecure_registries: tuple[str, ...] = ()  # HOST[:PORT] or networks: without a known certificate, or without TLS
+    attest: bool = False  # documents go with images that are pushed or laid out
+    frozen: bool = False  # a build is refused without a lock, and where the base has moved
     source_date_epoch: int | None = None  # seconds; reproducible-builds.org/specs/source-date-epoch
     no_color: bool = False  # no-color.org
     debug: bool = False  # show tracebacks
@@ -75,6 +77,8 @@ class Settings:
             default_namespace=noted("default-namespace", machine.default_namespace()),
             ca_bundle=noted("ca-bundle", machine.ca_bundle()),
             insecure_registries=noted("insecure-registries", machine.insecure_registries()),
+            attest=noted("attest", machine.attest()),
+            frozen=noted("frozen", machine.frozen()),
             source_date_epoch=noted("source-date-epoch", machine.source_date_epoch()),
             config_file=file.path,
             docker_config=docker_config(environ),
@@ -141,6 +145,8 @@ class Settings:
             "engine": self.engine_address,
             "engine-timeout": self.engine_deadline,
             "insecure-registries": list(self.insecure_registries),
+            "attest": self.attest,
+            "frozen": self.frozen,
             "ca-bundle": str(self.ca_bundle) if self.ca_bundle else None,
             "source-date-epoch": self.source_date_epoch,
         }

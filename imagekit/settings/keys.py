@@ -158,6 +158,14 @@ class MachineTable:
             check=check_registries,
         ),
     ] = None
+    attest: Annotated[
+        bool | None,
+        Key("whether an SBOM and provenance are attached to what is pushed or laid out", default=False, example=True),
+    ] = None
+    frozen: Annotated[
+        bool | None,
+        Key("whether a build is refused without a lock, and where the base has moved", default=False, example=True),
+    ] = None
 
 
 def machine_keys() -> Mapping[str, Declared]:

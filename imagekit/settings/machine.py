@@ -76,6 +76,12 @@ class Machine:
     def insecure_registries(self) -> tuple[tuple[str, ...], Origin]:
         return self.own("insecure-registries") or ((), DEFAULT)
 
+    def attest(self) -> tuple[bool, Origin]:
+        return self.own("attest") or (False, DEFAULT)
+
+    def frozen(self) -> tuple[bool, Origin]:
+        return self.own("frozen") or (False, DEFAULT)
+
     def ca_bundle(self) -> tuple[Path | None, Origin]:
         for variable in CA_VARIABLES:
             text = self.environ.get(variable)

@@ -9,20 +9,23 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from imagekit.atomic import write_whole
-from imagekit.engine.client import Engine
+from imagekit.engine.client import Engine, EngineImage
 from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.engine.stream import PiecesReader
 from imagekit.errors import BaseNotFound, BaseUnusable, EngineError
 from imagekit.oci.digest import Digest
 from imagekit.oci.manifest import LAYER_TAR
 from imagekit.oci.platform import Platform
+from imagekit.oci.reference import Reference
 from imagekit.plan.user import configured_home
 from imagekit.progress import Reporter
+from imagekit.registry.hosts import home_of
 from imagekit.spec.base import BaseImage
 from imagekit.spec.installed import Contents
 from imagekit.stages import installed
@@ -46,7 +49,7 @@ def find_base(
     for name in names:
         image = engine.image(name)
         if image is not None and image.platform.architecture == platform.architecture:
-            return read_base(engine, name, image.id, cache, reporter)
+            return _known_by(image, read_base(engine, name, image.id, cache, reporter))
     name = names[-1]
     try:
         with reporter.task(f"pulling {name}"):
@@ -59,7 +62,18 @@ def find_base(
             hint=_hint(python),
             details=error.details,
         ) from error
-    return read_base(engine, name, image.id, cache, reporter)
+    return _known_by(image, read_base(engine, name, image.id, cache, reporter))
+
+
+def _known_by(image: EngineImage, base: BaseImage) -> BaseImage:
+    """``base`` with the digest by which its repository has it, where it was pulled from there or pushed."""
+    wanted = Reference.parse(base.reference)
+    digests = [] if wanted.digest is None else [wanted.digest]
+    for text in image.repo_digests:
+        name, _, digest = text.partition("@")
+        if home_of(Reference.parse(name)) == home_of(wanted):
+            digests.append(digest)
+    return replace(base, digest=Digest(digests[0])) if digests else base
 
 
 def _hint(python: str) -> str:
