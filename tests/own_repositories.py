@@ -30,7 +30,9 @@ class Repository:
 
     def git(self, *arguments: str) -> str:
         argv = ["git", *_IDENTITY, *arguments]
-        return subprocess.run(argv, cwd=self.path, env=_CLEAN, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            argv, cwd=self.path, env=_CLEAN, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def commit(self, files: Mapping[str, str], message: str = "change") -> str:
         """Write ``files`` and commit all there is; the commit's name."""

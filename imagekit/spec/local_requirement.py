@@ -23,6 +23,8 @@ def project_extras(text: str, places: Places, origin: str) -> tuple[str, ...] | 
         return None
     path, extras, _ = _split(text)
     if path.startswith("file:"):
+        if "subdirectory=" in path:
+            return None
         path = path_of_url(path, origin)
     try:
         is_project = (places.base / path).resolve() == places.base.resolve()

@@ -147,6 +147,9 @@ def _read_line(
     got: _Gathered, line: LogicalLine, origin: str, path: Path, *, is_constraint: bool, chain: tuple[Path, ...]
 ) -> None:
     text, options = split_line(line.text)
+    # A marker has quotes of its own, which are not the shell's.
+    is_edit = options.startswith(("-e", "--edit"))
+    options, semicolon, marker = options.partition(" ;") if is_edit else (options, "", "")
     pairs = list(read_options(options, origin)) if options else []
     if text:
         hashes = []
@@ -156,13 +159,13 @@ def _read_line(
                     f"{origin}: {name} does not go with a requirement", hint="give it its own line"
                 )
             hashes.append(check_hash(value, origin))
-        _add_requirement(got, text, tuple(hashes), origin, is_constraint=is_constraint)
+        _add_requirement(got, text, tuple(dict.fromkeys(hashes)), origin, is_constraint=is_constraint)
         return
     for name, value in pairs:
         if name in ("--requirement", "--constraint"):
             _include(got, value, origin, path, is_constraint=name == "--constraint", chain=chain)
         elif name == "--editable":
-            _add_requirement(got, value, (), origin, is_constraint=is_constraint, is_editable=True)
+            _add_requirement(got, value + semicolon + marker, (), origin, is_constraint=is_constraint, is_editable=True)
         elif name == "--hash":
             raise InvalidRequirement(f"{origin}: --hash without a requirement", hint="put it behind its requirement")
         else:
@@ -204,7 +207,7 @@ def _add_requirement(
         got.project_extras = [*(got.project_extras or ()), *extras]
         return
     line = parse_line(text, origin, places, hashes)
-    if is_editable and not (line.local or "git+" in line.text):
+    if is_editable and not (line.local and line.local.path.is_dir()) and " @ git+" not in line.text:
         raise InvalidRequirement(
             f"{origin}: {redacted(text)!r} is no directory and no repository, and only those can be edited",
             hint="take the -e away",

@@ -12,7 +12,6 @@ import pytest
 
 from imagekit.errors import ResolveError
 from imagekit.lock.git import Git
-
 from tests.own_repositories import Repository, git_server
 
 GIT = Git(environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
@@ -63,7 +62,13 @@ def test_the_files_of_a_commit_and_nothing_else(repository: Repository, tmp_path
     repository.commit({"a/b": "two"})
     into = tmp_path / "into"
     GIT.checkout(repository.url, first, into)
-    assert sorted(p.relative_to(into).as_posix() for p in into.rglob("*")) == [".gitattributes", "a", "a/b", "link", "run"]
+    assert sorted(p.relative_to(into).as_posix() for p in into.rglob("*")) == [
+        ".gitattributes",
+        "a",
+        "a/b",
+        "link",
+        "run",
+    ]
     assert (into / "a/b").read_text() == "one\n"
     assert (into / "run").stat().st_mode & stat.S_IXUSR
     assert os.readlink(into / "link") == "a/b"
@@ -89,7 +94,7 @@ def test_over_http(repository: Repository, tmp_path: Path, dumb: bool) -> None:
         assert GIT.commit(url, "main") != first
         GIT.checkout(url, first, tmp_path / "into")
         assert (tmp_path / "into" / "a").read_text() == "1"
-        with pytest.raises(ResolveError, match="no repository|could not be read"):
+        with pytest.raises(ResolveError, match=r"no repository|could not be read"):
             GIT.commit(f"{server}/other.git", "main")
 
 
