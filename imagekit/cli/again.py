@@ -52,7 +52,8 @@ class Remembering:
             ],
             listed=[spec.context],
         )
-        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, asked, None)
+        chosen = (*asked, settings.profile)
+        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, chosen, None)
 
 
 _this: Remembering | None = None
@@ -107,17 +108,20 @@ def _rebuild(recalled: Recalled, path: Path, began: int) -> None:
     """Build with the specification and the lock of the record, and the source as it is now."""
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.recall.resume import resolved_of
+    from imagekit.settings.config_file import DEFAULT_PROFILE
+    from imagekit.settings.machine import PROFILE
 
     record = recalled.record
+    name, tag, profile = record.asked
+    os.environ[PROFILE] = profile or DEFAULT_PROFILE  # what the arguments said of it is not read again
     settings = load_settings()
     with reporting(**record.shown) as reporter:
         pipeline = open_pipeline(settings, reporter)
         spec, resolved = resolved_of(record)
         pipeline.resume(spec, resolved)
-        name, tag = record.asked
         result = pipeline.build(spec, pipeline.reference(spec, name, tag))
     sights = record.sights.again()
-    _remember(path, began, pipeline, settings, spec, result, sights, record.shown, (name, tag), record)
+    _remember(path, began, pipeline, settings, spec, result, sights, record.shown, record.asked, record)
     show(result.to_json(), None, **record.shown)
 
 
@@ -130,7 +134,7 @@ def _remember(
     result: BuildResult,
     sights: Sights,
     shown: Mapping[str, Any],
-    asked: tuple[str | None, str | None],
+    asked: Sequence[str | None],
     before: Record | None,
 ) -> None:
     import contextlib

@@ -9,6 +9,7 @@ import typer
 from imagekit.cli.commands import Root
 from imagekit.cli.exit_codes import EXIT_CODES
 from imagekit.cli.options import examples
+from imagekit.cli.profile_option import Profile
 
 _EPILOG = "\n\n".join(
     (
@@ -42,6 +43,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    profile: Profile = None,
 ) -> None:
     if ctx.invoked_subcommand is None:
         from imagekit.cli.output import put

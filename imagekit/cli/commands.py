@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from imagekit.cli.profile_option import profile_option
+
 # Where Typer brings its own Click the class has no public name.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -39,6 +41,10 @@ COMMANDS = {
 
 class Command(TyperCommand):
     """A command whose help lists its options under the headings of their ``rich_help_panel``."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        *own, help_option = super().get_params(ctx)
+        return [*own, profile_option(), help_option]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def remember(
     sights: Sights,
     *,
     shown: Mapping[str, Any],
-    asked: tuple[str | None, str | None],
+    asked: Sequence[str | None],
     before: Record | None = None,
 ) -> None:
     """Keep a record of a build at ``path``. What goes by a secret is not kept.

@@ -59,7 +59,7 @@ class ConfigFile:
                 where = source.where(["profiles", name] if name else ["profiles"])
                 problems.append(InvalidConfig(f"{where} is not a table", hint="write [profiles.NAME] above its keys"))
             elif problem := _profile_problem(str(name)):
-                problems.append(InvalidConfig(f"{source.where(['profiles', str(name)])}: {problem}", hint=_NAME_HINT))
+                problems.append(InvalidConfig(f"{source.at(['profiles', str(name)])}: {problem}", hint=_NAME_HINT))
             else:
                 profiles[str(name)] = _values(inner, source, problems, "profiles", str(name))
         own = {name: value for name, value in tables.items() if name not in ("profile", "profiles")}
@@ -69,10 +69,14 @@ class ConfigFile:
             profile = None
         if profile is not None and (not isinstance(profile, str) or profile not in named):
             hint = nearest_hint(str(profile), [*profiles, DEFAULT_PROFILE])
-            problems.append(InvalidConfig(f"{source.where(['profile'])}: no profile {str(profile)!r}", hint=hint))
+            problems.append(InvalidConfig(f"{source.at(['profile'])}: no profile {str(profile)!r}", hint=hint))
         if problems:
             raise InputError.join(problems)
         return cls(path=path, values=values, profiles=profiles, profile=profile, text=text)
+
+    def table(self, profile: str | None) -> Mapping[str, Any]:
+        """The keys of ``profile`` alone, or those of none."""
+        return self.values if profile is None else self.profiles.get(profile, {})
 
     def find(self, name: str, profile: str | None) -> tuple[Any, Origin] | None:
         """The value of ``name`` and where it stands: in ``profile``, or else for all of them."""
@@ -89,9 +93,7 @@ class ConfigFile:
 
     def with_value(self, name: str, text: str, profile: str | None = None) -> ConfigFile:
         """The file with ``name`` set to what ``text`` means, comments and other lines as they were."""
-        value = known_key(name).of_text(text, name)
-
-        written = list(value) if isinstance(value, tuple) else value
+        written = _written(known_key(name).of_text(text, name))
         return self._edited(lambda table: table.update({name: written}), profile, makes=True)
 
     def without(self, name: str, profile: str | None = None) -> ConfigFile:
@@ -176,6 +178,19 @@ def _values(table: Mapping[str, Any], source: Source, problems: list[InputError]
         except InputError as problem:
             problems.append(problem)
     return found
+
+
+def _written(value: Any) -> Any:
+    """``value`` as it is put on one line of TOML."""
+    import tomlkit
+
+    if isinstance(value, Mapping):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 _NAME_HINT = "use letters, digits, '.', '_' and '-', the first a letter or a digit"

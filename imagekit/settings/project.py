@@ -9,7 +9,7 @@ from imagekit.errors import InputError
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.origin import Origin
 from imagekit.spec.keys import keys_of
-from imagekit.spec.table import Table
+from imagekit.spec.table import Table, layered
 
 
 def table_of_environment(environ: Mapping[str, str]) -> tuple[Table, dict[str, Origin]]:
@@ -31,9 +31,13 @@ def table_of_environment(environ: Mapping[str, str]) -> tuple[Table, dict[str, O
 
 def table_of_user(file: ConfigFile, profile: str | None) -> tuple[Table, dict[str, Origin]]:
     """What the profile, or the user's configuration for all of them, says of projects."""
-    values: dict[str, Any] = {}
     origins = {}
-    for name, declared in keys_of(Table).items():
+    for name in keys_of(Table):
         if (found := file.find(name, profile)) is not None:
-            values[declared.attribute], origins[name] = found
-    return Table(**values), origins
+            origins[name] = found[1]
+    return layered(_of_user(file.table(profile)), _of_user(file.values)), origins
+
+
+def _of_user(values: Mapping[str, Any]) -> Table:
+    known = keys_of(Table)
+    return Table(**{known[name].attribute: value for name, value in values.items() if name in known})

@@ -20,7 +20,7 @@ from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
-from imagekit.spec.table import Table, layered, parse_table, read_imagekit_toml
+from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.url import refuse_login
 
 _RESOLVERS = ("uv", "pip-tools")
@@ -130,15 +130,9 @@ def _directory(context: Path) -> Path:
 
 
 def _project_files(context: Path) -> tuple[PyProject | None, Table]:
-    path, own = context / "pyproject.toml", context / "imagekit.toml"
+    path = context / "pyproject.toml"
     pyproject = read_pyproject(path) if path.exists() else None
-    if pyproject is not None and pyproject.imagekit is not None:
-        if own.exists():
-            raise InvalidConfig(
-                "imagekit.toml and [tool.imagekit] of pyproject.toml are both there", hint="keep one of them"
-            )
-        return pyproject, parse_table(pyproject.imagekit, path)
-    return pyproject, read_imagekit_toml(own) if own.exists() else Table()
+    return pyproject, project_table(context, pyproject.imagekit if pyproject else None)[0]
 
 
 def _wanted(

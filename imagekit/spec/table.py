@@ -138,14 +138,23 @@ class Table:
     ] = None
 
 
-def read_imagekit_toml(path: Path) -> Table:
-    """An ``imagekit.toml``; ``InvalidConfig`` names each key at fault with its line."""
-    return read_table(Table, read_toml(path, InvalidConfig), Source(path=path, shown=path.name))
+def project_table(context: Path, in_pyproject: Mapping[str, Any] | None) -> tuple[Table, Source | None]:
+    """The project's table, and where it stands: ``[tool.imagekit]`` as it was read, or ``imagekit.toml``.
 
-
-def parse_table(table: Mapping[str, Any], pyproject: Path) -> Table:
-    """``[tool.imagekit]`` of the file ``pyproject``; all that is wrong with it is raised at once."""
-    return read_table(Table, table, Source(path=pyproject, shown=pyproject.name, table=("tool", "imagekit")))
+    All that is wrong with it is raised at once.
+    """
+    pyproject, own = context / "pyproject.toml", context / "imagekit.toml"
+    if in_pyproject is None:
+        if not own.exists():
+            return Table(), None
+        source = Source(path=own, shown=own.name)
+        return read_table(Table, read_toml(own, InvalidConfig), source), source
+    if own.exists():
+        raise InvalidConfig(
+            "imagekit.toml and [tool.imagekit] of pyproject.toml are both there", hint="keep one of them"
+        )
+    source = Source(path=pyproject, shown=pyproject.name, table=("tool", "imagekit"))
+    return read_table(Table, in_pyproject, source), source
 
 
 def layered(*tables: Table) -> Table:

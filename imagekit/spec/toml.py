@@ -35,13 +35,9 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
         position = _POSITION.search(words)
         # Without a position the file ended too soon.
         line = int(position[1]) if position else text.count("\n") + 1
-        raise error(f"{path.name}:{line}: {_POSITION.sub('', words)}", hint="mend the TOML there") from None
+        twice = words.startswith(("Cannot overwrite", "Cannot declare"))
+        hint = "a key or table is there twice: keep one of them" if twice else "mend the TOML there"
+        raise error(f"{path.name}:{line}: {_POSITION.sub('', words)}", hint=hint) from None
     except RecursionError:
         raise error(f"{path.name}: nested too deeply", hint="flatten its tables") from None
     return tables
-
-
-def line_of(text: str, key: str) -> int | None:
-    """The first line that sets ``key``, found by its look; ``None`` where none does."""
-    pattern = re.compile(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=")
-    return next((n for n, line in enumerate(text.splitlines(), 1) if pattern.match(line)), None)

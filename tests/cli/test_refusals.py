@@ -94,19 +94,6 @@ def test_doctor_names_a_missing_credential_helper_and_certificates(imagekit: Ima
     assert "docker-credential-not-there-at-all" in checks["registry logins"]["message"]
 
 
-def test_config_set_view_and_unset(imagekit: Imagekit, tmp_path: Path) -> None:
-    assert imagekit("config", "set", "default-namespace=registry.example.com/team", "engine-timeout=7").returncode == 0
-    seen = json.loads(imagekit("config", "view", "--json", "--origin").stdout)
-    path = tmp_path / "home" / ".config" / "imagekit" / "config.toml"
-    assert seen["default-namespace"] == {"value": "registry.example.com/team", "origin": f"{path}:1"}
-    assert json.loads(imagekit("config", "view", "--json").stdout)["engine-timeout"] == 7
-    assert imagekit("config", "unset", "default-namespace").returncode == 0
-    assert path.read_text() == "engine-timeout = 7.0\n"
-    wrong = imagekit("config", "set", "default-namespce=x")
-    assert (wrong.returncode, "did you mean 'default-namespace'?" in wrong.stderr) == (2, True)
-    assert path.read_text() == "engine-timeout = 7.0\n"
-
-
 @pytest.mark.parametrize("command", ["build", "plan", "lock"])
 @pytest.mark.parametrize("env", [{"IMAGEKIT_CACHE_DIR": "/proc/nope"}, {"HOME": "/proc/x"}])
 def test_a_cache_that_cannot_be_written_is_the_users_to_mend(

@@ -1,0 +1,87 @@
+"""Every setting with its value and where that comes from: the machine's, and a project's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagekit.errors import InvalidProject
+from imagekit.settings import Settings
+from imagekit.settings.keys import machine_keys
+from imagekit.settings.origin import DEFAULT, Origin
+from imagekit.settings.project import table_of_environment, table_of_user
+from imagekit.spec.keys import keys_of
+from imagekit.spec.table import Table, layered, project_table
+from imagekit.spec.toml import read_toml
+from imagekit.spec.url import redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One setting as people see it; no login of a URL is in it."""
+
+    name: str
+    value: Any  # as JSON has it
+    origin: Origin
+    otherwise: str = ""  # what holds where there is no value, in words
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value, **self.origin.to_json()}
+
+
+def settings_of_machine(settings: Settings) -> list[Shown]:
+    """How imagekit is set up here."""
+    keys = machine_keys()
+    return [
+        Shown(
+            name=name,
+            value=_shown(value),
+            origin=settings.origins.get(name, DEFAULT),
+            otherwise=keys[name].key.otherwise if name in keys else "",
+        )
+        for name, value in settings.view().items()
+    ]
+
+
+def settings_of_project(settings: Settings, context: Path) -> list[Shown]:
+    """What a build of the project in ``context`` goes by, arguments aside."""
+    context = context.resolve()
+    if not context.is_dir():
+        raise InvalidProject(f"{context} is no directory", hint="name the directory of the project")
+    own, source = project_table(context, _in_pyproject(context))
+    environment, of_environment = table_of_environment(settings.variables)
+    user, of_user = table_of_user(settings.file, settings.profile) if settings.file is not None else (Table(), {})
+    table = layered(environment, own, user)
+    found = []
+    for name, declared in keys_of(Table).items():
+        value = getattr(table, declared.attribute)
+        if name in of_environment:
+            origin = of_environment[name]
+        elif source is not None and getattr(own, declared.attribute) is not None:
+            origin = Origin(source=source, path=(name,))
+        else:
+            origin = of_user.get(name, DEFAULT)
+        shown = declared.key.default if value is None else value
+        found.append(Shown(name=name, value=_shown(shown), origin=origin, otherwise=declared.key.otherwise))
+    return found
+
+
+def _in_pyproject(context: Path) -> Mapping[str, Any] | None:
+    path = context / "pyproject.toml"
+    tool = read_toml(path, InvalidProject).get("tool") if path.exists() else None
+    found = tool.get("imagekit") if isinstance(tool, dict) else None
+    if found is not None and not isinstance(found, dict):
+        raise InvalidProject(f"{path.name}: tool.imagekit is not a table", hint="make it a table")
+    return found
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, (list, tuple)):
+        return [_shown(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _shown(item) for name, item in value.items()}
+    return value
