@@ -21,9 +21,7 @@ class Kind:
     annotations: Mapping[str, str]  # what tools look for beside the type
 
 
-CYCLONEDX = Kind(
-    name=cyclonedx.FORMAT, artifact_type=cyclonedx.MEDIA_TYPE, write=cyclonedx.document_of, annotations={}
-)
+CYCLONEDX = Kind(name=cyclonedx.FORMAT, artifact_type=cyclonedx.MEDIA_TYPE, write=cyclonedx.document_of, annotations={})
 SPDX = Kind(name=spdx.FORMAT, artifact_type=spdx.MEDIA_TYPE, write=spdx.document_of, annotations={})
 PROVENANCE = Kind(
     name=provenance.FORMAT,

@@ -32,6 +32,7 @@ _RECORDS = re.compile(
     r"|var/lib/dpkg/status|var/lib/dpkg/status\.d/[^/]+"
     r"|(?:etc|usr/lib)/os-release"
 )
+_PLACES = re.compile(r"-packages$|-info$")
 # A wheel's header and its description, which is left out, are one file.
 _MOST_METADATA = 4 << 20
 _MOST_STATUS = 64 << 20
@@ -60,7 +61,10 @@ def read_layer(archive: tarfile.TarFile) -> LayerContents:
         elif name.startswith(_WHITEOUT):
             if not name.startswith(_WHITEOUT * 2):
                 hidden.append(f"{directory}/{name.removeprefix(_WHITEOUT)}".lstrip("/"))
-        elif member.isreg() and _RECORDS.fullmatch(path):
+        elif not member.isdir() and (not member.isreg() or _PLACES.search(name)):
+            # In a directory's place it takes away what was below that.
+            hidden.append(path)
+        if member.isreg() and not name.startswith(_WHITEOUT) and _RECORDS.fullmatch(path):
             content = archive.extractfile(member)
             most = _MOST_STATUS if "dpkg" in path else _MOST_METADATA
             if content is not None and member.size <= most:

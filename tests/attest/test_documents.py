@@ -1,0 +1,203 @@
+"""Documents that are valid, the same every time, and hold what is known and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from google.protobuf.json_format import ParseDict
+from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
+from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+from in_toto_attestation.v1.statement import Statement
+from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from imagekit.attest import cyclonedx, provenance, spdx
+from imagekit.attest.materials import Base, File, Materials, Wheel
+from imagekit.attest.packages import packages_of
+from imagekit.attest.subject import Subject
+from imagekit.errors import InputError
+from imagekit.oci.digest import digest_of
+from imagekit.oci.platform import Platform
+
+from .layers import metadata
+
+SITE = "opt/venv/lib/python3.11/site-packages"
+OTHER = "usr/lib/python3/dist-packages"
+RECORDS = {
+    f"{SITE}/alpha-1.0.dist-info/METADATA": metadata(
+        "alpha", "1.0", "License-Expression: MIT OR Apache-2.0", "Requires-Dist: beta", "Summary: Größe \x07 <b>"
+    ),
+    f"{SITE}/beta-2.0.dist-info/METADATA": metadata("beta", "2.0", "License: Our own, see LICENSE", "Home-page: x y"),
+    f"{SITE}/gamma-3.dist-info/METADATA": metadata("gamma", "3", "License: ISC"),
+    f"{SITE}/gamma-3.dist-info/direct_url.json": json.dumps(
+        {"url": "https://u:canary@example.com/g.git", "vcs_info": {"vcs": "git", "commit_id": "b" * 40}}
+    ),
+    f"{OTHER}/alpha-1.0.egg-info": metadata("alpha", "1.0"),
+    "var/lib/dpkg/status": "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\n"
+    "Source: glibc\nVersion: 2.36-9+deb12u1\n",
+    "etc/os-release": "ID=debian\nVERSION_ID=12\nPRETTY_NAME='Debian GNU/Linux 12 (bookworm)'\n",
+}
+MATERIALS = Materials(
+    base=Base(reference="python:3.11-slim", config=digest_of(b"base"), digest=digest_of(b"base manifest")),
+    python="3.11.2",
+    platform="linux/amd64",
+    site=f"/{SITE}",
+    wheels=(
+        Wheel(
+            name="alpha",
+            version="1.0",
+            file=File(filename="alpha-1.0-py3-none-any.whl", sha256="a" * 64, url="https://example.com/alpha.whl"),
+        ),
+        Wheel(
+            name="beta",
+            version="2.0",
+            file=File(filename="beta-2.0-py3-none-any.whl", sha256="b" * 64),
+            source=File(filename="beta-2.0.tar.gz", sha256="c" * 64, url="https://example.com/beta.tar.gz"),
+        ),
+    ),
+    lock=digest_of(b"lock"),
+    lock_file="pylock.toml",
+    source=digest_of(b"source"),
+    files={"/etc/settings.yml": digest_of(b"settings")},
+    repository="https://example.com/orders.git",
+    commit="d" * 40,
+    state="clean",
+    parameters=("env:TOKEN", "label:team"),
+)
+SUBJECT = Subject(
+    name="registry.example.com/team/orders",
+    config=digest_of(b"config"),
+    manifest=digest_of(b"manifest"),
+    platform=Platform(),
+    created=None,
+    python="3.11.2",
+    packages=packages_of(RECORDS),
+    materials=MATERIALS,
+)
+BARE = replace(SUBJECT, manifest=None, materials=None, python="", created="2024-02-03T04:05:06.123456789Z")
+EMPTY = replace(SUBJECT, packages=packages_of({}), materials=None)
+
+
+@pytest.mark.parametrize("subject", [SUBJECT, BARE, EMPTY])
+def test_cyclonedx_is_valid_by_its_schema(subject: Subject) -> None:
+    data = cyclonedx.document_of(subject)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(data.decode()) is None
+    assert data == cyclonedx.document_of(subject)
+
+
+@pytest.mark.parametrize("subject", [SUBJECT, BARE, EMPTY])
+def test_spdx_is_valid_by_its_rules(subject: Subject) -> None:
+    data = spdx.document_of(subject)
+    document = JsonLikeDictParser().parse(json.loads(data))
+    assert [message.validation_message for message in validate_full_spdx_document(document)] == []
+    assert data == spdx.document_of(subject)
+
+
+def by_ref(document: Any) -> dict[str, Any]:
+    return {component["bom-ref"]: component for component in document["components"]}
+
+
+def test_cyclonedx_holds_what_is_known() -> None:
+    document = json.loads(cyclonedx.document_of(SUBJECT))
+    assert document["specVersion"] == "1.6"
+    assert "timestamp" not in document["metadata"]
+    image = document["metadata"]["component"]
+    assert (image["type"], image["name"], image["version"]) == ("container", SUBJECT.name, SUBJECT.manifest)
+    assert image["purl"].startswith("pkg:oci/orders@sha256")
+    found = by_ref(document)
+    alpha = found[f"pkg:pypi/alpha@1.0#/{SITE}/alpha-1.0.dist-info"]
+    assert alpha["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+    assert alpha["licenses"] == [{"expression": "MIT OR Apache-2.0"}]
+    assert alpha["externalReferences"][0]["url"] == "https://example.com/alpha.whl"
+    # The system's own package of that name and version did not come of that wheel.
+    assert "hashes" not in found[f"pkg:pypi/alpha@1.0#/{OTHER}/alpha-1.0.egg-info"]
+    beta = found[f"pkg:pypi/beta@2.0#/{SITE}/beta-2.0.dist-info"]
+    assert beta["licenses"] == [{"license": {"name": "Our own, see LICENSE"}}]
+    assert [each["type"] for each in beta["externalReferences"]] == ["source-distribution"]
+    (gamma,) = (c for c in document["components"] if c["name"] == "gamma")
+    assert "vcs_url=git" in gamma["purl"]
+    assert gamma["licenses"] == [{"license": {"id": "ISC"}}]
+    system = found["pkg:deb/debian/libc6@2.36-9%2Bdeb12u1?arch=amd64&distro=debian-12&upstream=glibc"]
+    assert system["properties"][0]["value"] == "glibc 2.36-9+deb12u1"
+    edges = {each["ref"]: each.get("dependsOn") for each in document["dependencies"]}
+    assert edges[alpha["bom-ref"]] == [beta["bom-ref"]]
+    assert {c["type"] for c in document["components"]} == {"application", "library", "operating-system"}
+
+
+def test_time_is_the_image_s_own() -> None:
+    document = json.loads(cyclonedx.document_of(BARE))
+    assert document["metadata"]["timestamp"] == "2024-02-03T04:05:06+00:00"
+    assert json.loads(spdx.document_of(BARE))["creationInfo"]["created"] == "2024-02-03T04:05:06Z"
+    assert json.loads(spdx.document_of(SUBJECT))["creationInfo"]["created"] == "1970-01-01T00:00:00Z"
+
+
+def test_ids_are_of_the_image() -> None:
+    other = replace(SUBJECT, manifest=digest_of(b"other"))
+    ids = {json.loads(cyclonedx.document_of(s))["serialNumber"] for s in (SUBJECT, other, BARE)}
+    assert len(ids) == 3
+    spaces = {json.loads(spdx.document_of(s))["documentNamespace"] for s in (SUBJECT, other, BARE)}
+    assert len(spaces) == 3
+    assert not ids & spaces
+
+
+def test_spdx_holds_what_is_known() -> None:
+    document = json.loads(spdx.document_of(SUBJECT))
+    assert document["spdxVersion"] == "SPDX-2.3"
+    found = {p["SPDXID"]: p for p in document["packages"]}
+    alpha = next(p for p in found.values() if p["name"] == "alpha" and p.get("checksums"))
+    assert alpha["checksums"] == [{"algorithm": "SHA256", "checksumValue": "a" * 64}]
+    assert (alpha["licenseDeclared"], alpha["downloadLocation"]) == (
+        "MIT OR Apache-2.0",
+        "https://example.com/alpha.whl",
+    )
+    purls = {ref["referenceLocator"] for p in found.values() for ref in p.get("externalRefs") or ()}
+    assert {"pkg:pypi/alpha@1.0", "pkg:pypi/beta@2.0", "pkg:generic/python@3.11.2"} <= purls
+    said = {(r["relationshipType"], r["relatedSpdxElement"]) for r in document["relationships"]}
+    assert {("CONTAINS", each) for each in found if each != "SPDXRef-image"} <= said
+
+
+def test_provenance_is_valid_by_in_toto_s_own_reader() -> None:
+    data = provenance.statement_of(SUBJECT)
+    document = json.loads(data)
+    # Names that in-toto and SLSA do not have are refused here.
+    Statement.copy_from_pb(ParseDict(document, StatementMessage())).validate()
+    predicate = ParseDict(document["predicate"], Provenance())
+    assert predicate.build_definition.build_type
+    assert predicate.run_details.builder.id
+    for found in predicate.build_definition.resolved_dependencies:
+        ResourceDescriptor.copy_from_pb(found).validate()
+    assert data == provenance.statement_of(SUBJECT)
+    assert document["subject"] == [
+        {"name": SUBJECT.name, "digest": {"sha256": digest_of(b"manifest").removeprefix("sha256:")}}
+    ]
+
+
+def test_provenance_has_materials_with_digests_and_names_alone() -> None:
+    predicate = json.loads(provenance.statement_of(SUBJECT))["predicate"]
+    definition = predicate["buildDefinition"]
+    assert definition["externalParameters"]["parameters"] == ["env:TOKEN", "label:team"]
+    assert definition["internalParameters"]["lockDigest"] == MATERIALS.lock
+    found = {each["name"]: each for each in definition["resolvedDependencies"]}
+    assert found["python:3.11-slim"]["digest"]["sha256"] == digest_of(b"base manifest").removeprefix("sha256:")
+    assert found["alpha-1.0-py3-none-any.whl"]["digest"] == {"sha256": "a" * 64}
+    assert found["beta-2.0.tar.gz"]["annotations"]["builtInto"] == f"beta-2.0-py3-none-any.whl {'b' * 64}"
+    assert found["repository"]["digest"] == {"gitCommit": "d" * 40}
+    assert found["repository"]["annotations"]["workingTree"] == "clean"
+    assert found["file:/etc/settings.yml"]["digest"]["sha256"]
+    assert found["source"]["digest"]["sha256"]
+
+
+def test_nothing_is_said_of_what_is_not_known() -> None:
+    with pytest.raises(InputError, match="not known here"):
+        provenance.statement_of(BARE)
+
+
+def test_no_credential_is_in_any_of_them() -> None:
+    for document in (cyclonedx.document_of(SUBJECT), spdx.document_of(SUBJECT), provenance.statement_of(SUBJECT)):
+        assert b"canary" not in document
