@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from imagekit.lock.git import Git
     from imagekit.stages.in_base import InBase
 
+Take = Callable[[Iterator[Layer], Callable[[], bool]], list[Layer]]
+
 
 def wheels_only(
     spec: ImageSpec, lock: Lock, tree: SourceTree | None, stage: InBase, store: WheelStore, git: Git, cache: Path
@@ -37,7 +39,7 @@ def wheels_only(
         return lock
     from imagekit.stages.source_build import build_wheels
 
-    built = build_wheels(sources, stage, store=store, cache_dir=cache, git=git, indexes=spec.indexes)
+    built = build_wheels(sources, stage, store=store, cache_dir=cache, git=git)
     packages = [
         # The version of a directory is what its build says now.
         replace(
@@ -62,7 +64,7 @@ def sources(spec: ImageSpec, stage: InBase, store: WheelStore, git: Git, cache: 
     def build(package: LockedPackage) -> Artifact:
         from imagekit.stages.source_build import build_wheels
 
-        built = build_wheels([package], stage, store=store, cache_dir=cache, git=git, indexes=spec.indexes)
+        built = build_wheels([package], stage, store=store, cache_dir=cache, git=git)
         return built[package.name].artifact
 
     return Sources(store=store, git=git, build=build)
@@ -81,7 +83,6 @@ def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cach
         tree.digest(),
         stage,
         cache_dir=cache,
-        indexes=spec.indexes,
     )
     _, version, _, _ = parse_wheel_filename(wheel.filename)
     name = canonicalize_name(spec.project.name)
@@ -96,20 +97,20 @@ def make_layers(
     compiler: Callable[[], AbstractContextManager[Compiler | None]],
     contents: Callable[[], Contents],
     reporter: Reporter,
-    take: Callable[[Iterator[Layer]], list[Layer]] = list,
+    take: Take = lambda layers, is_waiting: list(layers),
 ) -> list[Layer]:
     """The layers of a plan, the lowest first: from ``cache``, or made from the files of the lock and the source.
 
     ``store`` and ``compiler`` are asked for only where a wheel's layer is missing, and ``contents``, which reads
     what the base has installed, where some of that is to be removed. ``take`` is given the layers as they are
-    made, while those above are still being made; it runs in a thread of its own.
+    made, while those above are still being made, and how to ask whether the next is; it runs in a thread of its own.
     """
     with ExitStack() as stack:
         maker = stack.enter_context(LayerMaker(planned.plan, cache, contents=contents))
         missing = {wheel.name: wheel for wheel in maker.missing_wheels()}
         if not missing:
             # Each was made for another image: that they go together is to be seen.
-            layers = take(maker.in_order(planned.tree, reporter))
+            layers = take(maker.in_order(planned.tree, reporter), maker.is_waiting)
             _say_clashes(maker, reporter)
             return layers
         from imagekit.lock.fetch import fetch_all
@@ -118,7 +119,7 @@ def make_layers(
         compiling = stack.enter_context(compiler())
         taker = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="imagekit-take"))
         stack.callback(maker.give_up, CancelledError())
-        taken = taker.submit(take, maker.in_order(planned.tree, reporter))
+        taken = taker.submit(take, maker.in_order(planned.tree, reporter), maker.is_waiting)
         packages = {package.name: package for package in planned.lock.packages}
         # As the layers lie, from the bottom: what is below can be loaded while the rest is made.
         wanted = [packages[name] for name in missing]

@@ -2,49 +2,143 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagekit import __version__
 from imagekit.atomic import write_whole
-from imagekit.errors import DiskFull
+from imagekit.errors import DamagedLayer, DiskFull
+from imagekit.layers.cache import Entry, LayerCache
 from imagekit.oci.digest import Digest, digest_of, digest_of_json
-from imagekit.plan.values import SourceLayer
+from imagekit.plan.values import PlannedWheel, SourceLayer, WheelsLayer
 from imagekit.progress import Reporter
 
 if TYPE_CHECKING:
     from imagekit.building.planned import Planned
+    from imagekit.check.moved import Moved
     from imagekit.engine.client import Engine
+    from imagekit.plan.values import Plan
     from imagekit.spec.image import ImageSpec
 
 
 def check_built(
     engine: Engine, spec: ImageSpec, planned: Planned, image_id: str, cache: Path, reporter: Reporter
 ) -> None:
-    """Look at ``image_id`` from inside, unless what it is made of passed before. Raises ``CheckFailed``."""
+    """Look at ``image_id`` from inside, unless what it is made of passed before. Raises ``CheckFailed``.
+
+    Where the image differs from one that passed in versions of packages alone, their metadata is looked at.
+    """
     if not spec.health_check:
         return
-    distributions = {package.name: package.version for package in planned.lock.packages}
+    wanted = {package.name: package.version for package in planned.lock.packages}
     if spec.project is not None and spec.project.version is not None:
-        distributions[spec.project.name] = spec.project.version
-    note = cache / "checked" / _looked_at(spec, planned, image_id, distributions).removeprefix("sha256:")
+        wanted[spec.project.name] = spec.project.version
+    note = cache / "checked" / _looked_at(spec, planned, image_id, wanted).removeprefix("sha256:")
     if note.exists():
         return
-    from imagekit.check.health import check_image
+    from imagekit.check.health import failure, probe_image
+    from imagekit.check.judgement import findings
 
-    with reporter.task("checking the image"):
-        check_image(
-            engine,
-            image_id,
-            expected_python=planned.plan.base.python.version,
-            entrypoints=spec.entrypoints,
-            distributions=distributions,
-            base={found.name: found.version for found in planned.plan.base.python.kept},
-            workdir=spec.workdir,
-        )
+    plan = planned.plan
+    judge = partial(
+        findings,
+        expected_python=plan.base.python.version,
+        distributions=wanted,
+        base={found.name: found.version for found in plan.base.python.kept},
+    )
+    like = None if spec.entrypoints or plan.commands else cache / "checked" / f"{_alike(planned)}.json"
+    passed = _foretold(plan, like, cache, judge) if like is not None else None
+    if passed is None:
+        with reporter.task("checking the image"):
+            answer = probe_image(engine, image_id, entrypoints=spec.entrypoints, workdir=spec.workdir)
+            if found := judge(answer):
+                raise failure(found)
+        passed = Passed(answer=answer, wheels=_reaches(plan, cache)) if like is not None else None
     with suppress(OSError, DiskFull):
+        if passed is not None and like is not None:
+            write_whole(like, json.dumps(passed.to_json()).encode())
         write_whole(note, b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """An image that passed: the probe's answer, and of each wheel its layer's key and where its files can be met."""
+
+    answer: Mapping[str, Any]
+    wheels: Mapping[str, tuple[str, frozenset[str]]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "answer": self.answer,
+            "wheels": {name: [key, sorted(reach)] for name, (key, reach) in self.wheels.items()},
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> Passed | None:
+        try:
+            found = json.loads(path.read_bytes())
+            wheels = {name: (key, frozenset(reach)) for name, (key, reach) in found["wheels"].items()}
+            return cls(answer=found["answer"], wheels=wheels)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def _foretold(plan: Plan, like: Path, cache: Path, judge: Callable[..., Sequence[object]]) -> Passed | None:
+    """That the image passes, told from one like it; ``None`` where it must be looked at from inside."""
+    before, wheels = Passed.read(like), _wheels(plan)
+    if before is None or before.wheels.keys() != wheels.keys():
+        return None
+    from imagekit.check.moved import concerning, foretold
+
+    moved, reaches = {}, dict(before.wheels)
+    for name, wheel in wheels.items():
+        key, reached = before.wheels[name]
+        if wheel.key == key:
+            continue
+        entry = LayerCache(cache / "layers").look(wheel.key)
+        looked = _looked_into(entry, plan, reached) if entry is not None else None
+        if looked is None:
+            return None
+        moved[name], reaches[name] = looked[0], (wheel.key, looked[1])
+    answer = foretold(before.answer, moved)
+    # What is wrong is told by the image itself.
+    if answer is None or judge(concerning(answer, moved)):
+        return None
+    return Passed(answer=answer, wheels=reaches)
+
+
+def _looked_into(entry: Entry, plan: Plan, reached: frozenset[str]) -> tuple[Moved, frozenset[str]] | None:
+    """A moved wheel and its reach; ``None`` where it may change what others meet, or brings scripts of its own."""
+    from imagekit.check.moved import Moved, reach
+    from imagekit.layers.metadata import read_metadata
+
+    site, scripts = plan.prefix.site_path.lstrip("/"), f"/{plan.prefix.scripts_path.lstrip('/')}/"
+    try:
+        reaches, texts = reach(entry.paths(), site), read_metadata(entry, site)
+        moved = Moved.of(texts["METADATA"], texts.get("entry_points.txt", ""))
+    except (DamagedLayer, KeyError, ValueError):
+        return None
+    own = {path.removeprefix(scripts) for path in reaches if path.startswith(scripts)}
+    return (moved, reaches) if reaches <= reached and own <= set(moved.scripts) else None
+
+
+def _reaches(plan: Plan, cache: Path) -> dict[str, tuple[str, frozenset[str]]]:
+    from imagekit.check.moved import reach
+
+    layers, site = LayerCache(cache / "layers"), plan.prefix.site_path.lstrip("/")
+    found = {name: (wheel, layers.look(wheel.key)) for name, wheel in _wheels(plan).items()}
+    with suppress(DamagedLayer):
+        return {name: (wheel.key, reach(entry.paths(), site)) for name, (wheel, entry) in found.items() if entry}
+    return {}
+
+
+def _wheels(plan: Plan) -> dict[str, PlannedWheel]:
+    return {wheel.name: wheel for layer in plan.layers if isinstance(layer, WheelsLayer) for wheel in layer.wheels}
 
 
 def _check_itself() -> Digest:
@@ -52,25 +146,24 @@ def _check_itself() -> Digest:
     return digest_of(b"".join(programs))
 
 
+def _alike(planned: Planned) -> str:
+    """What images have in common in which versions alone differ: all that the check looks at but the wheels."""
+    plan = planned.plan
+    others = [layer.key for layer in plan.layers if not isinstance(layer, SourceLayer | WheelsLayer)]
+    return digest_of_json([*_seen_by_all(planned), others]).removeprefix("sha256:")
+
+
 def _looked_at(spec: ImageSpec, planned: Planned, image_id: str, distributions: dict[str, str]) -> Digest:
     """What the check's answer depends on: what passed once passes again.
 
-    An entrypoint is the source's, so the whole image counts. Without one no line of the source is run;
+    An entrypoint is the source's, and commands may do anything: then the whole image counts. Without them no line
+    of the source is run;
     but its names count, since a module of the source can stand before an installed one.
     """
     by = [__version__, _check_itself()]  # another check may find more
-    if spec.entrypoints:
+    if spec.entrypoints or planned.plan.commands:
         return digest_of_json([*by, image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
     plan = planned.plan
-    return digest_of_json(
-        [
-            *by,
-            plan.base.image_id,
-            [layer.key for layer in plan.layers if not isinstance(layer, SourceLayer)],
-            sorted(plan.env.items()),
-            plan.user.name,
-            sorted(distributions.items()),
-            plan.workdir,
-            [file.path for file in planned.tree.files] if planned.tree is not None else [],
-        ]
-    )
+    files = [file.path for file in planned.tree.files] if planned.tree is not None else []
+    by = [__version__, _check_itself()]  # another check may find more
+    return [*by, plan.base.image_id, sorted(plan.env.items()), plan.user.name, plan.workdir, files]

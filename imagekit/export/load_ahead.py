@@ -65,14 +65,17 @@ class LoadAhead:
             for name in reversed(self.names):
                 self._engine.remove_image(name)
 
-    def take(self, layers: Iterator[Layer]) -> list[Layer]:
-        """All of ``layers``; what comes together to a batch is loaded meanwhile."""
+    def take(self, layers: Iterator[Layer], is_waiting: Callable[[], bool]) -> list[Layer]:
+        """All of ``layers``; what comes together to a batch is loaded while ``is_waiting`` says that the next is made.
+
+        What is all there is loaded at once, as the image itself.
+        """
         taken: list[Layer] = []
         waiting = 0
         for layer in layers:
             taken.append(layer)
             waiting += layer.size
-            if waiting >= BATCH and self._may_begin():
+            if waiting >= BATCH and is_waiting() and self._may_begin():
                 self._begin(list(taken))
                 waiting = 0
         self._join()

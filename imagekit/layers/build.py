@@ -58,6 +58,7 @@ class LayerMaker:
         self._waiting: list[tuple[int, Digest]] = []  # a heap
         self._ended = threading.Event()
         self._makers: dict[Digest, Callable[[bool], Entry]] = {}
+        self._taken = 0  # layers that ``in_order`` has given
 
     def __enter__(self) -> LayerMaker:
         return self
@@ -113,13 +114,20 @@ class LayerMaker:
             task = None
             if self._promised:
                 task = stack.enter_context(reporter.task("making layers", total=len(self._promised)))
-            for planned in self._plan.layers:
+            for number, planned in enumerate(self._plan.layers):
                 for wheel in planned.wheels if isinstance(planned, WheelsLayer) else ():
                     if wheel.key not in self._entries:
                         self._entries[wheel.key] = self._made(wheel.key)
                         if task is not None:
                             task.advance()
+                self._taken = number + 1
                 yield self._layer(planned, source)
+
+    def is_waiting(self) -> bool:
+        """Whether the layer that ``in_order`` gives next is still being made."""
+        following = self._plan.layers[self._taken : self._taken + 1]
+        wheels = [wheel for layer in following if isinstance(layer, WheelsLayer) for wheel in layer.wheels]
+        return any(wheel.key in self._promised and not self._promised[wheel.key].done() for wheel in wheels)
 
     def _made(self, key: Digest) -> Entry:
         try:

@@ -36,7 +36,7 @@ def test_another_engine_than_dockers_is_sent_nothing_ahead(
     monkeypatch.setattr(load_ahead, "BATCH", 1)
     layers = make_layers(tmp_path / "layers")
     with ahead:
-        assert ahead.take(iter(layers)) == layers
+        assert ahead.take(iter(layers), lambda: True) == layers
     assert (ahead.names, ahead.sent) == ([], 0)
 
 
