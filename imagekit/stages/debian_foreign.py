@@ -25,7 +25,7 @@ from imagekit.errors import BaseBuildFailed
 from imagekit.progress import Reporter
 from imagekit.stages.debian_dpkg import OneDeb, info_files, open_deb, status_of
 from imagekit.stages.debian_fetch import fetch_debs, newest_change
-from imagekit.stages.debian_lock import DebianLock
+from imagekit.stages.debian_lock import DebianLock, DebPackage
 from imagekit.stages.debian_rootfs import RootfsTar, require_locked, write_rootfs
 from imagekit.stages.declared import BaseDeclaration
 
@@ -130,14 +130,21 @@ def transplant(
 
 
 def require_same(native: DebianLock, foreign: DebianLock) -> None:
-    """``BaseBuildFailed`` unless both are of the same packages in the same versions."""
-    there = {(package.name, package.version) for package in foreign.packages}
-    odd = sorted({name for name, _ in there ^ {(package.name, package.version) for package in native.packages}})
+    """``BaseBuildFailed`` unless both are of the same packages in the same versions of their sources."""
+    there = {(package.name, _source_version(package)) for package in foreign.packages}
+    odd = sorted(
+        {name for name, _ in there ^ {(package.name, _source_version(package)) for package in native.packages}}
+    )
     if odd:
         raise BaseBuildFailed(
             f"{', '.join(odd)}: not of the same version for {native.architecture} and {foreign.architecture}",
             hint=f"make the base on a machine of {foreign.architecture}, or lock it anew later",
         )
+
+
+def _source_version(package: DebPackage) -> str:
+    """Its version without the count of rebuilds for one processor (Debian's developers' reference, 5.10.2.1)."""
+    return re.sub(r"\+b[0-9]+$", "", package.version)
 
 
 def _package_of(path: str) -> str | None:

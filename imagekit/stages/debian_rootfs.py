@@ -73,7 +73,7 @@ def _mmdebstrap(lock: DebianLock, declaration: BaseDeclaration, repository: Path
         *("env", "LC_ALL=C.UTF-8", f"SOURCE_DATE_EPOCH={epoch}", f"TMPDIR={repository.parent}"),
         *(MMDEBSTRAP, "--mode=root", "--variant=apt", "--format=tar", "--verbose"),
         f"--architectures={lock.architecture}",
-        f"--hook-dir={MERGED_USR}",
+        *_links_to_usr(lock),
         f"--include={','.join(p.name for p in lock.packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in declaration.exclude),
         *(f"--dpkgopt=path-include={pattern}" for pattern in declaration.include),
@@ -89,6 +89,16 @@ def _mmdebstrap(lock: DebianLock, declaration: BaseDeclaration, repository: Path
             f"mmdebstrap could not install the packages of {lock.suite}",
             details=done.stderr.decode(errors="replace").strip()[-4000:],
         )
+
+
+def _links_to_usr(lock: DebianLock) -> list[str]:
+    """Options by which ``/bin`` and the like are links from the start, as all Debian systems have it by now."""
+    if any(package.name == "usr-is-merged" for package in lock.packages):
+        return [f"--hook-dir={MERGED_USR}"]
+    # A release that does not know the package that says so: the hook would want it.
+    places = ["bin", "sbin", "lib", *({"amd64": ["lib64"]}.get(lock.architecture, []))]
+    steps = [f'ln -s usr/{place} "$1/{place}" && mkdir -p "$1/usr/{place}"' for place in places]
+    return [f"--setup-hook={' && '.join(steps)}"]
 
 
 class _Hashing:
