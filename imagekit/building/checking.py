@@ -156,13 +156,18 @@ def _alike(planned: Planned) -> str:
 def _looked_at(spec: ImageSpec, planned: Planned, image_id: str, distributions: dict[str, str]) -> Digest:
     """What the check's answer depends on: what passed once passes again.
 
-    An entrypoint is the source's, and commands may do anything: then the whole image counts. Without them no line
-    of the source is run;
-    but its names count, since a module of the source can stand before an installed one.
+    An entrypoint is the source's, and commands may do anything: with these the whole image counts. Without, no
+    line of the source is run; but its names count, since a module of the source can stand before an installed one.
     """
-    by = [__version__, _check_itself()]  # another check may find more
+    wanted = sorted(distributions.items())
     if spec.entrypoints or planned.plan.commands:
-        return digest_of_json([*by, image_id, sorted(spec.entrypoints), sorted(distributions.items()), spec.workdir])
+        by = [__version__, _check_itself(), image_id]
+        return digest_of_json([*by, sorted(spec.entrypoints), wanted, spec.workdir])
+    keys = [layer.key for layer in planned.plan.layers if not isinstance(layer, SourceLayer)]
+    return digest_of_json([*_seen_by_all(planned), keys, wanted])
+
+
+def _seen_by_all(planned: Planned) -> list[Any]:
     plan = planned.plan
     files = [file.path for file in planned.tree.files] if planned.tree is not None else []
     by = [__version__, _check_itself()]  # another check may find more
