@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from imagekit.lock.redaction import without_credentials
 from imagekit.lock.target import Target
 from imagekit.oci.digest import Digest, digest_of_json
-from imagekit.spec.image import ImageSpec, RequirementLine
+from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
 
 # Part of every digest: raised when the same inputs are to be resolved in another way.
 FORMAT = 1
@@ -33,13 +33,16 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
             "format": FORMAT,
             "requirements": _lines(spec.requirements),
             "constraints": _lines(spec.constraints),
+            **({"overrides": _lines(spec.overrides)} if spec.overrides else {}),
             "requires_hashes": spec.requires_hashes,
             "indexes": {
                 "default": None if indexes.default is None else without_credentials(indexes.default),
                 "extra": [without_credentials(u) for u in indexes.extra],
                 "find_links": [without_credentials(u) for u in indexes.find_links],
                 "no_index": indexes.no_index,
+                **_pinned(indexes),
             },
+            **_policy(spec),
             "source_builds": sorted(spec.source_builds),
             "resolver": spec.resolver,
             "target": {
@@ -52,9 +55,27 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
     )
 
 
+def _pinned(indexes: Indexes) -> dict[str, object]:
+    explicit = sorted((each.name, each.url) for each in indexes.named if each.explicit)
+    pins = sorted((pin.package, pin.index, pin.marker) for pin in indexes.pins)
+    return {**({"explicit": explicit} if explicit else {}), **({"pins": pins} if pins else {})}
+
+
+def _policy(spec: ImageSpec) -> dict[str, object]:
+    policy = {"prereleases": spec.prereleases, "exclude_newer": spec.exclude_newer, "any_index": spec.any_index}
+    return {name: value for name, value in policy.items() if value}
+
+
 def _lines(lines: Iterable[RequirementLine]) -> list[list[object]]:
     # Extras and markers are part of the text.
-    return sorted([without_credentials_in(line.text), sorted(line.hashes)] for line in lines)
+    return sorted([without_credentials_in(_text(line)), sorted(line.hashes)] for line in lines)
+
+
+def _text(line: RequirementLine) -> str:
+    """A requirement with what decides its resolution, wherever that lies on this machine."""
+    if line.local is None:
+        return line.text
+    return line.text.replace(line.local.path.as_uri(), f"file:{line.local.metadata}")
 
 
 def without_credentials_in(requirement: str) -> str:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from imagekit.spec.git_url import git_url
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.local_source import Places
 from imagekit.spec.requirement import parse_requirement
-
-_SCP = re.compile(r"(?P<user>[A-Za-z_][\w.-]*)@(?P<host>[^:/]+):(?P<path>.+)")
 
 _NAME = re.compile(r"name\s*=\s*[\"'](?P<name>[^\"']+)[\"']")
 
@@ -35,11 +34,8 @@ def pinned_line(name: str, version: str, hashes: Sequence[str], origin: str) -> 
 
 def git_line(name: str, url: str, commit: str, subdirectory: str | None, origin: str) -> RequirementLine:
     """``name`` at a commit of the repository ``url``, which may be written as ssh has it (``git@HOST:PATH``)."""
-    scp = _SCP.fullmatch(url)
-    if scp:
-        url = f"ssh://{scp['user']}@{scp['host']}/{scp['path']}"
     inside = f"#subdirectory={subdirectory}" if subdirectory else ""
-    return parse_requirement(f"{name} @ git+{url}@{commit}{inside}", origin)
+    return parse_requirement(f"{name} @ git+{git_url(url)}@{commit}{inside}", origin)
 
 
 def url_line(name: str, url: str, hashes: Sequence[str], origin: str) -> RequirementLine:

@@ -1,14 +1,11 @@
 """``uv.lock``, by ``uv export``: uv itself says what its lock comes to for the groups and extras asked for.
 
-uv is given a copy of the lock and of the workspace's ``pyproject.toml`` files, no network, no
-configuration and none of the environment. So it writes nothing into the project, runs no build backend, and needs
-no interpreter.
+uv is given no network, no configuration, no cache and none of the environment, and told that the lock is
+frozen. So it writes nothing into the project, runs no build backend, and needs no interpreter.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -84,18 +81,12 @@ def export_argv(uv: str, directory: str, name: str | None, extras: Sequence[str]
 
 
 def _exported(path: Path, workspace: Workspace, project: Path, extras: Sequence[str], groups: Sequence[str]) -> str:
-    with tempfile.TemporaryDirectory(prefix="imagekit-uv-lock-") as temporary:
-        root = Path(temporary, "workspace")
-        root.mkdir()
-        shutil.copyfile(path, root / "uv.lock")
-        for directory in {workspace.root, *workspace.members.values()}:
-            place = root / os.path.relpath(directory, workspace.root)
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(directory / "pyproject.toml", place / "pyproject.toml")
+    root = workspace.root
+    with tempfile.TemporaryDirectory(prefix="imagekit-uv-lock-") as home:
         completed = subprocess.run(
             export_argv(str(find_uv()), str(root), workspace.name_of(project), extras, groups),
-            cwd=temporary,
-            env={"HOME": temporary},
+            cwd=home,
+            env={"HOME": home},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

@@ -39,13 +39,39 @@ class RequirementLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedIndex:
+    """An index with a name, by which it is given its packages and its login."""
+
+    name: str
+    url: str
+    explicit: bool = False  # asked for the packages that are pinned to it, and for no others
+    username: str | None = None
+    secret: str | None = None  # the name of the secret that is its password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPin:
+    """A package that comes from one index alone."""
+
+    package: str  # normalized
+    index: str  # a name
+    marker: str = ""  # PEP 508; where it does not hold, the pin does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Indexes:
-    """Where packages come from; ``None`` leaves it to the resolver's own configuration."""
+    """Where packages come from, in the order in which indexes are asked: ``extra``, then ``default``.
+
+    ``None`` leaves the default to the machine. No URL holds a login. ``named`` has the explicit ones, and
+    names for those of the others that have one.
+    """
 
     default: str | None = None
     extra: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     no_index: bool = False
+    named: tuple[NamedIndex, ...] = ()
+    pins: tuple[IndexPin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +108,20 @@ class ImageSpec:
     name: str | None = None  # of the image, as [tool.imagekit] or [project] has it
     requirements: tuple[RequirementLine, ...] = ()
     constraints: tuple[RequirementLine, ...] = ()
+    overrides: tuple[RequirementLine, ...] = ()  # what packages are asked for, whatever requires them
+    extras: tuple[str, ...] = ()  # of the project, asked for; normalized. Their requirements are among the above
+    groups: tuple[str, ...] = ()  # dependency groups, likewise
     requires_hashes: bool = False  # some requirement has a hash: then all that is installed must
     requires_python: str = ""  # a specifier set, from pyproject.toml
     project: Project | None = None
-    lock_file: Path | None = None  # the user's own pylock.toml
+    lock_file: Path | None = None  # the user's own: pylock.toml, uv.lock, poetry.lock, pdm.lock or Pipfile.lock
     python: str | None = None  # "3.11"; None: whichever the base image named has
     platform: Platform = field(default_factory=Platform.host)
     base_image: str | None = None  # a reference, or oci:DIRECTORY[:NAME]; None: the default for that Python
     indexes: Indexes = Indexes()
     prereleases: bool = False  # --pre
+    exclude_newer: str | None = None  # RFC 3339: nothing that was uploaded later
+    any_index: bool = False  # versions from any index, and not from the first that knows the package alone
     only_binary: tuple[str, ...] = ()  # normalized names, or (":all:",): --only-binary
     no_binary: tuple[str, ...] = ()  # the same: --no-binary
     resolver: str = "uv"  # or "pip-tools"

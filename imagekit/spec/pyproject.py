@@ -1,10 +1,10 @@
-"""``pyproject.toml``: what the project needs, and the project itself (PEP 517, 621, 639, 735)."""
+"""``pyproject.toml``: what the project needs, and the project itself (PEP 517, 621, 639, 735, and Poetry's table)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from packaging.version import InvalidVersion, Version
 from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.core_metadata import core_metadata
 from imagekit.spec.dependency_groups import read_groups
-from imagekit.spec.image import Project, RequirementLine
+from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.import_root import find_import_root
+from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
+from imagekit.spec.poetry_table import PoetryTable, read_poetry_table
 from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.toml import read_toml
 
@@ -46,6 +48,7 @@ class PyProject:
     build_backend: str | None = None
     build_requires: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
+    indexes: Indexes = field(default_factory=Indexes)  # [[tool.poetry.source]]
     imagekit: Mapping[str, Any] | None = None  # [tool.imagekit] as it is
 
     def select(self, extras: Iterable[str] = (), groups: Iterable[str] = ()) -> tuple[RequirementLine, ...]:
@@ -88,7 +91,8 @@ def read_pyproject(path: Path) -> PyProject:
     backend = build.get("build-backend")
     if backend is not None and not isinstance(backend, str):
         raise _wrong(name, "build-system.build-backend", "a string")
-    groups = read_groups(_table(tables, "dependency-groups", name), name)
+    places = Places(base=path.parent, root=path.parent)
+    groups = read_groups(_table(tables, "dependency-groups", name), name, places)
     common: dict[str, Any] = {
         "path": path,
         "groups": groups,
@@ -96,9 +100,38 @@ def read_pyproject(path: Path) -> PyProject:
         "build_requires": _strings(build, "requires", name, "build-system."),
         "imagekit": imagekit,
     }
-    if "project" not in tables:
-        return PyProject(**common)
-    return _with_project(tables, common, path)
+    found = PyProject(**common) if "project" not in tables else _with_project(tables, common, path)
+    poetry = read_poetry_table(path, tables)
+    return found if poetry is None else _with_poetry(found, poetry, is_package=_is_package(tables, path.parent))
+
+
+def _with_poetry(found: PyProject, poetry: PoetryTable, *, is_package: bool) -> PyProject:
+    """``found`` with what ``[tool.poetry]`` adds: all of the project, or what ``[project]`` leaves to it."""
+    groups = {**found.groups}
+    for group, lines in poetry.groups.items():
+        groups[group] = tuple(dict.fromkeys((*groups.get(group, ()), *lines)))
+    found = replace(found, groups=groups, indexes=poetry.indexes)
+    if found.name is not None:
+        # Poetry's are what dynamic dependencies are taken from.
+        if "dependencies" in found.dynamic and poetry.dependencies:
+            found = replace(found, dependencies=poetry.dependencies, dynamic=_without(found.dynamic, "dependencies"))
+        python = found.requires_python or poetry.requires_python
+        return replace(found, requires_python=python, project=found.project if poetry.is_package else None)
+    project = None
+    if poetry.name is not None and poetry.is_package and is_package:
+        project = Project(name=poetry.name, version=poetry.version, import_root=None)
+    return replace(
+        found,
+        name=poetry.name,
+        project=project,
+        dependencies=poetry.dependencies,
+        extras=poetry.extras,
+        requires_python=poetry.requires_python,
+    )
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(other for other in names if other != name)
 
 
 def _with_project(tables: Mapping[str, Any], common: dict[str, Any], path: Path) -> PyProject:
@@ -110,8 +143,9 @@ def _with_project(tables: Mapping[str, Any], common: dict[str, Any], path: Path)
         raise InvalidProject(f"{file}: [project] name is missing or no valid name", hint='write name = "my-project"')
     version = _version(table, dynamic, file)
     requires_python = _specifiers(table, file)
-    dependencies = parse_requirements(_strings(table, "dependencies", file), f"{file} [project] dependencies")
-    extras = _extras(table, file)
+    places = Places(base=path.parent, root=path.parent)
+    dependencies = parse_requirements(_strings(table, "dependencies", file), f"{file} [project] dependencies", places)
+    extras = _extras(table, file, places)
     entry_points = _entry_points(table, file)
     scripts = _scripts(table, "scripts", file)
     gui_scripts = _scripts(table, "gui-scripts", file)
@@ -173,7 +207,7 @@ def _specifiers(table: Mapping[str, Any], file: str) -> str:
         ) from None
 
 
-def _extras(table: Mapping[str, Any], file: str) -> dict[str, tuple[RequirementLine, ...]]:
+def _extras(table: Mapping[str, Any], file: str, places: Places) -> dict[str, tuple[RequirementLine, ...]]:
     found: dict[str, tuple[RequirementLine, ...]] = {}
     optional = _table(table, "optional-dependencies", file, "project.")
     for extra in optional:
@@ -181,7 +215,7 @@ def _extras(table: Mapping[str, Any], file: str) -> dict[str, tuple[RequirementL
         if not _NAME.fullmatch(extra) or name in found:
             raise InvalidProject(f"{file}: extra {extra!r} is no valid name, or there twice", hint="rename it")
         texts = _strings(optional, extra, file, "project.optional-dependencies.")
-        found[name] = parse_requirements(texts, f"{file} [project.optional-dependencies] {extra}")
+        found[name] = parse_requirements(texts, f"{file} [project.optional-dependencies] {extra}", places)
     return found
 
 

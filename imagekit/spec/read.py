@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,23 @@ from packaging.utils import canonicalize_name
 from imagekit.errors import InvalidConfig, InvalidProject, InvalidRequirement
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
+from imagekit.spec.commands import check_commands
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
+from imagekit.spec.local_requirement import parse_line
+from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
-from imagekit.spec.requirement import parse_requirements
-from imagekit.spec.requirements_file import RequirementsFile, read_requirements
+from imagekit.spec.requirement import parse_each
+from imagekit.spec.requirements_file import RequirementsFile
 from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.url import refuse_login
+from imagekit.spec.uv_table import joined
+from imagekit.spec.wanted import read_wanted
 
 _RESOLVERS = ("uv", "pip-tools")
-_LOCK_NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
 _FileNames = str | Path | Sequence[str | Path]
 
 
@@ -48,16 +51,17 @@ def read_spec(
     health_check: bool | None = None,
     entrypoints: Sequence[str] = (),
     workdir: str | None = None,
+    dockerignore: str | Path | None = None,
+    extra_dockerfile_commands: Sequence[str] = (),
     indexes: Indexes | None = None,
     variables: Mapping[str, str] | None = None,
     layers: tuple[Table, Table] | None = None,
 ) -> ImageSpec:
     """What image the project in ``context`` wants.
 
-    Where neither ``requirements`` nor the table names files, ``requirements.txt`` is read if it is there; a
-    ``pylock.toml`` beside it is the lock of what they ask for, unless ``requirements`` are given. The
-    project of ``pyproject.toml`` and its dependencies come along either way. ``requirements`` are relative
-    to ``context``; one outside is taken when an argument names it, never when a file does. ``env``,
+    Where neither ``requirements`` nor the table names files, the project's own are found: see
+    ``wanted.read_wanted``. The project of ``pyproject.toml`` and its dependencies come along either way.
+    ``requirements`` are relative to ``context``; one outside is taken when an argument names it, never when a file does. ``env``,
     ``files`` and ``labels`` are merged with the table's, sequences follow the table's. ``variables`` is
     what ``${NAME}`` in requirements files stands for. ``layers`` are tables that go before the project's own
     (the environment's) and behind it (the user's).
@@ -73,44 +77,71 @@ def read_spec(
     pyproject, table = _project_files(context)
     if layers is not None:
         table = layered(layers[0], table, layers[1])
-    wanted = _wanted(context, requirements, table, variables or {})
-    lock_file, read = wanted
-    requires_python = pyproject.requires_python if pyproject else ""
-    table_extras = (*(table.extras or ()), *extras, *(e for file in read for e in file.project_extras))
-    lines = _requirements(
-        pyproject, read, (*(table.packages or ()), *packages), table_extras, (*(table.groups or ()), *groups)
+    wanted = read_wanted(
+        context,
+        given=None if requirements is None else _paths(requirements),
+        named=table.requirements,
+        has_project=pyproject is not None and pyproject.name is not None,
+        variables=variables or {},
     )
-    if pyproject is None or pyproject.project is None:
+    read = wanted.files
+    requires_python = _both(pyproject.requires_python if pyproject else "", wanted.environment.requires_python)
+    table_extras = (*(table.extras or ()), *extras, *(e for file in read for e in file.project_extras))
+    table_groups = (*(table.groups or ()), *groups)
+    inline = (*wanted.environment.packages, *_packages(table.packages or (), packages, context))
+    from_files = tuple(line for file in read for line in file.requirements)
+    may_build = _source_builds(table.source_builds if source_builds is None else source_builds, read)
+    declared = read_declared(
+        context,
+        pyproject,
+        wanted.lock_file,
+        extras=table_extras,
+        groups=table_groups,
+        asks_project=any(file.installs_project for file in read),
+        is_all=wanted.lock_file is None and not (inline or from_files),
+        may_build=bool(may_build),
+    )
+    uv = declared.uv
+    if not declared.installs_project:
         _refuse_missing_project(read)
     workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
     base_image = base_image or table.base_image
     if base_image is not None:
         check_base_image(base_image)
-    python = python or table.python
+    python = python or table.python or wanted.environment.python
     return ImageSpec(
         context=context,
-        name=name or table.name or (pyproject.name if pyproject else None),
-        requirements=lines,
-        constraints=tuple(dict.fromkeys(line for file in read for line in file.constraints)),
+        name=name or table.name or (pyproject.name if pyproject else None) or wanted.environment.name,
+        requirements=tuple(dict.fromkeys((*from_files, *declared.requirements, *inline))),
+        constraints=tuple(dict.fromkeys((*(c for file in read for c in file.constraints), *uv.constraints))),
+        overrides=uv.overrides,
         requires_hashes=any(file.requires_hashes for file in read),
         requires_python=requires_python,
-        project=pyproject.project if pyproject else None,
-        lock_file=lock_file,
+        project=declared.project,
+        lock_file=wanted.lock_file,
+        extras=_normalized(table_extras),
+        groups=_normalized(table_groups),
         python=_python(python, base_image, requires_python),
         platform=_platform(platform or table.platform),
         base_image=base_image,
-        indexes=_indexes(context, table, read, indexes),
-        prereleases=any(file.prereleases for file in read),
+        indexes=joined(_indexes(context, table, read, indexes), declared.indexes),
+        prereleases=uv.prereleases or any(file.prereleases for file in read),
         only_binary=tuple(dict.fromkeys(n for file in read for n in file.only_binary)),
-        no_binary=tuple(dict.fromkeys(n for file in read for n in file.no_binary)),
+        no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
+        exclude_newer=uv.exclude_newer,
+        any_index=uv.any_index,
         resolver=_resolver(resolver or table.resolver or "uv"),
-        source_builds=_source_builds(table.source_builds if source_builds is None else source_builds, read),
-        env=check_env({**(table.env or {}), **(env or {})}),
+        source_builds=may_build,
+        env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
         labels=check_labels({**(table.labels or {}), **(labels or {})}),
         files=check_files({**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir),
         include_source=_first(include_source, table.include_source, True),
-        dockerignore=path_in(context, table.dockerignore, "dockerignore") if table.dockerignore else None,
+        dockerignore=_dockerignore(dockerignore or table.dockerignore, context),
         workdir=workdir,
+        extra_dockerfile_commands=check_commands(
+            (*(table.extra_dockerfile_commands or ()), *extra_dockerfile_commands),
+            with_context=_first(include_source, table.include_source, True),
+        ),
         entrypoints=_entrypoints((*(table.entrypoints or ()), *entrypoints), context),
         health_check=_first(health_check, table.health_check, True),
     )
@@ -119,6 +150,18 @@ def read_spec(
 def _several(texts: str | Sequence[str]) -> Sequence[str]:
     """One text stands for a sequence of it alone, and never for its letters."""
     return (texts,) if isinstance(texts, str) else texts
+
+
+def _paths(given: _FileNames) -> list[str | Path]:
+    return [given] if isinstance(given, (str, Path)) else list(given)
+
+
+def _normalized(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(canonicalize_name(name) for name in names))
+
+
+def _both(*specifiers: str) -> str:
+    return ",".join(text for text in specifiers if text)
 
 
 def _directory(context: Path) -> Path:
@@ -135,56 +178,13 @@ def _project_files(context: Path) -> tuple[PyProject | None, Table]:
     return pyproject, project_table(context, pyproject.imagekit if pyproject else None)[0]
 
 
-def _wanted(
-    context: Path, given: _FileNames | None, table: Table, variables: Mapping[str, str]
-) -> tuple[Path | None, list[RequirementsFile]]:
-    """The user's own lock, or the requirements files that say what is wanted."""
-    default = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
-    lock = path_in(context, "pylock.toml", "pylock.toml") if (context / "pylock.toml").exists() else None
-    if given is not None:
-        paths = [context / name for name in ([given] if isinstance(given, (str, Path)) else given)]
-        lock = None
-    elif table.requirements is not None:
-        paths = [path_in(context, name, "[tool.imagekit] requirements") for name in table.requirements]
-    else:
-        paths = default
-    if locks := [path for path in paths if _LOCK_NAME.fullmatch(path.name)]:
-        if len(paths) > 1:
-            raise InvalidProject(
-                f"{locks[0].name} is a lock, and cannot go with other requirements", hint="name the lock alone"
-            )
-        if not locks[0].is_file():
-            raise InvalidProject(f"{locks[0].name} is not there", hint=f"looked for {locks[0]}")
-        lock, paths = locks[0].resolve(), default
-    files = []
-    for path in paths:
-        if path.name == "pyproject.toml" and path.resolve() == context / "pyproject.toml" and path.exists():
-            continue  # it is read anyway
-        outside = given is not None and not path.resolve().is_relative_to(context)
-        files.append(read_requirements(path, path.resolve().parent if outside else context, variables))
-    return lock, files
-
-
-def _requirements(
-    pyproject: PyProject | None,
-    files: Sequence[RequirementsFile],
-    packages: Sequence[str],
-    extras: Sequence[str],
-    groups: Sequence[str],
-) -> tuple[RequirementLine, ...]:
-    lines = [line for file in files for line in file.requirements]
-    if pyproject is not None:
-        if {"dependencies", "optional-dependencies"} & set(pyproject.dynamic):
-            raise InvalidProject(
-                "pyproject.toml: [project] dependencies are dynamic, which is not supported yet",
-                hint="list them in pyproject.toml, and take them out of 'dynamic'",
-            )
-        lines += pyproject.select(extras, groups)
-    elif extras or groups:
-        raise InvalidProject(
-            f"{(*extras, *groups)[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
-        )
-    return tuple(dict.fromkeys((*lines, *parse_requirements(packages, "packages"))))
+def _packages(table: Sequence[str], given: Sequence[str], context: Path) -> tuple[RequirementLine, ...]:
+    """Packages of the table, whose paths stay in the project, and those given by hand, whose paths need not."""
+    anywhere, inside = Places(base=context, root=None), Places(base=context, root=context)
+    return (
+        *parse_each(table, lambda text: parse_line(text, "packages", inside)),
+        *parse_each(given, lambda text: parse_line(text, "packages", anywhere)),
+    )
 
 
 def _refuse_missing_project(files: Sequence[RequirementsFile]) -> None:
@@ -192,7 +192,7 @@ def _refuse_missing_project(files: Sequence[RequirementsFile]) -> None:
         if file.installs_project:
             raise InvalidRequirement(
                 f"{file.files_read[0].name}: '.' asks for the project, and pyproject.toml has no [project] table",
-                hint="add a [project] table, or take the '.' out",
+                hint="add a [project] table or a setup.py, or take the '.' out",
             )
 
 
@@ -248,6 +248,10 @@ def _entrypoints(texts: Sequence[str], context: Path) -> tuple[str, ...]:
     for entrypoint in entrypoints:
         entrypoint.signature(context)
     return tuple(dict.fromkeys(str(e) for e in entrypoints))
+
+
+def _dockerignore(given: str | Path | None, context: Path) -> Path | None:
+    return path_in(context, str(given), "dockerignore") if given else None
 
 
 def _first(*values: Any) -> Any:

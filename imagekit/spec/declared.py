@@ -1,0 +1,121 @@
+"""What the project itself asks for: its ``pyproject.toml`` in the words of its tools, or its old setup files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from imagekit.errors import InvalidProject
+from imagekit.spec.image import Indexes, Project, RequirementLine
+from imagekit.spec.local_source import Places, declared_name
+from imagekit.spec.pyproject import PyProject
+from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.toml import read_toml
+from imagekit.spec.uv_sources import with_sources
+from imagekit.spec.uv_table import UvTable, joined, read_uv_table
+from imagekit.spec.uv_workspace import find_workspace
+from imagekit.spec.wanted import FOREIGN_LOCKS
+
+_DYNAMIC = frozenset({"dependencies", "optional-dependencies"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """Requirements of the project, with what its tools say about where they come from."""
+
+    requirements: tuple[RequirementLine, ...] = ()
+    project: Project | None = None
+    installs_project: bool = False  # that, or the project as a directory among the requirements
+    indexes: Indexes = field(default_factory=Indexes)
+    uv: UvTable = field(default_factory=UvTable)
+
+
+def read_declared(
+    context: Path,
+    pyproject: PyProject | None,
+    lock: Path | None,
+    *,
+    extras: Sequence[str],
+    groups: Sequence[str],
+    asks_project: bool,
+    is_all: bool,
+    may_build: bool,
+) -> Declared:
+    """What the project in ``context`` asks for, with ``extras`` and ``groups``.
+
+    A project whose requirements only its build backend can tell (``dynamic``, a ``setup.py``) is asked for as a
+    directory: it is built in the base, and its wheel says what it needs. One without ``[project]`` is installed
+    where a requirement asks for it (``asks_project``), or where nothing else says what is wanted (``is_all``); then
+    the members of a workspace whose root is no project are asked for, too.
+    """
+    is_legacy = pyproject is None or (pyproject.name is None and _builds(pyproject))
+    if is_legacy and (asks_project or is_all) and _has_setup(context):
+        lines = pyproject.select((), groups) if pyproject is not None else ()
+        return Declared(requirements=(_built(context, declared_name(context), extras), *lines), installs_project=True)
+    if pyproject is None:
+        if (extras or groups) and not (lock is not None and lock.name == "Pipfile.lock"):  # its categories
+            raise InvalidProject(
+                f"{(*extras, *groups)[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
+            )
+        return Declared()
+    locked = lock is not None and lock.name == "uv.lock"
+    builds = may_build or (pyproject.project is not None and pyproject.project.import_root is None)
+    tables = read_toml(pyproject.path, InvalidProject)
+    uv = read_uv_table(pyproject.path, tables, locked=locked, builds=builds)
+    if "dev" not in pyproject.groups and uv.dev:
+        pyproject = replace(pyproject, groups={**pyproject.groups, "dev": uv.dev})
+    project = None if uv.is_package is False else pyproject.project
+    is_dynamic = bool(_DYNAMIC & set(pyproject.dynamic))
+    is_built = is_dynamic and not (lock is not None and lock.name in FOREIGN_LOCKS)
+    lines = pyproject.select(() if is_dynamic else extras, groups)
+    if is_built:
+        lines = (_built(context, pyproject.name, extras), *lines)
+        project = None
+    if not locked:
+        members = _members(context) if pyproject.name is None and is_all else ()
+        lines = with_sources((*lines, *members), context)
+    return Declared(
+        requirements=lines,
+        project=project,
+        installs_project=project is not None or is_built,
+        indexes=joined(uv.indexes, pyproject.indexes),
+        uv=uv,
+    )
+
+
+def _builds(pyproject: PyProject) -> bool:
+    return pyproject.build_backend is not None or bool(pyproject.build_requires) or not pyproject.dependencies
+
+
+def _has_setup(context: Path) -> bool:
+    return (context / "setup.py").is_file() or (
+        (context / "setup.cfg").is_file() and (context / "pyproject.toml").is_file()
+    )
+
+
+def _members(context: Path) -> tuple[RequirementLine, ...]:
+    """All members of a workspace whose root is no project."""
+    workspace = find_workspace(context)
+    places = Places(base=workspace.root, root=workspace.root)
+    return tuple(
+        parse_requirement(f"{name} @ {path.as_uri()}", "pyproject.toml [tool.uv.workspace]", places=places)
+        for name, path in sorted(workspace.members.items())
+        if path != context
+    )
+
+
+def _built(context: Path, name: str | None, extras: Sequence[str]) -> RequirementLine:
+    """The project as a directory that is built."""
+    if name is None:
+        raise InvalidProject(
+            "setup.py computes the project's name, so that it is not known before a build",
+            hint='write [project] with name = "NAME" and dynamic = ["version", "dependencies"] into pyproject.toml',
+        )
+    wanted = f"[{','.join(sorted(set(extras)))}]" if extras else ""
+    line = parse_requirement(
+        f"{name}{wanted} @ {context.as_uri()}", "the project", places=Places(base=context, root=context)
+    )
+    assert line.local is not None
+    # Its build may read any of its files to tell what it needs.
+    return replace(line, local=replace(line.local, metadata=line.local.content))
