@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test soak bench bench-full lint clean
+.PHONY: help setup demo test soak fuzz bench bench-full lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -27,6 +27,10 @@ bench-full: setup ## the same with all cases and sets and more rounds, some hour
 
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
+
+fuzz: $(BIN)/imagekit ## every parser with any bytes, a minute each, guided by coverage; FUZZ_ARGS='-t 600 requirement'
+	@$(BIN)/pip install -q --disable-pip-version-check --group fuzz
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 lint: $(BIN)/imagekit ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -96,6 +96,8 @@ def _parse(text: str, origin: str) -> Requirement:
         raise InvalidRequirement(f"{origin}: {shown} is not a requirement: {words}", hint=_hint(text)) from None
     except RecursionError:
         raise InvalidRequirement(f"{origin}: {shown} nests too deeply", hint="simplify its marker") from None
+    if "\t" in str(requirement):
+        raise InvalidRequirement(f"{origin}: {shown} has a tab in its marker", hint="write a space there")
     return requirement
 
 
