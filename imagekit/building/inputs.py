@@ -21,6 +21,7 @@ class Inputs:
     tree: SourceTree | None  # None: no source goes in
     source: Digest | None  # the tree's digest
     files: Mapping[str, str]  # target → content digest with the executable bit
+    contents: Mapping[str, str]  # path in the tree → sha256 (hex)
 
 
 def read_inputs(spec: ImageSpec) -> Inputs:
@@ -30,7 +31,9 @@ def read_inputs(spec: ImageSpec) -> Inputs:
     if tree is not None and spec.include_source:
         _refuse_on_source(spec.files, tree, spec.workdir)
     files = {mapping.target: file_digest(mapping.source) for mapping in spec.files}
-    return Inputs(tree=tree, source=tree.digest() if tree is not None and spec.include_source else None, files=files)
+    contents = tree.contents() if tree is not None else {}
+    source = tree.digest(contents) if tree is not None and spec.include_source else None
+    return Inputs(tree=tree, source=source, files=files, contents=contents)
 
 
 def _refuse_on_source(files: Iterable[FileMapping], tree: SourceTree, workdir: str) -> None:

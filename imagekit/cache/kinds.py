@@ -45,6 +45,8 @@ KINDS = (
     Kind("unpacked", "unpacked", "interpreters of base images, unpacked to compile here"),
     Kind("facts", "bases", "what is known of base images", is_note=True),
     Kind("checks", "checked", "images that passed their check", is_note=True),
+    Kind("scans", "scanned", "sources in which no credential was found", is_note=True, most=500),
+    Kind("commands", "commands", "what came of extra_dockerfile_commands", is_note=True, most=500),
     Kind("locks", "locks", "resolved requirements", is_note=True),
     Kind("builds", "builds", "what builds saw and came to, for the same command again", is_note=True, most=500),
     Kind("contents", "contents", "packages that layers have", is_note=True, most=5000),

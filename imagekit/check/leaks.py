@@ -6,6 +6,7 @@ an index are public, and not looked at. A finding tells where and of what kind, 
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _PUBLIC = (
     "/pkgs/",
 )
 _MOST_SHOWN = 20
+_LARGEST_TEXT, _HEAD = 16 << 20, 8192  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -64,10 +66,15 @@ def leaks_in(path: str, stream: IO[bytes], needles: Needles, *, shapes: bool = T
 
 
 def leaks_of_file(path: str, file: Path, needles: Needles) -> list[Leak]:
-    """What a file of the project holds; one that cannot be read any more holds nothing."""
+    """What a file of the project holds; one that cannot be read any more holds nothing.
+
+    Tokens are looked for in text of at most 16 MiB, secrets of the build in all.
+    """
     try:
         with open(file, "rb") as stream:
-            return list(leaks_in(path, stream, needles))
+            is_text = os.fstat(stream.fileno()).st_size <= _LARGEST_TEXT and b"\0" not in stream.read(_HEAD)
+            stream.seek(0)
+            return list(leaks_in(path, stream, needles, shapes=is_text)) if is_text or needles else []
     except OSError:
         return []
 
@@ -91,19 +98,16 @@ def leaks_of_config(config: Mapping[str, Any], inherited: Mapping[str, Any] | No
     return sorted(found)
 
 
-def leaks_of_layer(name: str, layer: IO[bytes], needles: Needles) -> list[Leak]:
-    """What the files of a layer (a tar stream, plain) hold: secrets anywhere, tokens outside of packages."""
-    found: list[Leak] = []
-    with tarfile.open(fileobj=layer, mode="r|") as archive:
-        for member in archive:
-            path = "/" + member.name.lstrip("./")
-            stated = f"{path} {member.linkname}".encode("utf-8", "surrogateescape")
-            if needles.found_in(stated):
-                found.append(Leak(path=f"{name}, a file's name", kind=OF_THIS_BUILD))
-            stream = archive.extractfile(member) if member.isreg() else None
-            if stream is not None:
-                found.extend(leaks_in(path, stream, needles, shapes=not any(p in path for p in _PUBLIC)))
-    return found
+def leaks_of_member(layer: tarfile.TarFile, member: tarfile.TarInfo, needles: Needles) -> list[Leak]:
+    """What a member of a layer holds: secrets of the build anywhere, tokens outside of packages."""
+    path = "/" + member.name.lstrip("./")
+    if needles.found_in(f"{path} {member.linkname}".encode("utf-8", "surrogateescape")):
+        return [Leak(path="the name of a file or a link", kind=OF_THIS_BUILD)]
+    stream = layer.extractfile(member) if member.isreg() else None
+    if stream is None:
+        return []
+    looks_for_tokens = member.size <= _LARGEST_TEXT and not any(place in path for place in _PUBLIC)
+    return list(leaks_in(path, stream, needles, shapes=looks_for_tokens)) if looks_for_tokens or needles else []
 
 
 def refuse_leaks(leaks: Sequence[Leak], *, of: str, hint: str) -> None:

@@ -24,10 +24,11 @@ EPILOG = examples(
     "imagekit build --file settings.yml=/etc/orders/settings.yml --env TZ=UTC",
     "imagekit build --builder buildkit --cache-from registry.example.com/orders:cache",
     "imagekit build -t registry.example.com/team/orders:v1 -o registry --platform linux/amd64,linux/arm64",
-    "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,src=token.txt",
+    "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,env=TOKEN",
 )
 _DOCKERFILE = "With a Dockerfile of your own"
 _BUILDKIT = "By BuildKit"
+_SECRETS = "In secret"
 _OF_ANY_DOCKERFILE = {"platform", "labels", "health_check"}  # of options.BuildOptions
 
 
@@ -47,12 +48,6 @@ def build(
     build_arg: Annotated[
         list[str] | None,
         typer.Option("--build-arg", metavar="K=V", rich_help_panel=_DOCKERFILE, help="A build argument; no secrets."),
-    ] = None,
-    secret: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--secret", metavar="SPEC", rich_help_panel=_DOCKERFILE, help="id=NAME,src=FILE or id=NAME,env=VAR."
-        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -76,6 +71,27 @@ def build(
         list[str] | None,
         typer.Option("--cache-to", metavar="SPEC", rich_help_panel=_BUILDKIT, help="type=registry|local|inline|gha,…"),
     ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="SPEC",
+            rich_help_panel=_SECRETS,
+            help="id=NAME,env=VARIABLE, id=NAME,src=FILE or id=NAME,name=STORED, for steps of the build.",
+        ),
+    ] = None,
+    ssh: Annotated[
+        list[str] | None,
+        typer.Option("--ssh", metavar="SPEC", rich_help_panel=_SECRETS, help="default, or ID=PATH of a key."),
+    ] = None,
+    allow_secret_build_args: Annotated[
+        bool,
+        typer.Option(
+            "--allow-secret-build-args",
+            rich_help_panel=_SECRETS,
+            help="Take credentials where everyone who has the image sees them.",
+        ),
+    ] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make every layer anew.")] = False,
     output: Annotated[
         list[str] | None,
@@ -92,20 +108,20 @@ def build(
     verbose: options.Verbose = False,
 ) -> None:
     """Build the project's image: a layer for each dependency."""
-    from imagekit.building.outputs import ENGINE, REGISTRY, Output, parse_outputs
+    from imagekit.building.outputs import ENGINE, REGISTRY, Output, parse_outputs, platforms_of
     from imagekit.cli.again import remembering, show
-    from imagekit.cli.build_elsewhere import build_elsewhere, platforms_of
     from imagekit.cli.picture import show_written
-    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.cli.session import handed_of, load_settings, open_pipeline, reporting
+    from imagekit.elsewhere import build_elsewhere
     from imagekit.errors import InputError
     from imagekit.spec.revision import read_revision
 
     wanted_name, wanted_tag = name_and_tag(tag, name)
     overrides = given(image)
     arguments = pairs(build_arg, "--build-arg", "VERSION=1")
-    if dockerfile is None and (arguments or secret or target):
+    if dockerfile is None and (arguments or target):
         raise InputError(
-            "--build-arg, --secret and --target go with a Dockerfile",
+            "--build-arg and --target go with a Dockerfile",
             hint="add --dockerfile Dockerfile, or leave them away",
         )
     outputs = parse_outputs(output or ())
@@ -115,6 +131,7 @@ def build(
     if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = load_settings()
+    handed = handed_of(settings, secret, ssh, allow=allow_secret_build_args)
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
     shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with reporting(**shown) as reporter, ExitStack() as stack:
@@ -122,10 +139,12 @@ def build(
             if push and Output(REGISTRY) not in outputs:
                 outputs = (*outputs, Output(REGISTRY))
             asked = (wanted_name, wanted_tag)
-            made = build_elsewhere(settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache)
+            made = build_elsewhere(
+                settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache, handed=handed
+            )
             return show_written(made.to_json(), as_json=as_json, quiet=quiet)
         written: list[dict[str, Any]] = []
-        pipeline = stack.enter_context(open_pipeline(settings, reporter))
+        pipeline = stack.enter_context(open_pipeline(settings, reporter, handed=handed))
         if dockerfile is not None and buildkit is not None:
             result = _build_dockerfile(
                 pipeline,
@@ -135,7 +154,6 @@ def build(
                 wanted_tag,
                 overrides,
                 arguments,
-                secret or [],
                 target,
                 buildkit,
             )
@@ -155,7 +173,8 @@ def build(
                     memory.watch.end()
                 result = pipeline.build(spec, reference, no_cache=no_cache)
                 others = [each for each in outputs if each.kind not in (ENGINE, REGISTRY)]
-                if memory is not None and not no_cache and not push and len(outputs) == 1:
+                as_ever = not (no_cache or push or handed or handed.may_be_seen)
+                if memory is not None and as_ever and len(outputs) == 1:
                     memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))
                 if others:
                     _, elsewhere = pipeline.write([spec], reference, others)
@@ -174,7 +193,6 @@ def _build_dockerfile(
     tag: str | None,
     overrides: dict[str, Any],
     arguments: dict[str, str],
-    secrets: list[str],
     target: str | None,
     buildkit: Buildkit,
 ) -> Any:
@@ -190,9 +208,8 @@ def _build_dockerfile(
         name=name,
         tag=tag,
         build_args=arguments,
-        secrets=secrets,
         target=target,
-        platform=overrides.get("platform"),
+        platforms=[platform] if (platform := overrides.get("platform")) else [],
         labels=overrides.get("labels"),
         builder=buildkit.builder,
         cache_from=buildkit.cache_from,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from imagekit.progress import PlainReporter, Reporter, SilentReporter
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
+    from imagekit.secrets.handed import Handed
     from imagekit.settings import Settings
 
 
@@ -34,14 +35,28 @@ def reporting(*, quiet: bool = False, as_json: bool = False, verbose: bool = Fal
         yield SilentReporter() if as_json else PlainReporter(stream)
 
 
-def open_pipeline(settings: Settings, reporter: Reporter, *, needs_engine: bool = True) -> Pipeline:
+def open_pipeline(
+    settings: Settings, reporter: Reporter, *, needs_engine: bool = True, handed: Handed | None = None
+) -> Pipeline:
     """The pipeline of this machine; nothing is asked of the engine yet, nor at all without ``needs_engine``.
 
     Then bases are read where they are, and one in a registry is not pulled.
     """
     from imagekit.pipeline import Pipeline
+    from imagekit.secrets.handed import Handed
 
-    return Pipeline(settings, reporter, needs_engine=needs_engine)
+    handed = Handed(variables=settings.variables) if handed is None else handed
+    return Pipeline(settings, reporter, needs_engine=needs_engine, handed=handed)
+
+
+def handed_of(
+    settings: Settings, secrets: Sequence[str] | None, ssh: Sequence[str] | None, *, allow: bool = False
+) -> Handed:
+    """``--secret``, ``--ssh`` and ``--allow-secret-build-args``; ``InvalidSecret`` for what is not there."""
+    from imagekit.secret import Secret
+    from imagekit.secrets.handed import Handed
+
+    return Handed.read(secrets, ssh, variables=settings.variables, load=Secret.load, may_be_seen=allow)
 
 
 def load_settings() -> Settings:

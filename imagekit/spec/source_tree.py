@@ -60,9 +60,14 @@ class SourceTree:
 
         return digest_of_json([[f.path, f.kind, f.executable, content(f)] for f in self.files])
 
+    def contents(self) -> dict[str, str]:
+        """The sha256 (hex) of each file's content by its path; all are read."""
+        return {file.path: self._read(file) for file in self.files if file.kind == "file"}
+
     def _content(self, file: SourceFile) -> str | None:
-        if file.kind != "file":
-            return file.link_target
+        return self._read(file) if file.kind == "file" else file.link_target
+
+    def _read(self, file: SourceFile) -> str:
         hashed = hashlib.sha256()
         try:
             with open(self.root / file.path, "rb", buffering=0) as stream:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from imagekit.errors import BuildxMissing, DiskFull, EngineLost, ImagekitError
+from imagekit.secrets.handed import NOTHING, Handed
 
 # The client asks BuildKit to stop and waits for its word; a dead engine gives none.
 _GRACE_SECONDS = 10.0
@@ -26,10 +27,12 @@ class BuildxFailed(Exception):
 
 
 def buildx_lines(
-    arguments: Sequence[str], *, engine: str | None, context: str | None = None
+    arguments: Sequence[str], *, engine: str | None, context: str | None = None, handed: Handed = NOTHING
 ) -> Generator[str, None, None]:
     """The lines that ``docker ARGUMENTS`` prints. Raises ``BuildxFailed`` at its end where it failed.
 
+    ``handed``: what the build's steps get in secret, whose own arguments are among ``ARGUMENTS``; no line has a
+    value of it.
     Close the iterator (``contextlib.closing``): then, and when it is interrupted, the process is told to stop.
     """
     if shutil.which("docker") is None:
@@ -38,10 +41,11 @@ def buildx_lines(
 
     client = DockerClient(host=engine if context is None else None, context=context)
     command = [*(str(word) for word in client.client_config.docker_cmd), *arguments]
-    with _ended_with_us(command) as process:
+    concealed = handed.needles.concealed
+    with _ended_with_us(command, handed.environment()) as process:
         assert process.stdout is not None
         for raw in process.stdout:
-            line = raw.decode(errors="replace").rstrip()
+            line = concealed(raw.decode(errors="replace").rstrip())
             if line:
                 yield line
         if process.wait() != 0:
@@ -68,8 +72,10 @@ def buildx_fault(words: str) -> ImagekitError | None:
 
 
 @contextmanager
-def _ended_with_us(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def _ended_with_us(command: Sequence[str], environment: Mapping[str, str] | None) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     try:
         yield process
     finally:

@@ -1,0 +1,103 @@
+"""Credentials in an image that BuildKit built: its configuration and history, and the layers that are not its base's.
+
+Layers are read from the engine where the build had secrets, or where a credential lies in its context: an archive
+of an image takes the engine as long as its size, and what was built without either holds public files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.atomic import write_whole
+from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_file
+from imagekit.check.saved_layers import leaks_of_archive
+from imagekit.errors import DiskFull, InputError
+from imagekit.secrets.dockerfile_text import instructions
+from imagekit.secrets.needles import Needles
+from imagekit.spec.source_tree import scan
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import Engine, EngineImage
+
+_SHORT = 16  # bytes of a digest that stand for a file's marks
+
+
+def image_leaks(
+    engine: Engine, image: EngineImage, *, base: EngineImage | None, below: int | None, needles: Needles
+) -> list[Leak]:
+    """What ``image`` holds in its configuration that ``base`` does not, and in its layers above the lowest ``below``.
+
+    ``below`` ``None``: no layer is read.
+    """
+    inherited = _document(engine, base) if base is not None else None
+    found = leaks_of_config(_document(engine, image), inherited, needles)
+    if below is not None:
+        found += leaks_of_archive(engine.save(image.id), skip=image.diff_ids[:below], needles=needles)
+    return found
+
+
+def base_of(engine: Engine, image: EngineImage, references: Iterable[str]) -> EngineImage | None:
+    """The image, of those that ``references`` name in the engine, on which ``image`` lies; the nearest of them."""
+    found: EngineImage | None = None
+    for reference in references:
+        with suppress(InputError):
+            base = engine.image(reference)
+            height = len(base.diff_ids) if base is not None else 0
+            if base is not None and image.diff_ids[:height] == base.diff_ids and base.id != image.id:
+                found = base if found is None or height > len(found.diff_ids) else found
+    return found
+
+
+def bases_named(dockerfile: str) -> list[str]:
+    """The images that a Dockerfile names in its ``FROM`` lines, where no variable is part of the name."""
+    words = [i.text.split() for i in instructions(dockerfile) if i.name == "FROM"]
+    named = [next((word for word in line if not word.startswith("--")), "") for line in words]
+    return [name for name in named if name and "$" not in name and name != "scratch"]
+
+
+def suspicious_files(context: Path, dockerignore: Path | None, notes: Path) -> list[Leak]:
+    """Files of a build context that hold tokens, whether or not an image gets them.
+
+    What was clean is remembered at ``notes`` by each file's marks (size, times, inode), and not read again.
+    """
+    try:
+        files = [file.path for file in scan(context, dockerignore).files if file.kind == "file"]
+    except InputError:
+        return []  # BuildKit has its own word on what it cannot send
+    clean, now = _read(notes), set()
+    found: list[Leak] = []
+    for path in files:
+        with suppress(OSError):
+            mark = _mark(context / path, path)
+            leaks = [] if mark in clean else leaks_of_file(path, context / path, Needles())
+            found += leaks
+            if not leaks:
+                now.add(mark)
+    if not now <= clean or len(clean) > 2 * len(now):
+        with suppress(OSError, DiskFull):
+            write_whole(notes, b"".join(sorted(now)))
+    return found
+
+
+def _mark(file: Path, path: str) -> bytes:
+    status = os.stat(file, follow_symlinks=False)
+    marks = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_ino}"
+    return hashlib.sha256(marks.encode("utf-8", "surrogateescape")).digest()[:_SHORT]
+
+
+def _read(path: Path) -> set[bytes]:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return set()
+    return {data[at : at + _SHORT] for at in range(0, len(data), _SHORT)}
+
+
+def _document(engine: Engine, image: EngineImage) -> dict[str, Any]:
+    history = [{"created_by": entry.created_by} for entry in engine.history(image.id)]
+    return {"config": dict(image.settings), "history": history}
