@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from imagekit.build_keywords import check_keywords, dockerfile_fields, ignored_by_auto
 from imagekit.errors import BuildError, InputError
+from imagekit.keywords.checks import text
+from imagekit.keywords.understand import dockerfile_fields, understand
 from imagekit.oci.reference import Reference
 from imagekit.progress import PlainReporter, Reporter, SilentReporter
 from imagekit.spec.base import check_base_image
 
 if TYPE_CHECKING:
-    from imagekit.explaining.results import BuildResult, BuiltLayer
+    from imagekit.explaining.results import BuildResult, BuiltLayer, WrittenResult
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
     from imagekit.runs.values import RunResult
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from imagekit.spec.image import ImageSpec
 
 AUTO = "auto"
+# The keywords that a specification takes as they are.
+_OF_SPEC = tuple(
+    """requirements packages extras groups env files base_image python resolver source_builds include_source
+    dockerignore workdir entrypoints health_check extra_dockerfile_commands labels""".split()
+)
 
 
 class DockerImage:
@@ -35,13 +42,17 @@ class DockerImage:
     name that has none. Without a tag the image gets one that says what goes in. ``dockerfile="auto"``
     assembles the image from the project in ``context`` (the working directory): its dependencies,
     a layer each, its source, and what the further keywords ask for; a path builds that Dockerfile by
-    BuildKit with docker-py's ``build_kwargs``. Nothing is written into the context.
+    BuildKit. Nothing is written into the context.
 
     ``stream_progress_to``: where progress is written, a line at a time; ``None``: nowhere.
     ``build_backend`` is taken for Prefect's sake: both of its values build by BuildKit.
-    ``builder="buildkit"`` builds the automatic image from its equivalent Dockerfile, by BuildKit, with the
-    keywords ``cache_from``, ``cache_to`` and ``buildx_builder``.
-    The keywords from ``requirements`` to ``health_check`` are those of ``spec.read.read_spec``.
+    ``extra_dockerfile_commands``: instructions that BuildKit runs on the assembled image, as root.
+    ``output``: where the image goes besides, or instead of, the engine; only ``"engine"`` needs one.
+    ``push=True``: ``build()`` pushes as well; several ``platforms`` go to the registry together.
+    ``builder="buildkit"`` builds the automatic image from its equivalent Dockerfile, by BuildKit.
+    ``build_kwargs`` are docker-py's and python-on-whales'. What each keyword means to which build is
+    one table: ``imagekit.keywords.table``, printed in docs/keywords.md.
+
     Raises ``InputError``'s kinds at once for what cannot be meant; nothing is asked of an engine here.
     """
 
@@ -55,9 +66,9 @@ class DockerImage:
         *,
         context: str | Path | None = None,
         requirements: str | Path | Sequence[str | Path] | None = None,
-        packages: Sequence[str] = (),
-        extras: Sequence[str] = (),
-        groups: Sequence[str] = (),
+        packages: Sequence[str] | None = None,
+        extras: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
         env: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
         base_image: str | None = None,
@@ -65,38 +76,27 @@ class DockerImage:
         resolver: str | None = None,
         source_builds: bool | Sequence[str] | None = None,
         include_source: bool | None = None,
-        entrypoints: Sequence[str] = (),
+        dockerignore: str | Path | None = None,
+        workdir: str | None = None,
+        entrypoints: Sequence[str] | None = None,
         health_check: bool | None = None,
-        builder: str = "assemble",
+        extra_dockerfile_commands: Sequence[str] | None = None,
+        builder: str | None = None,
+        output: str | Sequence[str] | None = None,
+        push: bool | None = None,
         **build_kwargs: Any,
     ) -> None:
-        if build_backend not in ("docker-py", "buildx"):
-            raise InputError(f"unknown build_backend {build_backend!r}", hint="'docker-py' or 'buildx'")
-        if builder not in ("assemble", "buildkit"):
-            raise InputError(f"unknown builder {builder!r}", hint="'assemble' or 'buildkit'")
-        path = build_kwargs.pop("path", None)
-        if path is not None and context is not None:
-            raise InputError("path and context are the same directory: both are given", hint="give one of them")
-        overrides = {
-            "requirements": requirements,
-            "packages": packages,
-            "extras": extras,
-            "groups": groups,
-            "env": env,
-            "files": files,
-            "base_image": base_image,
-            "python": python,
-            "resolver": resolver,
-            "source_builds": source_builds,
-            "include_source": include_source,
-            "entrypoints": entrypoints,
-            "health_check": health_check,
-        }
-        check_keywords(build_kwargs, {*overrides, "builder", "context", "path"})
-        if str(dockerfile) != AUTO and (given := [k for k, v in overrides.items() if v]):
-            raise InputError(
-                f"{given[0]} does not go with a Dockerfile of your own", hint="say it there, or use dockerfile='auto'"
-            )
+        given = {name: value for name, value in locals().items() if name not in ("self", "build_kwargs")}
+        given["name"] = text(name, "name")
+        understood = understand({**given, **build_kwargs})
+        values = understood.values
+        self.build_kwargs = build_kwargs
+        self.dockerfile = str(values["dockerfile"])
+        self.stream_progress_to = stream_progress_to
+        self.build_backend = build_backend
+        self.context = Path(values.get("context", ".")).absolute()
+        self._values = values
+        self._ignored = understood.ignored
         if base_image is not None:
             check_base_image(base_image)
         self._asked = Reference.parse(name, target=True)
@@ -104,15 +104,12 @@ class DockerImage:
             if self._asked.tag is not None:
                 raise InputError(f"two tags: {self._asked.tag!r} in the name, and {tag!r}", hint="give one of them")
             self._asked = Reference.parse(f"{name}:{tag}", target=True)
-        self.dockerfile = str(dockerfile)
-        self.stream_progress_to = stream_progress_to
-        self.build_backend = build_backend
-        self.build_kwargs = build_kwargs
-        self.builder = builder
-        self.context = Path(context if context is not None else path if path is not None else ".").absolute()
-        self._overrides = overrides
+        # Looked at now, so that nothing is built for what cannot be delivered.
+        from imagekit.keywords.meaning import destinations
+
+        self._where = destinations(values, auto=self.dockerfile == AUTO)
         self._content: Reference | None = None
-        self._built: BuildResult | None = None
+        self._built: BuildResult | WrittenResult | None = None
         self._pushed: Digest | None = None
 
     @property
@@ -134,7 +131,8 @@ class DockerImage:
         if self._content is None:
             pipeline = self._pipeline()
             if self.dockerfile == AUTO:
-                self._content = pipeline.reference(self._spec(pipeline), str(self._asked), None)
+                spec = self._spec(pipeline, self._where.platforms[0])
+                self._content = pipeline.reference(spec, str(self._asked), None)
             else:
                 self._content = pipeline.dockerfile_reference(self.context, **self._dockerfile_arguments())
         return str(self._content)
@@ -142,54 +140,95 @@ class DockerImage:
     @property
     def image_id(self) -> str:
         """The engine's ID of the built image."""
-        return self._result.image_id
+        from imagekit.explaining.results import BuildResult
+
+        result = self._result
+        if not isinstance(result, BuildResult):
+            raise BuildError(f"{result.reference} is in no engine", hint="output='engine' puts it into one")
+        return result.image_id
 
     @property
     def digest(self) -> Digest:
-        """After a push, the manifest's in the registry; before, the image configuration's."""
+        """After a push, the manifest's in the registry; before, the image configuration's.
+
+        Of several platforms it is the index's, and one that was written elsewhere alone has the digest from there.
+        """
         return self._pushed or self._result.digest
 
     @property
     def layers(self) -> tuple[BuiltLayer, ...]:
-        """The built image's layers above the base, the lowest first."""
-        return self._result.layers
+        """The built image's layers above the base, the lowest first; of several platforms, the first one's."""
+        from imagekit.explaining.results import BuildResult
 
-    def build(self) -> BuildResult:
-        """Build the image in the engine; quick where nothing changed."""
+        result = self._result
+        return result.layers if isinstance(result, BuildResult) else next((i.layers for i in result.images), ())
+
+    def build(self) -> BuildResult | WrittenResult:
+        """Build the image, in the engine unless ``output`` or several platforms say otherwise; quick where nothing
+        changed. With ``push=True`` it is in the registry, too, when this returns."""
+        from imagekit.explaining.results import BuildResult
+
+        self._content = self._pushed = None
         pipeline = self._pipeline()
-        self._content = None
-        if self.dockerfile != AUTO:
-            self._built = pipeline.build_dockerfile(self.context, **self._dockerfile_arguments())
-        else:
-            by_buildkit = self.builder == "buildkit"
-            for keyword in ignored_by_auto(self.build_kwargs, by_buildkit=by_buildkit):
-                pipeline.reporter.line(f"{keyword} has no meaning without a Dockerfile of your own; it is ignored")
-            spec = self._spec(pipeline)
-            reference = pipeline.reference(spec, str(self._asked), None)
-            if by_buildkit:
-                from imagekit.building.reference_build import Buildkit
-
-                own = {k: v for k, v in dockerfile_fields(self.build_kwargs).items() if k in Buildkit.__slots__}
-                self._built = pipeline.build_by_buildkit(spec, reference, Buildkit(**own))
-            else:
-                self._built = pipeline.build(spec, reference, no_cache=bool(self.build_kwargs.get("nocache")))
-        self._content = Reference.parse(self._built.reference)
-        self._pushed = None
-        return self._built
+        for line in self._ignored:
+            pipeline.reporter.line(line)
+        with pipeline:
+            self._built = result = self._build(pipeline)
+            self._content = Reference.parse(result.reference)
+            self._pushed = None if isinstance(result, BuildResult) else result.pushed
+            if self._where.push and self._pushed is None:
+                self._pushed = pipeline.push(result.reference).digest
+        return result
 
     def push(self) -> Digest:
-        """Push the image with the credentials of ``docker login``; the digest of its manifest in the registry."""
-        self._pushed = self._pipeline().push(self.reference).digest
+        """Push the image with the credentials of ``docker login``; the digest of its manifest in the registry.
+
+        One that ``build()`` has pushed is not pushed again.
+        """
+        if self._pushed is None:
+            if self._built is not None and not self._where.engine:
+                raise BuildError(
+                    f"{self._asked} was written elsewhere", hint="output='registry' writes to the registry"
+                )
+            self._pushed = self._pipeline().push(self.reference).digest
         return self._pushed
 
     def __repr__(self) -> str:
         return f"DockerImage({str(self._asked)!r}, dockerfile={self.dockerfile!r})"
 
     @property
-    def _result(self) -> BuildResult:
+    def _result(self) -> BuildResult | WrittenResult:
         if self._built is None:
             raise BuildError(f"{self._asked} is not built yet", hint="call build() first")
         return self._built
+
+    def _build(self, pipeline: Pipeline) -> BuildResult | WrittenResult:
+        if self.dockerfile != AUTO:
+            return pipeline.build_dockerfile(self.context, **self._dockerfile_arguments(), push=self._where.push)
+        from imagekit.keywords.meaning import buildkit_of, steps_of
+
+        no_cache = bool(self._values.get("nocache"))
+        if not self._where.engine:
+            from imagekit.elsewhere import write_elsewhere
+
+            return write_elsewhere(
+                pipeline,
+                partial(self._spec, pipeline),
+                (str(self._asked), None),
+                self._where.platforms,
+                self._where.outputs,
+                no_cache=no_cache,
+            )
+        spec = self._spec(pipeline, self._where.platforms[0])
+        if self._values.get("pull"):
+            _pull_base(pipeline, spec)
+        reference = pipeline.reference(spec, str(self._asked), None)
+        if self._values.get("builder") == "buildkit":
+            return pipeline.build_by_buildkit(spec, reference, buildkit_of(self._values))
+        result = pipeline.build(spec, reference, no_cache=no_cache, **steps_of(self._values))
+        if self._where.outputs:
+            pipeline.write([spec], reference, self._where.outputs)
+        return result
 
     def _named(self) -> Reference:
         from imagekit.settings import Settings
@@ -199,18 +238,15 @@ class DockerImage:
 
     def _pipeline(self) -> Pipeline:
         stream = self.stream_progress_to
-        return _pipeline(PlainReporter(stream) if stream is not None else SilentReporter())
+        reporter = PlainReporter(stream) if stream is not None else SilentReporter()
+        return _pipeline(reporter, needs_engine=self._where.engine, values=self._values)
 
-    def _spec(self, pipeline: Pipeline) -> ImageSpec:
-        return pipeline.spec(
-            self.context,
-            platform=self.build_kwargs.get("platform"),
-            labels=self.build_kwargs.get("labels"),
-            **self._overrides,
-        )
+    def _spec(self, pipeline: Pipeline, platform: str | None) -> ImageSpec:
+        given = {name: self._values[name] for name in _OF_SPEC if name in self._values}
+        return pipeline.spec(self.context, platform=platform, **given)
 
     def _dockerfile_arguments(self) -> dict[str, Any]:
-        fields = dockerfile_fields(self.build_kwargs)
+        fields = dockerfile_fields(self._values)
         return {"dockerfile": Path(self.dockerfile), "name": str(self._asked), **fields}
 
 
@@ -259,11 +295,31 @@ def run(
     )
 
 
-def _pipeline(reporter: Reporter) -> Pipeline:
+def _pipeline(reporter: Reporter, *, needs_engine: bool = True, values: Mapping[str, Any] | None = None) -> Pipeline:
     from imagekit.pipeline import Pipeline
+    from imagekit.secret import Secret
+    from imagekit.secrets.handed import Handed
     from imagekit.settings import Settings
 
-    return Pipeline(Settings.load(), reporter)
+    settings, values = Settings.load(), values or {}
+    handed = Handed.read(
+        values.get("secrets"),
+        values.get("ssh"),
+        variables=settings.variables,
+        load=Secret.load,
+        may_be_seen=bool(values.get("allow_secret_build_args")),
+    )
+    return Pipeline(settings, reporter, needs_engine=needs_engine, handed=handed)
+
+
+def _pull_base(pipeline: Pipeline, spec: ImageSpec) -> None:
+    from imagekit.spec.image import OCI_LAYOUT
+
+    if spec.base_image is None or spec.base_image.startswith(OCI_LAYOUT):
+        pipeline.reporter.line("pull is ignored: no base_image in a registry is named")
+        return
+    with pipeline.reporter.task(f"pulling {spec.base_image}"):
+        pipeline.engine.pull(spec.base_image, spec.platform)
 
 
 def _to_own_streams(stream: int, data: bytes) -> None:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from imagekit.building.cache_use import CacheUse
 from imagekit.building.inputs import Inputs
 from imagekit.building.naming import asked_reference, content_tag
 from imagekit.building.planning import Planning
-from imagekit.explaining.results import BuildResult, ImageReport
+from imagekit.explaining.results import BuildResult, ImageReport, WrittenResult
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
 from imagekit.sharing.leases import in_use
 
@@ -49,18 +50,30 @@ class Pipeline:
     As a context manager it lets go, at the end, of what it holds in the cache and of connections to registries.
     """
 
-    def __init__(self, settings: Settings, reporter: Reporter | None = None, *, needs_engine: bool = True) -> None:
-        """Without ``needs_engine`` base images come from registries and layouts, too, and other platforms' as well."""
+    def __init__(
+        self,
+        settings: Settings,
+        reporter: Reporter | None = None,
+        *,
+        needs_engine: bool = True,
+        handed: Handed = NOTHING,
+    ) -> None:
+        """Without ``needs_engine`` base images come from registries and layouts, too, and other platforms' as well.
+
+        ``handed``: what steps of builds get in secret.
+        """
         self._settings = settings
         self.reporter: Reporter = reporter or SilentReporter()
         self._needs_engine = needs_engine
+        self._handed = handed
         self._ends = ExitStack()
         self._planning = Planning(
             settings,
             self.reporter,
             bases=lambda: self.bases,
             cache=lambda: self._cache.path,
-            store=lambda: self._store,
+            store=self.wheels,
+            handed=handed,
         )
 
     def __enter__(self) -> Pipeline:
@@ -86,10 +99,13 @@ class Pipeline:
 
     def spec(self, path: Path, **overrides: Any) -> ImageSpec:
         """What the project at ``path`` wants; see ``spec.read.read_spec`` for ``overrides``."""
+        from imagekit.building.leak_gate import refuse_in_spec
         from imagekit.spec.read import read_spec
 
         layers = self._settings.project_layers()
-        return read_spec(path, variables=self._settings.variables, layers=layers, **overrides)
+        spec = read_spec(path, variables=self._settings.variables, layers=layers, **overrides)
+        refuse_in_spec(spec, self._handed, self.reporter)
+        return spec
 
     def inputs(self, spec: ImageSpec) -> Inputs:
         """The source and the files of ``spec``, read once."""
@@ -108,6 +124,14 @@ class Pipeline:
         The versions of ``previous`` are kept where they still fit, unless ``upgrade`` asks for the newest.
         """
         return self._planning.lock(spec, self._planning.base(spec), upgrade=upgrade, previous=previous)
+
+    def base_image(self, spec: ImageSpec, *, newest: bool = False) -> BaseImage:
+        """The base of ``spec``; ``newest``: what its tag names now is asked of its registry first."""
+        base = self._planning.base(spec)
+        if newest and base.found_at is None and "@" not in base.reference and base.in_engine:
+            self.engine.pull(base.reference, spec.platform)
+            base = self._planning.base(spec)
+        return base
 
     def plan(self, spec: ImageSpec) -> Plan:
         """What a build would do, as far as it is known without building a wheel. Resolves where there is no lock."""
@@ -140,8 +164,11 @@ class Pipeline:
 
     # Making it
 
-    def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False) -> BuildResult:
-        """Build the image and give it ``reference``; the tag moves when the image is whole and checked."""
+    def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False, **steps: Any) -> BuildResult:
+        """Build the image and give it ``reference``; the tag moves when the image is whole and checked.
+
+        ``steps`` are fields of ``stages.dockerfile.DockerfileBuild`` for what the specification has of commands.
+        """
         from imagekit.building.engine_build import build_in_engine
 
         began = time.monotonic()
@@ -152,11 +179,12 @@ class Pipeline:
             str(reference),
             cache=self._cache,
             fresh=no_cache,
-            store=lambda: self._store,
+            store=lambda: self.wheels(spec),
             source=self.bases,
             accept=partial(self._check, spec, planned),
             reporter=self.reporter,
             began=began,
+            **self._with_commands(planned, steps, fresh=no_cache),
         )
 
     def make(self, spec: ImageSpec, *, no_cache: bool = False) -> Made:
@@ -164,9 +192,11 @@ class Pipeline:
 
         What it is made of stays in the cache until the pipeline, as a context manager, ends.
         """
+        from imagekit.building.commands import refuse_commands
         from imagekit.building.content_build import make_content
 
-        planned, store = self.planned(spec), lambda: self._store
+        refuse_commands(spec)
+        planned, store = self.planned(spec), lambda: self.wheels(spec)
         return make_content(planned, self.bases, cache=self._cache, fresh=no_cache, store=store, reporter=self.reporter)
 
     def write(
@@ -194,14 +224,24 @@ class Pipeline:
         planned = self.planned(spec)
         accept = partial(self._check, spec, planned)
         return build_reference(
-            self.engine, planned, str(reference), options, self._settings, self.reporter, accept=accept
+            self.engine,
+            planned,
+            str(reference),
+            options,
+            self._settings,
+            self.reporter,
+            access=self._planning.access(spec),
+            handed=self._handed,
+            accept=accept,
         )
 
-    def build_dockerfile(self, path: Path, **options: Any) -> BuildResult:
+    def build_dockerfile(self, path: Path, **options: Any) -> BuildResult | WrittenResult:
         """Build a user's own Dockerfile by BuildKit; ``options`` as ``building.user_dockerfile`` takes them."""
         from imagekit.building.user_dockerfile import build_user_dockerfile
 
-        return build_user_dockerfile(lambda: self.engine, self._settings, self.reporter, path, **options)
+        return build_user_dockerfile(
+            lambda: self.engine, self._settings, self.reporter, path, handed=self._handed, **options
+        )
 
     def dockerfile_reference(self, path: Path, **options: Any) -> Reference:
         """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
@@ -257,7 +297,7 @@ class Pipeline:
                 name,
                 source=self.bases,
                 engine=lambda: self.engine,
-                store=lambda: self._store,
+                store=lambda: self.wheels(spec),
                 places=Places(self._cache.path, self.reporter),
                 state=state_of(spec.context),
             )
@@ -270,10 +310,20 @@ class Pipeline:
 
     # What it works with
 
+    def _with_commands(self, planned: Planned, steps: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+        if not planned.plan.commands:
+            return {}
+        from imagekit.building.commands import load_with_commands
+
+        notes, steps = self._cache.path / "commands", {**steps, "handed": self._handed}
+        return {"load": partial(load_with_commands, planned=planned, steps=steps, notes=notes, fresh=fresh)}
+
     def _check(self, spec: ImageSpec, planned: Planned, image_id: str) -> None:
         from imagekit.building.checking import check_built
+        from imagekit.building.leak_gate import check_steps
 
         check_built(self.engine, spec, planned, image_id, self._cache.path, self.reporter)
+        check_steps(self.engine, planned, image_id, self._handed, self.reporter)
 
     @cached_property
     def bases(self) -> BaseSource:
@@ -290,8 +340,8 @@ class Pipeline:
         self._ends.callback(cache.close)
         return cache
 
-    @cached_property
-    def _store(self) -> WheelStore:
+    def wheels(self, spec: ImageSpec) -> WheelStore:
+        """The wheels that are here, and how those of ``spec`` are fetched."""
         from imagekit.lock.fetch import WheelStore
 
-        return WheelStore(self._cache.path / "wheels", ca_bundle=self._settings.ca_bundle)
+        return WheelStore(self._cache.path / "wheels", access=self._planning.access(spec))

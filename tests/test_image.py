@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from imagekit import DockerImage
-from imagekit.build_keywords import check_keywords, dockerfile_fields, ignored_by_auto
 from imagekit.building.inputs import read_inputs
-from imagekit.errors import BuildError, InputError, InvalidReference, UnknownKeyword
+from imagekit.errors import BuildError, EngineNotFound, InputError, InvalidReference, UnknownKeyword
 from imagekit.spec.image import ImageSpec
-from imagekit.stages.dockerfile import DockerfileBuild
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +71,7 @@ def test_a_tag_that_says_what_goes_in() -> None:
         (("orders",), {"squash": True}, InputError, "squash"),
         (("orders",), {"fileobj": io.BytesIO()}, InputError, "fileobj"),
         (("orders",), {"build_backend": "podman"}, InputError, "podman"),
-        (("orders",), {"path": ".", "context": "."}, InputError, "both"),
+        (("orders",), {"path": ".", "context": "."}, InputError, "are the same"),
         (("orders",), {"dockerfile": "Dockerfile", "packages": ["rich"]}, InputError, "packages"),
     ],
 )
@@ -83,16 +81,6 @@ def test_what_cannot_be_meant(
     with pytest.raises(error, match=words) as caught:
         DockerImage(*arguments, **keywords)
     assert caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("keyword", "nearest"), [("buildarg", "buildargs"), ("no_cache", "nocache"), ("requirement", "requirements")]
-)
-def test_the_nearest_keyword_is_named(keyword: str, nearest: str) -> None:
-    with pytest.raises(UnknownKeyword) as caught:
-        DockerImage("orders", **{keyword: "x"})
-    assert caught.value.hint == f"did you mean {nearest!r}?"
-    assert isinstance(caught.value, TypeError)
 
 
 def test_what_prefect_reads_of_an_image() -> None:
@@ -115,44 +103,33 @@ def test_what_only_a_built_image_has(attribute: str) -> None:
     assert caught.value.hint == "call build() first"
 
 
-def test_keywords_as_docker_py_means_them() -> None:
-    keywords = {
-        "buildargs": {"A": "1", "FROM_ENV": None},
-        "labels": {"b": "2"},
-        "cache_from": "cache:1",
-        "secrets": ["id=a,src=a"],
-        "extra_hosts": {"host": "10.0.0.1"},
-        "network_mode": "host",
-        "shmsize": 1 << 20,
-        "target": "last",
-        "platform": "linux/arm64",
-        "nocache": True,
-        "pull": True,
-        "ssh": "default",
-        "rm": True,
-    }
-    check_keywords(keywords, ())
-    build = DockerfileBuild(context=Path("/c"), dockerfile=Path("/c/D"), reference="o:1", **dockerfile_fields(keywords))
-    assert build.arguments() == (
-        "buildx build --progress plain --load --file /c/D --tag o:1 --build-arg A=1 --build-arg FROM_ENV --label b=2"
-        " --secret id=a,src=a --cache-from cache:1 --add-host host:10.0.0.1 --ssh default --target last"
-        " --platform linux/arm64 --network host --shm-size 1048576 --no-cache --pull -- /c"
-    ).split(" ")
-    assert ignored_by_auto(keywords) == sorted(
-        ["buildargs", "cache_from", "secrets", "extra_hosts", "network_mode", "shmsize", "target", "pull", "ssh"]
-    )
+@pytest.mark.parametrize(
+    "arguments", [(None,), (3,), (b"orders",), ("orders", 3), ("orders", "v1", 3), ("orders", "v1", "auto", "log.txt")]
+)
+def test_wrong_types_are_told_in_words(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(InputError, match=r"is a (text|path|stream), and not") as caught:
+        DockerImage(*arguments)
+    assert caught.value.hint
 
 
-def test_keywords_of_buildx() -> None:
-    keywords = {"cache_from": "a", "cache_to": ["type=inline"], "buildx_builder": "far", "nocache": True, "target": "x"}
-    check_keywords(keywords, ())
-    fields = dockerfile_fields(keywords)
-    assert (fields["cache_from"], fields["cache_to"], fields["builder"]) == (("a",), ("type=inline",), "far")
-    build = DockerfileBuild(context=Path("/c"), dockerfile=Path("/c/D"), reference="o:1", **fields)
-    assert "--cache-to type=inline --builder far" in " ".join(build.arguments())
-    assert ignored_by_auto(keywords, by_buildkit=True) == ["target"]
-    with pytest.raises(InputError, match="unknown builder"):
-        DockerImage("orders", "v1", builder="kaniko")
+def test_what_is_ignored_is_said_when_it_is_built() -> None:
+    said = io.StringIO()
+    image = DockerImage("orders", "v1", stream_progress_to=said, rm=True, buildargs={"A": "1"}, quiet=False)
+    with pytest.raises(EngineNotFound):
+        image.build()
+    lines = [line for line in said.getvalue().splitlines() if "is ignored" in line]
+    assert [line.split()[0] for line in lines] == ["rm", "buildargs"]
+
+
+def test_an_image_that_goes_elsewhere(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no engine holds"):
+        DockerImage("orders", platforms=["linux/amd64", "linux/arm64"])
+    with pytest.raises(InputError, match="takes an engine"):
+        DockerImage("orders", output="registry", extra_dockerfile_commands=["RUN true"])
+    # Said in the project's own table: found when it is read, before anything is asked of anybody.
+    Path("imagekit.toml").write_text('extra-dockerfile-commands = ["RUN true"]\n')
+    with pytest.raises(InputError, match="run in an engine"):
+        DockerImage("orders", "v1", output=f"oci:{tmp_path}/out").build()
 
 
 def test_inputs_are_read_once(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ from imagekit.attest.materials import materials_of
 from imagekit.building.assembly import make_layers
 from imagekit.building.made_images import keep_made
 from imagekit.errors import DiskFull
+from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, built_layers
-from imagekit.export.engine_load import load_image
+from imagekit.export.engine_load import Loaded, load_image
 from imagekit.export.load_ahead import LoadAhead
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.mending import mended
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
+from imagekit.oci.digest import Digest
 from imagekit.plan.config import image_config
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import in_use
@@ -45,10 +47,12 @@ def build_in_engine(
     accept: Callable[[str], object],
     reporter: Reporter,
     began: float,
+    load: Callable[..., Loaded] = load_image,
 ) -> BuildResult:
     """Make ``reference`` (``name:tag``) name the planned image; ``accept`` is ``export.engine_load.load_image``'s.
 
     ``began`` is when the build did, by ``time.monotonic``. ``fresh``: no layer of the cache is taken.
+    ``load`` is called as ``load_image`` is; what it makes may have more layers on top.
     """
     base, plan = planned.plan.base, planned.plan
     layer_cache = LayerCache(cache.path / "layers", fresh=fresh)
@@ -65,15 +69,17 @@ def build_in_engine(
                 take=ahead.take,
             )
             config = _config(plan, layers)
-            loaded = load_image(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
+            loaded = load(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
+        above = image_report(engine, loaded.image_id).layers[len(config.diff_ids) :] if plan.commands else ()
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
-            keep_made(cache.path, loaded.image_id, config, base, layers, materials_of(plan, planned.lock))
+            if not plan.commands:
+                keep_made(cache.path, loaded.image_id, config, base, layers, materials_of(plan, planned.lock, planned.working_tree))
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,
-            digest=config.digest,
-            layers=built_layers(plan, layers),
+            digest=Digest(loaded.image_id) if plan.commands else config.digest,
+            layers=(*built_layers(plan, layers), *above),
             seconds=time.monotonic() - began,
             base=base.reference,
             lock_digest=planned.lock.digest,

@@ -21,17 +21,16 @@ from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult
 from imagekit.export.engine_load import LOADING
 from imagekit.export.presence import LABEL
-from imagekit.lock.redaction import credentials_of
+from imagekit.lock.access import IndexAccess
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
-from imagekit.settings import Settings, home
-from imagekit.spec.image import Indexes
+from imagekit.secrets.handed import NOTHING, Handed
+from imagekit.settings import Settings
 from imagekit.stages.cache_options import cache_sources, cache_targets
 from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
-from imagekit.stages.in_base import carried
 from imagekit.stages.reference_context import DOCKERFILE, write_context
-from imagekit.stages.reference_dockerfile import CA, ENVIRONMENT, NETRC
+from imagekit.stages.reference_dockerfile import CA, CLIENT_CERT, ENVIRONMENT, NETRC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,8 @@ def build_reference(
     settings: Settings,
     reporter: Reporter,
     *,
+    access: IndexAccess,
+    handed: Handed = NOTHING,
     accept: Callable[[str], object] = lambda image_id: None,
 ) -> BuildResult:
     """Make ``reference`` name the image that BuildKit builds of ``planned``, once ``accept`` took its ID.
@@ -81,8 +82,8 @@ def build_reference(
             context=context,
             dockerfile=context / DOCKERFILE,
             reference=name,
-            secrets=tuple(_secrets(Path(temporary), settings, planned.indexes)),
-            platform=None if platform == Platform.host() else str(platform),
+            handed=_handed(handed, access),
+            platforms=() if platform == Platform.host() else (str(platform),),
             cache_from=options.cache_from,
             cache_to=options.cache_to,
             builder=options.builder,
@@ -116,27 +117,14 @@ def build_reference(
     )
 
 
-def _secrets(directory: Path, settings: Settings, indexes: Indexes) -> list[str]:
-    """``--secret`` for what this machine knows of indexes; the files lie in ``directory``, which is private."""
-    found = []
-    if settings.ca_bundle is not None:
-        found.append(f"id={CA},src={settings.ca_bundle}")
-    logins = credentials_of(filter(None, (indexes.default, *indexes.extra, *indexes.find_links)))
-    text = "".join(
-        f"machine {host.partition(':')[0]} login {user} password {password}\n"
-        for host, (user, password) in logins.items()
+def _handed(handed: Handed, access: IndexAccess) -> Handed:
+    """``handed``, and what this machine knows of indexes; nothing of it becomes a file of ours."""
+    environment = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in access.in_base().items())
+    certificates = {CA: access.ca_bundle, CLIENT_CERT: access.client_cert}
+    return handed.with_own(
+        {NETRC: access.netrc(), ENVIRONMENT: environment},
+        files={name: path for name, path in certificates.items() if path is not None},
     )
-    netrc = Path(settings.variables.get("NETRC") or home(settings.variables) / ".netrc")
-    if netrc.is_file():
-        text += netrc.read_text("utf-8", "surrogateescape")
-    environment = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in carried(settings.variables).items())
-    for name, content in ((NETRC, text), (ENVIRONMENT, environment)):
-        if content:
-            path = directory / name
-            path.touch(mode=0o600)
-            path.write_text(content, "utf-8", "surrogateescape")
-            found.append(f"id={name},src={path}")
-    return found
 
 
 def _explained(error: DockerfileFailed, planned: Planned, options: Buildkit) -> DockerfileFailed | BaseNotFound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -169,6 +170,13 @@ def _record(unit: Unit) -> Iterator[str]:
             yield "other bytes than were written"
 
 
+def _image_id(unit: Unit) -> Iterator[str]:
+    """The image is the engine's to have, and is looked up there."""
+    for path in unit.paths:
+        if not re.fullmatch(rb"sha256:[0-9a-f]{64}", read_file(path)):
+            yield "no image ID"
+
+
 _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "layers": _layer,
     "blobs": _blob,
@@ -179,6 +187,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "unpacked": _unpacked,
     "facts": _note,
     "checks": _note,
+    "commands": _image_id,
     "locks": _note,
     "builds": _record,
     "contents": _record,

@@ -112,6 +112,15 @@ class ImageOptions(ProjectOptions):
         option("--label", metavar="K=V", panel=_IMAGE, help="A label of the image."),
         Reads(partial(pairs, example="team=data")),
     ] = None
+    extra_dockerfile_commands: Annotated[
+        list[str] | None,
+        option(
+            "--dockerfile-command",
+            metavar="INSTR",
+            panel=_IMAGE,
+            help="An instruction that BuildKit runs on the image: 'RUN …'.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,16 @@ class WrittenResult:
     written: tuple[Mapping[str, Any], ...]  # a destination each: output, digest, and what a push tells
     seconds: float
 
+    @property
+    def pushed(self) -> Digest | None:
+        """Of the manifest, or of several platforms' index, in the registry; ``None`` where none got it."""
+        return next((Digest(each["digest"]) for each in self.written if each["output"] == "registry"), None)
+
+    @property
+    def digest(self) -> Digest:
+        """The registry's, or what the first destination has."""
+        return self.pushed or Digest(self.written[0]["digest"])
+
     def to_json(self) -> dict[str, Any]:
         return {
             "reference": self.reference,

@@ -70,11 +70,11 @@ def load_image(
     previous = engine.image(reference)
     named = previous is not None and previous.id == image_id
     # The classic store loses no layer of an image that it has; the containerd store may have lost a blob.
-    if named and (not engine.info.containerd_store or _works(engine, image_id, config)):
+    if named and (not engine.info.containerd_store or works(engine, image_id, config.diff_ids)):
         accept(image_id)
         return Loaded(image_id=image_id, sent=0, up_to_date=True)
     sent = 0
-    if not named and engine.image(image_id) is not None and _works(engine, image_id, config):
+    if not named and engine.image(image_id) is not None and works(engine, image_id, config.diff_ids):
         accept(image_id)
         engine.tag(image_id, reference)
     else:
@@ -85,7 +85,7 @@ def load_image(
 
         sent = _send(engine, config, base, layers, [*reversed(ahead), reference], reporter, take)
     if previous is not None and previous.id != image_id:
-        _remove_replaced(engine, previous.id)
+        remove_replaced(engine, previous.id)
     return Loaded(image_id=image_id, sent=sent, up_to_date=False)
 
 
@@ -150,10 +150,10 @@ def _load(
     try:
         with _refusals() as refused, reporter.task("loading into the engine", total=size, unit="B") as task:
             engine.load(_counted(archive_of(engine, config, base, layers, present, name, below=below), task))
-        works = not refused and _works(engine, image_id, config)
-        if works:
+        is_whole = not refused and works(engine, image_id, config.diff_ids)
+        if is_whole:
             take(image_id)
-        return works
+        return is_whole
     finally:
         engine.remove_image(name)
 
@@ -187,10 +187,10 @@ def archive_of(
     return docker_archive(config, [*below, *layers], present, name)
 
 
-def _works(engine: Engine, image_id: str, config: ImageConfig) -> bool:
+def works(engine: Engine, image_id: str, diff_ids: Sequence[Digest]) -> bool:
     """Whether the engine has the layers that were meant, and makes a container of them."""
     image = engine.image(image_id)
-    if image is None or image.diff_ids != config.diff_ids:
+    if image is None or image.diff_ids != tuple(diff_ids):
         return False
     with _refusals() as refused:
         Container.create(
@@ -203,7 +203,8 @@ def _layers_of(base: BaseImage | None) -> tuple[Descriptor, ...]:
     return base.layers if base is not None else ()
 
 
-def _remove_replaced(engine: Engine, image_id: str) -> None:
+def remove_replaced(engine: Engine, image_id: str) -> None:
+    """Remove an image of ours that no name is left of, unless something uses it."""
     image = engine.image(image_id)
     if image is not None and not image.tags and LABEL in image.labels:
         # Without force: an engine refuses while a container or another image uses it.

@@ -82,6 +82,7 @@ def make_plan(
         labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels), LABEL: record.to_label()},
         workdir=spec.workdir,
         created=created,
+        commands=spec.extra_dockerfile_commands,
         kept=tuple(f"{name}=={version}" for name, version in sorted(lock.kept.items())),
         replaced=replaced,
     )

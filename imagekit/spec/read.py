@@ -12,6 +12,7 @@ from imagekit.errors import InvalidConfig, InvalidProject, InvalidRequirement
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
 from imagekit.spec.commands import check_commands
+from imagekit.spec.declared import read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine

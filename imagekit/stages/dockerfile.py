@@ -11,6 +11,7 @@ from pathlib import Path
 from imagekit.engine.faults import reach
 from imagekit.errors import DockerfileFailed
 from imagekit.progress import Reporter
+from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
 from imagekit.stages.cache_options import cache_fault
 
@@ -26,44 +27,51 @@ class DockerfileBuild:
     reference: str
     build_args: Mapping[str, str | None] = field(default_factory=dict)  # None: the value of the environment
     labels: Mapping[str, str] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()  # "id=NAME,src=FILE" or "id=NAME,env=VAR"
-    ssh: str | None = None  # "default" or "ID=SOCKET"
+    handed: Handed = NOTHING  # secrets and ssh agents
     target: str | None = None
-    platform: str | None = None
+    platforms: tuple[str, ...] = ()  # several: for ``push`` alone
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     builder: str | None = None  # a buildx builder's name; None: the current one
     no_cache: bool = False
     pull: bool = False
-    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    extra_hosts: tuple[str, ...] = ()  # "HOST:ADDRESS"
+    build_contexts: Mapping[str, str] = field(default_factory=dict)  # name → directory, image, URL
+    allow: tuple[str, ...] = ()  # entitlements: "network.host"
     network: str | None = None
     shm_size: str | None = None  # bytes, or with a unit
     provenance: str | None = None  # "false": none; None: the builder's default
+    push: bool = False  # into the registry of the reference, and not into the engine
+    metadata: Path | None = None  # where buildx writes what came of it
 
     def arguments(self) -> list[str]:
         """What follows ``docker`` on the command line."""
-        words = ["buildx", "build", "--progress", "plain", "--load", "--file", str(self.dockerfile)]
+        words = ["buildx", "build", "--progress", "plain", "--push" if self.push else "--load"]
+        words += ["--file", str(self.dockerfile)]
         words += ["--tag", self.reference]
         for name, value in self.build_args.items():
             words += ["--build-arg", name if value is None else f"{name}={value}"]
         for name, value in self.labels.items():
             words += ["--label", f"{name}={value}"]
-        for secret in self.secrets:
-            words += ["--secret", secret]
+        words += self.handed.arguments()
         for source in self.cache_from:
             words += ["--cache-from", source]
         for destination in self.cache_to:
             words += ["--cache-to", destination]
-        for host, address in self.extra_hosts.items():
-            words += ["--add-host", f"{host}:{address}"]
+        for host in self.extra_hosts:
+            words += ["--add-host", host]
+        for name, place in self.build_contexts.items():
+            words += ["--build-context", f"{name}={place}"]
+        for entitlement in self.allow:
+            words += ["--allow", entitlement]
         for option, text in (
             ("--builder", self.builder),
-            ("--ssh", self.ssh),
             ("--target", self.target),
-            ("--platform", self.platform),
+            ("--platform", ",".join(self.platforms)),
             ("--network", self.network),
             ("--shm-size", self.shm_size),
             ("--provenance", self.provenance),
+            ("--metadata-file", self.metadata and str(self.metadata)),
         ):
             if text:
                 words += [option, text]
@@ -79,7 +87,7 @@ def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Repo
     reach(engine_address)
     last: deque[str] = deque(maxlen=_LAST_LINES)
     try:
-        lines = buildx_lines(build.arguments(), engine=engine_address)
+        lines = buildx_lines(build.arguments(), engine=engine_address, handed=build.handed)
         with reporter.task(f"building {build.dockerfile.name}") as task, closing(lines):
             for line in lines:
                 last.append(line)
@@ -91,6 +99,15 @@ def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Repo
 
 
 def _failed(build: DockerfileBuild, words: str) -> DockerfileFailed:
+    if "Multi-platform build is not supported for the docker driver" in words or (
+        build.push and "push is not supported" in words
+    ):
+        return DockerfileFailed(
+            "this builder builds for one platform: its engine has the classic image store",
+            hint="docker buildx create --name NAME --driver docker-container, then buildx_builder='NAME' "
+            "(--buildx-builder NAME)",
+            details=words,
+        )
     if build.builder is not None and f'no builder "{build.builder}" found' in words:
         return DockerfileFailed(f"there is no builder {build.builder!r}", hint="docker buildx ls lists them")
     reason = next((line.strip() for line in reversed(words.splitlines()) if line.startswith("ERROR")), "")

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Sequence
 
 from imagekit.errors import InputError
+from imagekit.spec.commands import sets_user
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 
@@ -43,6 +44,11 @@ def paths(words: Sequence[str], what: str) -> str:
         return " ".join(words)
     # JSON keeps the words apart; BuildKit expands quotes and variables in each of them all the same.
     return json.dumps([_escaped(text, "\"'\\$") for text in words], ensure_ascii=False)
+
+
+def as_root(commands: Sequence[str], user: str) -> list[str]:
+    """``commands`` run as root, and ``user`` again for whoever runs the image, unless one of them says who does."""
+    return ["USER 0:0", *commands, *([] if sets_user(commands) else [f"USER {word(user, 'the user')}"])]
 
 
 def shell_word(text: str, what: str) -> str:

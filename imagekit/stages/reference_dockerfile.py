@@ -22,8 +22,9 @@ from imagekit.plan.values import (
     WheelsLayer,
 )
 from imagekit.spec.base import BaseImage, real_directory, real_path
+from imagekit.spec.commands import reads_context
 from imagekit.spec.image import OCI_LAYOUT
-from imagekit.stages.dockerfile_text import checked, pair, paths, shell_word, word
+from imagekit.stages.dockerfile_text import as_root, checked, pair, paths, shell_word, word
 
 # What lies in the context beside the Dockerfile.
 LOCK, UV, PROJECT, FILES, SOURCE = "lock", "uv", "project", "files", "source"
@@ -32,6 +33,7 @@ PYLOCK, NAMES, COMPILER = "pylock.toml", "names.txt", "compile_installed.py"
 TITLE = "# Made by imagekit"
 # Secrets, all of them optional: a PEM file, a netrc file, lines of `export NAME='value'`.
 CA, NETRC, ENVIRONMENT = "imagekit-ca", "imagekit-netrc", "imagekit-environment"
+CLIENT_CERT = "imagekit-client-cert"
 
 _ROOT = "/run/imagekit"
 _UV = f"{_ROOT}/uv"
@@ -40,12 +42,14 @@ _MOUNTS = (
     f"--mount=type=bind,source={LOCK},target={_ROOT}/{LOCK}",
     f"--mount=type=cache,id=imagekit-uv,target={_ROOT}/cache",
     f"--mount=type=secret,id={CA},target={_ROOT}/ca.pem",
+    f"--mount=type=secret,id={CLIENT_CERT},target={_ROOT}/client.pem",
     f"--mount=type=secret,id={NETRC},target={_ROOT}/netrc",
     f"--mount=type=secret,id={ENVIRONMENT},target={_ROOT}/environment",
 )
 _SETTINGS = (
     f"if [ -f {_ROOT}/environment ]; then . {_ROOT}/environment; fi",
     f"if [ -f {_ROOT}/ca.pem ]; then export SSL_CERT_FILE={_ROOT}/ca.pem; fi",
+    f"if [ -f {_ROOT}/client.pem ]; then export SSL_CLIENT_CERT={_ROOT}/client.pem; fi",
     f"if [ -f {_ROOT}/netrc ]; then export NETRC={_ROOT}/netrc; fi",
     # Another file system than the cache's; nothing that lies about in the base is read or fetched.
     f"export UV_CACHE_DIR={_ROOT}/cache UV_LINK_MODE=copy UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
@@ -76,6 +80,7 @@ def _header(uv_image: str | None) -> str:
         f"{TITLE}, to be built where the files beside it are: docker build .",
         "# Optional secrets, for private indexes and certificates of a site's own (--secret id=NAME,src=FILE):",
         f"#   {CA}: certificates to trust (PEM)",
+        f"#   {CLIENT_CERT}: a client's certificate and its key (PEM)",
         f"#   {NETRC}: logins (netrc)",
         f"#   {ENVIRONMENT}: settings of uv, proxies (lines of export NAME='VALUE')",
     ]
@@ -133,6 +138,14 @@ def _image_stage(plan: Plan) -> str:
         # By name, as the image's own accounts have it.
         lines.append("# hadolint ignore=DL3066")
     lines.append(f"USER {word(user, 'the user')}")
+    if plan.commands:
+        if reads_context(plan.commands):
+            raise InputError(
+                "extra_dockerfile_commands take from the project's directory, which lies elsewhere in the context of "
+                "the equivalent Dockerfile",
+                hint="bring the file by files= (--file), or assemble the image (--builder assemble)",
+            )
+        lines += as_root(plan.commands, user)
     return "\n".join(lines) + "\n"
 
 
