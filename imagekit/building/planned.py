@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imagekit.attest.materials import UNKNOWN
 from imagekit.lock.values import Lock
 from imagekit.plan.values import Plan
 from imagekit.spec.base import BaseImage
-from imagekit.spec.image import Indexes
 from imagekit.spec.source_tree import SourceTree
 
 
@@ -18,7 +18,7 @@ class Planned:
     plan: Plan
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
-    indexes: Indexes
+    working_tree: str = UNKNOWN  # clean or dirty, for who has looked (building.working_tree)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

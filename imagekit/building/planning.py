@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
+from imagekit.attest.materials import UNKNOWN
 from imagekit.building.inputs import Inputs, read_inputs
 from imagekit.errors import InvalidProject
 from imagekit.progress import Reporter
@@ -16,6 +17,7 @@ from imagekit.settings import Settings
 if TYPE_CHECKING:
     from imagekit.building.base_source import BaseSource
     from imagekit.building.planned import Planned, Resolved
+    from imagekit.lock.access import IndexAccess
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.git import Git
     from imagekit.lock.values import Lock
@@ -35,7 +37,7 @@ class Planning:
         *,
         bases: Callable[[], BaseSource],
         cache: Callable[[], Path],
-        store: Callable[[], WheelStore],
+        store: Callable[[ImageSpec], WheelStore],
         handed: Handed = NOTHING,
     ) -> None:
         self._handed = handed
@@ -44,6 +46,8 @@ class Planning:
         self._bases = bases
         self._cache = cache
         self._store = store
+        self._machines: dict[str, IndexAccess] = {}  # by resolver
+        self._access: tuple[ImageSpec, IndexAccess] | None = None
         self._inputs: tuple[ImageSpec, Inputs] | None = None
         self._resolved: tuple[ImageSpec, Resolved] | None = None
 
@@ -75,41 +79,53 @@ class Planning:
             Target.of(base),
             cache_dir=self._cache(),
             reporter=self._reporter,
-            run_in_base=self._stage(base),
+            run_in_base=self._stage(spec, base),
+            access=self._machine(spec.resolver),
             upgrade=upgrade,
             previous=previous,
             contents=lambda: self._bases().contents(base),
-            sources=sources(spec, self._stage(base), self._store(), self._git, self._cache()),
+            sources=sources(spec, self._stage(spec, base), self._store(spec), self._git, self._cache()),
         )
-        return with_sizes(lock, self._store(), self._cache(), self._reporter)
+        return with_sizes(lock, self._store(spec), self._cache(), self._reporter)
 
     def foreseen(self, spec: ImageSpec) -> Plan:
         """The plan as far as it is known without building a wheel."""
         from imagekit.explaining.foreseen import with_known_wheels
 
         base, tree = self.base(spec), self.inputs(spec).tree
-        lock = with_known_wheels(spec, self.lock(spec, base), tree, self._stage(base), self._cache())
+        lock = with_known_wheels(spec, self.lock(spec, base), tree, self._stage(spec, base), self._cache())
         return self._plan(spec, base, lock)
 
     def planned(self, spec: ImageSpec) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
+        from imagekit.building.leak_gate import check_plan, check_source
         from imagekit.building.planned import Planned
 
+        check_source(spec, self.inputs(spec), self._cache(), self._handed, self._reporter)
         resolved = self.resolved(spec)
         plan = self._plan(spec, resolved.base, resolved.lock)
         for replaced in plan.replaced:
             self._reporter.line(replaced.line)
-        return Planned(plan=plan, lock=resolved.lock, tree=self.inputs(spec).tree, indexes=spec.indexes)
+        tree, state = self.inputs(spec).tree, UNKNOWN
+        if self._settings.attest:
+            from imagekit.building.working_tree import state_of
+
+            state = state_of(spec.context)
+        planned = Planned(plan=plan, lock=resolved.lock, tree=tree, working_tree=state)
+        check_plan(planned, self._handed, self._reporter)
+        return planned
 
     def resolved(self, spec: ImageSpec) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
         if self._resolved is None or self._resolved[0] is not spec:
             from imagekit.building.assembly import wheels_only
             from imagekit.building.planned import Resolved
+            from imagekit.lock.locked_base import hold_to_base
 
             base, tree = self.base(spec), self.inputs(spec).tree
             lock = self.lock(spec, base)
-            lock = wheels_only(spec, lock, tree, self._stage(base), self._store(), self._git, self._cache())
+            hold_to_base(spec, lock, base, self._reporter, frozen=self._settings.frozen)
+            lock = wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git, self._cache())
             self._resolved = (spec, Resolved(base=base, lock=lock))
         return self._resolved[1]
 
@@ -123,14 +139,24 @@ class Planning:
 
         return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle)
 
-    def _stage(self, base: BaseImage) -> InBase:
-        from imagekit.stages.in_base import InBase, carried
+    def access(self, spec: ImageSpec) -> IndexAccess:
+        """How the package indexes of ``spec`` are reached, read once."""
+        if self._access is None or self._access[0] is not spec:
+            self._access = (spec, self._machine(spec.resolver).of(spec))
+        return self._access[1]
+
+    def _machine(self, resolver: str) -> IndexAccess:
+        if resolver not in self._machines:
+            self._machines[resolver] = self._settings.index_access(resolver)
+        return self._machines[resolver]
+
+    def _stage(self, spec: ImageSpec, base: BaseImage) -> InBase:
+        from imagekit.stages.in_base import InBase
 
         return InBase(
             base=base,
-            environment=carried(self._settings.variables),
+            access=self.access(spec),
             engine=self._settings.engine_address,
-            ca_bundle=self._settings.ca_bundle,
             handed=self._handed,
             reporter=self._reporter,
             in_engine=self._bases().in_engine,

@@ -9,10 +9,13 @@ The phrases are those of uv 0.8 to 0.13 (``crates/uv-resolver/src/pubgrub/report
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError, Unsatisfiable
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.pylock import no_wheel
 from imagekit.lock.redaction import redacted
+from imagekit.lock.refusals import first_url, refusal
 from imagekit.lock.target import Target
 
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -38,6 +41,10 @@ _NETWORK = (
     "certificate verify failed",
     "operation timed out",
 )
+_REFUSED = (
+    *("401 Unauthorized", "403 Forbidden", "401 Client Error", "403 Client Error", "407 Proxy", "tunnel error"),
+    *("certificate", "Certificate", "fatal alert", "SSLError", "ProxyError", "connect to proxy"),
+)
 _HASH = ("Hash mismatch", "DO NOT MATCH THE HASHES", "HashMismatch")
 _UNSATISFIABLE = (
     "No solution found",
@@ -55,8 +62,20 @@ _BECAUSE = re.compile(r"(?:cause: )?(Because .*)", re.DOTALL)
 _CONCLUSION = re.compile(r",? we can conclude that (?:your requirements|the requirements) are unsatisfiable\.?")
 
 
-def complaint(words: str, target: Target, *, program: str = "uv") -> ResolveError | DiskFull:
+_OFFLINE = ("because the network was disabled", "not found in the cache")
+_ABSENT = re.compile(r"\b" + _NAME + r"\S* (?:was|were) not found in the cache")
+_NOT_ON_INDEX = ("was not found in the package registry", "No matching distribution found")
+_YANKED = re.compile(
+    r"`(?P<uv>[^`]+)` is yanked(?: \(reason: \"(?P<why>.*)\"\))?"
+    r"|'(?P<pip>[^']+)' candidate \(version (?P<version>[^ ]+) .*\n?.*Reason for being yanked: (?P<said>.*)"
+)
+
+
+def complaint(
+    words: str, target: Target, *, program: str = "uv", access: IndexAccess | None = None
+) -> ResolveError | DiskFull:
     """The error for what a resolver wrote before it ended with a failure."""
+    access = access or IndexAccess()
     words = _TRACEBACK.sub("", redacted(words)).strip()
     if "No space left on device" in words:
         return DiskFull("no space left on the device while resolving", hint="free some space", details=words)
@@ -66,6 +85,12 @@ def complaint(words: str, target: Target, *, program: str = "uv") -> ResolveErro
             hint="never install it; find out who changed it, or lock its hash anew",
             details=words,
         )
+    if access.offline and any(phrase in words for phrase in _OFFLINE):
+        return _offline(words)
+    if any(phrase in words for phrase in _REFUSED):
+        refused = refusal(words, _refusing(words), access, details=words)
+        if refused is not None:
+            return refused
     if any(phrase in words for phrase in _NETWORK) and "No solution found" not in words:
         return unreachable(words, words)
     names = sorted({m.group("name").lower() for p in _NO_WHEEL for m in p.finditer(words) if m.group("name")})
@@ -75,7 +100,7 @@ def complaint(words: str, target: Target, *, program: str = "uv") -> ResolveErro
     if any(phrase in words for phrase in _UNSATISFIABLE):
         return Unsatisfiable(
             _reason(words),
-            hint="loosen one of the requirements named; the details say which need which",
+            hint=_hint(words, access),
             details=words,
         )
     last = next((line.strip() for line in words.splitlines() if "error" in line.lower()), "")
@@ -98,6 +123,42 @@ def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable
         "`imagekit doctor` says which of them is wrong",
         details=words,
     )
+
+
+def yanked(words: str, say: Callable[[str], None]) -> None:
+    """Tell ``say`` which yanked versions a resolver says that it took, and why they were yanked."""
+    for found in _YANKED.finditer(redacted(words)):
+        which = found["uv"] or f"{found['pip']}=={found['version']}"
+        why = (found["why"] or found["said"] or "").strip()
+        say(f"{which} was yanked{f': {why}' if why else ''}; it is taken because it is pinned")
+
+
+def _offline(words: str) -> IndexUnreachable:
+    names = sorted({found["name"] for found in _ABSENT.finditer(words)})
+    what = ", ".join(names) if names else "what is wanted"
+    return IndexUnreachable(
+        f"offline, and uv's cache does not have {what}",
+        hint="resolve once with the network, or use a lock: imagekit lock",
+        details=words,
+    )
+
+
+def _hint(words: str, access: IndexAccess) -> str:
+    if access.pip_only and any(phrase in words for phrase in _NOT_ON_INDEX):
+        places = ", ".join(map(redacted, access.pip_only))
+        return f"pip's configuration names {places}, where uv does not look: name it in UV_INDEX or [tool.imagekit]"
+    if "filtered by `exclude-newer`" in words:
+        return "choose a later exclude-newer; an index that does not say when files were uploaded cannot go with it"
+    return "loosen one of the requirements named; the details say which need which"
+
+
+def _refusing(words: str) -> str:
+    """The URL that was asked when it went wrong."""
+    hint = re.search(r"An index(?: URL)? \((?P<url>[^)\s]+)\)", words)
+    pool = _POOL.search(words)
+    if hint is None and pool is not None:
+        return f"https://{pool['host']}:{pool['port']}/"
+    return hint["url"] if hint is not None else first_url(words) or ""
 
 
 def _reason(words: str) -> str:

@@ -12,69 +12,57 @@ import hashlib
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
-from imagekit.lock.redaction import credentials_of, redacted, without_credentials
+from imagekit.lock.access import IndexAccess
+from imagekit.lock.download import Downloads, PassingFault, offline
+from imagekit.lock.redaction import redacted
 from imagekit.lock.stop import Stop
 from imagekit.lock.values import Artifact, LockedPackage
-from imagekit.network.passing import PASSING, retry_after
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
 
 if TYPE_CHECKING:
-    import requests
+    pass
 
 _CHUNK = 1 << 18  # bytes held in memory for each download
-_CONNECT_SECONDS = 15.0
 _READ_SECONDS = 60.0  # between two pieces of a file, not for all of it
 _LONGEST_PAUSE = 30.0  # a server's Retry-After beyond this is not waited for
 
 Advance = Callable[[int], None]
 
 
-class _PassingFault(Exception):
-    """A failure that may be gone the next time; ``pause`` is what the server asked for, in seconds."""
-
-    def __init__(self, words: str, pause: float | None = None) -> None:
-        super().__init__(words)
-        self.pause = pause
-
-
 class WheelStore:
     """The files of locks, on disk. Safe to use from several threads and processes.
 
-    ``directory`` is made as needed. ``ca_bundle``: a PEM file to trust instead of the default one.
-    ``credentials``: (user, password) by ``host`` or ``host:port``; without one ``~/.netrc`` is asked.
-    ``attempts`` bounds how often a passing failure (a 5xx, a broken connection, a file cut short) is tried;
-    ``pause`` is the first wait between two tries, in seconds, doubled each time; ``read_seconds`` may pass
-    between two pieces of a file.
+    ``directory`` is made as needed. ``access`` says how servers are reached; without one, as ``requests`` finds it
+    in the environment. ``attempts`` bounds how often a passing failure (a 5xx, a broken connection, a file cut
+    short) is tried; ``pause`` is the first wait between two tries, in seconds, doubled each time; ``read_seconds``
+    may pass between two pieces of a file.
     """
 
     def __init__(
         self,
         directory: Path,
         *,
-        ca_bundle: Path | None = None,
-        credentials: Mapping[str, tuple[str, str]] | None = None,
+        access: IndexAccess | None = None,
         attempts: int = 5,
         pause: float = 0.5,
         read_seconds: float = _READ_SECONDS,
     ) -> None:
         self._directory = directory
-        self._ca_bundle = ca_bundle
-        self._credentials = dict(credentials or {})
+        self._access = access or IndexAccess()
+        self._downloads = Downloads(self._access, read_seconds=read_seconds)
         self._attempts = attempts
         self._pause = pause
-        self._read_seconds = read_seconds
-        self._sessions = threading.local()
 
     def path(self, artifact: Artifact) -> Path:
         """Where ``artifact`` lies once it is here."""
@@ -116,33 +104,27 @@ class WheelStore:
                 ) from error
             raise
 
+    def take(self, url: str, filename: str, *, package: str) -> Artifact:
+        """The file at ``url``, whatever it hashes to, which is known from here on. Errors as :meth:`get`'s."""
+        unknown = Artifact(filename=filename, url=url, sha256="", by_url=True)
+        path = self._fetch(unknown, package, lambda _: None, Stop())
+        return replace(unknown, sha256=path.parent.name, size=path.stat().st_size)
+
+    def refuse_missing(self, packages: Sequence[LockedPackage]) -> None:
+        """Offline, the error that names all of ``packages`` whose files are not here."""
+        if self._access.offline:
+            remote = [p for p in packages if not p.artifact.url.startswith("file:")]
+            if missing := [p.artifact.filename for p in remote if not self.path(p.artifact).exists()]:
+                raise offline(*missing)
+
     def size(self, artifact: Artifact, *, package: str = "") -> int:
         """Bytes of ``artifact``; where its server does not say, it is fetched. Errors as :meth:`get`'s."""
         size = artifact.size or _size(self.path(artifact))
         if size is None and artifact.url.startswith("file:"):
             size = _size(_local_path(artifact.url))
         elif size is None:
-            size = self._told_size(artifact)
+            size = self._downloads.size(artifact.url, package or artifact.filename)
         return size or self.get(artifact, package=package).stat().st_size
-
-    def _told_size(self, artifact: Artifact) -> int | None:
-        """What the server says to HEAD; what is wrong there comes out when the file is fetched."""
-        import requests
-
-        host = urlsplit(artifact.url).netloc.rpartition("@")[2]
-        try:
-            response = self._session().head(
-                without_credentials(artifact.url),
-                timeout=(_CONNECT_SECONDS, self._read_seconds),
-                auth=self._credentials.get(host) or credentials_of([artifact.url]).get(host),
-                headers={"Accept-Encoding": "identity"},
-                verify=True if self._ca_bundle is None else str(self._ca_bundle),
-                allow_redirects=True,
-            )
-        except requests.exceptions.RequestException:
-            return None
-        length = response.headers.get("Content-Length", "")
-        return int(length) if response.status_code == 200 and length.isdigit() else None
 
     def _kept(self, artifact: Artifact, advance: Advance) -> Path | None:
         """The file where it is here. Read whole: whoever asks for it is about to do dearer things with it."""
@@ -168,7 +150,7 @@ class WheelStore:
 
             try:
                 return self._once(artifact, name, count, stop)
-            except _PassingFault as fault:
+            except PassingFault as fault:
                 advance(-received)
                 stop.check()
                 wanted = self._pause * 2 ** (attempt - 1) if fault.pause is None else fault.pause
@@ -189,18 +171,20 @@ class WheelStore:
         try:
             with os.fdopen(handle, "wb") as stream:
                 actual = self._stream(artifact, name, stream, advance, stop)
-            if actual != artifact.sha256:
+            if artifact.sha256 not in ("", actual):
                 raise HashMismatch(
                     f"{name}: {redacted(artifact.url)} is not the file that the lock names",
                     hint="never install it; if the index replaced the file on purpose, lock anew: imagekit lock",
                     details=f"expected sha256:{artifact.sha256}\nreceived sha256:{actual}",
                 )
+            path = self.path(replace(artifact, sha256=actual))
+            path.parent.mkdir(exist_ok=True, mode=0o700)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             os.replace(temporary, path)
         except FileNotFoundError:
             # Its directory was pruned, or the cache removed, meanwhile.
-            raise _PassingFault(f"{path.parent} was removed") from None
+            raise PassingFault(f"{path.parent} was removed") from None
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -224,51 +208,16 @@ class WheelStore:
             yield from self._remote_chunks(artifact, name, stop)
 
     def _remote_chunks(self, artifact: Artifact, name: str, stop: Stop) -> Iterator[bytes]:
-        import requests
-        import urllib3
-
-        shown = redacted(artifact.url)
-        host = urlsplit(artifact.url).netloc.rpartition("@")[2]
-        credentials = self._credentials.get(host) or credentials_of([artifact.url]).get(host)
         received = 0
-        try:
-            with self._session().get(
-                without_credentials(artifact.url),
-                stream=True,
-                timeout=(_CONNECT_SECONDS, self._read_seconds),
-                auth=credentials,
-                # As stored: the hash is that of the file, not of what an encoding makes of it.
-                headers={"Accept-Encoding": "identity"},
-                verify=True if self._ca_bundle is None else str(self._ca_bundle),
-            ) as response:
-                _check_status(response, name, shown)
-                expected = response.headers.get("Content-Length")
-                with stop.reading(response):
-                    for chunk in response.raw.stream(_CHUNK, decode_content=False):
-                        received += len(chunk)
-                        yield chunk
-        except requests.exceptions.SSLError as error:
-            raise IndexUnreachable(
-                f"{name}: the certificate of {host} is not trusted",
-                hint="set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to the CA bundle of your site",
-                details=redacted(str(error)),
-            ) from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise IndexUnreachable(f"{name}: {shown} cannot be fetched: {redacted(str(error))}") from None
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _PassingFault(_cause(error)) from None
+        with self._downloads.open(artifact.url, name) as response:
+            expected = response.headers.get("Content-Length")
+            with stop.reading(response):
+                for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                    received += len(chunk)
+                    yield chunk
         # urllib3 1.x does not notice a body that ends too early.
         if expected is not None and expected.isdigit() and received < int(expected):
-            raise _PassingFault(f"the connection ended after {received} of {expected} bytes")
-
-    def _session(self) -> requests.Session:
-        # Sessions are not safe to share between threads.
-        session: requests.Session | None = getattr(self._sessions, "session", None)
-        if session is None:
-            import requests
-
-            session = self._sessions.session = requests.Session()
-        return session
+            raise PassingFault(f"the connection ended after {received} of {expected} bytes")
 
 
 def fetch_all(
@@ -281,6 +230,7 @@ def fetch_all(
     """
     if not packages:
         return
+    store.refuse_missing(packages)
     sizes = [p.artifact.size for p in packages]
     total = None if None in sizes else sum(s for s in sizes if s is not None)
     title = f"fetching {len(packages)} file{'s' * (len(packages) != 1)}"
@@ -304,22 +254,6 @@ def fetch_all(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _check_status(response: requests.Response, name: str, shown: str) -> None:
-    status = response.status_code
-    if status in PASSING:
-        raise _PassingFault(f"HTTP {status} {response.reason}", retry_after(response.headers.get("Retry-After")))
-    if status in (401, 403):
-        raise IndexUnreachable(
-            f"{name}: {shown} asks for credentials, or refuses them (HTTP {status})",
-            hint="put them into ~/.netrc, or into the index's URL in the environment",
-        )
-    if status != 200:
-        raise IndexUnreachable(
-            f"{name}: {shown} answers HTTP {status} {response.reason}",
-            hint="if the file was removed from the index, lock anew: imagekit lock --upgrade",
-        )
-
-
 def _local_chunks(url: str, name: str) -> Iterator[bytes]:
     path = _local_path(url)
     try:
@@ -334,14 +268,6 @@ def _local_chunks(url: str, name: str) -> Iterator[bytes]:
 
 def _local_path(url: str) -> Path:
     return Path(url2pathname(urlsplit(url).path))
-
-
-def _cause(error: BaseException) -> str:
-    text = str(error)
-    for known in ("Connection refused", "Name or service not known", "Connection reset", "timed out"):
-        if known in text:
-            return known
-    return " ".join(text.split())
 
 
 def _size(path: Path) -> int | None:

@@ -4,8 +4,8 @@ pip-compile resolves only for the interpreter it runs in, and runs build backend
 on the host only where the host *is* the target and nothing may be built, else in the base. Its
 pins then go through uv, without dependencies, which names the files: one way from pins to files.
 
-On the host pip's own configuration decides which indexes are asked, and pip-compile writes them
-into its answer, so that uv asks the same ones. None of it is carried into a base.
+To pip all indexes are one. uv then looks for each pin on the first index that knows the package, so a version
+that pip took from a later one is refused, unless any index may answer (``IndexAccess.any_index``).
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from imagekit.errors import ResolveError
+from imagekit.errors import InvalidConfig, ResolveError
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.complaints import complaint
+from imagekit.lock.named_wheels import in_base_wheels
 from imagekit.lock.pylock import ANY
-from imagekit.lock.redaction import has_credentials
 from imagekit.lock.runner import BaseRunner
 from imagekit.lock.target import Target
-from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, HostProcess, find_uv, in_base_indexes, write_files
+from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, as_seen_from_host, find_uv, in_base_indexes, write_files
 from imagekit.oci.platform import Platform
-from imagekit.spec.image import Indexes
 
 COMPILED = "requirements.txt"
 
@@ -48,19 +49,21 @@ def compile_argv(
     program: Sequence[str],
     *,
     directory: str,
-    indexes: Indexes,
+    access: IndexAccess,
     source_builds: Sequence[str] = (),
     constraints: bool = False,
     upgrade: bool = False,
     links: str | None = None,
+    in_base: bool = False,
 ) -> list[str]:
     """The arguments that make ``directory/requirements.txt`` of ``directory/requirements.in``.
 
-    Indexes with credentials are not among them; the requirements file names those.
+    Indexes that need a login are not among them: they go by the environment (``IndexAccess.for_pip``).
     """
+    indexes = access.indexes
     argv = [*program, "--generate-hashes", "--allow-unsafe", "--strip-extras", "--resolver", "backtracking"]
     argv += ["--no-config", "--no-header", "--no-annotate", "--no-color", "--newline", "lf", "--quiet"]
-    argv += ["--emit-index-url", "--emit-find-links"]
+    argv += ["--no-emit-index-url", "--no-emit-find-links"]
     pip_arguments = ["--no-input", "--disable-pip-version-check"]
     if ANY not in source_builds:
         pip_arguments += ["--only-binary", ":all:"]
@@ -69,13 +72,16 @@ def compile_argv(
     argv += ["--pip-args", shlex.join(pip_arguments)]
     if indexes.no_index:
         argv += ["--no-index"]
-    if not any(has_credentials(u) for u in (indexes.default or "", *indexes.extra, *indexes.find_links)):
-        if indexes.default is not None:
-            argv += ["--index-url", indexes.default]
+    if indexes.default is not None and access.url_argument(indexes.default) == indexes.default:
+        argv += ["--index-url", indexes.default]
+    if all(access.url_argument(url) == url for url in indexes.extra):
         for url in indexes.extra:
             argv += ["--extra-index-url", url]
+    if in_base or not access.secret_links:
         for place in indexes.find_links:
             argv += ["--find-links", place]
+    if access.prereleases:
+        argv += ["--pre"]
     if links is not None:
         argv += ["--find-links", f"{directory}/{links}"]
     if constraints:
@@ -89,10 +95,9 @@ def compile_pins(
     files: Mapping[str, bytes],
     target: Target,
     *,
-    indexes: Indexes,
+    access: IndexAccess,
     source_builds: Sequence[str] = (),
     upgrade: bool = False,
-    host: HostProcess | None = None,
     links: str | None = None,
     run_in_base: BaseRunner | None = None,
 ) -> str:
@@ -102,29 +107,37 @@ def compile_pins(
     a ``requirements.txt``. Without ``run_in_base`` pip-compile
     runs on the host, which must be as the target (:func:`host_is`).
     """
-    host = host or HostProcess()
+    if access.exclude_newer is not None:
+        raise InvalidConfig("exclude-newer needs the uv resolver", hint='resolver = "uv", or leave it away')
+    if access.offline and not access.indexes.no_index:
+        raise ResolveError(
+            "pip-tools has no cache of indexes to resolve from offline",
+            hint="resolve with uv, from directories of wheels (--no-index --find-links), or use a lock: imagekit lock",
+        )
     constraints = CONSTRAINTS in files
     if run_in_base is not None:
-        seen, directories = in_base_indexes(indexes)
+        seen, directories = in_base_indexes(access.indexes)
+        inputs, wheels = in_base_wheels(files)
         done = run_in_base(
             compile_argv(
                 # The base may have no pip: uv makes an environment for pip-tools in a cache beside it.
                 ["uv", "tool", "run", "--no-config", "--from", "pip-tools", "pip-compile"],
                 directory=".",
-                indexes=seen,
+                access=replace(access, indexes=seen),
                 source_builds=source_builds,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,
+                in_base=True,
             ),
-            inputs=files,
+            inputs=inputs,
             programs={"uv": find_uv()},
-            directories=directories,
+            directories={**directories, **wheels},
             outputs=[COMPILED],
         )
         if done.exit_code != 0:
-            raise complaint(done.stderr, target, program="pip-compile")
-        return _without(links, done.outputs[COMPILED].decode())
+            raise complaint(done.stderr, target, program="pip-compile", access=access)
+        return as_seen_from_host(_without(links, done.outputs[COMPILED].decode()), wheels)
     if importlib.util.find_spec("piptools") is None:
         raise ResolveError(
             "pip-tools is not installed", hint="install it beside imagekit: python -m pip install 'imagekit[pip-tools]'"
@@ -135,14 +148,14 @@ def compile_pins(
             compile_argv(
                 [sys.executable, "-m", "piptools", "compile"],
                 directory=directory,
-                indexes=indexes,
+                access=access,
                 source_builds=source_builds,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,
             ),
             cwd=directory,
-            env=None if host.environment is None else dict(host.environment),
+            env=access.environment(access.for_pip()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -150,7 +163,7 @@ def compile_pins(
             check=False,
         )
         if completed.returncode != 0:
-            raise complaint(completed.stderr.replace(directory + "/", ""), target, program="pip-compile")
+            raise complaint(completed.stderr.replace(directory + "/", ""), target, program="pip-compile", access=access)
         return _without(links, Path(directory, COMPILED).read_text("utf-8"))
 
 

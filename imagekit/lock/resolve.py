@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from imagekit.atomic import write_whole
-from imagekit.errors import InvalidProject, NoWheel, ResolveError, StaleLock, Unsatisfiable
-from imagekit.lock.base_packages import DIRECTORY, Pins, recorded, resolve_on_base, split, with_reasons
-from imagekit.lock.base_packages import check as check_on_base
+from imagekit.errors import InvalidProject, NoWheel, ResolveError, Unsatisfiable
+from imagekit.lock.access import IndexAccess
+from imagekit.lock.base_packages import DIRECTORY, Pins, recorded, resolve_on_base, split
+from imagekit.lock.direct import Sources, overrides, with_sources, with_wheels
+from imagekit.lock.from_file import lock_from_file
 from imagekit.lock.hashes import allowed_hashes, only_allowed, require_all
-from imagekit.lock.inputs import applying, direct_names, inputs_digest
+from imagekit.lock.inputs import direct_names, inputs_digest
+from imagekit.lock.named_wheels import OVERRIDES
+from imagekit.lock.pins import PROJECT, ask_with_pins, pinned, project_text, refuse_pins, split_lines
 from imagekit.lock.piptools import COMPILED, compile_pins, host_is
+from imagekit.lock.prereleases import refuse_unasked
 from imagekit.lock.pylock import LockFile, dump, load, parse, select
 from imagekit.lock.runner import BaseRunner, CompletedInBase
 from imagekit.lock.target import Target
@@ -23,7 +27,6 @@ from imagekit.lock.uv import (
     CONSTRAINTS,
     PYLOCK,
     REQUIREMENTS,
-    HostProcess,
     compile_pylock,
     requirements_text,
 )
@@ -31,10 +34,10 @@ from imagekit.lock.values import Lock
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
-from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
+from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.installed import Contents
 
-__all__ = ["BaseRunner", "CompletedInBase", "HostProcess", "inputs_digest", "obtain", "resolve"]
+__all__ = ["BaseRunner", "CompletedInBase", "inputs_digest", "obtain", "resolve"]
 
 
 def obtain(
@@ -44,12 +47,12 @@ def obtain(
     cache_dir: Path,
     reporter: Reporter,
     run_in_base: BaseRunner | None = None,
-    host: HostProcess | None = None,
+    access: IndexAccess | None = None,
     upgrade: bool = False,
     previous: Lock | None = None,
-    extras: Sequence[str] = (),
-    groups: Sequence[str] | None = None,
     contents: Callable[[], Contents] | None = None,
+    complete: bool = False,
+    sources: Sources | None = None,
 ) -> Lock:
     """The lock of ``spec`` for ``target``.
 
@@ -58,14 +61,29 @@ def obtain(
     Without one, the lock in ``cache_dir/locks`` of the same inputs is used, else the requirements
     are resolved, the versions of ``previous`` kept where they still fit, and the lock is kept there.
     ``upgrade`` passes over all of these and resolves now.
-    ``extras`` and ``groups`` choose among those of the user's lock file. ``contents`` reads what the base has,
-    where ``target`` has anything installed: what it has at the same version is left to it (``Lock.kept``).
+    ``contents`` reads what the base has, where ``target`` has anything installed: what it has at the same
+    version is left to it (``Lock.kept``). ``complete``: the requirements are pinned and all there is, so that
+    nothing is added, and a file may come from any of the indexes: it is held to its hash.
     """
     inputs = inputs_digest(spec, target)
     _check_python(spec, target)
     if spec.lock_file is not None and not upgrade:
-        return _from_file(spec, spec.lock_file, target, inputs, extras, groups, _read(contents))
-    cached = cache_dir / "locks" / f"{_cache_key(inputs, target)}.toml"
+
+        def pin(pinned: ImageSpec) -> Lock:
+            return obtain(
+                pinned,
+                target,
+                cache_dir=cache_dir,
+                reporter=reporter,
+                run_in_base=run_in_base,
+                access=access,
+                contents=contents,
+                complete=True,
+                sources=sources,
+            )
+
+        return lock_from_file(spec, spec.lock_file, target, contents=_read(contents), pin=pin)
+    cached = cache_dir / "locks" / f"{_cache_key(inputs, target, access)}{'-complete' if complete else ''}.toml"
     if not upgrade and (lock := _from_cache(cached, inputs)) is not None:
         return lock
     lock = resolve(
@@ -73,10 +91,12 @@ def obtain(
         target,
         reporter=reporter,
         run_in_base=run_in_base,
-        host=host,
+        access=access,
         upgrade=upgrade,
         previous=previous,
         contents=contents,
+        complete=complete,
+        sources=sources,
     )
     write_whole(cached, dump(lock).encode())
     # What was stored is what is returned, so that the first build and the second see the same.
@@ -89,10 +109,12 @@ def resolve(
     *,
     reporter: Reporter,
     run_in_base: BaseRunner | None = None,
-    host: HostProcess | None = None,
+    access: IndexAccess | None = None,
     upgrade: bool = False,
     previous: Lock | None = None,
     contents: Callable[[], Contents] | None = None,
+    complete: bool = False,
+    sources: Sources | None = None,
 ) -> Lock:
     """Ask the resolver, now. The versions of ``previous`` are kept where they still fit (uv only).
 
@@ -105,16 +127,40 @@ def resolve(
     if not spec.requirements:
         return Lock(packages=(), inputs=inputs, python=target.python, platform=str(target.platform))
 
+    refuse_pins(spec.indexes, spec.resolver)
+    asked, direct = with_wheels(spec, target, sources, previous=None if upgrade else previous, complete=complete)
+
+    reached = (access or IndexAccess()).of(asked)
+    from_one_index, names = pinned(asked.indexes, target), direct_names(asked, target)
+
     def ask(pins: Pins) -> Lock:
         def once(from_source: tuple[str, ...]) -> Lock:
-            text = _asked(spec, from_source, target, reporter, run_in_base, host, upgrade, previous, pins)
-            return _selected(spec, parse(text, Path(f"(the answer of {spec.resolver})")), target, inputs)
+            def with_needed(needed: tuple[str, ...]) -> Lock:
+                text = _asked(
+                    asked,
+                    from_source,
+                    target,
+                    reporter,
+                    run_in_base,
+                    reached,
+                    upgrade,
+                    previous,
+                    pins,
+                    complete,
+                    overrides(direct) + "".join(f"{line.text}\n" for line in spec.overrides),
+                    needed,
+                )
+                answer = parse(text, Path(f"(the answer of {spec.resolver})"))
+                return with_sources(_selected(asked, answer, target, inputs), direct)
+
+            return ask_with_pins(from_one_index, names, with_needed)
 
         return _wheels_first(spec, once)
 
-    if not target.installed:
-        return ask(Pins())
-    return resolve_on_base(ask, spec, target, _read(contents)())
+    lock = resolve_on_base(ask, spec, target, _read(contents)()) if target.installed else ask(Pins())
+    for line in () if reached.prereleases else refuse_unasked(lock, asked, target):
+        reporter.line(line)
+    return lock
 
 
 def _wheels_first(spec: ImageSpec, once: Callable[[tuple[str, ...]], Lock]) -> Lock:
@@ -149,12 +195,15 @@ def _asked(
     target: Target,
     reporter: Reporter,
     run_in_base: BaseRunner | None,
-    host: HostProcess | None,
+    access: IndexAccess,
     upgrade: bool,
     previous: Lock | None,
     pins: Pins,
+    complete: bool,
+    overridden: str,
+    needed: tuple[str, ...],
 ) -> str:
-    """The resolver's answer as the text of a ``pylock.toml``."""
+    """The resolver's answer as the text of a ``pylock.toml``; ``needed`` are pinned packages that others need."""
     runs_backends = bool(from_source)
     needs_base = runs_backends or (spec.resolver == "pip-tools" and not host_is(target))
     if needs_base and run_in_base is None:
@@ -166,7 +215,9 @@ def _asked(
     count = len(spec.requirements)
     title = f"resolving {count} requirement{'s' * (count != 1)} for Python {target.python} on {target.platform}"
     with reporter.task(title) as task:
-        files = _files(spec, pins)
+        files = _files(spec, pins, target, needed)
+        if overridden and spec.resolver == "uv":
+            files[OVERRIDES] = overridden.encode()
         links = DIRECTORY if pins.wheels else None
         if spec.resolver == "pip-tools":
             task.note("pip-compile")
@@ -175,31 +226,35 @@ def _asked(
             compiled = compile_pins(
                 files,
                 target,
-                indexes=spec.indexes,
                 source_builds=from_source,
                 upgrade=upgrade,
-                host=host,
+                access=access,
                 links=links,
                 run_in_base=run_in_base if needs_base else None,
             )
-            return _pins_to_pylock(spec, compiled, target, pins, host=host, in_base=in_base)
+            return _pins_to_pylock(spec, compiled, target, pins, access, in_base, reporter)
         task.note("uv")
         if (preferred := _preferred(target, pins, None if upgrade else previous)) is not None:
             files[PYLOCK] = dump(preferred).encode()
         return compile_pylock(
             files,
             target,
-            indexes=spec.indexes,
             source_builds=from_source,
+            no_deps=complete,
+            best_match=complete,
             upgrade=upgrade,
-            host=host,
+            access=access,
             links=links,
             run_in_base=in_base,
+            say=reporter.line,
         )
 
 
 def _preferred(target: Target, pins: Pins, previous: Lock | None) -> Lock | None:
     """The versions to keep where they fit: those of ``previous``, and before them the base's."""
+    if previous is not None:
+        # What is asked for by its place has no version to prefer.
+        previous = replace(previous, packages=tuple(p for p in previous.packages if not p.artifact.by_url))
     if not pins.preferred:
         return previous
     names = {package.name for package in pins.preferred}
@@ -216,38 +271,44 @@ def _read(contents: Callable[[], Contents] | None) -> Callable[[], Contents]:
     return contents if contents is not None else lambda: Contents(requires={}, extras={}, files={}, entries={})
 
 
-def _cache_key(inputs: Digest, target: Target) -> str:
-    # What resolves afresh at no cost to the user need not be good for more than one base.
-    return digest_of_json([inputs, target.python, target.libc_version]).removeprefix("sha256:")
+def _cache_key(inputs: Digest, target: Target, access: IndexAccess | None) -> str:
+    # What resolves afresh at no cost to the user need not be good for more than one base, or set of indexes.
+    own = access.deciding if access is not None else {}
+    return digest_of_json([inputs, target.python, target.libc_version, *([own] if own else [])]).removeprefix("sha256:")
 
 
-def _files(spec: ImageSpec, pins: Pins) -> dict[str, bytes]:
-    files = {REQUIREMENTS: requirements_text(spec.requirements, spec.indexes).encode()}
+def _files(spec: ImageSpec, pins: Pins, target: Target, needed: tuple[str, ...]) -> dict[str, bytes]:
+    from_one_index = pinned(spec.indexes, target)
+    ordinary, own = split_lines(spec.requirements, from_one_index, needed)
+    files = {REQUIREMENTS: requirements_text(ordinary).encode()}
+    if own:
+        files[PROJECT] = project_text(own, spec.indexes, from_one_index).encode()
     files |= {f"{DIRECTORY}/{name}": data for name, data in pins.wheels.items()}
     if spec.constraints or pins.constraints:
         bare = [replace(line, hashes=()) for line in spec.constraints]
         bare += [RequirementLine(text=text, origin="the base") for text in pins.constraints]
-        files[CONSTRAINTS] = requirements_text(bare, Indexes()).encode()
+        files[CONSTRAINTS] = requirements_text(bare).encode()
     return files
 
 
 def _pins_to_pylock(
-    spec: ImageSpec, compiled: str, target: Target, pins: Pins, *, host: HostProcess | None, in_base: BaseRunner | None
+    spec: ImageSpec,
+    compiled: str,
+    target: Target,
+    pins: Pins,
+    access: IndexAccess,
+    in_base: BaseRunner | None,
+    reporter: Reporter,
 ) -> str:
-    # pip-compile named the indexes in its answer: those of pip's configuration too.
-    secretless = Indexes(no_index=spec.indexes.no_index)
-    if in_base is None:
-        secretless = Indexes(no_index=spec.indexes.no_index, find_links=spec.indexes.find_links)
     return compile_pylock(
         {REQUIREMENTS: compiled.encode(), **{f"{DIRECTORY}/{name}": data for name, data in pins.wheels.items()}},
         target,
-        indexes=secretless,
+        access=access,
         source_builds=spec.source_builds,
         no_deps=True,
-        best_match=True,
-        host=host,
         links=DIRECTORY if pins.wheels else None,
         run_in_base=in_base,
+        say=reporter.line,
     )
 
 
@@ -273,84 +334,6 @@ def _check_python(spec: ImageSpec, target: Target) -> None:
             f"the project requires Python {spec.requires_python}, and the base image has {target.python}",
             hint="choose another Python with `python` in [tool.imagekit] or --python",
         )
-
-
-def _from_file(
-    spec: ImageSpec,
-    path: Path,
-    target: Target,
-    inputs: Digest,
-    extras: Sequence[str],
-    groups: Sequence[str] | None,
-    contents: Callable[[], Contents],
-) -> Lock:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidProject(f"{path}: cannot be read: {error}") from None
-    file = parse(text, path)
-    if file.inputs is not None and file.inputs != inputs:
-        raise StaleLock(
-            f"{path} was made from other requirements, or for another target, than those at hand",
-            hint="make it anew: imagekit lock",
-            details=_difference(file, target),
-        )
-    own = file.own
-    direct = direct_names(spec, target)
-    if own is not None and not direct:
-        direct = frozenset(own.get("direct") or ())
-    allowed = allowed_hashes(spec, target)
-    file, kept = split(file, spec, target, extras, groups)
-    try:
-        lock = select(
-            only_allowed(file, allowed) if allowed else file,
-            target,
-            inputs=inputs,
-            direct=direct,
-            extras=extras,
-            groups=groups,
-            # A lock of ours holds a source distribution only where it was allowed.
-            source_builds=spec.source_builds,
-        )
-    except NoWheel as error:
-        if own is None:
-            raise
-        # Ours names the one file that fitted the base it was made for.
-        raise StaleLock(
-            f"{path} was made for another base: {error.message}", hint="make it anew: imagekit lock"
-        ) from error
-    if own is not None:
-        return replace(lock, extra={"base": own["base"]}) if isinstance(own.get("base"), dict) else lock
-    lock = recorded(lock, kept)
-    _check_answers(spec, lock, path, target)
-    check_on_base(lock, target, contents)
-    return with_reasons(lock, spec, target, None)
-
-
-def _difference(file: LockFile, target: Target) -> str | None:
-    own: Mapping[str, object] = file.own or {}
-    then = (own.get("python"), own.get("platform"))
-    now = (target.python, str(target.platform))
-    if then == now:
-        return None
-    return f"made for Python {then[0]} on {then[1]}; wanted for Python {now[0]} on {now[1]}"
-
-
-def _check_answers(spec: ImageSpec, lock: Lock, path: Path, target: Target) -> None:
-    # Another program's lock does not say what it was made from; that it answers can be seen.
-    locked = {**lock.kept, **{p.name: p.version for p in lock.packages}}
-    for requirement, line in applying(spec.requirements, target):
-        version = locked.get(canonicalize_name(requirement.name))
-        if version is None:
-            raise StaleLock(
-                f"{path} has no {requirement.name}, which {line.origin} asks for",
-                hint="make the lock anew with the program that wrote it, or with imagekit lock",
-            )
-        if not requirement.specifier.contains(version, prereleases=True):
-            raise StaleLock(
-                f"{path} has {requirement.name} {version}, and {line.origin} asks for {line.text}",
-                hint="make the lock anew with the program that wrote it, or with imagekit lock",
-            )
 
 
 def _from_cache(path: Path, inputs: Digest) -> Lock | None:

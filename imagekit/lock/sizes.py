@@ -30,6 +30,7 @@ def with_sizes(lock: Lock, store: WheelStore, cache_dir: Path, reporter: Reporte
     known = _read(note)
     asked = [p for p in lacking if p.artifact.sha256 not in known]
     if asked:
+        store.refuse_missing(asked)
         with (
             reporter.task(f"asking for the sizes of {len(asked)} files", len(asked)) as task,
             ThreadPoolExecutor(max_workers=_THREADS) as pool,

@@ -1,9 +1,8 @@
 """Resolving with uv: ``uv pip compile --format pylock.toml``.
 
-uv runs in a private temporary directory and reads no configuration file (``--no-config``):
-what a directory above the project, or the user's ``uv.toml``, would change is not in the
-inputs' digest. Its environment variables stay honoured, so an index or a mirror that a site
-sets with ``UV_DEFAULT_INDEX`` or ``UV_INDEX`` is used; a ``uv.toml`` is used when it is given.
+uv runs in a private temporary directory and reads no configuration file (``--no-config``): what those say of
+indexes is read by ``settings`` and comes by :class:`~imagekit.lock.access.IndexAccess`; what else a directory
+above the project would change is not in the inputs' digest.
 """
 
 from __future__ import annotations
@@ -11,14 +10,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imagekit.errors import ResolveError
-from imagekit.lock.complaints import complaint
+from imagekit.lock.access import IndexAccess
+from imagekit.lock.complaints import complaint, yanked
+from imagekit.lock.named_wheels import OVERRIDES, in_base_wheels
+from imagekit.lock.pins import PROJECT
 from imagekit.lock.pylock import ANY
-from imagekit.lock.redaction import has_credentials
 from imagekit.lock.runner import DIRECTORIES, BaseRunner
 from imagekit.lock.target import Target
 from imagekit.spec.image import Indexes, RequirementLine
@@ -29,15 +30,6 @@ PYLOCK = "pylock.toml"
 
 # The minor versions of glibc 2 that `--python-platform` knows (uv 0.8 to 0.13, `uv pip compile --help`).
 _GLIBC_MINORS = (17, 28, *range(31, 41))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostProcess:
-    """What processes on the host are started with."""
-
-    environment: Mapping[str, str] | None = None  # None: this process's own
-    config_file: Path | None = None  # a uv.toml to honour
-    python: str = sys.executable  # the interpreter that uv asks; the target's is given by options
 
 
 def find_uv() -> Path:
@@ -67,17 +59,17 @@ def compile_argv(
     target: Target,
     *,
     directory: str,
-    indexes: Indexes,
+    access: IndexAccess,
     source_builds: Sequence[str] = (),
     constraints: bool = False,
+    overrides: bool = False,
+    project: bool = False,
     no_deps: bool = False,
     upgrade: bool = False,
     previous: bool = False,
     best_match: bool = False,
     in_base: bool = False,
     links: str | None = None,
-    python: str = sys.executable,
-    config_file: Path | None = None,
 ) -> list[str]:
     """The arguments that resolve ``directory/requirements.in`` and write a lock to standard output.
 
@@ -85,133 +77,137 @@ def compile_argv(
     they still fit. ``best_match``: versions are taken from any index and not from the first one
     that knows the package; safe only when they are held to hashes. ``in_base``: uv runs in the
     target itself and needs no word about it. ``links``: one more place of wheels, below
-    ``directory``. Indexes with credentials are not among the
-    arguments; :func:`requirements_text` writes them into the file instead.
+    ``directory``. ``project``: ``directory/pyproject.toml`` has the requirements that come from one index alone.
     """
     argv = [uv, "pip", "compile", "--format", "pylock.toml"]
     if not in_base:
-        argv += ["--python", python, "--python-version", target.python, "--python-platform", python_platform(target)]
-    argv += ["--no-python-downloads"]
-    argv += ["--no-config"] if config_file is None else ["--config-file", str(config_file)]
+        # uv asks some interpreter a few things; the target's are given.
+        argv += ["--python", sys.executable]
+        argv += ["--python-version", target.python, "--python-platform", python_platform(target)]
+    argv += ["--no-python-downloads", "--no-config"]
     if ANY not in source_builds:
         argv += ["--only-binary", ":all:"]
         for name in sorted(source_builds):
             argv += ["--no-binary", name]
-    argv += _index_arguments(indexes)
+    argv += index_arguments(access, in_base=in_base)
+    if access.prereleases:
+        argv += ["--prerelease", "allow"]
+    if access.exclude_newer is not None:
+        argv += ["--exclude-newer", access.exclude_newer]
+    if access.offline:
+        argv += ["--offline"]
     if links is not None:
         argv += ["--find-links", f"{directory}/{links}"]
-    if best_match:
+    if best_match or access.any_index:
         argv += ["--index-strategy", "unsafe-best-match"]
     if constraints:
         argv += ["--constraints", f"{directory}/{CONSTRAINTS}"]
+    if overrides:
+        argv += ["--overrides", f"{directory}/{OVERRIDES}"]
     if no_deps:
         argv += ["--no-deps"]
-    if upgrade:
+    if upgrade and not access.offline:
         argv += ["--refresh"]
     if previous:
         argv += ["--output-file", f"{directory}/{PYLOCK}"]
     argv += ["--no-header", "--no-annotate", "--color", "never", "--no-progress"]
-    return [*argv, "--", f"{directory}/{REQUIREMENTS}"]
+    return [*argv, "--", f"{directory}/{REQUIREMENTS}", *([f"{directory}/{PROJECT}"] if project else [])]
 
 
-def _index_arguments(indexes: Indexes) -> list[str]:
+def index_arguments(access: IndexAccess, *, in_base: bool = False) -> list[str]:
+    """The arguments that name the indexes, in the order in which they are asked. No login is among them.
+
+    A place of files that needs one is named by the environment, and in a base, where a netrc file has it, here.
+    """
+    indexes = access.indexes
     argv = ["--no-index"] if indexes.no_index else []
-    if _secret(indexes):
-        return argv
     if indexes.default is not None:
-        argv += ["--default-index", indexes.default]
+        argv += ["--default-index", access.url_argument(indexes.default)]
     for url in indexes.extra:
-        argv += ["--index", url]
-    for place in indexes.find_links:
-        argv += ["--find-links", place]
+        argv += ["--index", access.url_argument(url)]
+    if in_base or not access.secret_links:
+        for place in indexes.find_links:
+            argv += ["--find-links", place]
     return argv
 
 
-def _secret(indexes: Indexes) -> bool:
-    return any(has_credentials(u) for u in (indexes.default or "", *indexes.extra, *indexes.find_links))
-
-
-def requirements_text(lines: Sequence[RequirementLine], indexes: Indexes) -> str:
-    """``lines`` as a requirements file, with those index options in it that no argument list may show."""
-    text = []
-    if _secret(indexes):
-        if indexes.default is not None:
-            text.append(f"--index-url {indexes.default}")
-        text += [f"--extra-index-url {url}" for url in indexes.extra]
-        text += [f"--find-links {place}" for place in indexes.find_links]
-    for line in lines:
-        text.append(" ".join((line.text, *(f"--hash={h}" for h in line.hashes))))
-    return "".join(f"{t}\n" for t in text)
+def requirements_text(lines: Sequence[RequirementLine]) -> str:
+    """``lines`` as a requirements file."""
+    return "".join(" ".join((line.text, *(f"--hash={h}" for h in line.hashes))) + "\n" for line in lines)
 
 
 def compile_pylock(
     files: Mapping[str, bytes],
     target: Target,
     *,
-    indexes: Indexes,
+    access: IndexAccess,
     source_builds: Sequence[str] = (),
     no_deps: bool = False,
     upgrade: bool = False,
     best_match: bool = False,
-    host: HostProcess | None = None,
     links: str | None = None,
     run_in_base: BaseRunner | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> str:
     """The text of the ``pylock.toml`` that uv makes of ``files``.
 
-    ``files`` are ``requirements.in`` and, where there are any, ``constraints.txt``, an earlier
-    ``pylock.toml``, and wheels in the directory ``links``. With ``run_in_base`` uv runs there, else on
-    the host. Errors: see :func:`~imagekit.lock.complaints.complaint`.
+    ``files`` are ``requirements.in`` and, where there are any, ``constraints.txt``, ``pyproject.toml`` (see
+    ``pins``), an earlier ``pylock.toml``, and wheels in the directory ``links``. With ``run_in_base`` uv runs
+    there, else on the host. ``say`` is told of yanked versions. Errors: see
+    :func:`~imagekit.lock.complaints.complaint`.
     """
-    host = host or HostProcess()
     uv = find_uv()
-    constraints, previous = CONSTRAINTS in files, PYLOCK in files
+    previous = PYLOCK in files
 
-    def argv(program: str, directory: str, seen: Indexes) -> list[str]:
+    def argv(program: str, directory: str, seen: IndexAccess) -> list[str]:
         return compile_argv(
             program,
             target,
             directory=directory,
-            indexes=seen,
+            access=seen,
             source_builds=source_builds,
-            constraints=constraints,
+            constraints=CONSTRAINTS in files,
+            overrides=OVERRIDES in files,
+            project=PROJECT in files,
             no_deps=no_deps,
             upgrade=upgrade,
             previous=previous,
             best_match=best_match,
             in_base=run_in_base is not None,
             links=links,
-            python=host.python,
-            config_file=None if run_in_base is not None else host.config_file,
         )
 
     if run_in_base is not None:
-        seen, directories = in_base_indexes(indexes)
+        seen, directories = in_base_indexes(access.indexes)
+        inputs, wheels = in_base_wheels(files)
         done = run_in_base(
-            argv("uv", ".", seen),
-            inputs=files,
+            argv("uv", ".", replace(access, indexes=seen)),
+            inputs=inputs,
             programs={"uv": uv},
-            directories=directories,
+            directories={**directories, **wheels},
             outputs=[PYLOCK] if previous else [],
         )
         if done.exit_code != 0:
-            raise complaint(done.stderr, target)
+            raise complaint(done.stderr, target, access=access)
+        yanked(done.stderr, say)
         text = done.outputs[PYLOCK].decode() if previous else done.stdout
         return as_seen_from_host(text, directories)
     with tempfile.TemporaryDirectory(prefix="imagekit-resolve-") as directory:
         write_files(Path(directory), files)
         completed = subprocess.run(
-            argv(str(uv), directory, indexes),
+            argv(str(uv), directory, access),
             cwd=directory,
-            env=None if host.environment is None else dict(host.environment),
+            env=access.environment(access.for_uv()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
         )
+        words = completed.stderr.replace(directory + "/", "")
         if completed.returncode != 0:
-            raise complaint(completed.stderr.replace(directory + "/", ""), target)
+            raise complaint(words, target, access=access)
+        yanked(words, say)
         return Path(directory, PYLOCK).read_text("utf-8") if previous else completed.stdout
 
 
@@ -235,8 +231,7 @@ def in_base_indexes(indexes: Indexes) -> tuple[Indexes, dict[str, Path]]:
         name = f"links{len(directories)}"
         directories[name] = path.resolve()
         places.append(str(DIRECTORIES / name))
-    seen = Indexes(default=indexes.default, extra=indexes.extra, find_links=tuple(places), no_index=indexes.no_index)
-    return seen, directories
+    return replace(indexes, find_links=tuple(places)), directories
 
 
 def as_seen_from_host(text: str, directories: Mapping[str, Path]) -> str:

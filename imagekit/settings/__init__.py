@@ -23,6 +23,8 @@ from imagekit.settings.machine import ENGINE_ADDRESS, Machine, chosen_profile
 from imagekit.settings.origin import DEFAULT, Origin
 
 if TYPE_CHECKING:
+    from imagekit.lock.access import IndexAccess
+    from imagekit.settings.package_indexes import PackageIndexes
     from imagekit.spec.table import Table
 
 _Value = TypeVar("_Value")
@@ -42,6 +44,8 @@ class Settings:
     docker_config: Path  # Docker's own configuration directory
     default_namespace: str | None = None  # "team", "registry.example.com/team", a registry
     ca_bundle: Path | None = None  # certificates that the host trusts, where it says so
+    client_cert: Path | None = None  # PEM: a certificate and its key, for package indexes
+    offline: bool = False  # packages come from caches and this machine alone
     insecure_registries: tuple[str, ...] = ()  # HOST[:PORT] or networks: without a known certificate, or without TLS
     attest: bool = False  # documents go with images that are pushed or laid out
     frozen: bool = False  # a build is refused without a lock, and where the base has moved
@@ -76,6 +80,8 @@ class Settings:
             cache_size=noted("cache-size", machine.cache_size()),
             default_namespace=noted("default-namespace", machine.default_namespace()),
             ca_bundle=noted("ca-bundle", machine.ca_bundle()),
+            client_cert=noted("client-cert", machine.client_cert()),
+            offline=noted("offline", machine.offline()),
             insecure_registries=noted("insecure-registries", machine.insecure_registries()),
             attest=noted("attest", machine.attest()),
             frozen=noted("frozen", machine.frozen()),
@@ -123,6 +129,24 @@ class Settings:
             variables=self.variables,
         )
 
+    def package_indexes(self) -> PackageIndexes:
+        """What uv's and pip's configuration on this machine say of package indexes; files are read now."""
+        from imagekit.settings.package_indexes import PackageIndexes
+
+        return PackageIndexes.read(self.variables, home(self.variables))
+
+    def index_access(self, resolver: str = "uv") -> IndexAccess:
+        """How package indexes are reached, for ``resolver``. Raises ``InvalidConfig``."""
+        from imagekit.secrets.store import SecretStore
+
+        return self.package_indexes().access(
+            resolver=resolver,
+            ca_bundle=self.ca_bundle,
+            client_cert=self.client_cert,
+            offline=self.offline,
+            secret=lambda name: SecretStore(self.data_dir).get(name),
+        )
+
     def project_layers(self) -> tuple[Table, Table]:
         """A project's keys as the environment has them, which go before its own file, and as the user has them."""
         from imagekit.settings.project import table_of_environment, table_of_user
@@ -148,5 +172,7 @@ class Settings:
             "attest": self.attest,
             "frozen": self.frozen,
             "ca-bundle": str(self.ca_bundle) if self.ca_bundle else None,
+            "client-cert": str(self.client_cert) if self.client_cert else None,
+            "offline": self.offline,
             "source-date-epoch": self.source_date_epoch,
         }

@@ -67,6 +67,14 @@ def read_directory(text: str, origin: str) -> str:
     return str(path if path.is_absolute() else Path.cwd() / path)
 
 
+def check_file(text: str, where: str) -> str:
+    """A file that is there, made absolute."""
+    path = Path(read_directory(text, where))
+    if not path.is_file():
+        raise InvalidConfig(f"{where}: {path} is not there", hint="name a file, or take the setting away")
+    return str(path)
+
+
 def read_engine(text: str, origin: str) -> str:
     """An engine's address."""
     try:
@@ -165,6 +173,28 @@ class MachineTable:
     frozen: Annotated[
         bool | None,
         Key("whether a build is refused without a lock, and where the base has moved", default=False, example=True),
+    ] = None
+    ca_bundle: Annotated[
+        str | None,
+        Key(
+            "a PEM file of the certificates to trust, in place of those that each program brings",
+            otherwise="SSL_CERT_FILE, REQUESTS_CA_BUNDLE, PIP_CERT, CURL_CA_BUNDLE, or pip's cert",
+            example="/etc/ssl/corporate.pem",
+            check=check_file,
+        ),
+    ] = None
+    client_cert: Annotated[
+        str | None,
+        Key(
+            "a PEM file with a certificate and its key, for package indexes that ask for one",
+            otherwise="SSL_CLIENT_CERT, or pip's client-cert",
+            example="~/.config/client.pem",
+            check=check_file,
+        ),
+    ] = None
+    offline: Annotated[
+        bool | None,
+        Key("whether packages come from caches and this machine alone", default=False, example=True),
     ] = None
 
 

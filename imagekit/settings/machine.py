@@ -82,7 +82,16 @@ class Machine:
     def frozen(self) -> tuple[bool, Origin]:
         return self.own("frozen") or (False, DEFAULT)
 
+    def offline(self) -> tuple[bool, Origin]:
+        return self.own("offline") or (False, DEFAULT)
+
+    def client_cert(self) -> tuple[Path | None, Origin]:
+        found = self.own("client-cert")
+        return (None, DEFAULT) if found is None else (Path(found[0]), found[1])
+
     def ca_bundle(self) -> tuple[Path | None, Origin]:
+        if (found := self.own("ca-bundle")) is not None:
+            return Path(found[0]), found[1]
         for variable in CA_VARIABLES:
             text = self.environ.get(variable)
             if text and Path(text).is_file():

@@ -10,7 +10,6 @@ No ``# syntax=`` line is written: it would be fetched from a registry on every b
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from collections import deque
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from imagekit.engine.faults import reach
 from imagekit.errors import BaseNotFound, BuildError
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.redaction import redacted
 from imagekit.lock.runner import DIRECTORIES, CompletedInBase
 from imagekit.oci.platform import Platform
@@ -33,18 +33,6 @@ _ROOT = PurePosixPath("/run/imagekit")
 _OUT = "/imagekit-out"
 _CACHE = _ROOT / "cache"
 _LAST_LINES = 60
-
-
-# What says where packages come from and by which way; it may hold credentials, so it travels as a secret.
-_CARRIED = re.compile(
-    r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|INSECURE_HOST|INDEX_\w+_(USERNAME|PASSWORD))"
-    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST)|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
-)
-
-
-def carried(variables: Mapping[str, str]) -> dict[str, str]:
-    """Those of the host's ``variables`` that programs in a base need to find the same packages as here."""
-    return {name: value for name, value in variables.items() if _CARRIED.fullmatch(name)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +50,16 @@ class InBase:
     """Runs programs in stages of ``base``; a :class:`~imagekit.lock.runner.BaseRunner`.
 
     ``engine``: the engine's address, or ``None`` for the one that the docker client would use.
-    ``context``: a docker context instead of an address. ``ca_bundle``: a PEM file on the host that
-    programs in the base are to trust. ``environment``: variables for the programs that may be secret
-    (``UV_INDEX`` with a token, proxies). ``handed``: secrets and ssh agents that programs in the base
-    see at ``/run/secrets`` and by ``SSH_AUTH_SOCK``. ``title`` heads the progress. ``in_engine`` gives ``base`` as
-    the engine has it, which may be given it then.
+    ``context``: a docker context instead of an address. ``access``: which indexes programs in the base ask, by
+    which logins and proxies, trusting whom; offline there is no network. ``handed``: secrets and ssh agents that
+    programs in the base see at ``/run/secrets`` and by ``SSH_AUTH_SOCK``. ``title`` heads the progress.
+    ``in_engine`` gives ``base`` as the engine has it, which may be given it then.
     """
 
     base: BaseImage
     engine: str | None = None
     context: str | None = None
-    ca_bundle: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    access: IndexAccess = field(default_factory=IndexAccess)
     handed: Handed = NOTHING
     reporter: Reporter = field(default_factory=SilentReporter)
     title: str = "running in the base"
@@ -140,7 +126,7 @@ class InBase:
                     base,
                     programs=bool(programs),
                     directories=sorted(directories),
-                    network=network,
+                    network="none" if self.access.offline else network,
                     mounts=self.handed.mounts(),
                 ),
                 "utf-8",
@@ -177,6 +163,8 @@ class InBase:
             "python": self.base.python.executable,
             "programs": str(_ROOT / "programs"),
             "ca_bundle": str(_ROOT / "ca.pem"),
+            "client_cert": str(_ROOT / "client.pem"),
+            "netrc": str(_ROOT / "netrc"),
             "secret_environment": str(_ROOT / "environment.json"),
             "environment": {
                 "UV_CACHE_DIR": str(_CACHE / "uv"),
@@ -200,9 +188,11 @@ class InBase:
         words += ["--output", f"type=local,dest={into}"]
         for name, path in contexts.items():
             words += ["--build-context", f"{name}={path}"]
+        environment, access = self.access.in_base(), self.access
+        certificates = {"imagekit-ca": access.ca_bundle, "imagekit-client-cert": access.client_cert}
         handed = self.handed.with_own(
-            {"imagekit-environment": json.dumps(dict(self.environment)) if self.environment else ""},
-            files={"imagekit-ca": self.ca_bundle} if self.ca_bundle is not None else {},
+            {"imagekit-environment": json.dumps(environment), "imagekit-netrc": access.netrc()},
+            files={name: path for name, path in certificates.items() if path is not None},
         )
         words += handed.arguments()
         last: deque[str] = deque(maxlen=_LAST_LINES)
@@ -231,6 +221,8 @@ def dockerfile(
         f"--mount=type=bind,source=in,target={_ROOT}/in",
         f"--mount=type=cache,id=imagekit-tools,target={_CACHE}",
         f"--mount=type=secret,id=imagekit-ca,target={_ROOT}/ca.pem",
+        f"--mount=type=secret,id=imagekit-client-cert,target={_ROOT}/client.pem",
+        f"--mount=type=secret,id=imagekit-netrc,target={_ROOT}/netrc",
         f"--mount=type=secret,id=imagekit-environment,target={_ROOT}/environment.json",
     ]
     if programs:

@@ -54,6 +54,11 @@ def environment(plan: dict) -> dict:  # type: ignore[type-arg]
     if os.path.exists(plan["ca_bundle"]):
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"):
             env[name] = plan["ca_bundle"]
+    if os.path.exists(plan["client_cert"]):
+        for name in ("SSL_CLIENT_CERT", "PIP_CLIENT_CERT"):
+            env[name] = plan["client_cert"]
+    if os.path.exists(plan["netrc"]):
+        env["NETRC"] = plan["netrc"]
     # The base's default Python first, whatever its PATH says.
     shims = tempfile.mkdtemp(prefix="imagekit-bin-")
     for name in ("python3", "python"):

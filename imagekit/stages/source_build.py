@@ -17,15 +17,15 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import SourceBuildFailed
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.git import Git
 from imagekit.lock.runner import DIRECTORIES
 from imagekit.lock.target import Target
-from imagekit.lock.uv import find_uv, in_base_indexes
+from imagekit.lock.uv import find_uv, in_base_indexes, index_arguments
 from imagekit.lock.values import Directory as DirectoryOrigin
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
-from imagekit.spec.image import Indexes
 from imagekit.stages.build_hints import build_hint
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
@@ -55,7 +55,6 @@ def build_wheels(
     store: WheelStore,
     cache_dir: Path,
     git: Git | None = None,
-    indexes: Indexes | None = None,
     threads: int = 2,
 ) -> dict[str, LocalWheel]:
     """A wheel for each of ``packages``, by name: source distributions, commits, directories.
@@ -76,7 +75,7 @@ def build_wheels(
             # What a directory's version is now need not be what it was when it was locked.
             version = None if isinstance(artifact.origin, DirectoryOrigin) else package.version or None
             source = Source(name=package.name, version=version, directory=Path(directory), path=path, key=key)
-            return _build(source, stage, kept, indexes or Indexes())
+            return _build(source, stage, kept)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         return dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
@@ -89,7 +88,6 @@ def build_project_wheel(
     stage: InBase,
     *,
     cache_dir: Path,
-    indexes: Indexes | None = None,
 ) -> LocalWheel:
     """The wheel of the project itself, built from ``files`` (relative POSIX path → file on the host).
 
@@ -103,7 +101,7 @@ def build_project_wheel(
     with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
         copy_files(files, Path(directory, TREE))
         source = Source(name=name, version=None, directory=Path(directory), path=TREE, key=key)
-        return _build(source, stage, kept, indexes or Indexes())
+        return _build(source, stage, kept)
 
 
 def wheel_key(source: str, stage: InBase) -> Digest:
@@ -112,27 +110,20 @@ def wheel_key(source: str, stage: InBase) -> Digest:
     return digest_of_json({"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version})
 
 
-def build_argv(source: Source, indexes: Indexes) -> list[str]:
+def build_argv(source: Source, access: IndexAccess) -> list[str]:
     """The arguments that build ``source`` in the stage."""
     argv = ["uv", "build", "--wheel", "--no-config", "--no-sources", "--color", "never"]
-    if indexes.no_index:
-        argv.append("--no-index")
-    if indexes.default is not None:
-        argv += ["--default-index", indexes.default]
-    for url in indexes.extra:
-        argv += ["--index", url]
-    for place in indexes.find_links:
-        argv += ["--find-links", place]
+    argv += index_arguments(access, in_base=True)
     # Backends write beside their source, and the directory is read-only: the driver gives a copy.
     return [*argv, "--out-dir", "dist", "--", f"source/{source.path}"]
 
 
-def _build(source: Source, stage: InBase, kept: BuiltWheels, indexes: Indexes) -> LocalWheel:
-    seen, directories = in_base_indexes(indexes)
+def _build(source: Source, stage: InBase, kept: BuiltWheels) -> LocalWheel:
+    seen, directories = in_base_indexes(stage.access.indexes)
     titled = replace(stage, title=f"building {source.name} from source")
     with tempfile.TemporaryDirectory(prefix="imagekit-built-") as temporary:
         ran = titled.run(
-            build_argv(source, seen),
+            build_argv(source, replace(stage.access, indexes=seen)),
             inputs={},
             programs={"uv": find_uv()},
             directories={"source": source.directory, **directories},

@@ -45,7 +45,6 @@ def remake(request: Request) -> Remade:
     """Plan ``request.spec`` and make every layer of it, with nothing taken from the layer cache."""
     from imagekit.building.assembly import make_layers
     from imagekit.layers.cache import LayerCache
-    from imagekit.lock.fetch import WheelStore
     from imagekit.pipeline import Pipeline
     from imagekit.plan.config import image_config
     from imagekit.progress import SilentReporter
@@ -57,7 +56,7 @@ def remake(request: Request) -> Remade:
         layers = make_layers(
             planned,
             compiler=lambda: pipeline.bases.compiler(base),
-            store=lambda: WheelStore(settings.usable_cache_dir() / "wheels", ca_bundle=settings.ca_bundle),
+            store=lambda: pipeline.wheels(request.spec),
             cache=LayerCache(request.directory / "layers"),
             reporter=SilentReporter(),
             contents=lambda: pipeline.bases.contents(base),

@@ -65,6 +65,7 @@ class FaultyIndex:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake is no event
         if tls is not None:
             # The handshake belongs to the connection's own thread.
             self.server.socket = tls.wrap_socket(

@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import HashMismatch, IndexUnreachable
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore, fetch_all
+from imagekit.lock.logins import Login, Logins
 from imagekit.lock.values import Artifact, LockedPackage
 from imagekit.progress import SilentReporter
 
@@ -195,11 +197,12 @@ def test_nobody_listening_is_said(store):
 
 
 def test_credentials_are_sent_to_their_host_alone(server, tmp_path):
-    host = f"127.0.0.1:{server.port}"
-    with_them = WheelStore(tmp_path / "a", credentials={host: ("user", "pass")})
-    with_them.get(server.artifact())
-    without = WheelStore(tmp_path / "b", credentials={"other.example": ("user", "pass")})
-    without.get(server.artifact())
+    def store(url: str) -> WheelStore:
+        logins = Logins(by_url=(Login(url=url, user="user", password="pass", origin="a test"),))
+        return WheelStore(tmp_path / url.replace("/", "-"), access=IndexAccess(logins=logins))
+
+    store(f"http://127.0.0.1:{server.port}/simple").get(server.artifact())
+    store("http://other.example/simple").get(server.artifact())
     assert server.asked[0]["Authorization"] == "Basic dXNlcjpwYXNz"
     assert "Authorization" not in server.asked[1]
 

@@ -16,7 +16,9 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseNotFound, EngineNotFound, SourceBuildFailed
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
+from imagekit.lock.logins import Login, Logins
 from imagekit.lock.resolve import resolve
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, LockedPackage
@@ -41,7 +43,7 @@ def base(engine: Engine, python_image: str, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def stage(base: BaseImage) -> InBase:
     bundle = os.environ.get("SSL_CERT_FILE")
-    return InBase(base=base, ca_bundle=Path(bundle) if bundle else None)
+    return InBase(base=base, access=IndexAccess(ca_bundle=Path(bundle) if bundle else None))
 
 
 def run(stage: InBase, *argv: str, inputs=None, directories=None, outputs=()):
@@ -60,6 +62,8 @@ def test_the_dockerfile_says_nothing_of_the_outside(base):
         "RUN --mount=type=bind,source=in,target=/run/imagekit/in \\\n"
         "    --mount=type=cache,id=imagekit-tools,target=/run/imagekit/cache \\\n"
         "    --mount=type=secret,id=imagekit-ca,target=/run/imagekit/ca.pem \\\n"
+        "    --mount=type=secret,id=imagekit-client-cert,target=/run/imagekit/client.pem \\\n"
+        "    --mount=type=secret,id=imagekit-netrc,target=/run/imagekit/netrc \\\n"
         "    --mount=type=secret,id=imagekit-environment,target=/run/imagekit/environment.json \\\n"
         "    --mount=type=bind,from=imagekit-programs,target=/run/imagekit/programs \\\n"
         "    --mount=type=bind,from=imagekit-links0,target=/run/imagekit/directories/links0 \\\n"
@@ -96,9 +100,18 @@ def test_arguments_inputs_and_outputs_pass_byte_for_byte(stage, tmp_path):
 
 def test_the_python_is_the_bases_and_secrets_reach_the_program_alone(stage):
     token = f"canary-{secrets.token_hex(8)}"
-    code = "import os, sys; print(sys.version_info[:2], os.environ['TOKEN'], os.environ['UV_PYTHON'])"
-    done = run(replace(stage, environment={"TOKEN": token}), "python", "-c", code)
-    assert done.stdout == f"(3, 11) {token} {stage.base.python.executable}\n"
+    url = "https://index.example.com/simple"
+    access = replace(
+        stage.access,
+        indexes=Indexes(default=url),
+        logins=Logins(by_url=(Login(url=url, user="user", password=token, origin="a test"),)),
+    )
+    code = (
+        "import os, sys; print(sys.version_info[:2], os.environ['UV_INDEX_IMAGEKIT_0_PASSWORD'],"
+        " os.environ['UV_PYTHON'], open(os.environ['NETRC']).read().split()[-1])"
+    )
+    done = run(replace(stage, access=access), "python", "-c", code)
+    assert done.stdout == f"(3, 11) {token} {stage.base.python.executable} {token}\n"
     history = subprocess.run(["docker", "buildx", "du", "--verbose"], check=True, capture_output=True, text=True).stdout
     assert token not in history
 
@@ -254,8 +267,7 @@ def test_a_proxy_that_is_dead_is_no_success(stage, tmp_path):
         with pytest.raises(SourceBuildFailed, match="alpha"):
             build_wheels(
                 [sdist(tmp_path, "alpha", "1.0")],
-                replace(stage, environment={"UV_HTTP_RETRIES": "0"}),
+                replace(stage, access=IndexAccess(indexes=dead, variables={"UV_HTTP_RETRIES": "0"})),
                 store=WheelStore(tmp_path / "wheels"),
                 cache_dir=tmp_path,
-                indexes=dead,
             )

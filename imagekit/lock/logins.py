@@ -1,0 +1,92 @@
+"""Logins of package indexes: what is known on this machine, and for which URL it is good.
+
+A login is given to the server that it is known for (scheme, host and port) and to no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from imagekit.lock.redaction import without_credentials
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A user and password, the index that it is for, and where it was found."""
+
+    url: str  # of the index, without a login
+    user: str
+    password: str = field(repr=False)
+    origin: str  # "UV_INDEX_CORP_PASSWORD", "netrc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logins:
+    """``by_url`` are those of indexes, ``by_host`` those of a netrc file (user, password; the host ``""`` is any)."""
+
+    by_url: tuple[Login, ...] = field(default=(), repr=False)
+    by_host: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+
+    def of(self, url: str) -> tuple[Login, ...]:
+        """Those to try at ``url``, the best first: of the index whose path is most like its own."""
+        if not url.startswith(("http://", "https://")):
+            return ()
+        server = server_of(url)
+        found = [login for login in self.by_url if server_of(login.url) == server]
+        found.sort(key=lambda login: -_shared(login.url, url))
+        entry = self.by_host.get(server[1]) or self.by_host.get("")
+        if entry is not None:
+            found.append(Login(url=url, user=entry[0], password=entry[1], origin="netrc"))
+        return tuple({(login.user, login.password): login for login in reversed(found)}.values())[::-1]
+
+    def netrc(self, urls: Iterable[str]) -> str:
+        """A netrc file with what is known for the hosts of ``urls``, and then for any other."""
+        pairs: dict[str, tuple[str, str]] = {}
+        for url in urls:
+            for login in self.of(url)[:1]:
+                pairs.setdefault(server_of(url)[1], (login.user, login.password))
+        for host, pair in sorted(self.by_host.items(), reverse=True):  # "default" must be the last
+            pairs.setdefault(host, pair)
+        # The format has no way to write white space.
+        written = {host: pair for host, pair in pairs.items() if not any(c.isspace() for c in "".join(pair))}
+        return "".join(
+            f"{f'machine {host}' if host else 'default'} login {user} password {password}\n"
+            for host, (user, password) in written.items()
+        )
+
+
+def server_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def split_login(url: str) -> tuple[str, str | None, str | None]:
+    """``url`` without its login, the user and the password in it; ``None`` for what it has not."""
+    if "://" not in url or "@" not in urlsplit(url).netloc:
+        return url, None, None
+    userinfo = urlsplit(url).netloc.rpartition("@")[0]
+    user, colon, password = userinfo.partition(":")
+    return without_credentials(url), unquote(user) or None, unquote(password) if colon else None
+
+
+def with_login(url: str, login: Login | None) -> str:
+    """``url`` with ``login`` in it, for a program's environment and nothing else."""
+    if login is None:
+        return url
+    parts = urlsplit(url)
+    userinfo = f"{quote(login.user, safe='')}:{quote(login.password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
+
+
+def _shared(one: str, other: str) -> int:
+    """How many of the first parts of two paths are the same."""
+    return _common(urlsplit(one).path.strip("/").split("/"), urlsplit(other).path.strip("/").split("/"))
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
