@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
     from imagekit.registry.values import Pushed
+    from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
     from imagekit.stages.base_ensure import EnsuredBase
 
@@ -126,12 +127,12 @@ class Pipeline:
         return self._planning.lock(spec, self._planning.base(spec), upgrade=upgrade, previous=previous)
 
     def base_image(self, spec: ImageSpec, *, newest: bool = False) -> BaseImage:
-        """The base of ``spec``; ``newest``: what its tag names now is asked of its registry first."""
+        """The base of ``spec``; ``newest``: its registry is asked what the tag names now."""
+        from imagekit.building.pinning import take_newest
+
         base = self._planning.base(spec)
-        if newest and base.found_at is None and "@" not in base.reference and base.in_engine:
-            self.engine.pull(base.reference, spec.platform)
-            base = self._planning.base(spec)
-        return base
+        taken = newest and take_newest(lambda: self.engine, base, spec.platform, self.reporter)
+        return self._planning.base(spec) if taken else base
 
     def plan(self, spec: ImageSpec) -> Plan:
         """What a build would do, as far as it is known without building a wheel. Resolves where there is no lock."""
@@ -211,7 +212,7 @@ class Pipeline:
         def documents(made: Made) -> tuple[Attachment, ...]:
             from imagekit.building.attesting import Places, made_attachments
 
-            return made_attachments(made, specs[0].context, str(reference), Places(self._cache.path, self.reporter))
+            return made_attachments(made, str(reference), Places(self._cache.path, self.reporter))
 
         access, wanted = self._settings.registry_access(), documents if self._settings.attest else None
         return make_and_write(make, reference, outputs, access, self.reporter, fresh=no_cache, documents=wanted)
@@ -287,7 +288,6 @@ class Pipeline:
         """The same about the image that a build of ``spec`` makes."""
         from imagekit.attest.attachments import KINDS
         from imagekit.building.attesting import Places, project_document
-        from imagekit.building.working_tree import state_of
 
         name = self.reference(spec, None, None).name
         with in_use(self._cache.path):
@@ -299,7 +299,6 @@ class Pipeline:
                 engine=lambda: self.engine,
                 store=lambda: self.wheels(spec),
                 places=Places(self._cache.path, self.reporter),
-                state=state_of(spec.context),
             )
 
     def inspect(self, reference: str) -> ImageReport:

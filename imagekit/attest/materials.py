@@ -15,6 +15,7 @@ from imagekit.plan.record import LABEL, Record
 from imagekit.plan.values import FilesLayer, Plan, SourceLayer
 
 CLEAN, DIRTY, UNKNOWN = "clean", "dirty", "unknown"
+_OWN_LABELS = ("imagekit.", "org.opencontainers.image.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Materials:
     parameters: tuple[str, ...] = ()  # names of what was set: "env:TZ", "base-image"; never a value
 
 
-def materials_of(plan: Plan, lock: Lock, *, state: str = UNKNOWN) -> Materials:
+def materials_of(plan: Plan, lock: Lock, state: str) -> Materials:
     """The materials of the image that ``plan`` makes of the wheels of ``lock``.
 
     ``state`` is that of the working tree, for who has looked.
@@ -72,7 +73,8 @@ def materials_of(plan: Plan, lock: Lock, *, state: str = UNKNOWN) -> Materials:
     base = plan.base
     record = Record.from_label(plan.labels.get(LABEL))
     files = {target: f"sha256:{digest.rpartition(':')[2]}" for target, digest in _files(plan)}
-    names = [f"env:{name}" for name in plan.env] + [f"label:{name}" for name in plan.labels]
+    names = [f"env:{name}" for name in plan.env]
+    names += [f"label:{name}" for name in plan.labels if not name.startswith(_OWN_LABELS)]
     names += [f"file:{target}" for target in files]
     names += [f"option:{name}" for name in record.options] if record is not None else []
     return Materials(

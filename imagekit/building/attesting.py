@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +64,9 @@ def content_attachments(
     return attachments_of(subject, manifest)
 
 
-def made_attachments(made: Made, context: Path, name: str, places: Places) -> tuple[Attachment, ...]:
-    """The documents about an image that was made of the project at ``context``."""
-    from imagekit.building.working_tree import state_of
-
-    materials = replace(made.materials, state=state_of(context)) if made.materials.commit else made.materials
-    return content_attachments(made.content, made.layers, materials, name, places)
+def made_attachments(made: Made, name: str, places: Places) -> tuple[Attachment, ...]:
+    """The documents about an image that was made here."""
+    return content_attachments(made.content, made.layers, made.materials, name, places)
 
 
 def saved_attachments(
@@ -192,7 +189,6 @@ def project_document(
     engine: Callable[[], Engine],
     store: Callable[[], WheelStore],
     places: Places,
-    state: str,
 ) -> bytes:
     """The document of ``kind`` about the image that a build of ``planned`` makes; its layers are made, and no image."""
     from imagekit.building.assembly import make_layers
@@ -218,7 +214,7 @@ def project_document(
         )
         config = image_config(plan, [layer.diff_id for layer in layers])
         contents = (*_base_contents(base, engine, source, places), *read_layers(layers, kept))
-        materials = materials_of(plan, planned.lock, state=state)
+        materials = materials_of(plan, planned.lock, planned.working_tree)
         return kind.write(subject_of(name, config, config.digest, None, packages_of(merged(contents)), materials))
 
     return mended(once, places.reporter)

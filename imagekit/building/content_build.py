@@ -93,7 +93,7 @@ def make_content(
             base=base.reference,
             lock_digest=planned.lock.digest,
         ),
-        materials=materials_of(planned.plan, planned.lock),
+        materials=materials_of(planned.plan, planned.lock, planned.working_tree),
     )
     cache.add(made.facts.layers)
     return made

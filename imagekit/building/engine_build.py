@@ -74,7 +74,8 @@ def build_in_engine(
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
             if not plan.commands:
-                keep_made(cache.path, loaded.image_id, config, base, layers, materials_of(plan, planned.lock, planned.working_tree))
+                materials = materials_of(plan, planned.lock, planned.working_tree)
+                keep_made(cache.path, loaded.image_id, config, base, layers, materials)
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,

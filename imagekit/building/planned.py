@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagekit.attest.materials import UNKNOWN
+from imagekit.attest.materials import UNKNOWN
 from imagekit.lock.values import Lock
 from imagekit.plan.values import Plan
 from imagekit.spec.base import BaseImage
@@ -18,6 +19,7 @@ class Planned:
     plan: Plan
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
+    working_tree: str = UNKNOWN  # clean or dirty, for who has looked (building.working_tree)
     working_tree: str = UNKNOWN  # clean or dirty, for who has looked (building.working_tree)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.attest.materials import UNKNOWN
+from imagekit.attest.materials import UNKNOWN
 from imagekit.building.inputs import Inputs, read_inputs
 from imagekit.errors import InvalidProject
 from imagekit.progress import Reporter
@@ -120,6 +121,7 @@ class Planning:
         if self._resolved is None or self._resolved[0] is not spec:
             from imagekit.building.assembly import wheels_only
             from imagekit.building.planned import Resolved
+            from imagekit.lock.locked_base import hold_to_base
             from imagekit.lock.locked_base import hold_to_base
 
             base, tree = self.base(spec), self.inputs(spec).tree

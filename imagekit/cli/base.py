@@ -76,6 +76,40 @@ def ensure(
     _have(python or _running(), remake=False, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
+@app.command(
+    cls=Command,
+    epilog=examples("imagekit base pin", "imagekit base pin --newest", "imagekit base pin --base-image python:3.13"),
+)
+def pin(
+    path: options.PathArgument = Path(),
+    base_image: Annotated[
+        str | None, typer.Option("--base-image", "--base", metavar="REF", help="The image to build on.")
+    ] = None,
+    newest: Annotated[bool, typer.Option("--newest", help="What the tag names in its registry now.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write the digest of the project's base into its configuration, so that it stays what it is."""
+    from imagekit.building.pinning import pinned_reference, write_base
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings, open_pipeline, reporting
+
+    with (
+        reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
+        open_pipeline(load_settings(), reporter, needs_engine=False) as pipeline,
+    ):
+        spec = pipeline.spec(path, **({"base_image": base_image} if base_image else {}))
+        reference = pinned_reference(pipeline.base_image(spec, newest=newest))
+    file = write_base(path, reference)
+    if as_json:
+        put_json({"base_image": reference, "file": str(file) if file is not None else None})
+    elif quiet:
+        put(reference)
+    else:
+        put(f"{file}: base-image = {reference}" if file is not None else f"{reference}: it is pinned already")
+
+
 @app.command("ls", cls=Command, epilog=examples("imagekit base ls --json"))
 def list_bases(as_json: options.Json = False) -> None:
     """List those that can be had, and whether they are here."""

@@ -103,6 +103,11 @@ def build(
         ),
     ] = None,
     push: Annotated[bool, typer.Option("--push", help="Push the image when it is built.")] = False,
+    attest: options.Attest = None,
+    frozen: Annotated[
+        bool | None,
+        typer.Option("--frozen/--no-frozen", help="Refuse to build without a lock, or where the base has moved."),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -111,7 +116,7 @@ def build(
     from imagekit.building.outputs import ENGINE, REGISTRY, Output, parse_outputs, platforms_of
     from imagekit.cli.again import remembering, show
     from imagekit.cli.picture import show_written
-    from imagekit.cli.session import handed_of, load_settings, open_pipeline, reporting
+    from imagekit.cli.session import handed_of, load_settings, open_pipeline, reporting, switched
     from imagekit.elsewhere import build_elsewhere
     from imagekit.errors import InputError
     from imagekit.spec.revision import read_revision
@@ -130,7 +135,7 @@ def build(
     platforms = platforms_of(image.platform, outputs) if dockerfile is None or has_several else [image.platform]
     if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
-    settings = load_settings()
+    settings = switched(load_settings(), attest=attest, frozen=frozen)
     handed = handed_of(settings, secret, ssh, allow=allow_secret_build_args)
     buildkit = _buildkit(builder, dockerfile, buildx_builder, cache_from, cache_to, no_cache, settings.variables)
     shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}

@@ -28,6 +28,9 @@ _NAME = "pylock.toml"
 def lock(
     path: options.PathArgument = Path(),
     upgrade: Annotated[bool, typer.Option("--upgrade", "-U", help="Take the newest versions that fit.")] = False,
+    upgrade_base: Annotated[
+        bool, typer.Option("--upgrade-base", help="Take what the base image's tag names in its registry now.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; say whether the lock is up to date.")] = False,
     output: Annotated[
         Path | None,
@@ -46,8 +49,11 @@ def lock(
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError, StaleLock
+    from imagekit.lock.locked_base import moved, with_base
 
     to_stdout = output == Path("-")
+    if check and (upgrade or upgrade_base):
+        raise InputError("--check writes nothing, and does not go with --upgrade", hint="leave one of the two away")
     if to_stdout and (check or as_json):
         raise InputError("--output - does not go with --check or --json", hint="name a file")
     target = output if output is not None else path / _NAME
@@ -63,7 +69,11 @@ def lock(
                 raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
             found = pipeline.lock(replace(spec, lock_file=target.resolve()))
         else:
-            found = pipeline.lock(spec, upgrade=upgrade, previous=_previous(target))
+            base = pipeline.base_image(spec, newest=upgrade_base)
+            previous = _previous(target)
+            found = with_base(pipeline.lock(spec, upgrade=upgrade, previous=previous), base)
+            if previous is not None and (line := moved(previous, base)) is not None:
+                reporter.line(line.partition("; ")[0])
     if to_stdout:
         put(_text(found, Path.cwd()).rstrip("\n"))
         return

@@ -25,6 +25,11 @@ Tag = Annotated[
     typer.Option("--tag", "-t", metavar="REF", help="NAME[:TAG] of the image; :TAG keeps the project's name."),
 ]
 
+Attest = Annotated[
+    bool | None,
+    typer.Option("--attest/--no-attest", help="Attach an SBOM and provenance (CycloneDX, SLSA) to what is pushed."),
+]
+
 
 def examples(*lines: str) -> str:
     """An epilog of examples, kept as it is (``\\b`` is how Click is told)."""

@@ -28,9 +28,10 @@ def provenance(
     Of an image in a registry or a layout it is what was attached to it; of one in the engine, what was noted here.
     """
     from imagekit.cli.documents import document_about, put_document
-    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.cli.session import load_settings, open_pipeline, reporting, switched
 
-    settings = load_settings()
+    # Whether the working tree is the commit's is asked of git.
+    settings = switched(load_settings(), attest=True)
     with (
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
         open_pipeline(settings, reporter, needs_engine=False) as pipeline,

@@ -14,6 +14,7 @@ EPILOG = examples("imagekit push registry.example.com/team/orders:v1", "imagekit
 
 def push(
     reference: Annotated[str, typer.Argument(metavar="REF", help="An image that the engine holds.")],
+    attest: options.Attest = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -21,11 +22,11 @@ def push(
     """Push an image, and check that it arrived whole."""
     from imagekit.cli.output import put, put_json
     from imagekit.cli.picture import put_push
-    from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.cli.session import load_settings, open_pipeline, reporting, switched
     from imagekit.oci.reference import Reference
 
     parsed = Reference.parse(reference, target=True)
-    settings = load_settings()
+    settings = switched(load_settings(), attest=attest)
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         result = open_pipeline(settings, reporter).push(str(parsed))
     if as_json:

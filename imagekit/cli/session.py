@@ -59,6 +59,14 @@ def handed_of(
     return Handed.read(secrets, ssh, variables=settings.variables, load=Secret.load, may_be_seen=allow)
 
 
+def switched(settings: Settings, **switches: bool | None) -> Settings:
+    """``settings`` with those of ``switches`` that were given on the command line."""
+    from dataclasses import replace
+
+    given = {name: value for name, value in switches.items() if value is not None}
+    return replace(settings, **given) if given else settings  # type: ignore[arg-type]
+
+
 def load_settings() -> Settings:
     from imagekit.settings import Settings
 
