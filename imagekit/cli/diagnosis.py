@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit.cli.finding import FAIL, OK, WARN, Finding, room
-from imagekit.errors import EngineError, InvalidConfig
+from imagekit.cli.configuration_checks import configured
+from imagekit.cli.finding import FAIL, OK, WARN, Finding, room, told
+from imagekit.errors import EngineError, InputError
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineInfo
@@ -23,11 +24,10 @@ def examine(*, offline: bool = False) -> Iterator[Finding]:
 
     try:
         settings = Settings.load()
-    except InvalidConfig as error:
-        yield Finding(name="configuration", status=FAIL, message=error.message, mend=error.hint)
+    except InputError as error:
+        yield Finding(name="configuration", status=FAIL, message=told(error), mend=error.hint)
         return
-    where = str(settings.config_file) if settings.config_file.exists() else f"none ({settings.config_file})"
-    yield Finding(name="configuration", status=OK, message=where)
+    yield from configured(settings, Path())
     info, finding = engine(settings)
     yield finding
     if info is not None:

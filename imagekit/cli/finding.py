@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ def writable(name: str, path: Path, *, mend: str) -> Finding | None:
     if there.is_dir() and os.access(there, os.W_OK):
         return None
     return Finding(name=name, status=FAIL, message=f"{path} cannot be written to", mend=mend)
+
+
+def told(error: ImagekitError) -> str:
+    """An error on one line; of several that were told at once, each."""
+    several = re.match(r"\d+ problems: ", error.message) is not None
+    return "; ".join((error.details or "").splitlines()) if several else error.message
 
 
 def guarded(name: str, look: Callable[[], Finding]) -> Finding:

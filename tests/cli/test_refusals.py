@@ -84,6 +84,18 @@ def test_doctor_says_what_is_wrong_with_the_configuration(imagekit: Imagekit) ->
     assert done.stdout.startswith("FAIL  configuration")
 
 
+def test_doctor_names_misspelt_variables_the_profile_and_a_bad_project(imagekit: Imagekit, tmp_path: Path) -> None:
+    imagekit("config", "set", "--profile", "prod", "engine-timeout=3")
+    (tmp_path / "imagekit.toml").write_text("python = 3.10\nnmae = 'x'\n")
+    env = {"IMAGEKIT_CACHEDIR": "x", "IMAGEKIT_PROFILE": "prod"}
+    checks = {c["name"]: c for c in json.loads(imagekit("doctor", "--offline", "--json", env=env).stdout)["checks"]}
+    assert checks["configuration"]["message"].endswith("config.toml, profile prod (--profile or IMAGEKIT_PROFILE)")
+    assert checks["variables"]["mend"] == "unset IMAGEKIT_CACHEDIR, or set IMAGEKIT_CACHE_DIR"
+    assert checks["project"]["status"] == "fail"
+    assert "imagekit.toml:1: python" in checks["project"]["message"]
+    assert "imagekit.toml:2: nmae" in checks["project"]["message"]
+
+
 def test_doctor_names_a_missing_credential_helper_and_certificates(imagekit: Imagekit, tmp_path: Path) -> None:
     docker = tmp_path / "home" / ".docker"
     docker.mkdir()
