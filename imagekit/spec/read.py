@@ -16,6 +16,7 @@ from imagekit.spec.declared import read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
+from imagekit.spec.indexes import named_indexes
 from imagekit.spec.local_requirement import parse_line
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
@@ -126,11 +127,11 @@ def read_spec(
         platform=_platform(platform or table.platform),
         base_image=base_image,
         indexes=joined(_indexes(context, table, read, indexes), declared.indexes),
-        prereleases=uv.prereleases or any(file.prereleases for file in read),
+        prereleases=bool(table.prereleases) or uv.prereleases or any(file.prereleases for file in read),
         only_binary=tuple(dict.fromkeys(n for file in read for n in file.only_binary)),
         no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
-        exclude_newer=uv.exclude_newer,
-        any_index=uv.any_index,
+        exclude_newer=table.exclude_newer or uv.exclude_newer,
+        any_index=uv.any_index if table.index_strategy is None else table.index_strategy != "first-index",
         resolver=_resolver(resolver or table.resolver or "uv"),
         source_builds=may_build,
         env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
@@ -211,18 +212,22 @@ def _platform(platform: str | Platform | None) -> Platform:
 
 def _indexes(context: Path, table: Table, files: Sequence[RequirementsFile], given: Indexes | None) -> Indexes:
     given = given or Indexes()
-    default = [table.index_url, *(file.indexes.default for file in reversed(files))]
+    own = named_indexes(table.index or ())
+    default = [table.index_url, own.default, *(file.indexes.default for file in reversed(files))]
     for url in (given.default, table.index_url, *given.extra, *(table.extra_index_urls or ())):
         if url is not None:
             refuse_login(url, "index-url")
     links = [*given.find_links, *(table.find_links or ())]
     here = [link if "://" in link else str((context / link).resolve()) for link in links]
-    extra = [*given.extra, *(table.extra_index_urls or ()), *(u for file in files for u in file.indexes.extra)]
+    of_files = (url for file in files for url in file.indexes.extra)
+    extra = [*given.extra, *(table.extra_index_urls or ()), *own.extra, *of_files]
     return Indexes(
         default=next((url for url in (given.default, *default) if url is not None), None),
         extra=tuple(dict.fromkeys(extra)),
         find_links=tuple(dict.fromkeys([*here, *(u for file in files for u in file.indexes.find_links)])),
         no_index=given.no_index or bool(table.no_index) or any(file.indexes.no_index for file in files),
+        named=(*given.named, *own.named),
+        pins=(*given.pins, *own.pins),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from imagekit.errors import InvalidConfig
 from imagekit.spec import table_checks as checks
+from imagekit.spec.indexes import IndexTable, check_indexes
 from imagekit.spec.keys import Key, Source, read_table
 from imagekit.spec.toml import read_toml
 
@@ -113,6 +114,28 @@ class Table:
         _Texts, Key("directories, or pages, with wheels and source distributions", default=[], example=["wheels"])
     ] = None
     no_index: Annotated[bool | None, Key("take packages from find-links alone", default=False)] = None
+    index: Annotated[
+        tuple[IndexTable, ...] | None,
+        Key("package indexes with a name each, asked in this order", default=[], check=check_indexes),
+    ] = None
+    index_strategy: Annotated[
+        _Text,
+        Key(
+            "whether a package comes from the first index that knows it alone, or from any",
+            default="first-index",
+            choices=("first-index", "unsafe-best-match"),
+        ),
+    ] = None
+    prereleases: Annotated[bool | None, Key("take pre-releases like any other version", default=False)] = None
+    exclude_newer: Annotated[
+        _Text,
+        Key(
+            "a date or time (RFC 3339, UTC): packages as they were then",
+            otherwise="no limit",
+            example="2026-01-31",
+            check=checks.moment,
+        ),
+    ] = None
     include_source: Annotated[bool | None, Key("put the project's own files into the image", default=True)] = None
     health_check: Annotated[bool | None, Key("try the image out when it is built", default=True, by_user=True)] = None
     workdir: Annotated[

@@ -5,10 +5,11 @@ What they check with is imported when there is a value: a project without the ke
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from imagekit.errors import InputError
+from imagekit.errors import InputError, InvalidConfig
 
 
 def python(value: str, where: str) -> str:
@@ -51,6 +52,23 @@ def urls(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     for each in value:
         url(each, where)
     return value
+
+
+def moment(value: str, where: str) -> str:
+    """A time as RFC 3339 has it; a date is its first moment."""
+    from datetime import datetime
+
+    text = f"{value}T00:00:00Z" if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) else value
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", text):
+            raise ValueError
+        datetime.fromisoformat(text[:19])
+    except ValueError:
+        raise InvalidConfig(
+            f"{where}: {value!r} is no date and no time",
+            hint="write 2026-01-31 or 2026-01-31T12:00:00Z; a span of days would be another time every day",
+        ) from None
+    return text
 
 
 def entrypoints(value: tuple[str, ...], where: str) -> tuple[str, ...]:

@@ -154,6 +154,8 @@ class _Reader:
                 self._wrong("[[tool.uv.index]] has no url", 'write url = "https://HOST/simple"', "index", number)
                 continue
             name = entry.get("name")
+            if "://" not in url:
+                url = (self.path.parent / url).resolve().as_uri()
             self._check_url(url, "index", number)
             if isinstance(name, str):
                 named.append(NamedIndex(name=name, url=url, explicit=entry.get("explicit") is True))
