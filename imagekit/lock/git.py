@@ -21,9 +21,7 @@ from imagekit.errors import DiskFull, ResolveError
 from imagekit.lock.redaction import redacted, without_credentials
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_CREDENTIALS = re.compile(
-    r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]\b"
-)
+_CREDENTIALS = re.compile(r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]\b")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 _PROTOCOLS = {"https": "https", "http": "http", "ssh": "ssh", "file": "file"}
 _DEADLINE = 900.0  # seconds, of one call of git: a large repository takes minutes

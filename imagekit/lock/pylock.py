@@ -190,7 +190,9 @@ def select(
     packages: list[LockedPackage] = []
     missing: list[str] = []
     for package, source in chosen:
-        artifact = artifact_of(package.name, source, file.origin)
+        # A path out of the project is taken where the project itself asks for it, and not on a file's word.
+        is_asked = file.own is not None and package.name in direct
+        artifact = artifact_of(package.name, source, file.origin, None if is_asked else file.origin.parent.resolve())
         if not (_fits(artifact, target) if artifact.is_wheel else _may_build(package, artifact, source_builds)):
             missing.append(package.name)
             continue

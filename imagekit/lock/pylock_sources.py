@@ -13,7 +13,7 @@ from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.lock.redaction import redacted, without_credentials
 from imagekit.lock.values import Artifact, Directory, GitCommit
 from imagekit.oci.digest import is_digest
-from imagekit.spec.local_source import SDISTS, Places, local_source
+from imagekit.spec.local_source import SDISTS, Places, local_source, path_within
 from imagekit.spec.toml import read_toml
 from imagekit.spec.url import check_requirement_url
 
@@ -22,16 +22,17 @@ Source = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | Package
 _UNKNOWN_VERSION = "0"  # until it is built: what a directory's build backend will say
 
 
-def artifact_of(name: str, source: Source, origin: Path) -> Artifact:
+def artifact_of(name: str, source: Source, origin: Path, root: Path | None = None) -> Artifact:
     """``source`` of the package ``name`` in the lock ``origin``, at whose directory relative paths start.
 
-    A directory is read now. :class:`InvalidProject` names what cannot be honoured.
+    A directory is read now; neither it nor a repository may lie outside ``root``, where one is given.
+    :class:`InvalidProject` names what cannot be honoured.
     """
     if isinstance(source, PackageVcs):
-        return Artifact.of_commit(name, _commit(name, source, origin))
+        return Artifact.of_commit(name, _commit(name, source, origin, root))
     if isinstance(source, PackageDirectory):
         path = "/".join(filter(None, (source.path, source.subdirectory)))
-        places = Places(base=origin.parent.resolve(), root=None)
+        places = Places(base=origin.parent.resolve(), root=root)
         try:
             found = local_source(path, places, f"{origin}: packages.directory: {name}")
         except InvalidRequirement as problem:
@@ -94,7 +95,7 @@ def stated_version(origin: GitCommit | Directory) -> str:
     return _UNKNOWN_VERSION
 
 
-def _commit(name: str, source: PackageVcs, origin: Path) -> GitCommit:
+def _commit(name: str, source: PackageVcs, origin: Path, root: Path | None) -> GitCommit:
     where = f"{origin}: packages.vcs: {name}"
     if source.type != "git":
         raise InvalidProject(
@@ -108,7 +109,9 @@ def _commit(name: str, source: PackageVcs, origin: Path) -> GitCommit:
     inside = source.subdirectory or ""
     fragment = f"#subdirectory={inside}" if inside else ""
     try:
-        check_requirement_url(name, f"git+{url}@{source.commit_id}{fragment}", where)
+        parts = check_requirement_url(name, f"git+{url}@{source.commit_id}{fragment}", where)
+        if parts.scheme == "git+file":
+            path_within(url2pathname(urlsplit(url).path), Places(base=origin.parent, root=root), where)
     except InvalidRequirement as problem:
         raise InvalidProject(problem.message, hint=problem.hint) from None
     return GitCommit(

@@ -85,6 +85,9 @@ def _parse(text: str, origin: str) -> Requirement:
                 f"{origin}: {shown} has the unseen character U+{ord(character):04X} in it",
                 hint="take it out; one requirement stands on one line",
             )
+    if "\\" in text:
+        # In a marker's strings, which are Python's, it might stand for any character.
+        raise InvalidRequirement(f"{origin}: {shown} has a backslash in it", hint="paths are written with '/'")
     if text.startswith("-"):
         raise InvalidRequirement(
             f"{origin}: {shown} is an option, not a requirement", hint="put options into a requirements file"

@@ -135,6 +135,7 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
         b"x[a,b]>=1,<2; python_version > '3' and extra == \"e\"",
         b"x @ git+https://example.com/r@v1#subdirectory=s",
         b'x; python_version > "\t"',
+        b"x; extra == '\\a'",
         b"x @ https://example.com/x-1-py3-none-any.whl#sha256=" + b"0123456789abcdef" * 4,
     ),
     "requirements-file": (
