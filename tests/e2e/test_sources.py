@@ -61,7 +61,7 @@ def test_sources_of_every_kind_become_wheels_and_a_lock(
     (root / "libs/tree/tree.py").write_text(f"VALUE = 'edited-{unique}'\n")
     again = imagekit.json("build", root, "--name", imagekit.name())
     assert inside(again["reference"], "python", "-c", script).split() == [f"edited-{unique}", *[unique] * 3]
-    assert [layer["title"] for layer in again["layers"] if not layer["cached"]] == ["tree 1.0"]
+    assert [layer["title"] for layer in again["layers"] if not layer["cached"]] == ["tree==1.0"]
 
 
 def test_a_build_that_needs_the_network_of_nobody(imagekit: Imagekit, project: WriteProject, tmp_path: Path) -> None:
