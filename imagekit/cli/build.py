@@ -124,15 +124,16 @@ def build(
     wanted_name, wanted_tag = name_and_tag(tag, name)
     overrides = given(image)
     arguments = pairs(build_arg, "--build-arg", "VERSION=1")
-    if dockerfile is None and (arguments or target):
+    if dockerfile is None and (target or (arguments and not image.extra_dockerfile_commands)):
         raise InputError(
-            "--build-arg and --target go with a Dockerfile",
+            "--build-arg and --target go with a Dockerfile, and --build-arg with --dockerfile-command",
             hint="add --dockerfile Dockerfile, or leave them away",
         )
     outputs = parse_outputs(output or ())
-    # Which one a Dockerfile is built for is BuildKit's to judge.
-    has_several = "," in (image.platform or "")
-    platforms = platforms_of(image.platform, outputs) if dockerfile is None or has_several else [image.platform]
+    # Which one a Dockerfile is built for is BuildKit's to judge; several of them go to the registry together.
+    several = dockerfile is not None and push and "," in (image.platform or "")
+    judged = dockerfile is None or ("," in (image.platform or "") and not several)
+    platforms = platforms_of(image.platform, outputs) if judged else [image.platform]
     if output and (builder == "buildkit" or dockerfile):
         raise InputError("--output does not go with --builder and --dockerfile", hint="use --push there")
     settings = switched(load_settings(), attest=attest, frozen=frozen)
@@ -161,7 +162,10 @@ def build(
                 arguments,
                 target,
                 buildkit,
+                push=several,
             )
+            if several:
+                return show_written(result.to_json(), as_json=as_json, quiet=quiet)
         else:
             spec = pipeline.spec(path, **overrides)
             memory = remembering()
@@ -176,9 +180,10 @@ def build(
                     # It is read once more for a label, after the watch.
                     read_revision(spec.context)
                     memory.watch.end()
-                result = pipeline.build(spec, reference, no_cache=no_cache)
+                steps = {"build_args": arguments} if arguments else {}
+                result = pipeline.build(spec, reference, no_cache=no_cache, **steps)
                 others = [each for each in outputs if each.kind not in (ENGINE, REGISTRY)]
-                as_ever = not (no_cache or push or handed or handed.may_be_seen)
+                as_ever = not (no_cache or push or arguments or handed or handed.may_be_seen)
                 if memory is not None and as_ever and len(outputs) == 1:
                     memory.keep(pipeline, settings, spec, result, shown=shown, asked=(wanted_name, wanted_tag))
                 if others:
@@ -200,6 +205,8 @@ def _build_dockerfile(
     arguments: dict[str, str],
     target: str | None,
     buildkit: Buildkit,
+    *,
+    push: bool,
 ) -> Any:
     from imagekit.errors import InputError
 
@@ -214,7 +221,8 @@ def _build_dockerfile(
         tag=tag,
         build_args=arguments,
         target=target,
-        platforms=[platform] if (platform := overrides.get("platform")) else [],
+        platforms=platform.split(",") if (platform := overrides.get("platform")) else [],
+        push=push,
         labels=overrides.get("labels"),
         builder=buildkit.builder,
         cache_from=buildkit.cache_from,

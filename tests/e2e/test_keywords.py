@@ -266,6 +266,9 @@ def test_several_platforms_of_a_dockerfile(
         name = f"{registry}/several"
         image = DockerImage(name, "v1", platforms=platforms, push=True, **keywords)
         result = image.build()
+        words = ("build", root, "-t", f"{name}:v2", "--dockerfile", "Dockerfile", "--platform", ",".join(platforms))
+        (written,) = library.json(*words, "--push", env={"IMAGEKIT_ENGINE": other.address})["written"]
+        assert written["output"] == "registry"
     assert isinstance(result, WrittenResult)
     assert image.push() == image.digest == result.pushed
     (blob,) = tmp_path.glob(f"storage/docker/registry/v2/blobs/sha256/*/{image.digest.partition(':')[2]}/data")
