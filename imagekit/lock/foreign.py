@@ -33,7 +33,7 @@ def foreign_set(spec: ImageSpec, path: Path, target: Target) -> LockedSet:
         return read_pipfile_lock(path, target, spec.groups)
     pyproject = path.with_name("pyproject.toml")
     if path.name == "poetry.lock":
-        packages = poetry_lock.read_poetry_lock(path)
+        packages = poetry_lock.read_poetry_lock(path, spec.extras)
         poetry_lock.check_fresh(path, pyproject)
     else:
         packages = pdm_lock.read_pdm_lock(path, (*spec.extras, *spec.groups))

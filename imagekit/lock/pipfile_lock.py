@@ -88,8 +88,18 @@ def _check_fresh(path: Path, document: Mapping[str, Any]) -> None:
     # Categories came later, and into the hash later still.
     categories = {name: table for name, table in tables.items() if name not in _SECTIONS}
     # Where the Pipfile names no index, pipenv puts its own default into the hash, which is not known here.
-    if tables.get("source") and locked not in {_hash(content), _hash({**content, **categories})}:
+    hashes = {_hash(each) for one in (content, {**content, **categories}) for each in (one, _canonical(one))}
+    if tables.get("source") and locked not in hashes:
         raise StaleLock(f"{path.name} was made from another Pipfile than the one at hand", hint=REMEDY)
+
+
+def _canonical(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with the names of packages normalized, as newer versions hash it."""
+    return {
+        key: {canonicalize_name(name): value for name, value in table.items()} if key != "_meta" else table
+        for key, table in content.items()
+        if isinstance(table, dict)
+    }
 
 
 def _hash(content: Mapping[str, Any]) -> str:

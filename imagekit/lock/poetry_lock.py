@@ -18,7 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement, StaleLock
-from imagekit.lock.locked_set import Edge, LockedVersion, refuse
+from imagekit.lock.locked_set import Edge, LockedVersion, applies, refuse
 from imagekit.lock.locked_source import entry_lines, git_line, path_line, pinned_line, url_line
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
@@ -31,8 +31,8 @@ _LEGACY = ("dependencies", "source", "extras", "dev-dependencies")
 _PROJECT = ("requires-python", "dependencies", "optional-dependencies")
 
 
-def read_poetry_lock(path: Path) -> dict[str, list[LockedVersion]]:
-    """Every package of ``path`` by its normalized name.
+def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[LockedVersion]]:
+    """Every package of ``path`` by its normalized name; ``extras`` are those of the project that are asked for.
 
     :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
     """
@@ -50,7 +50,7 @@ def read_poetry_lock(path: Path) -> dict[str, list[LockedVersion]]:
     for number, package in enumerate(tables.get("package") or ()):
         origin = f"{path.name}:{lines[number]}"
         try:
-            locked = _package(package, metadata, path, origin)
+            locked = _package(package, metadata, path, origin, extras)
         except InputError as problem:
             problems.append(problem)
             continue
@@ -88,7 +88,9 @@ def _content_hash(tables: Mapping[str, Any], *, groups: bool) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _package(package: Any, metadata: Mapping[str, Any], path: Path, origin: str) -> LockedVersion:
+def _package(
+    package: Any, metadata: Mapping[str, Any], path: Path, origin: str, extras: Sequence[str]
+) -> LockedVersion:
     name, version = (package.get("name"), package.get("version")) if isinstance(package, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(version, str):
         raise InvalidProject(f"{origin}: a package without a name or version", hint=REMEDY)
@@ -97,12 +99,11 @@ def _package(package: Any, metadata: Mapping[str, Any], path: Path, origin: str)
         python = SpecifierSet(_python(package.get("python-versions", "*"), origin))
         markers = _markers(package.get("markers"))
     except (InvalidSpecifier, InvalidMarker) as problem:
-        raise InvalidProject(f"{origin}: {name}: {problem}", hint=REMEDY) from None
+        raise InvalidProject(f"{origin}: {name}: {' '.join(str(problem).split())}", hint=REMEDY) from None
 
     def fits(target: Target) -> bool:
-        environment = {**target.environment, "extra": ""}
         return python.contains(target.python, prereleases=True) and (
-            not markers or any(marker is None or marker.evaluate(environment) for marker in markers)
+            not markers or any(applies(marker, target, extras) for marker in markers)
         )
 
     line, index = _line(name, version, source, _hashes(package, metadata, name, source, origin), path, origin)
@@ -180,7 +181,7 @@ def _needs(package: Mapping[str, Any], path: Path, origin: str) -> list[Edge]:
             try:
                 parsed = Marker(marker) if marker else None
             except InvalidMarker as problem:
-                raise InvalidRequirement(f"{origin}: {name}: {problem}", hint=REMEDY) from None
+                raise InvalidRequirement(f"{origin}: {name}: {' '.join(str(problem).split())}", hint=REMEDY) from None
             edges.append(_edge(dependency, parsed))
     return edges
 

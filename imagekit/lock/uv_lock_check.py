@@ -169,7 +169,7 @@ def _of_settings(manifest: Mapping[str, Any], uv: Mapping[str, Any], target: Tar
 
 
 def _wanted_of(texts: Iterable[Any], place: _Place | None, target: Target, extra: str) -> list[_Wanted]:
-    found = []
+    found: list[_Wanted] = []
     for text in texts:
         try:
             requirement = Requirement(text)
@@ -185,7 +185,7 @@ def _wanted_of(texts: Iterable[Any], place: _Place | None, target: Target, extra
 
 def _locked_of(lines: Iterable[Any], target: Target, extra: str) -> list[_Wanted]:
     """What the lock recorded: that of the extra alone, or that of none."""
-    found = []
+    found: list[_Wanted] = []
     for line in lines:
         marker = line.get("marker")
         applies = _holds(marker, target, extra)

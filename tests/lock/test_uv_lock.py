@@ -179,7 +179,8 @@ def workspace(index, tmp_path) -> Path:
     )
     write(
         root / "packages" / "cart",
-        MEMBER.format(name="cart", dependencies='"money", "alpha"') + "[tool.uv.sources]\nmoney = { workspace = true }\n",
+        MEMBER.format(name="cart", dependencies='"money", "alpha"')
+        + "[tool.uv.sources]\nmoney = { workspace = true }\n",
     )
     write(root / "packages" / "money", MEMBER.format(name="money", dependencies='"beta"'))
     write(root / "packages" / "scratch", MEMBER.format(name="scratch", dependencies=""))
@@ -191,7 +192,8 @@ def test_members_are_copied_and_not_linked(workspace, target):
     exported = export_uv_lock(workspace / "uv.lock", workspace, target)
     assert names(exported) == {"alpha", "beta"}
     assert {line.text: line.local.path for line in exported.direct} == {
-        f"{name} @ {(workspace / 'packages' / name).as_uri()}": workspace / "packages" / name for name in ("cart", "money")
+        f"{name} @ {(workspace / 'packages' / name).as_uri()}": workspace / "packages" / name
+        for name in ("cart", "money")
     }
     assert [line.origin.split(":")[0] for line in exported.direct] == ["uv.lock", "uv.lock"]
 
