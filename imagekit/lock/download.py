@@ -78,6 +78,18 @@ class Downloads:
         except (requests.exceptions.RequestException, IndexUnreachable):
             return None  # what is wrong comes out when the file is fetched
 
+    def refused(self, url: str, name: str) -> IndexUnreachable | None:
+        """What stands in the way of ``url``: a login, a proxy, a certificate; ``None`` for any other answer."""
+        import requests
+
+        try:
+            with self._answer("GET", url, name):
+                return None
+        except IndexUnreachable as error:
+            return error
+        except requests.exceptions.RequestException as error:
+            return refusal(redacted(str(error)), url, self._access, about=f"{name}: ")
+
     @contextmanager
     def _answer(self, method: str, url: str, name: str) -> Iterator[requests.Response]:
         if self._access.offline:

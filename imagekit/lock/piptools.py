@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -20,9 +21,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagekit.errors import InvalidConfig, ResolveError
+from packaging.utils import canonicalize_name
+
+from imagekit.errors import ImagekitError, InvalidConfig, ResolveError
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.complaints import complaint
+from imagekit.lock.download import Downloads
 from imagekit.lock.named_wheels import in_base_wheels
 from imagekit.lock.pylock import ANY
 from imagekit.lock.runner import BaseRunner
@@ -31,6 +35,8 @@ from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, as_seen_from_host, find_
 from imagekit.oci.platform import Platform
 
 COMPILED = "requirements.txt"
+_NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]*[A-Za-z0-9])")
+_PATIENCE = 20.0  # seconds
 
 
 def host_is(target: Target) -> bool:
@@ -136,7 +142,7 @@ def compile_pins(
             outputs=[COMPILED],
         )
         if done.exit_code != 0:
-            raise complaint(done.stderr, target, program="pip-compile", access=access)
+            raise _complaint(done.stderr, target, access)
         return as_seen_from_host(_without(links, done.outputs[COMPILED].decode()), wheels)
     if importlib.util.find_spec("piptools") is None:
         raise ResolveError(
@@ -163,8 +169,20 @@ def compile_pins(
             check=False,
         )
         if completed.returncode != 0:
-            raise complaint(completed.stderr.replace(directory + "/", ""), target, program="pip-compile", access=access)
+            raise _complaint(completed.stderr.replace(directory + "/", ""), target, access)
         return _without(links, Path(directory, COMPILED).read_text("utf-8"))
+
+
+def _complaint(words: str, target: Target, access: IndexAccess) -> ImagekitError:
+    """The error for ``words``. pip passes over an index that refuses, and then does not find the package."""
+    found = _NOT_FOUND.search(words)
+    if found is not None and not access.offline:
+        downloads = Downloads(access, read_seconds=_PATIENCE)
+        for url in access.urls:
+            refused = downloads.refused(f"{url.rstrip('/')}/{canonicalize_name(found[1])}/", found[1])
+            if refused is not None:
+                return refused
+    return complaint(words, target, program="pip-compile", access=access)
 
 
 def _without(links: str | None, pins: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import platform
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,12 +64,12 @@ def wheels(tmp_path: Path) -> WheelDirectory:
 def make_target(
     python: str = "3.11.2", architecture: str = "amd64", libc: str = "glibc", libc_version: str = "2.36"
 ) -> Target:
-    platform = Platform("linux", architecture)
+    wanted = Platform("linux", architecture)
     markers = {
         "implementation_name": "cpython",
         "implementation_version": python,
         "os_name": "posix",
-        "platform_machine": platform.machine,
+        "platform_machine": wanted.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",
@@ -79,7 +80,7 @@ def make_target(
     }
     return Target(
         python=python,
-        platform=platform,
+        platform=wanted,
         libc=libc,
         libc_version=libc_version,
         markers=tuple(sorted(markers.items())),
@@ -89,6 +90,12 @@ def make_target(
 @pytest.fixture
 def target() -> Target:
     return make_target()
+
+
+@pytest.fixture
+def host() -> Target:
+    """A target as this machine is."""
+    return make_target(platform.python_version(), libc_version=platform.libc_ver()[1] or "2.17")
 
 
 @pytest.fixture

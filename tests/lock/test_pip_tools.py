@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import socket
 import sys
 from pathlib import Path
@@ -19,11 +18,6 @@ from imagekit.progress import SilentReporter
 from imagekit.spec.image import Indexes
 
 QUIET = SilentReporter()
-
-
-@pytest.fixture
-def host(other_target):
-    return other_target(platform.python_version(), libc_version=platform.libc_ver()[1] or "2.17")
 
 
 def test_arguments():
