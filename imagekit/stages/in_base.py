@@ -107,7 +107,7 @@ class InBase:
         if programs and self.base.config.platform.architecture != Platform.host().architecture:
             raise BuildError(
                 f"programs of this machine do not run in a {self.base.config.platform} base",
-                hint=f"run imagekit on a {self.base.config.platform.architecture} machine, or use wheels alone",
+                hint=f"build on a machine of {self.base.config.platform.architecture}, or of packages that have wheels",
             )
         if self.context is None and self.engine is not None:
             reach(self.engine)

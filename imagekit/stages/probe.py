@@ -59,7 +59,7 @@ def find_base(
             raise
         raise BaseNotFound(
             f"no base image for Python {python}: {name} is not here and cannot be pulled",
-            hint=_hint(python),
+            hint=_hint(python, platform),
             details=error.details,
         ) from error
     return _known_by(image, read_base(engine, name, image.id, cache, reporter))
@@ -76,8 +76,11 @@ def _known_by(image: EngineImage, base: BaseImage) -> BaseImage:
     return replace(base, digest=Digest(digests[0])) if digests else base
 
 
-def _hint(python: str) -> str:
+def _hint(python: str, platform: Platform) -> str:
     known = declared_pythons()
+    if python in known and platform.architecture != Platform.host().architecture:
+        how = f"imagekit base build --python {python} --platform {platform} -o oci:DIRECTORY"
+        return f"make one from Debian's packages ({how}), and name it with --base-image oci:DIRECTORY"
     if python in known:
         return f"make one from Debian's packages: imagekit base build --python {python}"
     return f"name a base image (--base-image), or a Python that one can be made with: --python {' or '.join(known)}"
@@ -130,6 +133,12 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
         if code == 0:
             return checked_probe(reference, _printed(out))
         words = err.decode(errors="replace")
+    if "exec format error" in words:
+        raise BaseUnusable(
+            f"{reference} is for another processor, whose programs the engine does not run",
+            hint="write the image where nothing is run: --output registry, or --output oci:DIRECTORY",
+            details=words.strip(),
+        )
     raise BaseUnusable(
         f"{reference} has no Python that starts",
         hint="choose a base image with python3 on its PATH: imagekit base build makes one",

@@ -18,14 +18,15 @@ def write_wheel(
     requires: Sequence[str] = (),
     scripts: Mapping[str, str] | None = None,
     executable: Sequence[str] = (),
+    tag: str = "py3-none-any",
 ) -> Path:
-    """A pure wheel with ``files`` (paths in the archive, ``.data`` ones among them) and console ``scripts``."""
+    """A wheel with ``files`` (paths in the archive, ``.data`` ones among them) and console ``scripts``."""
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     content = {
         **files,
         f"{info}/METADATA": metadata + "".join(f"Requires-Dist: {line}\n" for line in requires),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     if scripts:
         lines = "".join(f"{script} = {target}\n" for script, target in scripts.items())
@@ -33,7 +34,7 @@ def write_wheel(
     rows = [f"{path},sha256={_hash(text)},{len(text.encode())}\n" for path, text in content.items()]
     content[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n"
     directory.mkdir(parents=True, exist_ok=True)
-    wheel = directory / f"{name}-{version}-py3-none-any.whl"
+    wheel = directory / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in content.items():
             member = zipfile.ZipInfo(path)
