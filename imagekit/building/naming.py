@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from imagekit.spec.image import ImageSpec
 from imagekit.spec.source_tree import scan
 
 _TAG_DIGITS = 16
+_LOCKED_PATH = re.compile(rb'\b(?:path|directory|editable|url) = "([^":\\\x00]+)"')
 
 
 def asked_reference(name: str | None, tag: str | None, project: str, namespace: str | None) -> Reference:
@@ -34,14 +36,24 @@ def content_tag(spec: ImageSpec, inputs: Inputs) -> str:
     with a lock in the project the tag names one content.
     """
     lock = file_digest(spec.lock_file) if spec.lock_file is not None else None
-    return _tag([describe(spec), lock, inputs.source, sorted(inputs.files.items())])
+    parts: list[object] = [describe(spec), lock, inputs.source, sorted(inputs.files.items())]
+    if spec.lock_file is not None and (found := _directories(spec.lock_file)):
+        parts.append([scan(path).digest() for path in found])
+    return _tag(parts)
 
 
 def dockerfile_tag(context: Path, dockerfile: Path, options: Mapping[str, object]) -> str:
     """A tag for a Dockerfile's image: the digest of the context, the Dockerfile and what else decides the build."""
     own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
-    tree = scan(context, own if own.is_file() else None)
+    tree = scan(context, own if own.is_file() else None, by_default=False)
     return _tag([tree.digest(), file_digest(dockerfile), {name: options[name] for name in sorted(options)}])
+
+
+def _directories(lock: Path) -> list[Path]:
+    """Projects that ``lock`` names by their path (PEP 751, uv.lock, poetry.lock): they are built as they are now."""
+    root = lock.parent.resolve()
+    places = {(root / os.fsdecode(name)).resolve() for name in _LOCKED_PATH.findall(lock.read_bytes())}
+    return sorted(p for p in places if p != root and ((p / "pyproject.toml").is_file() or (p / "setup.py").is_file()))
 
 
 def _tag(value: object) -> str:

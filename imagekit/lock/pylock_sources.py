@@ -102,7 +102,7 @@ def _commit(name: str, source: PackageVcs, origin: Path, root: Path | None) -> G
             f"{where} is locked to {source.type!r}, and git is the one that is known",
             hint=f"build a wheel of {name} and name it by its path or URL",
         )
-    url = source.url or (origin.parent.resolve() / (source.path or "")).as_uri()
+    url = source.url or (origin.parent / (source.path or "")).resolve().as_uri()
     url = url.removeprefix("git+")
     if len(source.commit_id) not in (40, 64) or not set(source.commit_id) <= set("0123456789abcdef"):
         raise InvalidProject(f"{where}: commit-id {source.commit_id[:80]!r} is no full commit", hint="lock it anew")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import InvalidProject, NoWheel, StaleLock
-from imagekit.lock.pylock import dump, load, parse, select
-from imagekit.lock.values import Artifact, Lock, LockedPackage
+from imagekit.lock.pylock import LockFile, dump, load, parse, select
+from imagekit.lock.values import Artifact, Directory, GitCommit, Lock, LockedPackage
 from imagekit.oci.digest import Digest, digest_of
 
 INPUTS = digest_of(b"inputs")
@@ -235,3 +235,114 @@ def test_another_programs_lock_is_not_loaded_as_ours():
 def test_inputs_that_are_no_digest_are_refused():
     with pytest.raises(InvalidProject, match="inputs"):
         load(GOLDEN.replace(INPUTS, Digest("sha256:short")), ORIGIN)
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def kind(table: str, root: Path | None = None) -> LockFile:
+    """Another program's lock with one package, which is installed from ``table``."""
+    origin = ORIGIN if root is None else root / "pylock.toml"
+    head = 'lock-version = "1.0"\ncreated-by = "x"\n'
+    return parse(f'{head}[[packages]]\nname = "alpha"\nversion = "1.0"\n{table}\n', origin)
+
+
+def test_a_commit_is_taken_as_it_is_locked(target):
+    keys = f'requested-revision = "v1", commit-id = "{COMMIT}", subdirectory = "s"'
+    table = f'vcs = {{ type = "git", url = "https://git.example/r", {keys} }}'
+    (package,) = select(kind(table), target, inputs=INPUTS).packages
+    assert package.artifact.origin == GitCommit(
+        url="https://git.example/r", commit=COMMIT, requested="v1", subdirectory="s"
+    )
+    assert package.artifact.url == f"git+https://git.example/r@{COMMIT}#subdirectory=s"
+    assert not package.artifact.is_wheel
+
+
+def test_a_directory_is_read_where_the_lock_lies(target, tmp_path):
+    (tmp_path / "libs").mkdir()
+    (tmp_path / "libs" / "pyproject.toml").write_text('[project]\nname = "alpha"\nversion = "2.0"\n')
+    file = kind('directory = { path = "libs", editable = true }', tmp_path)
+    (package,) = select(file, target, inputs=INPUTS).packages
+    assert package.artifact.origin == Directory(path=tmp_path / "libs")
+    (tmp_path / "libs" / "alpha.py").write_text("")
+    (edited,) = select(file, target, inputs=INPUTS).packages
+    assert edited.artifact.sha256 != package.artifact.sha256
+
+
+def test_an_archive_of_source_needs_no_leave(target):
+    table = f'archive = {{ url = "https://files.example/alpha-1.0.tar.gz", hashes = {{ sha256 = "{A}" }} }}'
+    (package,) = select(kind(table), target, inputs=INPUTS).packages
+    assert (package.artifact.by_url, package.artifact.is_wheel) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (f'vcs = {{ type = "hg", url = "https://h.example/r", commit-id = "{COMMIT}" }}', "alpha is locked to 'hg'"),
+        ('vcs = { type = "git", url = "https://git.example/r", commit-id = "main" }', "alpha: commit-id 'main'"),
+        (
+            f'vcs = {{ type = "git", url = "https://u:canary@git.example/r", commit-id = "{COMMIT}" }}',
+            "alpha: .*password",
+        ),
+        (f'vcs = {{ type = "git", url = "ext::sh -c id", commit-id = "{COMMIT}" }}', "alpha: .*unknown scheme"),
+        (f'vcs = {{ type = "git", url = "https://-oProxy/r", commit-id = "{COMMIT}" }}', "alpha: .*no valid host"),
+        (f'vcs = {{ type = "git", url = "file:///etc", commit-id = "{COMMIT}" }}', "alpha: '/etc' is outside"),
+        (f'vcs = {{ type = "git", path = "../r", commit-id = "{COMMIT}" }}', "alpha: .* is outside"),
+        (
+            f'vcs = {{ type = "git", url = "https://git.example/r", commit-id = "{COMMIT}", subdirectory = "../x" }}',
+            "alpha: .*subdirectory outside",
+        ),
+        ('directory = { path = "../out" }', r"packages.directory: alpha: '../out' is outside"),
+        ('directory = { path = "link" }', r"packages.directory: alpha: 'link' is outside"),
+        ('directory = { path = "missing" }', r"packages.directory: alpha: 'missing' is not there"),
+        ('directory = { path = "." }', r"packages.directory: alpha: '.' is no Python project"),
+        (
+            f'archive = {{ url = "https://files.example/a.zip", subdirectory = "s", hashes = {{ sha256 = "{A}" }} }}',
+            "packages.archive.subdirectory: alpha: ",
+        ),
+        (
+            f'archive = {{ url = "https://files.example/a.tar.xz", hashes = {{ sha256 = "{A}" }} }}',
+            "packages.archive: alpha: 'a.tar.xz' is neither",
+        ),
+        ('archive = { url = "https://files.example/a.zip", hashes = { md5 = "00" } }', "alpha: a.zip has no sha256"),
+    ],
+)
+def test_a_source_that_cannot_be_honoured_is_refused_with_its_package(target, tmp_path, table, words):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "pyproject.toml").write_text('[project]\nname = "alpha"\n')
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "link").symlink_to("../out")
+    with pytest.raises(InvalidProject, match=words) as caught:
+        select(kind(table, tmp_path / "project"), target, inputs=INPUTS)
+    assert "canary" not in str(caught.value.to_json())
+    assert caught.value.message.isprintable()
+
+
+def test_a_lock_for_several_environments_with_extras_and_groups(target, other_target):
+    """uv and PDM write such: one entry for each environment, chosen by markers, and groups that are asked for."""
+    lines = ['lock-version = "1.0"', 'created-by = "x"', 'extras = ["fast"]', 'dependency-groups = ["dev", "docs"]']
+    lines += ['default-groups = ["dev"]']
+    lines += ["environments = [\"sys_platform == 'linux'\", \"sys_platform == 'win32'\"]"]
+    for name, marker in (
+        ("alpha", "platform_machine == 'x86_64'"),
+        ("alpha", "platform_machine == 'aarch64'"),
+        ("fast", "'fast' in extras"),
+        ("dev", "'dev' in dependency_groups"),
+        ("docs", "'docs' in dependency_groups"),
+        ("windows", "sys_platform == 'win32'"),
+    ):
+        version = "2.0" if "aarch64" in marker else "1.0"
+        lines += ["[[packages]]", f'name = "{name}"', f'version = "{version}"', f'marker = "{marker}"']
+        url = f"https://files.example/{name}-{version}-py3-none-any.whl"
+        lines += [f'wheels = [{{ url = "{url}", hashes = {{ sha256 = "{A}" }} }}]']
+    file = parse("\n".join(lines), ORIGIN)
+
+    def chosen(on, **others):
+        return [f"{p.name} {p.version}" for p in select(file, on, inputs=INPUTS, **others).packages]
+
+    assert chosen(target) == ["alpha 1.0", "dev 1.0"]
+    assert chosen(other_target(architecture="arm64"), groups=[]) == ["alpha 2.0"]
+    assert chosen(target, extras=["fast"], groups=["docs"]) == ["alpha 1.0", "docs 1.0", "fast 1.0"]
+    doubled = parse("\n".join(lines).replace("aarch64", "x86_64"), ORIGIN)
+    with pytest.raises(InvalidProject, match="alpha"):
+        select(doubled, target, inputs=INPUTS)
