@@ -151,9 +151,9 @@ class Pipeline:
         plan, access = self.plan(spec), self._settings.registry_access()
         return compare(self.engine, reference, plan, self.inputs(spec).tree, self._cache.path, access, since=since)
 
-    def planned(self, spec: ImageSpec) -> Planned:
+    def planned(self, spec: ImageSpec, *, making: bool = False) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
-        return self._planning.planned(spec)
+        return self._planning.planned(spec, making=making)
 
     def resolved(self, spec: ImageSpec) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
@@ -173,20 +173,23 @@ class Pipeline:
         from imagekit.building.engine_build import build_in_engine
 
         began = time.monotonic()
-        planned = self.planned(spec)
-        return build_in_engine(
-            self.engine,
-            planned,
-            str(reference),
-            cache=self._cache,
-            fresh=no_cache,
-            store=lambda: self.wheels(spec),
-            source=self.bases,
-            accept=partial(self._check, spec, planned),
-            reporter=self.reporter,
-            began=began,
-            **self._with_commands(planned, steps, fresh=no_cache),
-        )
+        try:
+            planned = self.planned(spec, making=True)
+            return build_in_engine(
+                self.engine,
+                planned,
+                str(reference),
+                cache=self._cache,
+                fresh=no_cache,
+                store=lambda: self.wheels(spec),
+                source=self.bases,
+                accept=partial(self._check, spec, planned),
+                reporter=self.reporter,
+                began=began,
+                **self._with_commands(planned, steps, fresh=no_cache),
+            )
+        finally:
+            self.bases.forget_compiler()
 
     def make(self, spec: ImageSpec, *, no_cache: bool = False) -> Made:
         """The image of ``spec`` with every layer made and compressed, in no engine.
@@ -322,7 +325,7 @@ class Pipeline:
         from imagekit.building.leak_gate import check_steps
 
         check_built(self.engine, spec, planned, image_id, self._cache.path, self.reporter)
-        check_steps(self.engine, planned, image_id, self._handed, self.reporter)
+        check_steps(self.engine, planned, image_id, self._cache.path, self._handed, self.reporter)
 
     @cached_property
     def bases(self) -> BaseSource:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from imagekit.atomic import write_whole
 from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_file
 from imagekit.check.saved_layers import leaks_of_archive
-from imagekit.errors import DiskFull, InputError
+from imagekit.errors import DiskFull, InputError, InvalidReference
+from imagekit.oci.reference import Reference
 from imagekit.secrets.dockerfile_text import instructions
 from imagekit.secrets.needles import Needles
 from imagekit.spec.source_tree import scan
@@ -37,7 +38,7 @@ def image_leaks(
     inherited = _document(engine, base) if base is not None else None
     found = leaks_of_config(_document(engine, image), inherited, needles)
     if below is not None:
-        found += leaks_of_archive(engine.save(image.id), skip=image.diff_ids[:below], needles=needles)
+        found += leaks_of_archive(engine.save(image.id), image.diff_ids, below=below, needles=needles)
     return found
 
 
@@ -45,8 +46,9 @@ def base_of(engine: Engine, image: EngineImage, references: Iterable[str]) -> En
     """The image, of those that ``references`` name in the engine, on which ``image`` lies; the nearest of them."""
     found: EngineImage | None = None
     for reference in references:
-        with suppress(InputError):
-            base = engine.image(reference)
+        # A name may also be a stage's.
+        with suppress(InvalidReference):
+            base = engine.image(str(Reference.parse(reference)))
             height = len(base.diff_ids) if base is not None else 0
             if base is not None and image.diff_ids[:height] == base.diff_ids and base.id != image.id:
                 found = base if found is None or height > len(found.diff_ids) else found

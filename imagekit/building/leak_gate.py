@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit.atomic import write_whole
 from imagekit.check import leaks as gate
 from imagekit.errors import CheckFailed, DiskFull, InputError
-from imagekit.oci.digest import digest_of, digest_of_json
+from imagekit.oci.digest import Digest, digest_of, digest_of_json, short
 from imagekit.progress import Reporter
 from imagekit.secrets import shapes
 from imagekit.secrets.file_names import telling_file
@@ -38,7 +38,8 @@ _HINT = (
     "allow_secret_build_args=True takes it as it is"
 )
 _IMAGE_HINT = (
-    "read it in the step that needs it (RUN --mount=type=secret,id=NAME), and write it nowhere; "
+    "read it in the step that needs it (RUN --mount=type=secret,id=NAME), write it nowhere, and build once more "
+    "without BuildKit's cache (--no-cache); "
     "allow_secret_build_args=True takes it as it is"
 )
 
@@ -92,11 +93,11 @@ def check_source(spec: ImageSpec, inputs: Inputs, cache: Path, handed: Handed, r
     clean = _read_clean(clean_path)
     now: set[bytes] = set()
     for path, (sha, file) in sorted(contents.items()):
-        short = bytes.fromhex(sha)[:_SHORT]
-        leaks = [] if short in clean and not with_secrets else gate.leaks_of_file(path, file, with_secrets)
+        mark = bytes.fromhex(sha)[:_SHORT]
+        leaks = [] if mark in clean and not with_secrets else gate.leaks_of_file(path, file, with_secrets)
         found += leaks
         if not leaks:
-            now.add(short)
+            now.add(mark)
     with suppress(OSError, DiskFull):
         if not now <= clean or len(clean) > 2 * len(now):
             write_whole(clean_path, b"".join(sorted(now)))
@@ -128,32 +129,50 @@ def refuse_in_image(
     own_rules = build.dockerfile.with_name(f"{build.dockerfile.name}.dockerignore")
     notes = cache / "scanned" / f"{_key('context', str(build.context))}.files"
     suspicious = suspicious_files(build.context, own_rules if own_rules.is_file() else None, notes)
-    note = cache / "scanned" / _key("image", image.id)
-    if not handed.needles and not suspicious and note.exists():
+    reads_layers = bool(handed.needles or suspicious)
+    note = cache / "scanned" / _key("image", image.id, reads_layers)
+    if not handed.needles and note.exists():
         return
     text = build.dockerfile.read_bytes().decode("utf-8", "replace")
     base = base_of(engine, image, bases_named(text))
     below = len(base.diff_ids) if base is not None else 0
-    reads_layers = bool(handed.needles or suspicious)
     with reporter.task("looking for credentials in the image") if reads_layers else nullcontext():
         found = image_leaks(engine, image, base=base, below=below if reads_layers else None, needles=handed.needles)
-    _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
+    found += _of_earlier_builds(image.diff_ids[below:], found, cache)
     if not found:
         with suppress(OSError, DiskFull):
             write_whole(note, b"")
+    _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
 
 
-def check_steps(engine: Engine, planned: Planned, image_id: str, handed: Handed, reporter: Reporter) -> None:
+def check_steps(
+    engine: Engine, planned: Planned, image_id: str, cache: Path, handed: Handed, reporter: Reporter
+) -> None:
     """Look at the layers that a user's own instructions made, where they had secrets."""
-    if not (handed and planned.plan.commands):
+    image = engine.image(image_id) if handed and planned.plan.commands else None
+    if image is None:
         return
     from imagekit.building.image_leaks import image_leaks
 
-    image = engine.image(image_id)
-    if image is not None:
-        known = len(planned.plan.base.config.diff_ids) + len(planned.plan.layers)
-        found = image_leaks(engine, image, base=None, below=known, needles=handed.needles)
-        _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
+    below = len(planned.plan.base.config.diff_ids) + len(planned.plan.layers)
+    found = image_leaks(engine, image, base=None, below=below, needles=handed.needles)
+    found += _of_earlier_builds(image.diff_ids[below:], found, cache)
+    _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
+
+
+def _of_earlier_builds(layers: Sequence[Digest], found: Sequence[gate.Leak], cache: Path) -> list[gate.Leak]:
+    """Those of ``layers`` in which a secret was found before; what is ``found`` now is remembered.
+
+    BuildKit's cache has such a layer, and gives it to a build whose secret is another by now.
+    """
+    notes = {layer: cache / "scanned" / _key("leaks", layer) for layer in layers}
+    now = {leak.layer for leak in found}
+    earlier = [layer for layer, note in notes.items() if layer not in now and note.exists()]
+    with suppress(OSError, DiskFull):
+        for layer in now & set(notes):
+            write_whole(notes[Digest(layer)], b"")
+    kind = "a secret of an earlier build"
+    return [gate.Leak(path=f"layer {short(layer)}", kind=kind, layer=layer) for layer in earlier]
 
 
 def _refuse(found: Sequence[gate.Leak], handed: Handed, reporter: Reporter, *, of: str, hint: str) -> None:

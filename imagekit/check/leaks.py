@@ -42,6 +42,7 @@ class Leak:
     path: str  # of the file, or the field of the configuration
     kind: str  # "a GitHub token", "a secret of this build"
     line: int | None = None
+    layer: str = ""  # diff ID of the layer that has it, where it is in one
 
     def __str__(self) -> str:
         return f"{self.path}{f':{self.line}' if self.line else ''}: {self.kind}"

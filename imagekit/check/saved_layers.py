@@ -10,7 +10,8 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, Any, TypeVar, cast
 
 from imagekit.check.leaks import Leak, leaks_of_member
@@ -80,17 +81,19 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         member.tarfile = None
 
 
-def leaks_of_archive(archive: Iterable[bytes], *, skip: Iterable[Digest], needles: Needles) -> list[Leak]:
-    """What the layers of the image in ``archive`` hold, but for its lowest, whose diff IDs are ``skip``."""
-    below = tuple(skip)
+def leaks_of_archive(
+    archive: Iterable[bytes], diff_ids: Sequence[Digest], *, below: int, needles: Needles
+) -> list[Leak]:
+    """What the layers of the image in ``archive``, which has ``diff_ids``, hold, but for its lowest ``below``."""
     # The classic store names a layer by its diff ID, the containerd store by that of its blob.
-    names = {digest.removeprefix("sha256:") for digest in below}
+    names = {digest.removeprefix("sha256:") for digest in diff_ids[:below]}
 
     def read(layer: tarfile.TarFile) -> list[Leak]:
         return [leak for member in members(layer) for leak in leaks_of_member(layer, member, needles)]
 
     found = read_layers(archive, read, lambda name: not names.isdisjoint(name.split("/")))
-    return [leak for leaks in found[len(below) :] for leak in leaks or ()]
+    layers = list(zip(diff_ids, found, strict=True))[below:]
+    return [replace(leak, layer=diff_id) for diff_id, leaks in layers for leak in leaks or ()]
 
 
 def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read:
