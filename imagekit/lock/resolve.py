@@ -300,16 +300,26 @@ def _pins_to_pylock(
     in_base: BaseRunner | None,
     reporter: Reporter,
 ) -> str:
-    return compile_pylock(
-        {REQUIREMENTS: compiled.encode(), **{f"{DIRECTORY}/{name}": data for name, data in pins.wheels.items()}},
-        target,
-        access=access,
-        source_builds=spec.source_builds,
-        no_deps=True,
-        links=DIRECTORY if pins.wheels else None,
-        run_in_base=in_base,
-        say=reporter.line,
-    )
+    try:
+        return compile_pylock(
+            {REQUIREMENTS: compiled.encode(), **{f"{DIRECTORY}/{name}": data for name, data in pins.wheels.items()}},
+            target,
+            access=access,
+            source_builds=spec.source_builds,
+            no_deps=True,
+            links=DIRECTORY if pins.wheels else None,
+            run_in_base=in_base,
+            say=reporter.line,
+        )
+    except Unsatisfiable as error:
+        if not access.indexes.extra or access.any_index:
+            raise
+        raise ResolveError(
+            f"pip-tools took a version from another index than the first that knows the package: {error.message}",
+            hint="pin the version that is meant, resolve with uv, or trust all indexes alike: "
+            'index-strategy = "unsafe-best-match"',
+            details=error.details,
+        ) from error
 
 
 def _selected(spec: ImageSpec, file: LockFile, target: Target, inputs: Digest) -> Lock:

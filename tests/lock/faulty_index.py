@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.server
+import json
 import ssl
 import threading
 import time
@@ -33,6 +34,7 @@ class FaultyIndex:
         self.asked: list[str] = []
         self.logins: list[str] = []  # each "Authorization" that came
         self.login = login
+        self.uploaded: dict[str, str] = {}  # file → time (RFC 3339): where there are any, pages are JSON
         self.ended = threading.Event()
         outer, guard = self, threading.Lock()
 
@@ -52,6 +54,8 @@ class FaultyIndex:
                     unauthorized(self, b"")
                     return
                 content = outer.pages.get(path)
+                if outer.uploaded and path.startswith("/simple/") and content is not None:
+                    content = outer.json_page(path.split("/")[2])
                 try:
                     (status(404) if content is None else fault)(self, content or b"")
                 except (BrokenPipeError, ConnectionResetError):
@@ -65,6 +69,7 @@ class FaultyIndex:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
         self.server.daemon_threads = True
+        self.server.uploaded = lambda: self.uploaded  # type: ignore[attr-defined]
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake is no event
         if tls is not None:
             # The handshake belongs to the connection's own thread.
@@ -98,6 +103,18 @@ class FaultyIndex:
         self.pages[page] = self.pages.get(page, b"<!DOCTYPE html><html><body>\n") + link.encode()
         self.pages[path] = data
         return path
+
+    def json_page(self, package: str) -> bytes:
+        """The package's page as JSON (PEP 691), with the times of upload (PEP 700)."""
+        files = []
+        for path, data in self.pages.items():
+            name = path.rpartition("/")[2]
+            if path.startswith("/files/") and name.startswith(f"{package}-"):
+                hashes = {"sha256": hashlib.sha256(data).hexdigest()}
+                times = {"upload-time": self.uploaded[name]} if name in self.uploaded else {}
+                files.append({"filename": name, "url": path, "hashes": hashes, **times})
+        page = {"meta": {"api-version": "1.1"}, "name": package, "files": files}
+        return json.dumps(page).encode()
 
     def stall(self, handler: Handler, content: bytes) -> None:
         """Begin to answer, and go no further."""
@@ -167,5 +184,6 @@ def slow(handler: Handler, content: bytes) -> None:
 def _begin(handler: Handler, code: int, length: int) -> None:
     handler.send_response(code)
     handler.send_header("Content-Length", str(length))
-    handler.send_header("Content-Type", "text/html")
+    is_json = handler.path.startswith("/simple/") and bool(handler.server.uploaded())  # type: ignore[attr-defined]
+    handler.send_header("Content-Type", "application/vnd.pypi.simple.v1+json" if is_json else "text/html")
     handler.end_headers()

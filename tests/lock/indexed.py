@@ -46,7 +46,7 @@ class Machine:
     def __init__(self, directory: Path, target: Target) -> None:
         self.directory, self.target = directory, target
         self.home, self.project = directory / "home", directory / "project"
-        self.home.mkdir()
+        self.home.mkdir(parents=True)
         self.project.mkdir()
         self.told = Telling()
         self.variables = {
