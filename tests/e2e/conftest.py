@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,51 @@ def no_index(wheels: Path) -> str:
 def snapshot(root: Path) -> dict[str, bytes | None]:
     """Every path below ``root`` with its content."""
     return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in sorted(root.rglob("*"))}
+
+
+_REACHING: list[list[str]] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if _REACHING and event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "socket.connect", "socket.getaddrinfo"):
+        _REACHING[-1].append(f"{event} {arguments!r}")
+
+
+@contextmanager
+def _reaching_out() -> Iterator[list[str]]:
+    """The processes and connections of the block (PEP 578 events; a hook stays for the process's life)."""
+    if not getattr(_note, "installed", False):
+        sys.addaudithook(_note)
+        _note.installed = True  # type: ignore[attr-defined]
+    _REACHING.append([])
+    try:
+        yield _REACHING[-1]
+    finally:
+        _REACHING.pop()
+
+
+@pytest.fixture
+def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``refuse(*words)``: exit code, the error's object, and all that was printed; the engine's address is dead.
+
+    What is refused as input has started no process and opened no connection before.
+    """
+    from typer.testing import CliRunner
+
+    from imagekit.cli.app import app
+
+    (tmp_path / "flow.py").write_text("def etl(n: int = 1):\n    return n\n")
+    monkeypatch.chdir(tmp_path)
+    for name in set(clean_environment()) ^ set(os.environ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IMAGEKIT_ENGINE", f"unix://{tmp_path}/dead.sock")
+    monkeypatch.setenv("IMAGEKIT_CONFIG_FILE", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("IMAGEKIT_CACHE_DIR", str(tmp_path / "cache"))
+
+    def start(*words: str) -> tuple[int, Any, str]:
+        with _reaching_out() as reached:
+            done = CliRunner().invoke(app, [words[0], "--json", *words[1:]])
+        assert done.exit_code != 2 or not reached
+        return done.exit_code, json.loads(done.stdout), done.output
+
+    return start

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
-from imagekit.cli.app import app
-
-from .conftest import clean_environment
 
 HEX = "0123456789abcdef" * 4
 REFUSED_REFERENCES = [
@@ -34,24 +27,6 @@ TAKEN_REQUIREMENTS = [
     *("x[a,b]>=1,<2", "x; python_version > '3'", "x @ https://example.com/x-1-py3-none-any.whl"),
     *("x @ git+https://example.com/r@v1", "x>=1,<1"),
 ]
-
-
-@pytest.fixture
-def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``refuse(*words)``: exit code, the error's object, and all that was printed."""
-    (tmp_path / "flow.py").write_text("def etl(n: int = 1):\n    return n\n")
-    monkeypatch.chdir(tmp_path)
-    for name in set(clean_environment()) ^ set(os.environ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("IMAGEKIT_ENGINE", f"unix://{tmp_path}/dead.sock")
-    monkeypatch.setenv("IMAGEKIT_CONFIG_FILE", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("IMAGEKIT_CACHE_DIR", str(tmp_path / "cache"))
-
-    def start(*words: str) -> tuple[int, Any, str]:
-        done = CliRunner().invoke(app, [words[0], "--json", *words[1:]])
-        return done.exit_code, json.loads(done.stdout), done.output
-
-    return start
 
 
 @pytest.mark.parametrize("text", REFUSED_REFERENCES)
