@@ -18,6 +18,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # Each command's module and, so that the list of them costs no import, its help in one line.
 COMMANDS = {
     "build": ("imagekit.cli.build", "Build the project's image: a layer for each dependency."),
+    "init": ("imagekit.cli.init", "Look at the project, and write a commented configuration to start from."),
     "run": ("imagekit.cli.run", "Run one flow in one container."),
     "push": ("imagekit.cli.push", "Push an image, and check that it arrived whole."),
     "lock": ("imagekit.cli.lock", "Resolve the dependencies into a hashed lock (PEP 751)."),
@@ -34,7 +35,7 @@ COMMANDS = {
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),
     "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),
-    "config": ("imagekit.cli.config", "Settings: set, unset, view."),
+    "config": ("imagekit.cli.config", "Settings: set, unset, get, view; profiles."),
     "doctor": ("imagekit.cli.doctor", "Find what is wrong here, and the command that mends it."),
 }
 

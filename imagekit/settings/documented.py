@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from imagekit.settings.keys import machine_keys
 from imagekit.settings.schema import project_schema, user_schema
@@ -13,6 +12,7 @@ from imagekit.settings.variables import OTHERS, OWN
 from imagekit.spec.keys import Declared, keys_of
 from imagekit.spec.kinds import Tables
 from imagekit.spec.table import Table
+from imagekit.spec.toml import toml_value
 
 _BLOCK = "<!-- generated: {name} -->\n{text}\n<!-- end -->"
 
@@ -53,8 +53,8 @@ def _keys(keys: Mapping[str, Declared]) -> str:
     for name, each in keys.items():
         key = each.key
         kind = ", ".join(f'"{choice}"' for choice in key.choices) or each.kind.words
-        meaning = key.meaning + (f"; `{_toml(key.example)}`" if key.example is not None else "")
-        default = f"`{_toml(key.default)}`" if key.default is not None else key.otherwise
+        meaning = key.meaning + (f"; `{toml_value(key.example)}`" if key.example is not None else "")
+        default = f"`{toml_value(key.default)}`" if key.default is not None else key.otherwise
         rows.append((f"`{name}`", kind, "must be given" if each.is_required else default, meaning))
     return _markdown(rows)
 
@@ -71,15 +71,3 @@ def _pairs(pairs: Mapping[str, str]) -> str:
 def _markdown(rows: Iterable[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * lines[0].replace("\\|", "").count(" |"), *lines[1:]])
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_name(name)} = {_toml(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
-
-
-def _name(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)

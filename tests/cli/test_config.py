@@ -124,3 +124,31 @@ def test_a_bad_table_has_its_line_and_what_mends_it(
 def test_the_schema_is_json(imagekit: Imagekit) -> None:
     assert "python" in json.loads(imagekit("config", "schema").stdout)["properties"]
     assert "profiles" in json.loads(imagekit("config", "schema", "--user").stdout)["properties"]
+
+
+def test_init_prints_writes_and_never_over_what_is_there(imagekit: Imagekit, tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text("from prefect import flow\n\n@flow\ndef etl():\n    pass\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\n# kept\n")
+    printed = imagekit("init", "--dry-run")
+    assert not (tmp_path / "imagekit.toml").exists()
+    told = json.loads(imagekit("init", "--dry-run", "--json").stdout)
+    assert (told["written"], told["text"], told["flows"]) == (False, printed.stdout, ["flow.py:etl"])
+    assert told["next"] == ["imagekit build", "imagekit run flow.py:etl"]
+    done = imagekit("init")
+    assert done.stdout.splitlines()[-2:] == ["next: imagekit build", "then: imagekit run flow.py:etl"]
+    written = tmp_path / "imagekit.toml"
+    assert written.read_text() == printed.stdout
+    written.write_text("# mine\n")
+    for arguments in ([], ["--pyproject"], ["--pyproject", "--force"]):
+        refused = imagekit("init", *arguments)
+        assert (refused.returncode, "imagekit.toml is there already" in refused.stderr) == (2, True)
+    assert written.read_text() == "# mine\n"
+    assert imagekit("init", "--force").returncode == 0
+    assert written.read_text() == printed.stdout
+    written.unlink()
+    assert imagekit("init", "--pyproject").returncode == 0
+    pyproject = (tmp_path / "pyproject.toml").read_text()
+    assert pyproject == f"[tool.ruff]\n# kept\n\n[tool.imagekit]\n{printed.stdout}"
+    assert json.loads(imagekit("config", "view", "--json").stdout)["entrypoints"] == ["flow.py:etl"]
+    assert "already" in imagekit("init", "--force").stderr
+    assert imagekit("init", "nowhere").returncode == 2

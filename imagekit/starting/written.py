@@ -1,0 +1,66 @@
+"""The keys to start from as a file: ``imagekit.toml``, or ``[tool.imagekit]`` at the end of a pyproject.toml."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from imagekit.atomic import write_whole
+from imagekit.errors import InvalidConfig, InvalidProject
+from imagekit.spec.toml import read_toml, toml_value
+from imagekit.starting.propose import Proposal
+
+_WIDTH = 100
+_HEADER = """\
+# How imagekit makes this project's image. Lines without '#' hold; `imagekit config view --origin`
+# shows every key, its value, and where that comes from.
+"""
+
+
+def as_toml(proposals: Iterable[Proposal]) -> str:
+    """The keys with their reasons; those that do not hold as comments."""
+    parts = [_HEADER]
+    for each in proposals:
+        why = "\n".join(textwrap.wrap(each.why, _WIDTH, initial_indent="# ", subsequent_indent="# "))
+        lines = _assignment(each).splitlines()
+        parts.append("\n".join([why, *(lines if each.holds else (f"# {line}" for line in lines))]) + "\n")
+    return "\n".join(parts)
+
+
+def target_of(context: Path, *, in_pyproject: bool, force: bool) -> Path:
+    """Where it goes. ``InvalidConfig`` where there is something that ``force`` does not allow to be replaced."""
+    own, pyproject = context / "imagekit.toml", context / "pyproject.toml"
+    tables = read_toml(pyproject, InvalidProject).get("tool") if pyproject.is_file() else None
+    has_table = isinstance(tables, dict) and "imagekit" in tables
+    if in_pyproject and not pyproject.is_file():
+        raise InvalidConfig(f"{pyproject} is not there", hint="leave --pyproject away: imagekit.toml is written")
+    if has_table:
+        raise InvalidConfig(
+            "pyproject.toml has a [tool.imagekit] already",
+            hint="change it there; imagekit config view shows what holds",
+        )
+    if own.exists() and (in_pyproject or not force):
+        hint = "take it away first" if in_pyproject else "imagekit init --force writes it anew; --dry-run prints it"
+        raise InvalidConfig("imagekit.toml is there already", hint=hint)
+    return pyproject if in_pyproject else own
+
+
+def write(target: Path, text: str) -> None:
+    """Put ``text`` in place, whole; a pyproject.toml keeps what it has."""
+    target = target.resolve()
+    try:
+        before = target.read_bytes().decode() if target.name == "pyproject.toml" else ""
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        whole = f"{before.rstrip()}\n\n[tool.imagekit]\n{text}" if before else text
+        write_whole(target, whole.encode(), mode=mode)
+    except OSError as error:
+        raise InvalidConfig(f"{target} cannot be written: {error.strerror}", hint="--dry-run prints it") from error
+
+
+def _assignment(proposal: Proposal) -> str:
+    line = f"{proposal.key} = {toml_value(proposal.value)}"
+    if isinstance(proposal.value, Sequence) and not isinstance(proposal.value, str) and len(line) > _WIDTH:
+        items = "".join(f"    {toml_value(item)},\n" for item in proposal.value)
+        return f"{proposal.key} = [\n{items}]"
+    return line

@@ -1,0 +1,105 @@
+"""What is proposed for a project, by what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagekit.errors import InputError
+from imagekit.spec.read import read_spec
+from imagekit.starting.propose import propose
+from imagekit.starting.survey import survey
+from imagekit.starting.written import as_toml
+
+FLOW = (
+    "from prefect import flow\nimport {module}\n\n@flow(log_prints=True)\ndef etl(n: int = 1) -> int:\n    return n\n"
+)
+
+
+def keys(context: Path, files: Mapping[str, str]) -> dict[str, Any]:
+    """What holds of the proposals for a project of ``files``, read back from the file that is written."""
+    for name, text in files.items():
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).write_text(text)
+    start = propose(survey(context, {}))
+    text = as_toml(start.proposals)
+    (context / "imagekit.toml").write_text(text)
+    # What is written is what a build takes, and the comments are keys, too.
+    read_spec(context)
+    assert "\n# name = " in text
+    return {each.key: each.value for each in start.proposals if each.holds}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, {}),
+        ({"requirements.txt": "six\n"}, {}),
+        ({"requirements/prod.txt": "six\n"}, {"requirements": ["requirements/prod.txt"]}),
+        ({"requirements-prod.txt": "six\n", "requirements.txt": "six\n"}, {}),
+        ({".python-version": "3.12.4\n"}, {"python": "3.12"}),
+        ({".python-version": "pypy3.9\n"}, {}),
+        ({"runtime.txt": "python-3.11.2\n"}, {"python": "3.11"}),
+        ({"Dockerfile": "FROM docker.io/library/python:3.13-slim-bookworm\n"}, {"python": "3.13"}),
+        ({"Dockerfile": "FROM prefecthq/prefect:3-python3.12\n"}, {"base-image": "prefecthq/prefect:3-python3.12"}),
+        (
+            {"Dockerfile": "ARG B=a/b\nFROM python:3.11 AS x\nFROM --platform=linux/amd64 ${B}:v1 AS y\nFROM y\n"},
+            {"base-image": "a/b:v1"},
+        ),
+        ({"Dockerfile": "ARG B\nFROM $B\n"}, {}),
+        ({"Dockerfile": "FROM scratch\n"}, {}),
+        ({"Dockerfile": "FROM $(id)\n"}, {}),
+        ({"Dockerfile": "FROM team/base\n", ".python-version": "3.12"}, {"base-image": "team/base"}),
+        ({"flow.py": FLOW.format(module="yaml")}, {"packages": ["prefect", "pyyaml"], "entrypoints": ["flow.py:etl"]}),
+        ({"flow.py": FLOW.format(module="frobnicate")}, {"packages": ["prefect"]}),
+        ({"flow.py": FLOW.format(module="yaml"), "requirements.txt": "prefect\n"}, {}),
+        (
+            {"flow.py": FLOW.format(module="yaml"), "requirements.txt": "prefect\nPyYAML>=6\n"},
+            {"entrypoints": ["flow.py:etl"]},
+        ),
+        (
+            {
+                "flows/a.py": FLOW.format(module="helper"),
+                "helper.py": "import sklearn\n",
+                "requirements.txt": "prefect\n",
+            },
+            {},
+        ),
+        ({"tests/test_x.py": "import pandas\n", "flow.py": "def main(): ...\n"}, {}),
+        ({"x.py": "try:\n    import pandas\nexcept ImportError:\n    pandas = None\n"}, {"packages": ["pandas"]}),
+        ({"broken.py": "def (:\n", "x.py": "import os, sys\n"}, {}),
+    ],
+    ids=str,
+)
+def test_what_holds(tmp_path: Path, files: dict[str, str], expected: dict[str, Any]) -> None:
+    assert keys(tmp_path, files) == expected
+
+
+def test_a_python_that_the_project_does_not_allow_is_a_comment(tmp_path: Path) -> None:
+    pyproject = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.12"\ndependencies = ["six"]\n'
+    assert keys(tmp_path, {"pyproject.toml": pyproject, ".python-version": "3.10\n"}) == {}
+    assert "does not allow it" in (tmp_path / "imagekit.toml").read_text()
+
+
+def test_what_a_dockerfile_installs_is_a_comment(tmp_path: Path) -> None:
+    run = "RUN apt-get update && \\\n  apt-get install -y --no-install-recommends libpq5 \\\n  gcc && rm -rf /x\n"
+    assert keys(tmp_path, {"Dockerfile": f"FROM python:3.11\nENV TOKEN=s3cr3t\n{run}"}) == {"python": "3.11"}
+    text = (tmp_path / "imagekit.toml").read_text()
+    assert 'apt-get install -y --no-install-recommends libpq5 gcc"' in text
+    assert "s3cr3t" not in text
+
+
+def test_a_project_that_a_build_refuses_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("x=2\n")
+    with pytest.raises(InputError, match=r"requirements\.txt:1"):
+        survey(tmp_path, {})
+
+
+def test_strange_names_come_out_as_they_are(tmp_path: Path) -> None:
+    name = 'a "b" \\ é\x7f.txt'
+    (tmp_path / "requirements").mkdir()
+    found = keys(tmp_path, {f"flöws/{name[:5]}.py": "from prefect import flow\n@flow\ndef f(): ...\n"})
+    assert found["packages"] == ["prefect"]
