@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.attest.materials import UNKNOWN
-from imagekit.attest.materials import UNKNOWN
 from imagekit.building.inputs import Inputs, read_inputs
 from imagekit.errors import InvalidProject
 from imagekit.progress import Reporter
@@ -68,8 +67,19 @@ class Planning:
             )
         return base
 
-    def lock(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False, previous: Lock | None = None) -> Lock:
-        """The lock of ``spec`` for ``base``: the project's, a cached one or a new one."""
+    def lock(
+        self,
+        spec: ImageSpec,
+        base: BaseImage,
+        *,
+        upgrade: bool = False,
+        previous: Lock | None = None,
+        making: bool = False,
+    ) -> Lock:
+        """The lock of ``spec`` for ``base``: the project's, a cached one or a new one.
+
+        ``making``: its layers are made next.
+        """
         from imagekit.building.assembly import sources
         from imagekit.lock.resolve import obtain
         from imagekit.lock.sizes import with_sizes
@@ -87,7 +97,20 @@ class Planning:
             contents=lambda: self._bases().contents(base),
             sources=sources(spec, self._stage(spec, base), self._store(spec), self._git, self._cache()),
         )
+        if making:
+            self._foresee_compiling(base, lock)
         return with_sizes(lock, self._store(spec), self._cache(), self._reporter)
+
+    def _foresee_compiling(self, base: BaseImage, lock: Lock) -> None:
+        """Start the compiler where a wheel has no layer yet: it is ready by the time that the wheel is there."""
+        from imagekit.layers.cache import LayerCache
+        from imagekit.plan.make import planned_wheel
+        from imagekit.plan.prefix import Prefix
+
+        prefix, layers = Prefix.of(base), LayerCache(self._cache() / "layers")
+        wheels = (planned_wheel(package, base, prefix) for package in lock.packages if package.artifact.is_wheel)
+        if any(layers.look(wheel.key) is None for wheel in wheels):
+            self._bases().begin_compiler(base)
 
     def foreseen(self, spec: ImageSpec) -> Plan:
         """The plan as far as it is known without building a wheel."""
@@ -97,13 +120,20 @@ class Planning:
         lock = with_known_wheels(spec, self.lock(spec, base), tree, self._stage(spec, base), self._cache())
         return self._plan(spec, base, lock)
 
-    def planned(self, spec: ImageSpec) -> Planned:
-        """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now."""
+    def planned(self, spec: ImageSpec, *, making: bool = False) -> Planned:
+        """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now.
+
+        ``making``: its layers are made next.
+        """
         from imagekit.building.leak_gate import check_plan, check_source
         from imagekit.building.planned import Planned
+        from imagekit.spec.large_source import large_source
 
+        source = self.inputs(spec).tree
+        if source is not None and (large := large_source(source)) is not None:
+            self._reporter.line(large)
         check_source(spec, self.inputs(spec), self._cache(), self._handed, self._reporter)
-        resolved = self.resolved(spec)
+        resolved = self.resolved(spec, making=making)
         plan = self._plan(spec, resolved.base, resolved.lock)
         for replaced in plan.replaced:
             self._reporter.line(replaced.line)
@@ -116,16 +146,15 @@ class Planning:
         check_plan(planned, self._handed, self._reporter)
         return planned
 
-    def resolved(self, spec: ImageSpec) -> Resolved:
+    def resolved(self, spec: ImageSpec, *, making: bool = False) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
         if self._resolved is None or self._resolved[0] is not spec:
             from imagekit.building.assembly import wheels_only
             from imagekit.building.planned import Resolved
             from imagekit.lock.locked_base import hold_to_base
-            from imagekit.lock.locked_base import hold_to_base
 
             base, tree = self.base(spec), self.inputs(spec).tree
-            lock = self.lock(spec, base)
+            lock = self.lock(spec, base, making=making)
             hold_to_base(spec, lock, base, self._reporter, frozen=self._settings.frozen)
             lock = wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git, self._cache())
             self._resolved = (spec, Resolved(base=base, lock=lock))

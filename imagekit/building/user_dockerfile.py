@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,16 @@ from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, WrittenResult
 from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
-from imagekit.progress import Reporter
+from imagekit.progress import Reporter, Task
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
+from imagekit.spec.large_source import LARGE_BYTES, large_source
+from imagekit.spec.source_tree import scan
+
+_TRANSFERRED = re.compile(r"transferring context: ([0-9.]+)([kMGT]?B)")
+# Further fields of ``DockerfileBuild`` that steps see.
+_OF_STEPS = ("extra_hosts", "network", "shm_size", "allow")
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
@@ -85,7 +94,13 @@ def build_user_dockerfile(
     )
     if push and len(platforms) > 1:
         return _into_registry(build, settings, reporter, began)
-    build_and_check(connect, build, settings, reporter)
+    watching = _ContextWatch(reporter)
+    build_and_check(connect, build, settings, watching)
+    if watching.sent > LARGE_BYTES:
+        own = file.with_name(f"{file.name}.dockerignore")
+        tree = scan(context, own if own.is_file() else None, by_default=False)
+        if (large := large_source(tree, "the context")) is not None:
+            reporter.line(large)
     report = image_report(connect(), str(reference))
     return BuildResult(
         reference=str(reference),
@@ -96,6 +111,22 @@ def build_user_dockerfile(
         seconds=time.monotonic() - began,
         base=str(file.name),
     )
+
+
+class _ContextWatch:
+    """A reporter that notes, by BuildKit's own lines, how much of the context was sent."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.sent = 0  # bytes
+
+    def task(self, title: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Task]:
+        return self._reporter.task(title, total, unit)
+
+    def line(self, text: str) -> None:
+        if found := _TRANSFERRED.search(text):
+            self.sent = max(self.sent, int(float(found[1]) * _UNITS[found[2]]))
+        self._reporter.line(text)
 
 
 def _into_registry(build: DockerfileBuild, settings: Settings, reporter: Reporter, began: float) -> WrittenResult:
@@ -125,7 +156,8 @@ def dockerfile_reference(
     target: str | None = None,
     platforms: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
-    **_: Any,
+    build_contexts: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Reference:
     """The name of a Dockerfile's image; without a tag asked for, with one that says what goes in."""
     context, file = _dockerfile(path, dockerfile)
@@ -134,8 +166,21 @@ def dockerfile_reference(
         return asked
     # An argument without a value has the environment's.
     values = {k: settings.variables.get(k) if v is None else v for k, v in (build_args or {}).items()}
-    decisive = {"args": values, "target": target, "platforms": list(platforms), "labels": dict(labels or {})}
+    decisive: dict[str, Any] = {
+        "args": values,
+        "target": target,
+        "platforms": list(platforms),
+        "labels": dict(labels or {}),
+    }
+    decisive |= {name: more[name] for name in _OF_STEPS if more.get(name)}
+    if build_contexts:
+        decisive["contexts"] = {name: _content_of(place) for name, place in build_contexts.items()}
     return asked.with_tag(dockerfile_tag(context, file, decisive))
+
+
+def _content_of(place: str) -> str:
+    """What a further context is: a directory's content, or what names it elsewhere."""
+    return str(scan(Path(place), by_default=False).digest()) if Path(place).is_dir() else place
 
 
 def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:

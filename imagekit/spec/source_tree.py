@@ -13,20 +13,14 @@ from imagekit.errors import InputError, InvalidProject
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.spec.ignore import IgnoreRules, State
 
+# Version control, caches and environments of tools: never source, by their names alone.
 _SKIPPED_DIRECTORIES = frozenset(
-    {
-        ".git",
-        "__pycache__",
-        "node_modules",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".tox",
-        ".nox",
-        ".imagekit",
-    }
+    """.git .hg .svn __pycache__ node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints
+    .tox .nox .eggs .direnv .terraform .cache .imagekit""".split()
 )
 _SKIPPED_NAMES = frozenset({".DS_Store", ".env", ".git"})
+# What people write a .dockerignore for.
+SKIPPED = (".git", ".venv", "__pycache__", "node_modules", ".env")
 _CHUNK = 1 << 20
 
 
@@ -47,6 +41,7 @@ class SourceTree:
 
     root: Path
     files: tuple[SourceFile, ...]
+    rules: str | None = None  # the name of the file that says which; None: imagekit's own rules
 
     def digest(self, contents: Mapping[str, str] | None = None) -> Digest:
         """The digest of paths, kinds, executable bits, link targets and contents.
@@ -78,18 +73,20 @@ class SourceTree:
         return hashed.hexdigest()
 
 
-def scan(context: Path, dockerignore: Path | None = None) -> SourceTree:
+def scan(context: Path, dockerignore: Path | None = None, *, by_default: bool = True) -> SourceTree:
     """The files of ``context`` that go into an image.
 
     With a ``.dockerignore`` (``dockerignore``, or the context's own) exactly those that BuildKit
-    would send; without one all but version control, virtual environments, caches and ``.env``.
+    would send; without one all but version control, virtual environments, caches and ``.env``, or,
+    where there are no rules ``by_default``, all.
     What cannot be sent (sockets, fifos, devices, unreadable files) is named in one ``InvalidProject``.
     """
     rules_file = dockerignore or context / ".dockerignore"
-    if dockerignore is not None or rules_file.is_file():
+    has_rules = dockerignore is not None or rules_file.is_file()
+    if has_rules:
         walk = _walk_by_rules(context, _read_rules(rules_file))
     else:
-        walk = _walk_by_default(context, "")
+        walk = _walk_by_default(context, "") if by_default else _walk_by_rules(context, IgnoreRules())
     files: list[SourceFile] = []
     problems: list[InputError] = []
     for found in walk:
@@ -99,7 +96,8 @@ def scan(context: Path, dockerignore: Path | None = None) -> SourceTree:
             problems.append(found)
     if problems:
         raise InputError.join(problems)
-    return SourceTree(root=context, files=tuple(sorted(files, key=lambda f: f.path)))
+    rules = rules_file.name if has_rules else None
+    return SourceTree(root=context, files=tuple(sorted(files, key=lambda f: f.path)), rules=rules)
 
 
 def _read_rules(path: Path) -> IgnoreRules:
