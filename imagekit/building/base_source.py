@@ -35,6 +35,12 @@ class BaseSource(Protocol):
     def compiler(self, base: BaseImage) -> Compiling:
         """What makes bytecode for ``base``; ``None`` in it where nothing can."""
 
+    def begin_compiler(self, base: BaseImage) -> None:
+        """Start in the background what ``compiler`` gives next, unless ``forget_compiler`` is called."""
+
+    def forget_compiler(self) -> None:
+        """What was begun is not asked for after all."""
+
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         """The layers of ``base`` as registries and layouts hold them, the lowest first."""
 
@@ -78,6 +84,13 @@ class NearestBases:
 
     def compiler(self, base: BaseImage) -> Compiling:
         return self._from[base.image_id].compiler(base)
+
+    def begin_compiler(self, base: BaseImage) -> None:
+        self._from[base.image_id].begin_compiler(base)
+
+    def forget_compiler(self) -> None:
+        self._in_engine.forget_compiler()
+        self._files.forget_compiler()
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         return self._from[base.image_id].blobs(base)

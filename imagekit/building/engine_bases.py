@@ -31,6 +31,7 @@ class EngineBases:
         self._connect = connect
         self._cache = cache
         self._reporter = reporter
+        self._begun: tuple[str, ServedCompiler] | None = None  # by the base's image ID
 
     def find(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe import find_base
@@ -48,17 +49,30 @@ class EngineBases:
 
     @contextmanager
     def compiler(self, base: BaseImage) -> Iterator[Compiler]:
-        from imagekit.stages.compile import ContainerCompiler
-
-        compiler = ContainerCompiler(self._connect(), base)
-        compiler.begin()
+        self.begin_compiler(base)
+        assert self._begun is not None
+        (_, compiler), self._begun = self._begun, None
         try:
             yield compiler
         except BaseException:
             _end(compiler)
             raise
-        # An engine takes its time to end a container, and nobody waits for it but the end of this process.
-        threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end").start()
+        _end_in_background(compiler)
+
+    def begin_compiler(self, base: BaseImage) -> None:
+        from imagekit.stages.compile import ContainerCompiler
+
+        if self._begun is not None and self._begun[0] == base.image_id:
+            return
+        self.forget_compiler()
+        compiler = ContainerCompiler(self._connect(), base)
+        compiler.begin()
+        self._begun = (base.image_id, compiler)
+
+    def forget_compiler(self) -> None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            _end_in_background(begun[1])
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         from imagekit.export.base_content import engine_base_blobs
@@ -80,6 +94,11 @@ class EngineBases:
         name, image_id = load_base(engine, content, reference, self._reporter)
         base = read_base(engine, reference, image_id, self._cache, self._reporter)
         return replace(base, found_at=name, digest=digest)
+
+
+def _end_in_background(compiler: ServedCompiler) -> None:
+    # An engine takes its time to end a container, and nobody waits for it but the end of this process.
+    threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end").start()
 
 
 def _end(compiler: ServedCompiler) -> None:

@@ -78,6 +78,12 @@ class FileBases:
             with made.compiler as compiler:
                 yield compiler
 
+    def begin_compiler(self, base: BaseImage) -> None:
+        """Nothing here takes its time to start."""
+
+    def forget_compiler(self) -> None:
+        """Nothing was begun."""
+
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         return self._found[base.image_id][1].layers
 
