@@ -128,7 +128,7 @@ def _of_member(
     project = _table(tables, "project")
     dynamic = project.get("dynamic") or ()
     locked_lines = metadata.get("requires-dist") or ()
-    optional = {canonicalize_name(k): v for k, v in (project.get("optional-dependencies") or {}).items()}
+    optional: dict[str, Any] = {canonicalize_name(k): v for k, v in (project.get("optional-dependencies") or {}).items()}
     chosen = list(optional) if extras is None else [canonicalize_name(e) for e in extras]
     found: list[str] = []
     for extra in ("", *chosen) if "dependencies" not in dynamic else ():

@@ -51,6 +51,10 @@ def read_declared(
     """
     is_legacy = pyproject is None or (pyproject.name is None and _builds(pyproject))
     if is_legacy and (asks_project or is_all) and _has_setup(context):
+        if groups and pyproject is None:
+            raise InvalidProject(
+                f"the group {groups[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
+            )
         lines = pyproject.select((), groups) if pyproject is not None else ()
         return Declared(requirements=(_built(context, declared_name(context), extras), *lines), installs_project=True)
     if pyproject is None:
@@ -67,7 +71,12 @@ def read_declared(
         pyproject = replace(pyproject, groups={**pyproject.groups, "dev": uv.dev})
     project = None if uv.is_package is False else pyproject.project
     is_dynamic = bool(_DYNAMIC & set(pyproject.dynamic))
-    is_built = is_dynamic and not (lock is not None and lock.name in FOREIGN_LOCKS)
+    if is_dynamic and lock is not None and lock.name in FOREIGN_LOCKS and not locked:
+        raise InvalidProject(
+            f"the project's dependencies are dynamic, so that {lock.name} does not say which of it they are",
+            hint="list them in pyproject.toml, or name another file: --requirement FILE",
+        )
+    is_built = is_dynamic and not locked
     lines = pyproject.select(() if is_dynamic else extras, groups)
     if is_built:
         lines = (_built(context, pyproject.name, extras), *lines)

@@ -57,7 +57,8 @@ def read_environment(
         if found.pip:
             requirements = read_requirements(path, root, variables, items=found.pip)
     except InputError as problem:
-        found.problems.append(problem)
+        lines = problem.details.splitlines() if problem.details else [problem.message]
+        found.problems += [InvalidRequirement(line, hint=problem.hint) for line in lines]
     if found.problems:
         raise InputError.join(found.problems)
     return Environment(

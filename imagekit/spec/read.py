@@ -26,7 +26,7 @@ from imagekit.spec.requirement import parse_each
 from imagekit.spec.requirements_file import RequirementsFile
 from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.url import refuse_login
-from imagekit.spec.uv_table import joined
+from imagekit.spec.uv_table import UvTable, joined
 from imagekit.spec.wanted import read_wanted
 
 _RESOLVERS = ("uv", "pip-tools")
@@ -85,6 +85,7 @@ def read_spec(
         named=table.requirements,
         has_project=pyproject is not None and pyproject.name is not None,
         variables=variables or {},
+        conda_packages=table.conda_packages,
     )
     read = wanted.files
     requires_python = _both(pyproject.requires_python if pyproject else "", wanted.environment.requires_python)
@@ -132,8 +133,8 @@ def read_spec(
         no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
         exclude_newer=table.exclude_newer or uv.exclude_newer,
         any_index=uv.any_index if table.index_strategy is None else table.index_strategy != "first-index",
-        resolver=_resolver(resolver or table.resolver or "uv"),
-        source_builds=may_build,
+        resolver=_resolver(resolver or table.resolver or "uv", uv),
+        source_builds=_with_asked(may_build, uv.no_binary),
         env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
         labels=check_labels({**(table.labels or {}), **(labels or {})}),
         files=check_files({**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir),
@@ -231,9 +232,13 @@ def _indexes(context: Path, table: Table, files: Sequence[RequirementsFile], giv
     )
 
 
-def _resolver(name: str) -> str:
+def _resolver(name: str, uv: UvTable) -> str:
     if name not in _RESOLVERS:
         raise InvalidConfig(f"unknown resolver {name!r}", hint=nearest_hint(name, _RESOLVERS))
+    if uv.overrides and name != "uv":
+        raise InvalidConfig(
+            f"{uv.overrides[0].origin}: [tool.uv] override-dependencies need the uv resolver", hint='resolver = "uv"'
+        )
     return name
 
 
@@ -247,6 +252,13 @@ def _source_builds(given: bool | Sequence[str] | None, files: Sequence[Requireme
     if ":all:" in asked or "*" in asked:
         return ("*",)
     return tuple(sorted({canonicalize_name(name) for name in asked}))
+
+
+def _with_asked(allowed: tuple[str, ...], no_binary: Sequence[str]) -> tuple[str, ...]:
+    """Those that may be built, with those that are asked for as source."""
+    if "*" in allowed or ":all:" in no_binary:
+        return ("*",)
+    return tuple(sorted({*allowed, *no_binary}))
 
 
 def _entrypoints(texts: Sequence[str], context: Path) -> tuple[str, ...]:

@@ -62,6 +62,14 @@ class Table:
         ),
     ] = None
     packages: Annotated[_Texts, Key("further requirements (PEP 508)", default=[], example=["rich>=13"])] = None
+    conda_packages: Annotated[
+        _Pairs,
+        Key(
+            "what takes the place of conda's packages in an environment.yml: a requirement, or nothing",
+            default={},
+            example={"pytorch": "torch", "cudatoolkit": ""},
+        ),
+    ] = None
     extras: Annotated[_Texts, Key("extras of the project", default=[], example=["s3"])] = None
     groups: Annotated[_Texts, Key("dependency groups of the project (PEP 735)", default=[], example=["prod"])] = None
     env: Annotated[_Pairs, Key("variables of the image", default={}, example={"TZ": "UTC"}, check=checks.variables)] = (

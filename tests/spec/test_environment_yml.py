@@ -1,0 +1,137 @@
+"""``environment.yml``: what of it goes into an image, and what is refused by its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.errors import InputError, InvalidProject
+from imagekit.spec.environment_yml import Environment, read_environment
+from imagekit.spec.read import read_spec
+
+
+def environment(directory: Path, text: str, **others: object) -> Environment:
+    path = directory / "environment.yml"
+    path.write_text(text)
+    return read_environment(path, directory, **others)  # type: ignore[arg-type]
+
+
+def texts(found: Environment) -> list[str]:
+    return [line.text for line in found.requirements.requirements]
+
+
+def test_the_pip_part_with_its_includes(tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("idna\n-c bounds.txt\n")
+    (tmp_path / "bounds.txt").write_text("idna<4\n")
+    found = environment(
+        tmp_path,
+        """
+name: sales
+channels: [conda-forge]
+dependencies:
+  - python=3.11
+  - pip>=23
+  - pip:
+    - rich>=13  # drawn
+    - -r more.txt
+    - "--extra-index-url https://index.example.com/simple"
+    - requests[socks]==2.31.0; python_version > "3.8"
+variables:
+  REGION: north
+prefix: /opt/conda/envs/sales
+""",
+    )
+    assert texts(found) == ["rich>=13", "idna", 'requests[socks]==2.31.0; python_version > "3.8"']
+    assert [line.origin for line in found.requirements.requirements] == [
+        "environment.yml:8",
+        "more.txt:1",
+        "environment.yml:11",
+    ]
+    assert [line.text for line in found.requirements.constraints] == ["idna<4"]
+    assert found.requirements.indexes.extra == ("https://index.example.com/simple",)
+    assert (found.name, found.python, found.variables) == ("sales", "3.11", {"REGION": "north"})
+
+
+@pytest.mark.parametrize(
+    ("written", "python", "requires"),
+    [
+        ("python", None, ""),
+        ("python=3.10", "3.10", ""),
+        ("python==3.12", "3.12", ""),
+        ("python 3.11.*", "3.11", ""),
+        ("conda-forge::python=3.11", "3.11", ""),
+        ("python>=3.9,<3.12", None, "<3.12,>=3.9"),
+        ("python=3.11.4", None, "==3.11.4.*"),
+    ],
+)
+def test_the_python_of_the_image(tmp_path: Path, written: str, python: str | None, requires: str) -> None:
+    found = environment(tmp_path, f"dependencies:\n  - {written}\n")
+    assert (found.python, found.requires_python) == (python, requires)
+
+
+def test_everything_that_cannot_be_honoured_is_told_by_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="8 problems") as caught:
+        environment(
+            tmp_path,
+            """nmae: x
+dependencies:
+  - numpy=1.26
+  - conda-forge::cudatoolkit>=12
+  - python=latest
+  - [a]
+  - "???"
+  - pip:
+    - x=2
+    - -r missing.txt
+""",
+        )
+    lines = caught.value.details.splitlines()
+    assert [line.split(":")[:2] for line in lines] == [["environment.yml", str(n)] for n in (1, 3, 4, 5, 6, 7, 9, 10)]
+
+
+def test_what_takes_the_place_of_a_conda_package(tmp_path: Path) -> None:
+    items = ("numpy=1.26", "pandas>=2,<3", "pytorch::pytorch 2.1.*", "cudatoolkit", "mkl=2023=h1")
+    text = "dependencies:\n" + "".join(f"  - {item}\n" for item in items)
+    instead = {"numpy": "numpy", "pandas": "pandas[excel]", "pytorch": "torch==2.1.0", "cudatoolkit": "", "mkl": " "}
+    found = environment(tmp_path, text, instead=instead)
+    assert [line.text for line in found.packages] == ["numpy==1.26.*", "pandas[excel]<3,>=2", "torch==2.1.0"]
+    assert found.packages[0].origin == "environment.yml:2"
+    with pytest.raises(InvalidProject, match=r"environment\.yml:6: 'mkl=2023=h1' has a version"):
+        environment(tmp_path, text, instead={**instead, "mkl": "mkl"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a\n", r"environment\.yml:1: is not a table"),
+        ("name: [\n", r"environment\.yml:\d"),
+        ("dependencies: numpy\n", r"environment\.yml:1: dependencies is not a list"),
+        ("dependencies:\n  - pip: rich\n", r"environment\.yml:2: pip is not a list"),
+        ("variables: [a]\n", r"environment\.yml:1: variables"),
+        ("", "is not a table"),
+        ("a: &a [*a]\n", r"environment\.yml"),
+        ("!!python/object/apply:os.system ['true']\n", r"environment\.yml"),
+        ("\x01", r"environment\.yml"),
+    ],
+)
+def test_what_is_no_environment(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InvalidProject, match=words):
+        environment(tmp_path, text)
+
+
+def test_it_is_read_where_nothing_else_says_what_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "environment.yml").write_text(
+        "name: envy\ndependencies: [python=3.11, {pip: [idna]}]\nvariables: {A: b}\n"
+    )
+    spec = read_spec(tmp_path)
+    assert ([line.text for line in spec.requirements], spec.python, spec.name, spec.env) == (
+        ["idna"],
+        "3.11",
+        "envy",
+        (("A", "b"),),
+    )
+    (tmp_path / "requirements.txt").write_text("rich\n")
+    assert [line.text for line in read_spec(tmp_path).requirements] == ["rich"]
+    assert [line.text for line in read_spec(tmp_path, requirements="environment.yml").requirements] == ["idna"]
+    assert read_spec(tmp_path, requirements="environment.yml", python="3.12").python == "3.12"
