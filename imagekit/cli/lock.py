@@ -49,6 +49,7 @@ def lock(
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError, StaleLock
+    from imagekit.lock.foreign import foreign_lock
     from imagekit.lock.locked_base import moved, with_base
 
     to_stdout = output == Path("-")
@@ -62,8 +63,11 @@ def lock(
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
         open_pipeline(settings, reporter, needs_engine=False) as pipeline,
     ):
+        spec = pipeline.spec(path, **given(project))
+        if (theirs := foreign_lock(spec)) is not None:
+            target = _refuse_or_check(theirs, target if output is not None else theirs, check=check)
         # What is wanted, and not the lock that was made of it before.
-        spec = replace(pipeline.spec(path, **given(project)), lock_file=None)
+        spec = replace(spec, lock_file=None)
         if check:
             if not target.is_file():
                 raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
@@ -104,6 +108,19 @@ def lock(
         put(f"left to the base, which has them: {', '.join(f'{n} {v}' for n, v in sorted(found.kept.items()))}")
     for name, why in sorted(found.reasons.items()):
         put(f"{name} of the base is replaced: {why}")
+
+
+def _refuse_or_check(theirs: Path, target: Path, *, check: bool) -> Path:
+    """The lock that is to be checked; two locks of one project would drift apart."""
+    from imagekit.errors import InvalidProject
+    from imagekit.lock.foreign import UPGRADES
+
+    if check and target == theirs:
+        return target
+    raise InvalidProject(
+        f"{theirs.name} is the project's lock, and is used as it is",
+        hint=f"for newer versions: {UPGRADES[theirs.name]}; see whether it is up to date: imagekit lock --check",
+    )
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

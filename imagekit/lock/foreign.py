@@ -21,6 +21,18 @@ REMEDIES = {
     "Pipfile.lock": "make it anew: pipenv lock",
 }
 
+UPGRADES = {
+    "uv.lock": "uv lock --upgrade",
+    "poetry.lock": "poetry update --lock",
+    "pdm.lock": "pdm update --no-sync",
+    "Pipfile.lock": "pipenv lock",
+}
+
+
+def foreign_lock(spec: ImageSpec) -> Path | None:
+    """The lock of another program's own format that ``spec`` is built from, if it is from one."""
+    return spec.lock_file if spec.lock_file is not None and spec.lock_file.name in REMEDIES else None
+
 
 def uv_export(spec: ImageSpec, path: Path, target: Target) -> UvExport:
     """What ``uv.lock`` has for the project of ``spec``."""
