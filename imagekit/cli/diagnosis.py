@@ -34,20 +34,19 @@ def examine(*, offline: bool = False) -> Iterator[Finding]:
         yield api(info)
         yield image_store(info)
         yield engine_room(settings, info)
+    from imagekit.cli.index_findings import package_indexes
     from imagekit.cli.surroundings import (
         buildx,
         ca_bundle,
         cache_room,
         credential_helpers,
         default_namespace,
-        package_index,
     )
 
     yield buildx()
     yield cache_room(settings)
     yield ca_bundle(settings)
-    if not offline:
-        yield package_index()
+    yield from package_indexes(settings, offline=offline)
     yield default_namespace(settings)
     yield from credential_helpers(settings)
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.cli.finding import FAIL, OK, WARN, Finding, guarded, room, writable
+from imagekit.cli.finding import FAIL, OK, WARN, Finding, room, writable
 
 if TYPE_CHECKING:
     from imagekit.settings import Settings
 
 _PATIENCE = 20.0  # seconds for another program to answer
 _INSTALL_BUILDX = "install the docker client and its plug-in: apt-get install docker-buildx-plugin (or docker-buildx)"
-_URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def buildx() -> Finding:
@@ -79,45 +76,6 @@ def ca_bundle(settings: Settings) -> Finding:
     return Finding(
         name=name, status=OK, message=f"{count} certificates in {settings.ca_bundle} ({settings.origin('ca-bundle')})"
     )
-
-
-def package_index() -> Finding:
-    """Whether the resolver's own index answers: uv is asked for one small package, with nothing cached."""
-    from imagekit.lock.uv import find_uv
-
-    def look() -> Finding:
-        with tempfile.TemporaryDirectory(prefix="imagekit-doctor-") as directory:
-            done = subprocess.run(
-                [
-                    *(str(find_uv()), "pip", "compile", "--no-cache", "--no-config", "--quiet", "--no-header"),
-                    *("--no-deps", "--no-annotate", "--only-binary", ":all:", "-"),
-                ],
-                input="packaging\n",
-                capture_output=True,
-                text=True,
-                errors="replace",
-                cwd=directory,
-                timeout=_PATIENCE,
-            )
-        if done.returncode == 0:
-            return Finding(name="package index", status=OK, message=f"answers ({done.stdout.strip()})")
-        words = next((line.strip() for line in done.stderr.splitlines() if line.strip()), "uv failed")
-        return Finding(
-            name="package index",
-            status=FAIL,
-            message=_URL_LOGIN.sub("***@", words),
-            mend="set UV_DEFAULT_INDEX to an index that answers here; SSL_CERT_FILE, HTTPS_PROXY where a proxy is",
-        )
-
-    try:
-        return guarded("package index", look)
-    except subprocess.TimeoutExpired:
-        return Finding(
-            name="package index",
-            status=FAIL,
-            message=f"no answer within {_PATIENCE:.0f} seconds",
-            mend="set UV_DEFAULT_INDEX to an index that answers here, or HTTPS_PROXY for a proxy",
-        )
 
 
 def default_namespace(settings: Settings) -> Finding:

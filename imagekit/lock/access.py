@@ -62,13 +62,14 @@ class IndexAccess:
     def of(self, spec: ImageSpec) -> IndexAccess:
         """For one image: its indexes before the machine's, the logins of all of them, and what it asks for."""
         return replace(
-            self._joined(spec.indexes),
+            self.joined(spec.indexes),
             prereleases=self.prereleases or spec.prereleases,
             exclude_newer=spec.exclude_newer or self.exclude_newer,
             any_index=self.any_index or spec.any_index,
         )
 
-    def _joined(self, project: Indexes) -> IndexAccess:
+    def joined(self, project: Indexes) -> IndexAccess:
+        """With the indexes of a project before the machine's, and the logins of all of them."""
         own = self.indexes
         named = _unique((*project.named, *own.named))
         indexes = Indexes(

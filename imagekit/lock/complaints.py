@@ -88,7 +88,7 @@ def complaint(
     if access.offline and any(phrase in words for phrase in _OFFLINE):
         return _offline(words)
     if any(phrase in words for phrase in _REFUSED):
-        refused = refusal(words, _refusing(words), access, details=words)
+        refused = refusal(words, _refusing(words) or next(iter(access.urls), ""), access, details=words)
         if refused is not None:
             return refused
     if any(phrase in words for phrase in _NETWORK) and "No solution found" not in words:

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from imagekit.errors import IndexUnreachable
 from imagekit.lock.access import IndexAccess
+from imagekit.lock.complaints import unreachable
 from imagekit.lock.logins import Login, server_of, split_login
 from imagekit.lock.redaction import redacted
 from imagekit.lock.refusals import denied, refusal
@@ -79,7 +80,7 @@ class Downloads:
             return None  # what is wrong comes out when the file is fetched
 
     def refused(self, url: str, name: str) -> IndexUnreachable | None:
-        """What stands in the way of ``url``: a login, a proxy, a certificate; ``None`` for any other answer."""
+        """What stands in the way of ``url``; ``None`` where there is an answer, whatever its status."""
         import requests
 
         try:
@@ -88,7 +89,8 @@ class Downloads:
         except IndexUnreachable as error:
             return error
         except requests.exceptions.RequestException as error:
-            return refusal(redacted(str(error)), url, self._access, about=f"{name}: ")
+            words = redacted(str(error))
+            return refusal(words, url, self._access, about=f"{name}: ") or unreachable(url, words)
 
     @contextmanager
     def _answer(self, method: str, url: str, name: str) -> Iterator[requests.Response]:

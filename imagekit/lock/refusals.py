@@ -28,6 +28,8 @@ _CERTIFICATES = (
      "name the CA bundle of your site: SSL_CERT_FILE=FILE (imagekit doctor shows which one is used)"),
 )  # fmt: skip
 _PROXY_LOGIN = re.compile(r"proxy authorization required|407 Proxy Authentication Required|\(407\)")
+# A proxy's other noes: tinyproxy says 401 to a wrong login, and others 403 to a host that they do not lead to.
+_PROXY_NO = re.compile(r"tunnel error: unsuccessful|Tunnel connection failed: (\d+)")
 _PROXY_DEAD = re.compile(r"failed to create underlying connection|Unable to connect to proxy|Cannot connect to proxy")
 _STATUS = re.compile(r"\b(401|403)\b")
 _URL = re.compile(r"https?://[^\s`'\"()<>]+")
@@ -48,10 +50,17 @@ def refusal(words: str, url: str, access: IndexAccess, *, about: str = "", detai
             hint="write it into the variable that names the proxy: HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT",
             details=details,
         )
+    if _PROXY_NO.search(words):
+        return IndexUnreachable(
+            f"{about}the proxy {proxy} refuses the way to {host}",
+            hint="is the login in HTTPS_PROXY right, and may the proxy lead there? "
+            f"Without it: NO_PROXY={server_of(url)[1]}",
+            details=details,
+        )
     if _PROXY_DEAD.search(words):
         return IndexUnreachable(
             f"{about}the proxy {proxy} does not answer, on the way to {host}",
-            hint=f"mend HTTPS_PROXY and HTTP_PROXY, or reach {host} without it: NO_PROXY={host.partition(':')[0]}",
+            hint=f"correct HTTPS_PROXY and HTTP_PROXY, or reach {host} without it: NO_PROXY={server_of(url)[1]}",
             details=details,
         )
     for pattern, message, hint in _CERTIFICATES:
@@ -67,10 +76,15 @@ def denied(status: int, url: str, access: IndexAccess, *, about: str = "", detai
     """The error for HTTP 401 or 403 at ``url``."""
     host = host_of(url)
     known = access.logins.of(url)
+    proxy = access.proxies.url_for(*server_of(url)) if url else None
+    # What is not encrypted may have been answered by the proxy.
+    or_proxy = (
+        "" if proxy is None or url.startswith("https:") else f"; or the proxy {redacted(proxy)} refuses its login"
+    )
     if known:
         return IndexUnreachable(
             f"{about}{redacted(url)} refuses the login from {known[0].origin} (HTTP {status})",
-            hint=f"renew that login; may it read this index? See {DOCS}",
+            hint=f"renew that login; may it read this index? See {DOCS}{or_proxy}",
             details=details,
         )
     variable = next(
@@ -80,7 +94,7 @@ def denied(status: int, url: str, access: IndexAccess, *, about: str = "", detai
     return IndexUnreachable(
         f"{about}{redacted(url)} asks for a login, and none is known for {host} (HTTP {status})",
         hint=f"put one into ~/.netrc (machine {server_of(url)[1]} login USER password PASSWORD), or name the index and "
-        f"set {variable}_USERNAME and {variable}_PASSWORD; see {DOCS}",
+        f"set {variable}_USERNAME and {variable}_PASSWORD; see {DOCS}{or_proxy}",
         details=details,
     )
 

@@ -8,12 +8,17 @@ from pathlib import Path
 from imagekit.errors import InvalidConfig
 
 
+def netrc_path(environ: Mapping[str, str], home: Path) -> Path:
+    """Where it is, or would be."""
+    return Path(environ["NETRC"]) if environ.get("NETRC") else home / ".netrc"
+
+
 def read_netrc(environ: Mapping[str, str], home: Path) -> dict[str, tuple[str, str]]:
     """Host → (user, password), the host ``""`` for ``default``; of ``NETRC``, or of the user's own file.
 
     ``InvalidConfig`` names the file and line that cannot be read, and shows nothing of it.
     """
-    path = Path(environ["NETRC"]) if environ.get("NETRC") else home / ".netrc"
+    path = netrc_path(environ, home)
     if not path.is_file():
         return {}
     import netrc

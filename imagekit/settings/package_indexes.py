@@ -20,7 +20,7 @@ from imagekit.lock.logins import Login, Logins, split_login
 from imagekit.lock.redaction import redacted
 from imagekit.network.proxies import Proxies
 from imagekit.settings.found import Found
-from imagekit.settings.netrc_file import read_netrc
+from imagekit.settings.netrc_file import netrc_path, read_netrc
 from imagekit.settings.pip_config import read_pip
 from imagekit.settings.uv_config import read_uv
 from imagekit.spec.image import Indexes, NamedIndex
@@ -47,6 +47,7 @@ class PackageIndexes:
     uv: Mapping[str, Found] = field(default_factory=dict, repr=False)
     pip: Mapping[str, Found] = field(default_factory=dict, repr=False)
     netrc: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    netrc_path: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -56,6 +57,7 @@ class PackageIndexes:
             uv=read_uv(environ, home),
             pip=read_pip(environ, home),
             netrc=read_netrc(environ, home),
+            netrc_path=netrc_path(environ, home),
             variables=environ,
         )
 
