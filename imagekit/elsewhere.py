@@ -27,14 +27,18 @@ def build_elsewhere(
     *,
     no_cache: bool,
     handed: Handed = NOTHING,
+    planned: Callable[[Pipeline, Sequence[ImageSpec]], object] = lambda pipeline, specs: None,
 ) -> WrittenResult:
-    """Make the image for each platform, and write them to each output."""
+    """Make the image for each platform, and write them to each output.
+
+    ``planned`` is called before anything is made, with what is wanted on each platform.
+    """
     with Pipeline(settings, reporter, needs_engine=False, handed=handed) as pipeline:
 
         def spec_of(platform: str | None) -> ImageSpec:
             return pipeline.spec(path, **{**overrides, "platform": platform})
 
-        return write_elsewhere(pipeline, spec_of, asked, platforms, outputs, no_cache=no_cache)
+        return write_elsewhere(pipeline, spec_of, asked, platforms, outputs, no_cache=no_cache, planned=planned)
 
 
 def write_elsewhere(
@@ -45,6 +49,7 @@ def write_elsewhere(
     outputs: Sequence[Output],
     *,
     no_cache: bool,
+    planned: Callable[[Pipeline, Sequence[ImageSpec]], object] = lambda pipeline, specs: None,
 ) -> WrittenResult:
     """As ``build_elsewhere``, by a ``pipeline`` that needs no engine."""
     began = time.monotonic()
@@ -52,6 +57,7 @@ def write_elsewhere(
     reference = pipeline.reference(specs[0], *asked)
     if any(spec.health_check for spec in specs):
         pipeline.reporter.line("the health check needs an engine, and is left out")
+    planned(pipeline, specs)
     made, written = pipeline.write(specs, reference, outputs, no_cache=no_cache)
     return WrittenResult(
         reference=str(reference),

@@ -9,18 +9,21 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imagekit.explaining.results import BuildResult
+    from imagekit.engine.client import Engine
+    from imagekit.explaining.results import BuildResult, WrittenResult
     from imagekit.pipeline import Pipeline
     from imagekit.recall.look import Recalled
     from imagekit.recall.record import Record
     from imagekit.recall.seen import Sights
     from imagekit.recall.watch import Watch
+    from imagekit.recall.written import WrittenRecord
     from imagekit.settings import Settings
+    from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
 
 
@@ -31,6 +34,8 @@ class Remembering:
     path: Path
     began: int  # ns of the epoch
     watch: Watch
+    # Of a build that goes to no engine: what was wanted, its base, and the engine that was asked.
+    elsewhere: list[tuple[ImageSpec, BaseImage, Engine | None]] = field(default_factory=list)
 
     def keep(
         self,
@@ -43,8 +48,44 @@ class Remembering:
         asked: tuple[str | None, str | None],
     ) -> None:
         """Keep a record of what was built and read, if a later change of what was read would be seen."""
+        sights = self._sights(settings, spec)
+        chosen = (*asked, settings.profile)
+        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, chosen, None)
+
+    def planned(self, pipeline: Pipeline, specs: Sequence[ImageSpec]) -> None:
+        """What decides an image that goes to no engine is read by now."""
+        from imagekit.errors import EngineError
+        from imagekit.spec.revision import read_revision
+
+        if len(specs) != 1 or specs[0].extra_dockerfile_commands:
+            return
+        (spec,) = specs
+        pipeline.inputs(spec)
+        base = pipeline.resolved(spec).base
+        read_revision(spec.context)
+        self.watch.end()
+        try:
+            engine = pipeline.engine if base.found_at is None else None
+        except EngineError:
+            engine = None
+        self.elsewhere.append((spec, base, engine))
+
+    def keep_written(self, settings: Settings, result: WrittenResult, *, shown: Mapping[str, Any]) -> None:
+        """As ``keep``, of an image that went to no engine."""
+        import contextlib
+
+        from imagekit.errors import ImagekitError
+        from imagekit.recall.written import remember_written
+
+        for spec, base, engine in self.elsewhere:
+            sights = self._sights(settings, spec)
+            if sights.settled(self.began):
+                with contextlib.suppress(OSError, ImagekitError):
+                    remember_written(self.path, settings, engine, spec, base, result, sights, shown)
+
+    def _sights(self, settings: Settings, spec: ImageSpec) -> Sights:
         above = [spec.context, *spec.context.parents]
-        sights = self.watch.sights(
+        return self.watch.sights(
             asked_for=[
                 settings.config_file,
                 spec.dockerignore or spec.context / ".dockerignore",
@@ -52,8 +93,6 @@ class Remembering:
             ],
             listed=[spec.context],
         )
-        chosen = (*asked, settings.profile)
-        _remember(self.path, self.began, pipeline, settings, spec, result, sights, shown, chosen, None)
 
 
 _this: Remembering | None = None
@@ -74,8 +113,13 @@ def build_again(arguments: Sequence[str], environ: Mapping[str, str]) -> int | N
     recalled = recall(arguments, environ)
     if recalled is None:
         from imagekit.recall.watch import Watch
+        from imagekit.recall.written import recall_written
 
         path = record_path(arguments, environ)
+        written = recall_written(path, _settings_of)
+        if written is not None:
+            _show_written(written, began)
+            return 0
         _this = Remembering(path, began, Watch([path.parents[1]]))
         return None
     if recalled.edited:
@@ -84,6 +128,18 @@ def build_again(arguments: Sequence[str], environ: Mapping[str, str]) -> int | N
         document = {**recalled.record.result, "seconds": round((time.time_ns() - began) / 1e9, 3)}
         show(document, None, **recalled.record.shown)
     return 0
+
+
+def _show_written(written: WrittenRecord, began: int) -> None:
+    from imagekit.cli.picture import show_written
+    from imagekit.cli.session import reporting
+
+    with reporting(**written.shown) as reporter:
+        for each in written.result["written"]:
+            where = written.result["reference"] if each["output"] == "registry" else each["output"]
+            reporter.line(f"{where}: already there, skipped")
+    document = {**written.result, "seconds": round((time.time_ns() - began) / 1e9, 3)}
+    show_written(document, as_json=written.shown["as_json"], quiet=written.shown["quiet"])
 
 
 def show(
@@ -104,17 +160,32 @@ def show(
             put_push(push)
 
 
-def _rebuild(recalled: Recalled, path: Path, began: int) -> None:
-    """Build with the specification and the lock of the record, and the source as it is now."""
-    from imagekit.cli.session import load_settings, open_pipeline, reporting
-    from imagekit.recall.resume import resolved_of
+def _settings_of(profile: str | None) -> Settings:
+    """The settings as the command had them: what the arguments said of the profile is not read again."""
+    from imagekit.cli.session import load_settings
     from imagekit.settings.config_file import DEFAULT_PROFILE
     from imagekit.settings.machine import PROFILE
 
+    before = os.environ.get(PROFILE)
+    os.environ[PROFILE] = profile or DEFAULT_PROFILE
+    try:
+        return load_settings()
+    finally:
+        # The whole command may come after it.
+        if before is None:
+            del os.environ[PROFILE]
+        else:
+            os.environ[PROFILE] = before
+
+
+def _rebuild(recalled: Recalled, path: Path, began: int) -> None:
+    """Build with the specification and the lock of the record, and the source as it is now."""
+    from imagekit.cli.session import open_pipeline, reporting
+    from imagekit.recall.resume import resolved_of
+
     record = recalled.record
     name, tag, profile = record.asked
-    os.environ[PROFILE] = profile or DEFAULT_PROFILE  # what the arguments said of it is not read again
-    settings = load_settings()
+    settings = _settings_of(profile)
     with reporting(**record.shown) as reporter:
         pipeline = open_pipeline(settings, reporter)
         spec, resolved = resolved_of(record)

@@ -145,9 +145,21 @@ def build(
             if push and Output(REGISTRY) not in outputs:
                 outputs = (*outputs, Output(REGISTRY))
             asked = (wanted_name, wanted_tag)
+            memory = remembering() if not no_cache else None
             made = build_elsewhere(
-                settings, reporter, path, overrides, asked, platforms, outputs, no_cache=no_cache, handed=handed
+                settings,
+                reporter,
+                path,
+                overrides,
+                asked,
+                platforms,
+                outputs,
+                no_cache=no_cache,
+                handed=handed,
+                planned=memory.planned if memory is not None else lambda pipeline, specs: None,
             )
+            if memory is not None:
+                memory.keep_written(settings, made, shown=shown)
             return show_written(made.to_json(), as_json=as_json, quiet=quiet)
         written: list[dict[str, Any]] = []
         pipeline = stack.enter_context(open_pipeline(settings, reporter, handed=handed))
