@@ -18,7 +18,7 @@ from imagekit.oci.digest import canonical_json, digest_of_json, short
 from imagekit.plan.values import FORMAT, PlannedLayer
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec, RequirementLine
-from imagekit.spec.requirement import portable
+from imagekit.spec.portable import portable
 
 LABEL = "imagekit.inputs"
 # Of the label's own shape: a reader passes over what it does not know.

@@ -8,7 +8,7 @@ from typing import Any
 
 from imagekit.oci.platform import Platform
 from imagekit.spec.image import ImageSpec, RequirementLine
-from imagekit.spec.requirement import portable
+from imagekit.spec.portable import portable
 
 _NOT_IN_IMAGE = frozenset({"context", "entrypoints", "health_check"})
 

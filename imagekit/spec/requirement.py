@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement as _PackagingError
@@ -18,7 +17,6 @@ from imagekit.spec.local_source import Places, declared_name, local_source, path
 from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_FILE_URL = re.compile(r"((?:git\+)?)file://(/[^\s;@#]*)")
 _PACKAGING_POINTER = re.compile(r"\s+")
 
 
@@ -57,17 +55,6 @@ def parse_each(texts: Iterable[str], parse: Callable[[str], RequirementLine]) ->
 def requirement_name(line: RequirementLine) -> str:
     """The normalized (PEP 503) name of what ``line`` requires."""
     return canonicalize_name(Requirement(line.text).name)
-
-
-def portable(text: str, context: Path) -> str:
-    """A requirement's text without paths of this machine: those in ``context`` are relative to it."""
-
-    def name(found: re.Match[str]) -> str:
-        path = Path(unquote(found[2]))
-        inside = path.is_relative_to(context)
-        return f"{found[1]}file:{path.relative_to(context).as_posix() if inside else path.name}"
-
-    return _FILE_URL.sub(name, text)
 
 
 def _parse(text: str, origin: str) -> Requirement:

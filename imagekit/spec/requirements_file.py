@@ -17,7 +17,7 @@ from imagekit.errors import InputError, InvalidRequirement
 from imagekit.spec.image import Indexes, RequirementLine
 from imagekit.spec.local_requirement import parse_line, project_extras
 from imagekit.spec.local_source import Places, path_of_url, path_within
-from imagekit.spec.requirement import portable
+from imagekit.spec.portable import portable
 from imagekit.spec.requirements_options import check_hash, read_options, split_line
 from imagekit.spec.requirements_text import LogicalLine, decode, logical_lines
 from imagekit.spec.url import redacted, refuse_login
