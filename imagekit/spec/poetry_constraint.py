@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from packaging.version import Version
 
 from imagekit.errors import InvalidRequirement
 
@@ -24,3 +27,25 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
     except (ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as problem:
         words = " ".join(str(problem).split()) or "not a dependency that Poetry knows"
         raise InvalidRequirement(f"{origin}: {name}: {words}", hint=f'write {name} = "^1.2"') from None
+
+
+def one_range(constraint: Any) -> str | None:
+    """The PEP 440 specifiers of ranges that touch each other (``^1 || ^2``); ``None`` for any other constraint."""
+    ranges = sorted(getattr(constraint, "ranges", ()), key=lambda r: (r.min is not None, r.min))
+    if len(ranges) < 2:
+        return None
+    for low, high in pairwise(ranges):
+        if low.max is None or high.min is None or _bound(low.max) != _bound(high.min):
+            return None
+        if not (low.include_max or high.include_min):
+            return None
+    first, last = ranges[0], ranges[-1]
+    parts = [] if first.min is None else [f">{'=' if first.include_min else ''}{_bound(first.min)}"]
+    parts += [] if last.max is None else [f"<{'=' if last.include_max else ''}{_bound(last.max)}"]
+    return ",".join(parts)
+
+
+def _bound(version: Any) -> Version:
+    """A range's end: poetry-core writes ``<2`` as ``<2.dev0``, so that no pre-release of 2 is in it."""
+    found = Version(str(version))
+    return Version(found.base_version) if found.dev == 0 and found.pre is None else found

@@ -19,7 +19,7 @@ from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.spec.git_url import git_url
 from imagekit.spec.image import Indexes, IndexPin, NamedIndex, RequirementLine
 from imagekit.spec.local_source import Places
-from imagekit.spec.poetry_constraint import poetry_dependency
+from imagekit.spec.poetry_constraint import one_range, poetry_dependency
 from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.toml_places import place_in, places_of
 from imagekit.spec.url import refuse_login
@@ -114,6 +114,8 @@ class _Reader:
         if place is None:
             if isinstance(value, Mapping) and isinstance(value.get("source"), str):
                 self.pins.append(IndexPin(package=canonicalize_name(name), index=value["source"]))
+            if (merged := one_range(dependency.constraint)) is not None:
+                return parse_requirement(f"{name}{extras}{merged}{marker}", origin)
             try:
                 requirement = Requirement(dependency.to_pep_508(with_extras=False))
             except NoRequirement:

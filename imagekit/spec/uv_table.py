@@ -6,6 +6,7 @@ told of it; what it cannot be told of is refused with its line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ _NOT_HONOURED = (
 )
 # Of builds alone: they matter where something is built, with a lock, too.
 _OF_BUILDS = frozenset(name for name in _NOT_HONOURED if "build" in name or "config" in name)
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T|$)")
 _CHOICES = {
     "resolution": {"highest"},
     "prerelease": {"allow", "if-necessary", "if-necessary-or-explicit", "explicit"},
@@ -78,7 +80,7 @@ def read_uv_table(path: Path, tables: Mapping[str, Any], *, locked: bool, builds
         indexes=reader.indexes(),
         dev=reader.lines("dev-dependencies"),
         is_package=table.get("package") if isinstance(table.get("package"), bool) else None,
-        exclude_newer=None if locked else reader.text("exclude-newer"),
+        exclude_newer=None if locked else reader.moment("exclude-newer"),
         prereleases=not locked and reader.text("prerelease") == "allow",
         any_index=not locked and reader.text("index-strategy") == "unsafe-best-match",
         no_binary=reader.no_binary(),
@@ -126,6 +128,13 @@ class _Reader:
     def text(self, key: str) -> str | None:
         value = self.table.get(key)
         return value if isinstance(value, str) else None
+
+    def moment(self, key: str) -> str | None:
+        value = self.table.get(key)
+        if value is None or (isinstance(value, str) and _MOMENT.match(value)):
+            return value
+        self._wrong(f"[tool.uv] {key} = {str(value)!r} is no date", f'write {key} = "2026-01-31"', key)
+        return None
 
     def no_binary(self) -> tuple[str, ...]:
         if self.table.get("no-binary") is True:
@@ -177,6 +186,9 @@ class _Reader:
             if pin.index not in {one.name for one in named}:
                 words = f"[tool.uv.sources] {pin.package} names the index {pin.index!r}, which is not there"
                 self._wrong(words, f'add [[tool.uv.index]] name = "{pin.index}"', "sources", pin.package)
+        for key, urls in (("index-url", [self.text("index-url")]), ("extra-index-url", self._texts("extra-index-url"))):
+            for url in filter(None, urls):
+                self._check_url(url, key)
         here = [link if "://" in link else str((self.path.parent / link).resolve()) for link in links]
         return Indexes(
             default=default,
