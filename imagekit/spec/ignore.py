@@ -20,6 +20,7 @@ from imagekit.errors import InputError, InvalidProject
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _ESCAPED = set(".+()|{}$")
 _GO_ESCAPES = set("afntrvAbBdDsSwW")
+_GO_BOUNDARIES = ("A", "b", "B")  # no characters: Go has them outside of a class alone
 _WILD = set("*?[\\")
 
 State = tuple[bool, ...]
@@ -168,6 +169,8 @@ def _class_character(pattern: str, at: int) -> int:
         raise ValueError(pattern)
     if pattern[at] == "\\":
         at += 1
+        if pattern[at : at + 1] in _GO_BOUNDARIES:
+            raise ValueError(pattern)
     if at + 1 >= len(pattern):
         raise ValueError(pattern)
     return at + 1
@@ -214,7 +217,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _escape(character: str) -> str:
-    if character.isascii() and character.isalnum() and character not in _GO_ESCAPES:
+    if not character.isascii() or (character.isalnum() and character not in _GO_ESCAPES):
         raise ValueError(character)
     return "\\" + character
 
