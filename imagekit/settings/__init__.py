@@ -19,7 +19,7 @@ from imagekit.network.proxies import Proxies
 from imagekit.registry.access import Access
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.directories import config_path, docker_config, home, user_directory
-from imagekit.settings.machine import ENGINE_ADDRESS, Machine, chosen_profile
+from imagekit.settings.machine import CACHE_SIZE, ENGINE_ADDRESS, ENGINE_DEADLINE, Machine, chosen_profile
 from imagekit.settings.origin import DEFAULT, Origin
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Settings:
     """How imagekit is set up on this machine."""
 
     engine_address: str = ENGINE_ADDRESS  # unix://, tcp://, ssh://
-    engine_deadline: float = 120.0  # seconds that one answer of the engine may take
+    engine_deadline: float = ENGINE_DEADLINE  # seconds that one answer of the engine may take
     cache_dir: Path
-    cache_size: int = 20_000_000_000  # bytes that it is held to after a build
+    cache_size: int = CACHE_SIZE  # bytes that it is held to after a build
     config_file: Path  # need not exist
     docker_config: Path  # Docker's own configuration directory
     default_namespace: str | None = None  # "team", "registry.example.com/team", a registry

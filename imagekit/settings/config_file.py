@@ -10,13 +10,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import InputError, InvalidConfig
-from imagekit.settings.keys import machine_keys, user_keys
 from imagekit.settings.origin import Origin
-from imagekit.spec.keys import Declared, Source, keys_of, read_value
 from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.toml import read_toml
 
@@ -24,6 +22,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+
+if TYPE_CHECKING:
+    from imagekit.spec.keys import Declared, Source
 
 DEFAULT_PROFILE = "default"
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -50,6 +51,8 @@ class ConfigFile:
 
     @classmethod
     def _checked(cls, path: Path, text: str, tables: Mapping[str, Any]) -> ConfigFile:
+        from imagekit.spec.keys import Source
+
         source = Source(path=path, shown=str(path), text=text)
         problems: list[InputError] = []
         profiles = {}
@@ -89,6 +92,8 @@ class ConfigFile:
 
     @property
     def source(self) -> Source:
+        from imagekit.spec.keys import Source
+
         return Source(path=self.path, shown=str(self.path), text=self.text)
 
     def with_value(self, name: str, text: str, profile: str | None = None) -> ConfigFile:
@@ -153,9 +158,12 @@ class ConfigFile:
 
 def known_key(name: str, *, where: str | None = None) -> Declared:
     """The key called ``name``; ``InvalidConfig`` with the nearest one where there is none."""
+    from imagekit.settings.keys import user_keys
+
     known = user_keys()
     if name in known:
         return known[name]
+    from imagekit.spec.keys import keys_of
     from imagekit.spec.table import Table
 
     before = f"{where}: " if where else ""
@@ -168,6 +176,9 @@ def known_key(name: str, *, where: str | None = None) -> Declared:
 
 
 def _values(table: Mapping[str, Any], source: Source, problems: list[InputError], *above: str) -> dict[str, Any]:
+    from imagekit.settings.keys import machine_keys
+    from imagekit.spec.keys import read_value
+
     found = {}
     machine = machine_keys()
     for name, value in table.items():

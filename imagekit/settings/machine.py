@@ -1,4 +1,7 @@
-"""Each setting of the machine: our variable, the profile, the user's configuration, then other programs' own."""
+"""Each setting of the machine: our variable, the profile, the user's configuration, then other programs' own.
+
+What declares and checks the keys is imported where there is a value to check: most machines have none.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from imagekit.errors import InvalidConfig
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.directories import docker_config, expanded, home, user_directory
 from imagekit.settings.docker_context import current_endpoint, tls_refused
-from imagekit.settings.keys import bytes_of, machine_keys, read_engine, read_namespace
 from imagekit.settings.origin import DEFAULT, Origin
 from imagekit.settings.prefect_profile import prefect_namespace
+from imagekit.spec.variable import variable_of
 
 ENGINE_ADDRESS = "unix:///var/run/docker.sock"
+# As the declarations of these keys have it.
+ENGINE_DEADLINE = 120.0
+CACHE_SIZE = 20_000_000_000
 PROFILE = "IMAGEKIT_PROFILE"
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 
@@ -31,9 +37,11 @@ class Machine:
 
     def own(self, name: str) -> tuple[Any, Origin] | None:
         """What our variable, the profile or the user's configuration say of ``name``."""
-        declared = machine_keys()[name]
-        if text := self.environ.get(declared.variable):
-            return declared.of_text(text, declared.variable), Origin.of_variable(declared.variable)
+        variable = variable_of(name)
+        if text := self.environ.get(variable):
+            from imagekit.settings.keys import machine_keys
+
+            return machine_keys()[name].of_text(text, variable), Origin.of_variable(variable)
         return self.file.find(name, self.profile)
 
     def engine(self) -> tuple[str, Origin]:
@@ -41,6 +49,8 @@ class Machine:
         if (found := self.own("engine")) is not None:
             return found
         if address := self.environ.get("DOCKER_HOST"):
+            from imagekit.settings.keys import read_engine
+
             # Docker takes HOST:PORT alone for TCP, and any text in DOCKER_TLS_VERIFY for yes.
             address = address if "://" in address else f"tcp://{address}"
             if self.environ.get("DOCKER_TLS_VERIFY") and address.startswith(("tcp://", "http://", "https://")):
@@ -49,13 +59,15 @@ class Machine:
         name, endpoint = current_endpoint(docker_config(self.environ), self.environ.get("DOCKER_CONTEXT") or None)
         if endpoint is None:
             return ENGINE_ADDRESS, DEFAULT
+        from imagekit.settings.keys import read_engine
+
         return read_engine(endpoint, f"docker context {name}"), Origin(words=f"docker context {name}")
 
     def engine_timeout(self) -> tuple[float, Origin]:
-        return self.own("engine-timeout") or (float(machine_keys()["engine-timeout"].key.default), DEFAULT)
+        return self.own("engine-timeout") or (ENGINE_DEADLINE, DEFAULT)
 
     def cache_dir(self) -> tuple[Path, Origin]:
-        variable = machine_keys()["cache-dir"].variable
+        variable = variable_of("cache-dir")
         if text := self.environ.get(variable):
             # Relative to the working directory, which a file's cannot be.
             return self.cwd / expanded(text, self.environ, variable), Origin.of_variable(variable)
@@ -64,14 +76,21 @@ class Machine:
         return user_directory(self.environ, "XDG_CACHE_HOME", ".cache"), DEFAULT
 
     def cache_size(self) -> tuple[int, Origin]:
-        text, origin = self.own("cache-size") or (machine_keys()["cache-size"].key.default, DEFAULT)
-        return bytes_of(text, "cache-size"), origin
+        if (found := self.own("cache-size")) is None:
+            return CACHE_SIZE, DEFAULT
+        from imagekit.settings.keys import bytes_of
+
+        return bytes_of(found[0], "cache-size"), found[1]
 
     def default_namespace(self) -> tuple[str | None, Origin]:
         if (own := self.own("default-namespace")) is not None:
             return own
         found = prefect_namespace(self.environ, self.cwd, home(self.environ))
-        return (None, DEFAULT) if found is None else (read_namespace(*found), Origin(words=found[1]))
+        if found is None:
+            return None, DEFAULT
+        from imagekit.settings.keys import read_namespace
+
+        return read_namespace(*found), Origin(words=found[1])
 
     def insecure_registries(self) -> tuple[tuple[str, ...], Origin]:
         return self.own("insecure-registries") or ((), DEFAULT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from imagekit.spec.keys import Source
+if TYPE_CHECKING:
+    from imagekit.spec.keys import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

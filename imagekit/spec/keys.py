@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.spec.kinds import Fault, Kind, Mistaken, Texts, TextTable, kind_of
 from imagekit.spec.nearest import nearest_hint
+from imagekit.spec.variable import variable_of
 
 _Table = TypeVar("_Table")
 
@@ -45,7 +46,7 @@ class Declared:
     @property
     def variable(self) -> str:
         """The environment variable that stands for it: ``IMAGEKIT_BASE_IMAGE``."""
-        return f"IMAGEKIT_{self.attribute.upper()}"
+        return variable_of(self.name)
 
     def of_text(self, text: str, where: str) -> Any:
         """What a variable or an argument means; ``InputError`` where it means nothing."""

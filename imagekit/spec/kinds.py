@@ -37,6 +37,9 @@ class Fault:
     hint: str | None = None  # None: to be had from the value
 
 
+# Those without a field are plain classes: dataclasses take a millisecond each to make, and every build loads these.
+
+
 class Kind(Protocol):
     """One kind of value."""
 
@@ -54,7 +57,6 @@ class Kind(Protocol):
         """JSON Schema, draft 7."""
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     words: ClassVar[str] = "a string"
 
@@ -70,7 +72,6 @@ class Text:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
 class Number:
     words: ClassVar[str] = "a number"
 
@@ -90,7 +91,6 @@ class Number:
         return {"type": "number"}
 
 
-@dataclass(frozen=True, slots=True)
 class Flag:
     words: ClassVar[str] = "true or false"
 
@@ -108,7 +108,6 @@ class Flag:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
 class Texts:
     words: ClassVar[str] = "a list of strings"
 
@@ -131,7 +130,6 @@ class Texts:
         return {"type": "array", "items": {"type": "string"}}
 
 
-@dataclass(frozen=True, slots=True)
 class TextTable:
     words: ClassVar[str] = "a table of strings"
 
@@ -159,7 +157,6 @@ class TextTable:
         return {"type": "object", "additionalProperties": {"type": "string"}}
 
 
-@dataclass(frozen=True, slots=True)
 class FlagOrTexts:
     words: ClassVar[str] = "true, false or a list of strings"
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from imagekit.settings.documented import schemas, with_tables
-from imagekit.settings.keys import machine_keys
+from imagekit.settings.keys import bytes_of, machine_keys
+from imagekit.settings.machine import CACHE_SIZE, ENGINE_DEADLINE
 from imagekit.settings.schema import project_schema, user_schema
 from imagekit.settings.variables import known_variables, unknown_variables
 from imagekit.spec.keys import Declared, keys_of
@@ -48,6 +49,11 @@ def test_no_key_is_a_projects_and_a_machines() -> None:
     assert not machine_keys().keys() & keys_of(Table).keys()
     assert len({each.variable for each in KEYS.values()}) == len(KEYS)
     assert {each.variable for each in KEYS.values()} <= known_variables()
+
+
+def test_the_defaults_that_hold_are_those_that_are_declared() -> None:
+    assert machine_keys()["engine-timeout"].key.default == ENGINE_DEADLINE
+    assert bytes_of(machine_keys()["cache-size"].key.default, "") == CACHE_SIZE
 
 
 VALUES = st.recursive(
