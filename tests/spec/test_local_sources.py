@@ -10,8 +10,8 @@ import pytest
 
 from imagekit.errors import InvalidProject, InvalidRequirement
 from imagekit.spec.image import RequirementLine
+from imagekit.spec.portable import portable
 from imagekit.spec.read import read_spec
-from imagekit.spec.requirement import portable
 from imagekit.spec.requirements_file import read_requirements
 from tests.lock.conftest import wheel_bytes
 
