@@ -21,7 +21,8 @@ _LOCKED_PATH = re.compile(rb'\b(?:path|directory|editable|url) = "([^":\\\x00]+)
 
 def asked_reference(name: str | None, tag: str | None, project: str, namespace: str | None) -> Reference:
     """``name`` with ``tag``; without a name, one made of ``project``. ``namespace`` goes before a bare name."""
-    reference = Reference.parse(name or _repository(project), target=True)
+    # [tool.imagekit] may name a registry and a namespace; no project's or directory's name has the sign.
+    reference = Reference.parse(name or (project if "/" in project else _repository(project)), target=True)
     if tag is not None:
         if reference.tag is not None:
             raise InvalidReference(f"two tags: {reference.tag!r} in the name, and {tag!r}", hint="give one of them")

@@ -30,7 +30,10 @@ class Table:
     name: Annotated[
         _Text,
         Key(
-            "the image's name, with or without registry and namespace", otherwise="the project's", example="team/orders"
+            "the image's name, with or without registry and namespace; no tag",
+            otherwise="the project's, or the directory's",
+            example="registry.example.com/team/orders",
+            check=checks.name,
         ),
     ] = None
     python: Annotated[

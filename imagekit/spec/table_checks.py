@@ -12,6 +12,23 @@ from typing import Any
 from imagekit.errors import InputError, InvalidConfig
 
 
+def name(value: str, where: str) -> str:
+    from imagekit.oci.reference import Reference
+
+    if "/" in value or ":" in value:
+        try:
+            reference = Reference.parse(value, target=True)
+        except InputError as problem:
+            raise _placed(problem, where) from None
+        if reference.tag:
+            raise InvalidConfig(
+                f"{where}: {value!r} has a tag", hint="leave it away; --tag gives one, or else the content does"
+            )
+    elif not re.search(r"[a-z0-9]", value.lower()):
+        raise InvalidConfig(f"{where}: {value!r} gives no image name", hint="use letters and digits")
+    return value
+
+
 def python(value: str, where: str) -> str:
     from imagekit.spec.python_version import check_python
 
