@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,10 +124,11 @@ def make_layers(
         # As the layers lie, from the bottom: what is below can be loaded while the rest is made.
         wanted = [packages[name] for name in missing]
         # Downloading, compiling, writing and taking overlap: a wheel's layer begins when its file is there.
-        for package, path in fetch_all(wanted, store(), reporter=reporter):
-            maker.add_wheel(missing[package.name], path, compiling)
-            if taken.done():  # before the last file came: with an error
-                break
+        with closing(fetch_all(wanted, store(), reporter=reporter)) as arriving:
+            for package, path in arriving:
+                maker.add_wheel(missing[package.name], path, compiling)
+                if taken.done():  # before the last file came: with an error
+                    break
         layers = taken.result()
         _say_clashes(maker, reporter)
     return layers

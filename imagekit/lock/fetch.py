@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -222,7 +222,7 @@ class WheelStore:
 
 def fetch_all(
     packages: Sequence[LockedPackage], store: WheelStore, *, reporter: Reporter, threads: int = 6
-) -> Iterator[tuple[LockedPackage, Path]]:
+) -> Generator[tuple[LockedPackage, Path]]:
     """Each of ``packages`` with its verified file, in the order in which they arrive.
 
     The first failure, or an interrupt, ends the downloads under way; those not begun are dropped.

@@ -231,8 +231,23 @@ def test_digests_that_differ_are_differences() -> None:
     assert [d.path for d in remade_differences(first, swapped)] == ["six==1", "source"]
 
 
+def test_a_layer_that_tells_who_made_it_is_found(tricky: Tricky, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "import imagekit.layers.project_files as files\n"
+        "write = files.script\n"
+        "files.script = lambda *a: write(*a) + f'# {os.getuid()} {os.stat(__file__).st_uid}'.encode()\n"
+    )
+    done = tricky.imagekit(
+        "verify", tricky.root, "--base-image", tricky.base, "--json", env={"PYTHONPATH": str(tmp_path)}
+    )
+    assert done.returncode == 6, done.stderr
+    assert "orders==1.0" in [d["path"] for d in json.loads(done.stdout)["differences"]]
+
+
 def test_circumstances_are_all_different() -> None:
     first, second = CIRCUMSTANCES
+    assert first.user != second.user
     assert first.umask != second.umask
     assert first.mtime != second.mtime
     for name in first.variables:
