@@ -16,7 +16,7 @@ from benchmarks.sets import PackageSet, Pin, uv_program
 from benchmarks.surroundings import Surroundings
 
 _HERE = Path(__file__).parent
-# Files that only one side has, and why. Everything else must be on both.
+# Files that only one side has, or has otherwise, and why. Everything else must be the same on both.
 DIFFERENCES = (
     r"bin/(activate|deactivate|pydoc)[^/]*",  # shell functions that a venv has and an image has no use for
     r"(\.gitignore|\.lock|CACHEDIR\.TAG|pyvenv\.cfg)",  # marks of a venv
@@ -62,7 +62,10 @@ def own_layer_bytes(at: Surroundings, store: Store, image: str, package: str) ->
 
 
 def same_content(at: Surroundings, store: Store, packages: PackageSet, images: Sequence[str]) -> None:
-    """Both images have the set, the same files (bytecode is some of them) but for ``DIFFERENCES``, and work."""
+    """Both images have the set, the same files but for ``DIFFERENCES``, and work.
+
+    The same in content, mode, owner and where a link leads; of bytecode and scripts the content is each side's own.
+    """
     found: list[dict[str, Any]] = [
         json.loads(python(at, store, image, (_HERE / "inside.py").read_text())) for image in images
     ]
@@ -70,11 +73,15 @@ def same_content(at: Surroundings, store: Store, packages: PackageSet, images: S
         wanted = {pin.package for pin in packages.pins.values()}
         if missing := wanted - set(content["versions"]):
             raise Failed(f"{image} lacks {', '.join(sorted(missing))}")
-    first, second = ({*content["files"], *content["links"]} for content in found)
-    different = [p for p in sorted(first ^ second) if not any(re.fullmatch(d, p) for d in DIFFERENCES)]
+    first, second = ({**content["files"], **content["links"]} for content in found)
+    different = [
+        path
+        for path in sorted({*first, *second})
+        if first.get(path) != second.get(path) and not any(re.fullmatch(d, path) for d in DIFFERENCES)
+    ]
     if different:
-        sides = [f"{p} (only {images[0] if p in first else images[1]})" for p in different[:12]]
-        raise Failed(f"{len(different)} files are in one image alone:\n" + "\n".join(sides))
+        lines = [f"{p}: {first.get(p, 'missing')} and {second.get(p, 'missing')}" for p in different[:12]]
+        raise Failed(f"{len(different)} files differ between {' and '.join(images)}:\n" + "\n".join(lines))
     for image in images:
         works(at, store, packages, image)
 

@@ -1,5 +1,6 @@
 """Runs in an image, given to its Python on standard input: what is installed there, as JSON on standard output."""
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -16,5 +17,11 @@ for directory, names, files in os.walk(prefix):
         if os.path.islink(path):
             found["links"][relative] = os.readlink(path)
         else:
-            found["files"][relative] = [os.path.getsize(path), os.stat(path).st_mode & 0o111 != 0]
+            status = os.stat(path)
+            content = None
+            # Bytecode's marks of references, and the words of scripts, are each installer's own.
+            if not relative.startswith("bin/") and not relative.endswith(".pyc"):
+                with open(path, "rb") as file:
+                    content = hashlib.sha256(file.read()).hexdigest()
+            found["files"][relative] = [content, oct(status.st_mode), status.st_uid, status.st_gid]
 json.dump(found, sys.stdout)
