@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test soak fuzz bench bench-full lint clean
+.PHONY: help setup demo test soak fuzz bench bench-full bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,9 @@ bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes;
 
 bench-full: setup ## the same with all cases and sets and more rounds, some hours
 	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
+
+bench-memory: setup ## what a build of 2 GB of wheels holds in memory
+	@$(BIN)/python -m benchmarks.memory --base-image imagekit/python:3.11
 
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
