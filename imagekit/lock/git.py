@@ -23,6 +23,7 @@ from imagekit.lock.redaction import redacted, without_credentials
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _CREDENTIALS = re.compile(r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]\b")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+_ALL_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _PROTOCOLS = {"https": "https", "http": "http", "ssh": "ssh", "file": "file"}
 _DEADLINE = 900.0  # seconds, of one call of git: a large repository takes minutes
 _SETTINGS = (
@@ -95,13 +96,24 @@ class Git:
             self._git(url, [*place, "read-tree", commit])
             self._git(url, [*place, "checkout-index", "--all", "--force"])
 
+    def describe(self, url: str, commit: str) -> str | None:
+        """``TAG-DISTANCE-gCOMMIT`` of the last tag with a number before ``commit``; ``None`` where there is none."""
+        with tempfile.TemporaryDirectory(prefix="imagekit-git-") as directory:
+            at = ["--git-dir", directory]
+            self._git(url, ["init", "--bare", "--quiet", "--template=", "--", directory])
+            # All of it: a partial fetch never ends with a server of plain files (git 2.39 asks for the rest again).
+            fetch = [*at, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
+            self._git(url, [*fetch, "--", url, *_ALL_REFS])
+            found = self._run([*at, "describe", "--tags", "--long", "--match=*[0-9]*", commit], url)
+            return found.stdout.strip() if found.returncode == 0 else None
+
     def _fetch(self, repository: Path, url: str, commit: str) -> None:
         """The commit, alone where the server gives single ones, else with all branches and tags."""
         at = ["--git-dir", str(repository)]
         self._git(url, ["init", "--bare", "--quiet", "--template=", "--", str(repository)])
         fetch = [*at, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
         if self._run([*fetch, "--depth=1", "--", url, commit], url).returncode != 0:
-            self._git(url, [*fetch, "--", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
+            self._git(url, [*fetch, "--", url, *_ALL_REFS])
         if self._run([*at, "cat-file", "-e", f"{commit}^{{commit}}"], url).returncode != 0:
             raise ResolveError(
                 f"{_shown(url)} has no commit {commit}",
@@ -112,8 +124,7 @@ class Git:
         with tempfile.TemporaryDirectory(prefix="imagekit-git-") as directory:
             at = ["--git-dir", directory]
             self._git(url, ["init", "--bare", "--quiet", "--template=", "--", directory])
-            refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-            self._git(url, [*at, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", url, *refs])
+            self._git(url, [*at, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", url, *_ALL_REFS])
             found = self._run([*at, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{short}^{{commit}}"], url)
             if found.returncode != 0:
                 raise ResolveError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from imagekit.lock.git import Git
 from imagekit.lock.values import Directory, GitCommit, LockedPackage
 from imagekit.spec.source_tree import scan
 
+# setuptools-scm, and what builds on it: they read ``.git_archival.txt`` where there is no repository.
+_FROM_TAGS = re.compile(rb"setuptools[-_]scm|hatch[-_]vcs|vcs[-_]versioning|flit[-_]scm")
 # One level down: a `.dockerignore` at the top of a context would be obeyed once more.
 TREE = "tree"
 
@@ -30,6 +33,7 @@ def place_source(package: LockedPackage, directory: Path, store: WheelStore, git
                 f"{package.name}: {origin.url} has no directory {origin.subdirectory!r} at {origin.commit[:12]}",
                 hint="look at its #subdirectory=…",
             )
+        _state_version(place, origin, directory / TREE, git)
         return place.relative_to(directory).as_posix()
     if isinstance(origin, Directory):
         tree = scan(origin.path)
@@ -40,6 +44,16 @@ def place_source(package: LockedPackage, directory: Path, store: WheelStore, git
     path = store.get(package.artifact, package=package.name)
     shutil.copyfile(path, directory / package.artifact.filename)
     return package.artifact.filename
+
+
+def _state_version(project: Path, origin: GitCommit, tree: Path, git: Git) -> None:
+    """Where the version is read from git's tags, write down what they say, as ``git archive`` does it."""
+    declaring = [place / name for place in {project, tree} for name in ("pyproject.toml", "setup.cfg", "setup.py")]
+    archival = tree / ".git_archival.txt"
+    if any(_FROM_TAGS.search(file.read_bytes()) for file in declaring if file.is_file() and not file.is_symlink()):
+        described = git.describe(origin.url, origin.commit)
+        if described is not None and not archival.is_symlink():
+            archival.write_text(f"node: {origin.commit}\ndescribe-name: {described}\n")
 
 
 def copy_files(files: Mapping[str, Path], into: Path) -> None:

@@ -74,6 +74,20 @@ def test_the_files_of_a_commit_and_nothing_else(repository: Repository, tmp_path
     assert os.readlink(into / "link") == "a/b"
 
 
+@pytest.mark.parametrize("how", ["file", "http", "dumb"])
+def test_the_last_tag_before_a_commit(repository: Repository, tmp_path: Path, how: str) -> None:
+    untagged = repository.commit({"a": "1"})
+    repository.git("tag", "latest")
+    repository.commit({"a": "2"})
+    repository.git("tag", "-a", "v1.2", "-m", "with a message")
+    after = repository.commit({"a": "3"})
+    repository.git("update-server-info")
+    with git_server(tmp_path / "served", dumb=how == "dumb") as server:
+        url = repository.url if how == "file" else f"{server}/repository/.git"
+        assert GIT.describe(url, after) == f"v1.2-1-g{after[:7]}"
+        assert GIT.describe(url, untagged) is None
+
+
 def test_a_commit_that_no_branch_has_any_more(repository: Repository, tmp_path: Path) -> None:
     repository.commit({"a": "1"})
     gone = repository.commit({"a": "2"})
