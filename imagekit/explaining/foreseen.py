@@ -33,7 +33,7 @@ def with_known_wheels(spec: ImageSpec, lock: Lock, tree: SourceTree | None, stag
 
     def known(package: LockedPackage) -> LockedPackage:
         wheel = None if package.artifact.is_wheel else kept.get(wheel_key(f"sha256:{package.artifact.sha256}", stage))
-        return package if wheel is None else replace(package, artifact=wheel.artifact)
+        return package if wheel is None else replace(package, version=wheel.version, artifact=wheel.artifact)
 
     packages = [known(package) for package in lock.packages]
     if spec.project is not None and spec.builds_project and tree is not None:
