@@ -1,21 +1,13 @@
-"""What an image was made from, as far as others may know it: kept with the image, and told by its provenance.
-
-No value of an argument, no credential and no path of a host is in it.
-"""
+"""What an image was made from: the note that is kept of it (``material_note``), as values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-from imagekit.lock.values import Artifact, Lock, LockedPackage
+from imagekit.attest.material_note import UNKNOWN
 from imagekit.oci.digest import Digest
-from imagekit.plan.record import LABEL, Record
-from imagekit.plan.values import FilesLayer, Plan, SourceLayer
-
-CLEAN, DIRTY, UNKNOWN = "clean", "dirty", "unknown"
-_OWN_LABELS = ("imagekit.", "org.opencontainers.image.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,61 +57,24 @@ class Materials:
     parameters: tuple[str, ...] = ()  # names of what was set: "env:TZ", "base-image"; never a value
 
 
-def materials_of(plan: Plan, lock: Lock, state: str) -> Materials:
-    """The materials of the image that ``plan`` makes of the wheels of ``lock``.
-
-    ``state`` is that of the working tree, for who has looked.
-    """
-    base = plan.base
-    record = Record.from_label(plan.labels.get(LABEL))
-    files = {target: f"sha256:{digest.rpartition(':')[2]}" for target, digest in _files(plan)}
-    names = [f"env:{name}" for name in plan.env]
-    names += [f"label:{name}" for name in plan.labels if not name.startswith(_OWN_LABELS)]
-    names += [f"file:{target}" for target in files]
-    names += [f"option:{name}" for name in record.options] if record is not None else []
+def materials_from(note: Mapping[str, Any]) -> Materials:
+    """The materials that ``note`` is of; ``KeyError`` and its like for what is none."""
+    base = note["base"]
     return Materials(
-        base=Base(reference=base.reference, config=base.config.digest, digest=base.digest),
-        python=base.python.version,
-        platform=str(base.config.platform),
-        site=plan.prefix.site_path,
-        wheels=tuple(_wheel(package) for package in lock.packages),
-        lock=lock.digest,
-        lock_file=record.lock_file if record is not None else "",
-        source=next((Digest(layer.digest) for layer in plan.layers if isinstance(layer, SourceLayer)), None),
-        files=files,
-        repository=plan.labels.get("org.opencontainers.image.source", ""),
-        commit=plan.labels.get("org.opencontainers.image.revision", ""),
-        state=state,
-        parameters=tuple(sorted(names)),
+        base=Base(reference=base["reference"], config=Digest(base["config"]), digest=base["digest"]),
+        python=note["python"],
+        platform=note["platform"],
+        site=note["site"],
+        wheels=tuple(
+            Wheel(name=name, version=version, file=File(**file), source=File(**source) if source else None)
+            for name, version, file, source in note["wheels"]
+        ),
+        lock=Digest(note["lock"]),
+        lock_file=note["lock_file"],
+        source=note["source"],
+        files=dict(note["files"]),
+        repository=note["repository"],
+        commit=note["commit"],
+        state=note["state"],
+        parameters=tuple(note["parameters"]),
     )
-
-
-def _files(plan: Plan) -> Iterator[tuple[str, str]]:
-    for layer in plan.layers:
-        if isinstance(layer, FilesLayer):
-            yield from layer.digests
-
-
-def _wheel(package: LockedPackage) -> Wheel:
-    source = package.built_from
-    return Wheel(
-        name=package.name,
-        version=package.version,
-        file=_file(package.artifact),
-        source=_file(source) if source is not None else None,
-    )
-
-
-def _file(artifact: Artifact) -> File:
-    return File(filename=artifact.filename, sha256=artifact.sha256, url=bare_url(artifact.url))
-
-
-def bare_url(url: str) -> str:
-    """``url`` without user information, query and fragment; empty where it names a path of a machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
-        return ""
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

@@ -18,7 +18,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from imagekit.attest.materials import bare_url
+from imagekit.attest.material_note import bare_url
 
 _INFO = re.compile(r"(?P<place>.*-packages)/(?P<stem>[^/]+)\.(?:dist|egg)-info(?:/(?:METADATA|PKG-INFO))?")
 _SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>[^)]+)\))?")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from imagekit import __version__
-from imagekit.attest.materials import UNKNOWN, File, Materials
+from imagekit.attest.material_note import UNKNOWN
+from imagekit.attest.materials import File, Materials
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
 from imagekit.oci.digest import Digest

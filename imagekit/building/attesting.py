@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagekit.attest.attachments import Kind, attachments_of
 from imagekit.attest.layer_contents import ContentsCache, LayerContents, merged
-from imagekit.attest.materials import Materials, materials_of
+from imagekit.attest.material_note import material_note
+from imagekit.attest.materials import materials_from
 from imagekit.attest.packages import packages_of
 from imagekit.attest.reading import read_archive, read_blobs, read_layers
 from imagekit.attest.subject import Subject, subject_of
@@ -50,23 +51,31 @@ class Places:
 
 
 def content_attachments(
-    content: ImageContent, own: Sequence[Layer], materials: Materials, name: str, places: Places
+    content: ImageContent, own: Sequence[Layer], note: Mapping[str, Any], name: str, places: Places
 ) -> tuple[Attachment, ...]:
-    """The documents about an image of ours that is about to be written; ``own`` are its layers above the base."""
+    """The documents about an image of ours that is about to be written.
+
+    ``own`` are its layers above the base, and ``note`` is what it was made from.
+    """
     kept = ContentsCache(places.cache)
     below = len(content.layers) - len(own)
     base = ImageConfig({"rootfs": {"diff_ids": content.config.diff_ids[:below]}})
     contents = (*read_blobs(content.layers[:below], base, "the base", kept, places.reporter), *read_layers(own, kept))
     manifest = content.manifest.descriptor
     subject = subject_of(
-        name, content.config, content.config.digest, manifest.digest, packages_of(merged(contents)), materials
+        name,
+        content.config,
+        content.config.digest,
+        manifest.digest,
+        packages_of(merged(contents)),
+        materials_from(note),
     )
     return attachments_of(subject, manifest)
 
 
 def made_attachments(made: Made, name: str, places: Places) -> tuple[Attachment, ...]:
     """The documents about an image that was made here."""
-    return content_attachments(made.content, made.layers, made.materials, name, places)
+    return content_attachments(made.content, made.layers, made.note, name, places)
 
 
 def saved_attachments(
@@ -102,7 +111,7 @@ def engine_subject(engine: Engine, reference: str, places: Places) -> Subject | 
     else:
         config, digest = made.config, made.config.digest
     name = next(iter(image.tags), reference) if reference.startswith("sha256:") else reference
-    materials = made.materials if made is not None else None
+    materials = materials_from(made.note) if made is not None else None
     return subject_of(name, config, digest, None, packages_of(merged(contents)), materials)
 
 
@@ -214,7 +223,7 @@ def project_document(
         )
         config = image_config(plan, [layer.diff_id for layer in layers])
         contents = (*_base_contents(base, engine, source, places), *read_layers(layers, kept))
-        materials = materials_of(plan, planned.lock, planned.working_tree)
+        materials = materials_from(material_note(plan, planned.lock, planned.working_tree))
         return kind.write(subject_of(name, config, config.digest, None, packages_of(merged(contents)), materials))
 
     return mended(once, places.reporter)

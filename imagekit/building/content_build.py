@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.attest.materials import Materials, materials_of
+from imagekit.attest.material_note import material_note
 from imagekit.building.assembly import make_layers
 from imagekit.building.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
 from imagekit.explaining.results import PlatformImage, built_layers
@@ -37,7 +37,7 @@ class Made:
     layers: tuple[Layer, ...]  # ours, the lowest first
     content: ImageContent
     facts: PlatformImage
-    materials: Materials
+    note: Mapping[str, Any]  # what documents about it are written of
 
 
 Documents = Callable[[Made], "tuple[Attachment, ...]"]
@@ -93,7 +93,7 @@ def make_content(
             base=base.reference,
             lock_digest=planned.lock.digest,
         ),
-        materials=materials_of(planned.plan, planned.lock, planned.working_tree),
+        note=material_note(planned.plan, planned.lock, planned.working_tree),
     )
     cache.add(made.facts.layers)
     return made

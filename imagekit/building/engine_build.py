@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagekit.atomic import sweep_unfinished
-from imagekit.attest.materials import materials_of
+from imagekit.attest.material_note import material_note
 from imagekit.building.assembly import make_layers
 from imagekit.building.made_images import keep_made
 from imagekit.errors import DiskFull
@@ -74,8 +74,8 @@ def build_in_engine(
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
             if not plan.commands:
-                materials = materials_of(plan, planned.lock, planned.working_tree)
-                keep_made(cache.path, loaded.image_id, config, base, layers, materials)
+                note = material_note(plan, planned.lock, planned.working_tree)
+                keep_made(cache.path, loaded.image_id, config, base, layers, note)
         return BuildResult(
             reference=reference,
             image_id=loaded.image_id,

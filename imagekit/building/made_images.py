@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imagekit.atomic import write_whole
-from imagekit.attest import materials as material_values
-from imagekit.attest.materials import Materials
 from imagekit.codec import decode, encode
 from imagekit.layers.values import FileRange, Layer, read_file
 from imagekit.oci.config import ImageConfig
@@ -22,10 +21,10 @@ from imagekit.spec import base as base_values
 from imagekit.spec import installed
 from imagekit.spec.base import BaseImage
 
-_FORMAT = 2
+_FORMAT = 3
 _CLASSES = {
     value.__name__: value
-    for module in (base_values, installed, material_values)
+    for module in (base_values, installed)
     for value in vars(module).values()
     if hasattr(value, "__dataclass_fields__")
 } | {cls.__name__: cls for cls in (FileRange, Layer, ImageConfig, Descriptor)}
@@ -38,15 +37,20 @@ class MadeImage:
     config: ImageConfig
     base: BaseImage
     layers: tuple[Layer, ...]  # ours, the lowest first; their files may be gone
-    materials: Materials
+    note: Mapping[str, Any]  # what documents about it are written of (``attest.material_note``)
 
 
 def keep_made(
-    cache: Path, image_id: str, config: ImageConfig, base: BaseImage, layers: Sequence[Layer], materials: Materials
+    cache: Path,
+    image_id: str,
+    config: ImageConfig,
+    base: BaseImage,
+    layers: Sequence[Layer],
+    note: Mapping[str, Any],
 ) -> None:
     """Remember what ``image_id`` is made of."""
-    parts = {"config": config, "base": base, "layers": tuple(layers), "materials": materials}
-    known = json.dumps({"format": _FORMAT, **{name: encode(part) for name, part in parts.items()}}).encode()
+    parts = {"config": encode(config), "base": encode(base), "layers": encode(tuple(layers)), "materials": dict(note)}
+    known = json.dumps({"format": _FORMAT, **parts}).encode()
     write_whole(_path(cache, image_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
 
 
@@ -59,16 +63,16 @@ def made_image(cache: Path, image_id: str) -> MadeImage | None:
         value = json.loads(known)
         if value["format"] != _FORMAT:
             return None
-        names = ("config", "base", "layers", "materials")
-        config, base, layers, materials = (decode(value[name], _CLASSES) for name in names)
+        config, base, layers = (decode(value[name], _CLASSES) for name in ("config", "base", "layers"))
+        note = value["materials"]
     except Exception:
         # Whatever another version wrote there: the engine has the image in any case.
         return None
     if not (isinstance(config, ImageConfig) and isinstance(base, BaseImage) and isinstance(layers, tuple)):
         return None
-    if not all(isinstance(layer, Layer) for layer in layers) or not isinstance(materials, Materials):
+    if not all(isinstance(layer, Layer) for layer in layers) or not isinstance(note, dict):
         return None
-    return MadeImage(config=config, base=base, layers=layers, materials=materials)
+    return MadeImage(config=config, base=base, layers=layers, note=note)
 
 
 def _path(cache: Path, image_id: str) -> Path:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit.attest.materials import UNKNOWN
-from imagekit.attest.materials import UNKNOWN
 from imagekit.lock.values import Lock
 from imagekit.plan.values import Plan
 from imagekit.spec.base import BaseImage
@@ -19,8 +17,7 @@ class Planned:
     plan: Plan
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
-    working_tree: str = UNKNOWN  # clean or dirty, for who has looked (building.working_tree)
-    working_tree: str = UNKNOWN  # clean or dirty, for who has looked (building.working_tree)
+    working_tree: str = "unknown"  # clean or dirty, for who has looked (building.working_tree)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

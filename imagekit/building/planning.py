@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit import __version__
-from imagekit.attest.materials import UNKNOWN
 from imagekit.building.inputs import Inputs, read_inputs
 from imagekit.errors import InvalidProject
 from imagekit.progress import Reporter
@@ -137,7 +136,7 @@ class Planning:
         plan = self._plan(spec, resolved.base, resolved.lock)
         for replaced in plan.replaced:
             self._reporter.line(replaced.line)
-        tree, state = self.inputs(spec).tree, UNKNOWN
+        tree, state = self.inputs(spec).tree, "unknown"
         if self._settings.attest:
             from imagekit.building.working_tree import state_of
 

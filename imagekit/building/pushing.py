@@ -104,7 +104,7 @@ def _push_made(
             from imagekit.building.attesting import Places, content_attachments
 
             places = Places(cache, reporter)
-            documents = content_attachments(content, made.layers, made.materials, str(reference), places)
+            documents = content_attachments(content, made.layers, made.note, str(reference), places)
             return attached(pushed, documents, registry, reference, reporter)
 
     return mended(once, reporter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from imagekit.attest.materials import CLEAN, DIRTY, UNKNOWN
+from imagekit.attest.material_note import CLEAN, DIRTY, UNKNOWN
 
 _PATIENCE = 60.0  # seconds
 # Nothing of the repository's own configuration is to be started for a look, and nothing written.

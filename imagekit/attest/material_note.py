@@ -1,0 +1,71 @@
+"""What is noted of each image that is made here, so that its documents can be written later.
+
+No value of an argument, no credential and no path of a host is in it. It is part of every build, and so no more
+than plain values: ``materials`` has them with names and types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from imagekit.lock.values import Artifact, Lock
+from imagekit.plan.record import LABEL, Record
+from imagekit.plan.values import FilesLayer, Plan, SourceLayer
+
+CLEAN, DIRTY, UNKNOWN = "clean", "dirty", "unknown"  # of a working tree
+_OWN_LABELS = ("imagekit.", "org.opencontainers.image.")
+
+
+def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
+    """The note of the image that ``plan`` makes of the wheels of ``lock``, as JSON has it.
+
+    ``state`` is that of the working tree, for who has looked.
+    """
+    base = plan.base
+    record = Record.from_label(plan.labels.get(LABEL))
+    files = {target: f"sha256:{digest.rpartition(':')[2]}" for target, digest in _files(plan)}
+    names = [f"env:{name}" for name in plan.env]
+    names += [f"label:{name}" for name in plan.labels if not name.startswith(_OWN_LABELS)]
+    names += [f"file:{target}" for target in files]
+    names += [f"option:{name}" for name in record.options] if record is not None else []
+    return {
+        "base": {"reference": base.reference, "config": base.config.digest, "digest": base.digest},
+        "python": base.python.version,
+        "platform": str(base.config.platform),
+        "site": plan.prefix.site_path,
+        "wheels": [
+            [p.name, p.version, _file(p.artifact), _file(p.built_from) if p.built_from is not None else None]
+            for p in lock.packages
+        ],
+        "lock": lock.digest,
+        "lock_file": record.lock_file if record is not None else "",
+        "source": next((layer.digest for layer in plan.layers if isinstance(layer, SourceLayer)), None),
+        "files": files,
+        "repository": plan.labels.get("org.opencontainers.image.source", ""),
+        "commit": plan.labels.get("org.opencontainers.image.revision", ""),
+        "state": state,
+        "parameters": sorted(names),
+    }
+
+
+def _files(plan: Plan) -> Iterator[tuple[str, str]]:
+    for layer in plan.layers:
+        if isinstance(layer, FilesLayer):
+            yield from layer.digests
+
+
+def _file(artifact: Artifact) -> dict[str, str]:
+    return {"filename": artifact.filename, "sha256": artifact.sha256, "url": bare_url(artifact.url)}
+
+
+def bare_url(url: str) -> str:
+    """``url`` without user information, query and fragment; empty where it names a path of a machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
+        return ""
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
