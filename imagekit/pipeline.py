@@ -343,7 +343,10 @@ class Pipeline:
         from imagekit.building.base_source import base_source
 
         access = None if self._needs_engine else self._settings.registry_access()
-        return self._ends.enter_context(base_source(lambda: self.engine, self._cache.path, self.reporter, access))
+        source = base_source(
+            lambda: self.engine, self._cache.path, self.reporter, access, offline=self._settings.offline
+        )
+        return self._ends.enter_context(source)
 
     @cached_property
     def _cache(self) -> CacheUse:

@@ -30,6 +30,10 @@ class Authority:
             self._ca.configure_trust(context)
         return context
 
+    def server_pem(self, *names: str) -> bytes:
+        """Key and certificate of a server called ``names``."""
+        return self._ca.issue_cert(*names).private_key_and_cert_chain_pem.bytes()
+
     def client(self) -> Path:
         """A PEM file with a client's certificate and key."""
         path = self._directory / "client.pem"

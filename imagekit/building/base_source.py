@@ -123,14 +123,14 @@ def names_its_place(spec: ImageSpec) -> bool:
 
 @contextmanager
 def base_source(
-    connect: Callable[[], Engine], cache: Path, reporter: Reporter, access: Access | None
+    connect: Callable[[], Engine], cache: Path, reporter: Reporter, access: Access | None, *, offline: bool = False
 ) -> Iterator[BaseSource]:
     """The engine's base images alone; with ``access`` to registries, those of registries and layouts, too."""
     from imagekit.building.engine_bases import EngineBases
     from imagekit.building.file_bases import FileBases
 
     if access is None:
-        yield EngineBases(connect, cache, reporter)
+        yield EngineBases(connect, cache, reporter, offline=offline)
     else:
         with FileBases(connect, access, cache, reporter) as files:
-            yield NearestBases(connect, EngineBases(connect, cache, reporter), files)
+            yield NearestBases(connect, EngineBases(connect, cache, reporter, offline=offline), files)

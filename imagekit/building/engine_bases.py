@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 class EngineBases:
     """Base images of an engine, which pulls those that it lacks."""
 
-    def __init__(self, connect: Callable[[], Engine], cache: Path, reporter: Reporter) -> None:
+    def __init__(
+        self, connect: Callable[[], Engine], cache: Path, reporter: Reporter, *, offline: bool = False
+    ) -> None:
         self._connect = connect
+        self._offline = offline
         self._cache = cache
         self._reporter = reporter
         self._begun: tuple[str, ServedCompiler] | None = None  # by the base's image ID
@@ -39,7 +42,13 @@ class EngineBases:
         if spec.base_image is not None and is_in_layout(spec):
             return self._loaded(spec.base_image, spec.platform)
         return find_base(
-            self._connect(), spec.base_image, spec.python or "", spec.platform, self._cache, self._reporter
+            self._connect(),
+            spec.base_image,
+            spec.python or "",
+            spec.platform,
+            self._cache,
+            self._reporter,
+            offline=self._offline,
         )
 
     def contents(self, base: BaseImage) -> Contents:

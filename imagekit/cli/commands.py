@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from imagekit.cli.offline_option import COMMANDS as OFFLINE
+from imagekit.cli.offline_option import offline_option
 from imagekit.cli.profile_option import profile_option
 
 # Where Typer brings its own Click the class has no public name.
@@ -46,7 +48,8 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         *own, help_option = super().get_params(ctx)
-        return [*own, profile_option(), help_option]
+        offline = [offline_option()] if ctx.info_name in OFFLINE else []
+        return [*own, *offline, profile_option(), help_option]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}

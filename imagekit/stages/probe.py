@@ -39,9 +39,18 @@ def default_references(python: str) -> tuple[str, ...]:
 
 
 def find_base(
-    engine: Engine, reference: str | None, python: str, platform: Platform, cache: Path, reporter: Reporter
+    engine: Engine,
+    reference: str | None,
+    python: str,
+    platform: Platform,
+    cache: Path,
+    reporter: Reporter,
+    *,
+    offline: bool = False,
 ) -> BaseImage:
     """The base image ``reference``, or the default one for ``python``; pulled where the engine lacks it.
+
+    Unless ``offline``, when nothing is pulled.
 
     Raises ``BaseNotFound`` and ``BaseUnusable``.
     """
@@ -51,6 +60,12 @@ def find_base(
         if image is not None and image.platform.architecture == platform.architecture:
             return _known_by(image, read_base(engine, name, image.id, cache, reporter))
     name = names[-1]
+    if offline:
+        raise BaseNotFound(
+            f"offline, and the engine does not have {' or '.join(names)} for {platform}",
+            hint=f"with the network: docker pull {name}"
+            + (f", or imagekit base build {python}" if reference is None else ""),
+        )
     try:
         with reporter.task(f"pulling {name}"):
             image = engine.pull(name, platform)
