@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from imagekit.building.reference_build import Buildkit
     from imagekit.engine.client import Engine
     from imagekit.lock.access import IndexAccess
-    from imagekit.lock.access import IndexAccess
     from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
     from imagekit.oci.artifact import Attachment
@@ -127,10 +126,6 @@ class Pipeline:
         The versions of ``previous`` are kept where they still fit, unless ``upgrade`` asks for the newest.
         """
         return self._planning.lock(spec, self._planning.base(spec), upgrade=upgrade, previous=previous)
-
-    def index_access(self, spec: ImageSpec) -> IndexAccess:
-        """How the package indexes of ``spec`` are reached."""
-        return self._planning.access(spec)
 
     def index_access(self, spec: ImageSpec) -> IndexAccess:
         """How the package indexes of ``spec`` are reached."""

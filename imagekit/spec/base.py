@@ -79,6 +79,7 @@ class BaseImage:
     # lower one's mode and owner, and one in the place of a link replaces the link.
     directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
     links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories
+    digest: Digest | None = None  # of its manifest or index in a registry or layout, where that is known
     # Where it is, if not under ``reference``: ``oci:DIRECTORY[:NAME]``, or its name in the engine that was given it.
     found_at: str | None = None
 
@@ -86,7 +87,6 @@ class BaseImage:
     def place(self) -> str:
         """What a Dockerfile calls it."""
         return self.found_at or self.reference
-    digest: Digest | None = None  # of its manifest or index in a registry or layout, where that is known
 
 
 def check_base_image(text: str) -> None:
