@@ -16,14 +16,10 @@ _HARMLESS = {
     "hatchling": {"version", "envs", "metadata", "build", "publish"},
     "flit_core": {"module", "sdist"},
     "poetry": {
-        "name",
-        "version",
-        "description",
-        "requires-poetry",
-        "group",
-        "dependencies",
-        "packages",
-        "package-mode",
+        # What it leaves out: build scripts, and files that are added or taken away.
+        *("name", "version", "description", "readme", "license", "authors", "maintainers", "keywords", "classifiers"),
+        *("homepage", "repository", "documentation", "urls", "requires-poetry", "requires-plugins", "package-mode"),
+        *("dependencies", "dev-dependencies", "group", "extras", "source", "scripts", "plugins", "packages"),
     },
     "pdm": {"dev-dependencies", "scripts", "source", "resolution", "distribution"},
     "uv_build": {"module-root", "module-name"},

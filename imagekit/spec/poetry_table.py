@@ -42,8 +42,10 @@ class PoetryTable:
     indexes: Indexes = field(default_factory=Indexes)
 
 
-def read_poetry_table(path: Path, tables: Mapping[str, Any]) -> PoetryTable | None:
+def read_poetry_table(path: Path, tables: Mapping[str, Any], standard: _Lines) -> PoetryTable | None:
     """``[tool.poetry]`` of the pyproject.toml ``path``, whose content is ``tables``; ``None`` where there is none.
+
+    Groups of a name that ``standard`` (``[dependency-groups]``) has, too, are one.
 
     What is no one range of versions (``^1 || ^3``) is refused, but where a ``poetry.lock`` lies beside it, which
     has chosen. All that is wrong is raised at once, by file and line.
@@ -55,7 +57,7 @@ def read_poetry_table(path: Path, tables: Mapping[str, Any]) -> PoetryTable | No
     project = tables.get("project")
     dynamic = project.get("dynamic") if isinstance(project, dict) else None
     reader = _Reader(path, table, is_main=not isinstance(project, dict) or "dependencies" in (dynamic or ()))
-    found = reader.read()
+    found = reader.read(standard)
     if reader.problems:
         raise InputError.join(reader.problems)
     return found
@@ -68,7 +70,7 @@ class _Reader:
         self.pins: list[IndexPin] = []
         self._places = places_of(path.read_bytes().decode())
 
-    def read(self) -> PoetryTable:
+    def read(self, standard: _Lines) -> PoetryTable:
         written = self._table("dependencies")
         # Beside [project] dependencies, these only say from where ("enriching").
         main = list(self._declared(written, "dependencies")) if self.is_main else []
@@ -82,7 +84,7 @@ class _Reader:
         if "dev-dependencies" in self.table:
             old = tuple(line for _, line in self._declared(self._table("dev-dependencies"), "dev-dependencies"))
             groups["dev"] = (*groups.get("dev", ()), *old)
-        groups = self._with_included(groups)
+        groups = self._with_included(groups, standard)
         return PoetryTable(
             name=self._text("name"),
             version=self._text("version"),
@@ -153,19 +155,17 @@ class _Reader:
             found[canonicalize_name(extra)] = tuple(lines)
         return found
 
-    def _with_included(
-        self, groups: Mapping[str, tuple[RequirementLine, ...]]
-    ) -> dict[str, tuple[RequirementLine, ...]]:
+    def _with_included(self, groups: _Lines, standard: _Lines) -> dict[str, tuple[RequirementLine, ...]]:
         def expand(name: str, chain: tuple[str, ...]) -> tuple[RequirementLine, ...]:
             if name in chain:
                 self._wrong(f"groups include each other: {' → '.join((*chain, name))}", "take one out", "group", name)
                 return ()
-            lines = groups.get(name, ())
+            lines = (*standard.get(name, ()), *groups.get(name, ()))
             for other in (self._table("group").get(name) or {}).get("include-groups") or ():
                 lines = (*lines, *expand(canonicalize_name(str(other)), (*chain, name)))
             return tuple(dict.fromkeys(lines))
 
-        return {name: expand(name, ()) for name in groups}
+        return {name: expand(name, ()) for name in (*standard, *(n for n in groups if n not in standard))}
 
     def _of_group(self, name: str) -> Mapping[str, Any]:
         group = self._table("group").get(name)

@@ -20,6 +20,7 @@ from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.import_root import find_import_root
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
+from imagekit.spec.poetry_project import poetry_project
 from imagekit.spec.poetry_table import PoetryTable, read_poetry_table
 from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.toml import read_toml
@@ -101,16 +102,13 @@ def read_pyproject(path: Path) -> PyProject:
         "imagekit": imagekit,
     }
     found = PyProject(**common) if "project" not in tables else _with_project(tables, common, path)
-    poetry = read_poetry_table(path, tables)
-    return found if poetry is None else _with_poetry(found, poetry, is_package=_is_package(tables, path.parent))
+    poetry = read_poetry_table(path, tables, groups)
+    return found if poetry is None else _with_poetry(found, poetry, tables)
 
 
-def _with_poetry(found: PyProject, poetry: PoetryTable, *, is_package: bool) -> PyProject:
+def _with_poetry(found: PyProject, poetry: PoetryTable, tables: Mapping[str, Any]) -> PyProject:
     """``found`` with what ``[tool.poetry]`` adds: all of the project, or what ``[project]`` leaves to it."""
-    groups = {**found.groups}
-    for group, lines in poetry.groups.items():
-        groups[group] = tuple(dict.fromkeys((*groups.get(group, ()), *lines)))
-    found = replace(found, groups=groups, indexes=poetry.indexes)
+    found = replace(found, groups=poetry.groups, indexes=poetry.indexes)
     if found.name is not None:
         # Poetry's are what dynamic dependencies are taken from.
         if "dependencies" in found.dynamic and poetry.dependencies:
@@ -118,8 +116,8 @@ def _with_poetry(found: PyProject, poetry: PoetryTable, *, is_package: bool) -> 
         python = found.requires_python or poetry.requires_python
         return replace(found, requires_python=python, project=found.project if poetry.is_package else None)
     project = None
-    if poetry.name is not None and poetry.is_package and is_package:
-        project = Project(name=poetry.name, version=poetry.version, import_root=None)
+    if poetry.name is not None and poetry.is_package and _is_package(tables, found.path.parent):
+        project = poetry_project(found.path, tables, name=poetry.name, version=poetry.version)
     return replace(
         found,
         name=poetry.name,

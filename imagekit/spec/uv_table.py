@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def read_uv_table(path: Path, tables: Mapping[str, Any], *, locked: bool, builds
     reader = _Reader(path, table)
     reader.refuse(locked=locked, builds=builds)
     found = UvTable(
-        sources=reader.sources(),
+        sources=reader.sources,
         constraints=() if locked else reader.lines("constraint-dependencies"),
         overrides=() if locked else reader.lines("override-dependencies"),
         indexes=reader.indexes(),
@@ -142,6 +143,7 @@ class _Reader:
         names = self.table.get("no-binary-package") or []
         return tuple(canonicalize_name(name) for name in names if isinstance(name, str))
 
+    @cached_property
     def sources(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
         written = self.table.get("sources") or {}
         found: dict[str, tuple[Mapping[str, Any], ...]] = {}
@@ -178,7 +180,7 @@ class _Reader:
                 extra.append(url)
         pins = [
             IndexPin(package=name, index=entry["index"], marker=str(entry.get("marker") or ""))
-            for name, entries in self.sources().items()
+            for name, entries in self.sources.items()
             for entry in entries
             if isinstance(entry.get("index"), str)
         ]
