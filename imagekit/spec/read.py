@@ -65,8 +65,8 @@ def read_spec(
     ``wanted.read_wanted``. The project of ``pyproject.toml`` and its dependencies come along either way.
     ``requirements`` are relative to ``context``; one outside is taken when an argument names it, never when a
     file does. ``env``, ``files`` and ``labels`` are merged with the table's, sequences follow the table's.
-    ``variables`` is what ``${NAME}`` in requirements files stands for. ``layers`` are tables that go before the project's own
-    (the environment's) and behind it (the user's).
+    ``variables`` is what ``${NAME}`` in requirements files stands for. ``layers`` are tables that go before the
+    project's own (the environment's) and behind it (the user's).
 
     Without ``python`` and ``base_image`` the image gets the running interpreter's Python, or the
     highest known one where ``requires-python`` excludes that.
