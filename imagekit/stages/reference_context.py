@@ -110,9 +110,10 @@ def _with_local_wheels(lock: Lock, directory: Path) -> Lock:
     """``lock`` with the files that only this machine has lying in ``directory``."""
 
     def local(package: LockedPackage) -> LockedPackage:
-        artifact = package.artifact
+        # As of an index: uv would note on this machine's behalf where a file that is asked for by its place was.
+        artifact = replace(package.artifact, by_url=False)
         if urlsplit(artifact.url).scheme != "file":
-            return package
+            return replace(package, artifact=artifact)
         place = directory / artifact.filename
         _place(Path(url2pathname(urlsplit(artifact.url).path)), place, executable=False)
         return replace(package, artifact=_at(artifact, place))

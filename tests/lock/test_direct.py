@@ -271,3 +271,12 @@ def test_a_source_distribution_at_a_url(
 def test_nothing_to_fetch_by_is_said(read: Read, target: Target) -> None:
     with pytest.raises(ResolveError, match=r"requirements.txt:2: x @ git\+https"):
         resolve(read("x @ git+https://example.com/r@v1"), target, reporter=QUIET)
+
+
+def test_pip_tools_sees_the_same_wheels(root: Path, read: Read, target: Target, builder: Builder) -> None:
+    put(root / "libs/tree", package_files("tree", "1.0", requires="dependency>=1"))
+    (root / "vendor").mkdir()
+    (root / "vendor/dependency-1.5-py3-none-any.whl").write_bytes(wheel_bytes("dependency", "1.5"))
+    found = by_name(locked(read("./libs/tree", "-f vendor", resolver="pip-tools"), target, builder))
+    assert found["tree"].artifact.origin == Directory(path=root / "libs/tree")
+    assert found["dependency"].version == "1.5"
