@@ -85,6 +85,7 @@ class InputError(ImagekitError, ValueError):
     """What was asked for cannot be meant. Raised before any process or socket is used."""
 
     exit_code = 2
+    problems: tuple[InputError, ...] = ()  # those that are told at once
 
     @classmethod
     def join(cls, problems: Sequence[InputError]) -> InputError:
@@ -92,6 +93,7 @@ class InputError(ImagekitError, ValueError):
 
         It is of the nearest class that all of them share.
         """
+        problems = [each for problem in problems for each in problem.problems or (problem,)]
         first = problems[0]
         if len(problems) == 1:
             return first
@@ -100,7 +102,9 @@ class InputError(ImagekitError, ValueError):
             if issubclass(candidate, InputError) and all(isinstance(p, candidate) for p in problems):
                 shared = candidate
         lines = "\n".join(p.message for p in problems)
-        return shared(f"{len(problems)} problems: {first.message}", hint=first.hint, details=lines)
+        joined = shared(f"{len(problems)} problems: {first.message}", hint=first.hint, details=lines)
+        joined.problems = tuple(problems)
+        return joined
 
 
 class InvalidReference(InputError):

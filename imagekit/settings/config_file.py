@@ -172,7 +172,12 @@ def known_key(name: str, *, where: str | None = None) -> Declared:
             f"{before}{name} is a key of projects",
             hint="write it into imagekit.toml, or into [tool.imagekit] of pyproject.toml",
         )
-    raise InvalidConfig(f"{before}unknown key {name!r}", hint=nearest_hint(name, [*known, "profile", "profiles"]))
+    if name in ("profile", "profiles"):
+        raise InvalidConfig(
+            f"{before}{name} is no setting, and stands at the top of the file",
+            hint="imagekit config use-profile NAME chooses one; imagekit config set --profile NAME KEY=VALUE fills it",
+        )
+    raise InvalidConfig(f"{before}unknown key {name!r}", hint=nearest_hint(name, known))
 
 
 def _values(table: Mapping[str, Any], source: Source, problems: list[InputError], *above: str) -> dict[str, Any]:

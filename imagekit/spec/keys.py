@@ -6,6 +6,7 @@ kind of value (``spec.kinds``), its name with dashes the key. A field without a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -100,8 +101,12 @@ class Source:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """``indexes[0].url``"""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    """``indexes[0].url``; a name with other signs than TOML's bare keys have is quoted."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in path).removeprefix(".")
+
+
+def _shown(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else repr(name)
 
 
 _known: dict[type, Mapping[str, Declared]] = {}
@@ -154,7 +159,8 @@ def read_value(declared: Declared, value: Any, source: Source, *above: str) -> A
         for fault in mistaken.faults:
             at = (*path, *fault.below)
             hint = fault.hint or _hint(fault, at, source.written(at))
-            problems.append(InvalidConfig(f"{source.where(at)} {fault.words}", hint=hint))
+            space = "" if fault.words.startswith(":") else " "
+            problems.append(InvalidConfig(f"{source.where(at)}{space}{fault.words}", hint=hint))
         raise InputError.join(problems) from None
     if not declared.key.choices and declared.key.check is None:
         return read
@@ -217,7 +223,7 @@ def _schema(declared: Declared) -> dict[str, Any]:
 def _hint(fault: Fault, path: Sequence[str | int], written: str) -> str:
     """How to write what was most likely meant, in the file's own words: TOML's 3.10 is the number 3.1 once read."""
     name, value = path[-1], fault.value
-    before = "" if isinstance(name, int) else f"{name} = "
+    before = "" if isinstance(name, int) else f"{_shown(name)} = "
     if "true or false" in fault.words and str(value).lower() in ("true", "false"):
         return f"write {before}{str(value).lower()}, without quotes"
     if fault.words == "is not a number":

@@ -131,5 +131,7 @@ def commands(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     return check_commands(value, where)
 
 
-def _placed(problem: InputError, where: str) -> Any:
-    return type(problem)(f"{where}: {problem.message}", hint=problem.hint, details=problem.details)
+def _placed(problem: InputError, where: str) -> InputError:
+    """``problem``, each of those that it holds, told where the value stands."""
+    found = problem.problems or (problem,)
+    return InputError.join([type(p)(f"{where}: {p.message}", hint=p.hint, details=p.details) for p in found])

@@ -79,6 +79,7 @@ def test_an_unknown_profile_is_told_the_nearest(environ: dict[str, str], tmp_pat
         ("[profiles.'a b']\n", ":1: 'a b' is no name"),
         ("[profiles.a]\n\nengin = 'x'\n", ":3: unknown key 'engin'"),
         ("[profiles.a]\nengine-timeout = '3'\n", ":2: profiles.a.engine-timeout is not a number"),
+        ("[profiles.a]\nprofile = 'a'\n", ":2: profile is no setting"),
         ("[profiles.a]\nworkdir = '/x'\n", ":2: workdir is a key of projects"),
     ],
 )
