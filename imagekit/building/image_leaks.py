@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit.atomic import write_whole
 from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_file
 from imagekit.check.saved_layers import leaks_of_archive
-from imagekit.errors import DiskFull, InputError, InvalidReference
+from imagekit.errors import DiskFull, EngineError, InputError, InvalidReference
 from imagekit.oci.reference import Reference
 from imagekit.secrets.dockerfile_text import instructions
 from imagekit.secrets.needles import Needles
@@ -40,6 +40,14 @@ def image_leaks(
     if below is not None:
         found += leaks_of_archive(engine.save(image.id), image.diff_ids, below=below, needles=needles)
     return found
+
+
+def leaks_of_image(engine: Engine, reference: str, needles: Needles) -> list[Leak]:
+    """What an image of ``engine`` holds, in all of its layers. ``EngineError`` where it is not there."""
+    image = engine.image(reference)
+    if image is None:
+        raise EngineError(f"{reference} is not in the engine", hint=f"build it, or docker pull {reference}")
+    return image_leaks(engine, image, base=None, below=0, needles=needles)
 
 
 def base_of(engine: Engine, image: EngineImage, references: Iterable[str]) -> EngineImage | None:

@@ -87,6 +87,49 @@ def delete(
             put(f"{name} is forgotten")
 
 
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "imagekit secret scan orders:v1",
+        "imagekit secret scan orders:v1 --secret id=password,name=index-password",
+    ),
+)
+def scan(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="An image that the engine holds.")],
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="SPEC", help="Look for this value, too: id=NAME,env=VARIABLE and so on."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Look for credentials in an image: its configuration, its history, the files of all its layers.
+
+    Exit code 1 where there is one.
+    """
+    from imagekit.building.image_leaks import leaks_of_image
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import handed_of, load_settings, open_pipeline, reporting
+    from imagekit.oci.reference import Reference
+
+    parsed, settings = Reference.parse(reference), load_settings()
+    handed = handed_of(settings, secret, None)
+    with (
+        reporting(as_json=as_json) as reporter,
+        open_pipeline(settings, reporter) as pipeline,
+        reporter.task(f"looking through {parsed}"),
+    ):
+        found = leaks_of_image(pipeline.engine, str(parsed), handed.needles)
+    if as_json:
+        put_json({"leaks": [{"path": leak.path, "line": leak.line, "kind": leak.kind} for leak in found]})
+    else:
+        for leak in found:
+            put(str(leak))
+        if not found:
+            put("no credential was found")
+    if found:
+        raise typer.Exit(1)
+
+
 def _store() -> SecretStore:
     from imagekit.cli.session import load_settings
     from imagekit.secrets.store import SecretStore

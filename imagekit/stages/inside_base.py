@@ -7,6 +7,7 @@ It ends with 0 whatever the program ended with, so that the build goes on and th
 
 from __future__ import annotations
 
+import base64
 import glob
 import json
 import os
@@ -69,7 +70,24 @@ def environment(plan: dict) -> dict:  # type: ignore[type-arg]
     return env
 
 
+def secret_values(env: dict) -> list:  # type: ignore[type-arg]
+    """What the program is not to show: secrets of the user's, and logins for indexes, raw and in base64."""
+    found = [value for name, value in env.items() if name.endswith("_PASSWORD")]
+    for path in [*glob.glob("/run/secrets/*"), env.get("NETRC", "")]:
+        if os.path.isfile(path):
+            with open(path, "rb") as stream:
+                text = stream.read().decode("utf-8", "surrogateescape")
+            words = text.split()
+            if path == env.get("NETRC"):
+                found += [words[n + 1] for n, word in enumerate(words[:-1]) if word == "password"]
+            else:
+                found += [text.strip(), *(line.strip() for line in text.splitlines() if "-----" not in line)]
+    data = [value.encode("utf-8", "surrogateescape") for value in found if len(value) >= 6]
+    return sorted({*data, *map(base64.b64encode, data)}, key=len, reverse=True)
+
+
 def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type-arg]
+    secrets = secret_values(env)
     program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
     with subprocess.Popen(
         [program, *argv[1:]],
@@ -80,8 +98,8 @@ def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type
         stderr=subprocess.PIPE,
     ) as process:
         tees = [
-            threading.Thread(target=tee, args=(process.stdout, os.path.join(out, "stdout"))),
-            threading.Thread(target=tee, args=(process.stderr, os.path.join(out, "stderr"))),
+            threading.Thread(target=tee, args=(process.stdout, os.path.join(out, "stdout"), secrets)),
+            threading.Thread(target=tee, args=(process.stderr, os.path.join(out, "stderr"), secrets)),
         ]
         for thread in tees:
             thread.start()
@@ -90,10 +108,15 @@ def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type
         return process.wait()
 
 
-def tee(source, path: str) -> None:  # type: ignore[no-untyped-def]
-    """Every line of ``source`` into the file, and to the build's log, where it is seen while it happens."""
+def tee(source, path: str, secrets: list) -> None:  # type: ignore[no-untyped-def, type-arg]
+    """Every line of ``source`` into the file, and to the build's log, where it is seen while it happens.
+
+    BuildKit keeps that log, so none of ``secrets`` goes there.
+    """
     with open(path, "ab") as copy:
         for line in source:
+            for secret in secrets:
+                line = line.replace(secret, b"***")
             copy.write(line)
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()

@@ -9,6 +9,7 @@ is made of.
 from __future__ import annotations
 
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from imagekit.errors import SourceBuildFailed
+from imagekit.errors import CheckFailed, SourceBuildFailed
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.git import Git
@@ -26,6 +27,7 @@ from imagekit.lock.uv import find_uv, in_base_indexes, index_arguments
 from imagekit.lock.values import Directory as DirectoryOrigin
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.secrets.handed import Handed
 from imagekit.stages.build_hints import build_hint
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
@@ -136,6 +138,7 @@ def _build(source: Source, stage: InBase, kept: BuiltWheels) -> LocalWheel:
         if ran.exit_code != 0 or len(wheels) != 1:
             raise failure(source.name, ran)
         check(source, wheels[0].name, Target.of(stage.base))
+        _refuse_secrets(source.name, wheels[0], stage.handed)
         return kept.put(source.key, wheels[0])
 
 
@@ -151,6 +154,19 @@ def check(source: Source, filename: str, target: Target) -> None:
         raise SourceBuildFailed(f"{source.name}: version {source.version} is locked, and its wheel says {version}")
     if tags.isdisjoint(target.tags):
         raise SourceBuildFailed(f"{source.name}: {filename} does not fit Python {target.python} on {target.platform}")
+
+
+def _refuse_secrets(name: str, wheel: Path, handed: Handed) -> None:
+    """:class:`CheckFailed` where the build wrote a secret that it was given into its wheel."""
+    if not handed.needles or handed.may_be_seen:
+        return
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            if handed.needles.found_in(archive.read(member)) or handed.needles.found_in(member.filename.encode()):
+                raise CheckFailed(
+                    f"the wheel of {name} holds a secret of this build: {handed.needles.concealed(member.filename)}",
+                    hint="its build is to read the secret and write it nowhere; allow_secret_build_args=True takes it",
+                )
 
 
 def failure(name: str, ran: RanInBase) -> SourceBuildFailed:

@@ -151,6 +151,13 @@ setup(name="told", version="1.0", py_modules=["told", "flow"])
     )
     assert done.returncode == 0, done.stderr
     assert inside(f"{name}:1", "python", "-c", "import told; print(told.LENGTH)") == f"{len(value)}\n"
+    leaking = setup.replace('"LENGTH = %d\\n" % len(secret)', '"LENGTH = %r\\n" % secret')
+    found = imagekit.refused(
+        *("build", project({**files, "setup.py": leaking}), "-t", f"{name}:1", "--secret", "id=token,env=VALUE"),
+        env={"VALUE": value},
+    )
+    assert found["message"] == "the wheel of told holds a secret of this build: told.py"
+    assert value not in json.dumps(found)
 
 
 # What is found before the tag moves.

@@ -1,0 +1,290 @@
+"""No credential is left anywhere: canaries of every kind, in builds that go well and in each way of failing.
+
+On an engine of the tests' own, whose whole data directory is looked through, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from imagekit.engine.client import Engine
+from tests.lock.faulty_index import FaultyIndex
+
+from ..own_engine import OwnEngine
+from ..own_registry import PASSWORD, USER, OwnRegistry, free_port, with_password
+from .conftest import PROGRAM, Imagekit, clean_environment
+from .sweep import Canaries, Sweep, saw_itself
+from .wheels import write_wheel
+
+# A build backend in the tree, which needs nothing, uses the secret, and has it nowhere in what it makes.
+BACKEND = """
+import os, pathlib, sys
+sys.path.insert(0, os.path.dirname(__file__))
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    import zipfile
+    print("secret of", len(pathlib.Path("/run/secrets/token").read_bytes()))
+    print(pathlib.Path("/run/secrets/token").read_text(), file=sys.stderr)
+    name = "swept-1.0-py3-none-any.whl"
+    info = "swept-1.0.dist-info"
+    with zipfile.ZipFile(os.path.join(directory, name), "w") as out:
+        out.writestr("swept.py", "MARK = '{mark}'")
+        out.writestr(info + "/METADATA", "Metadata-Version: 2.1\\nName: swept\\nVersion: 1.0\\n")
+        tags = "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        out.writestr(info + "/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\n" + tags)
+        out.writestr(info + "/RECORD", "")
+    return name
+"""
+PYPROJECT = """
+[project]
+name = "swept"
+dynamic = ["version"]
+dependencies = ["by-netrc", "by-env", "by-url"]
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[tool.imagekit]
+source-builds = ["swept"]
+"""
+
+
+@dataclass
+class Surroundings:
+    """A machine's: its own home, credentials of every kind in their usual places, and directories to look through."""
+
+    canaries: Canaries
+    imagekit: Imagekit
+    engine: OwnEngine
+    root: Path
+    indexes: dict[str, FaultyIndex] = field(default_factory=dict)
+
+    @property
+    def sweep(self) -> Sweep:
+        return self._sweep
+
+    def __post_init__(self) -> None:
+        self._sweep = Sweep(self.canaries, self.root / "tmp")
+
+    def run(self, *words: object, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """A command, watched; what it says is looked at, and its traceback where it fails."""
+        with self.sweep:
+            done = self.imagekit(*words, env=env)
+        self.sweep.look(f"stdout of {words[0]}", done.stdout)
+        self.sweep.look(f"stderr of {words[0]}", done.stderr)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def end(self, *references: str, engine_data: bool = True) -> None:
+        """Look through all that was left, and fail for what is found."""
+        sweep = self.sweep
+        sweep.look_into_engine(self.engine.address, references)
+        own = [self.root / "home/.netrc", self.root / "home/.docker/config.json", self.root / "key"]
+        own += [self.root / "data/imagekit/secrets.json", self.root / "token.txt"]
+        assert sweep.look_below(self.root, but=own) > 5
+        if engine_data:
+            assert sweep.look_below(self.engine.directory) > 5
+        assert sweep.samples > 3
+        assert not sweep.found, "\n".join(sweep.found)
+        assert [*(self.root / "tmp").iterdir()] == []
+
+
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.soak)], ids=["classic", "containerd"])
+def surroundings(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    own_engine: Callable[..., OwnEngine],
+    engine: Engine,
+    python_image: str,
+    session_prefix: str,
+) -> Iterator[Surroundings]:
+    ours = own_engine(containerd_store=request.param)
+    with ours.connect() as connected:
+        if connected.image(python_image) is None:
+            connected.load(engine.save(python_image))
+    canaries, root = Canaries(), tmp_path / "machine"
+    for name in ("home/.docker", "tmp", "data"):
+        (root / name).mkdir(parents=True)
+    indexes: dict[str, FaultyIndex] = {}
+    for name in ("by-netrc", "by-env", "by-url"):
+        indexes[name] = FaultyIndex(login=(f"user-{name}", canaries.new(f"index-{name}")))
+    # netrc is by host and not by port: one of them is localhost.
+    netrc = indexes["by-netrc"]
+    (root / "home/.netrc").write_text(f"machine localhost login {netrc.login[0]} password {netrc.login[1]}\n")
+    (root / "home/.netrc").chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", root / "key"], check=True)
+    # The line with the private part: the last whole one.
+    canaries.watch([line for line in (root / "key").read_text().splitlines()[1:-1] if len(line) > 60][-1])
+    canaries.watch(PASSWORD)
+    by_env, by_url = indexes["by-env"], indexes["by-url"]
+    env = {
+        **clean_environment(),
+        "HOME": str(root / "home"),
+        "TMPDIR": str(root / "tmp"),
+        "XDG_DATA_HOME": str(root / "data"),
+        "XDG_CACHE_HOME": str(root / "cache"),
+        "XDG_CONFIG_HOME": str(root / "config"),
+        "IMAGEKIT_CACHE_DIR": str(root / "cache/imagekit"),
+        "IMAGEKIT_ENGINE": ours.address,
+        "IMAGEKIT_DEBUG": "1",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "UV_CACHE_DIR": str(root / "cache/uv"),
+        "PIP_CONFIG_FILE": "/dev/null",
+        "UV_DEFAULT_INDEX": by_url.url_as(by_url.login[0], quote(by_url.login[1], safe="")),
+        "UV_INDEX": f"corp={by_env.url} http://localhost:{netrc.port}/simple",
+        "UV_INDEX_CORP_USERNAME": by_env.login[0],
+        "UV_INDEX_CORP_PASSWORD": by_env.login[1],
+        "TOKEN": canaries.new("build-secret"),
+        "no_proxy": "*",
+    }
+    found = Surroundings(canaries, Imagekit(env, session_prefix, root), ours, root, indexes)
+    yield found
+    for index in indexes.values():
+        index.close()
+
+
+@pytest.fixture
+def root(surroundings: Surroundings) -> Path:
+    """A project that takes a package of each index, and is built into a wheel with a secret."""
+    place, mark = surroundings.root / "project", secrets.token_hex(6)
+    place.mkdir()
+    for name, index in surroundings.indexes.items():
+        wheels = surroundings.root / "wheels"
+        write_wheel(wheels, name.replace("-", "_"), "1.0", {f"{name.replace('-', '_')}.py": f"MARK = {mark!r}\n"})
+        file = wheels / f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
+        index.pages[f"/simple/{name}/"] = f'<a href="/files/{file.name}">{file.name}</a>'.encode()
+        index.pages[f"/files/{file.name}"] = file.read_bytes()
+    (place / "pyproject.toml").write_text(PYPROJECT)
+    (place / "backend.py").write_text(BACKEND.replace("{mark}", mark))
+    (place / "requirements.txt").write_text("by-netrc\nby-env\nby-url\n")
+    return place
+
+
+def docker_login(surroundings: Surroundings, registry: str, user: str, password: str) -> None:
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    text = json.dumps({"auths": {registry: {"auth": auth}}})
+    (surroundings.root / "home/.docker/config.json").write_text(text)
+
+
+def test_the_sweep_sees() -> None:
+    saw_itself()
+
+
+@pytest.mark.xdist_group("own_engine")
+class TestSweep:
+    def test_builds_that_go_well(
+        self, surroundings: Surroundings, root: Path, start_registry: Callable[..., OwnRegistry], tmp_path: Path
+    ) -> None:
+        there = surroundings
+        stored = there.canaries.new("stored")
+        set_one = subprocess.run(
+            [PROGRAM, "secret", "set", "stored"],
+            input=stored,
+            text=True,
+            capture_output=True,
+            env=there.imagekit.env,
+        )
+        there.sweep.look("secret set", set_one.stdout + set_one.stderr)
+        assert set_one.returncode == 0, set_one.stderr
+        there.run("secret", "ls", "--json")
+        registry = start_registry(auth=with_password(tmp_path / "auth"))
+        docker_login(there, registry.name, USER, PASSWORD)
+        tag = f"{registry.name}/{there.imagekit.name()}:v1"
+        in_secret = ["--secret", "id=token,env=TOKEN", "--secret", "id=stored,name=stored"]
+        in_secret += ["--ssh", f"default={there.root / 'key'}"]
+        built = there.run("build", root, "-t", tag, "--push", "-v", *in_secret)
+        assert "swept" in built.stdout
+        assert all(any(path.startswith("/files/") for path in index.asked) for index in there.indexes.values())
+        there.run("build", root, "-t", tag, "--json", *in_secret)
+        for words in (["lock", root], ["plan", root, "--json"], ["why", root, "-t", tag], ["dockerfile", root]):
+            there.run(*words)
+        there.run("inspect", tag, "--json")
+        there.run("sbom", tag)
+        there.run("provenance", tag)
+        there.run("doctor", code=there.imagekit("doctor").returncode)
+        there.run("config", "view", "--origin")
+        text = f"FROM {tag}\nUSER 0:0\nRUN --mount=type=secret,id=token --mount=type=secret,id=stored "
+        text += "--mount=type=ssh --network=none test -S $SSH_AUTH_SOCK && wc -c /run/secrets/* > /n\n"
+        (root / "Dockerfile").write_text(text)
+        mine = f"{there.imagekit.name()}:v1"
+        there.run("build", root, "-t", mine, "-f", "Dockerfile", "-v", *in_secret)
+        there.end(tag, mine)
+
+    def test_each_way_of_failing(
+        self,
+        surroundings: Surroundings,
+        root: Path,
+        python_image: str,
+        start_registry: Callable[..., OwnRegistry],
+        tmp_path: Path,
+    ) -> None:
+        there, token = surroundings, ("--secret", "id=token,env=TOKEN")
+        words = ("build", root, "-t", "x:1", "-v", *token)
+        # No versions that fit.
+        requirements = root / "requirements.txt"
+        requirements.write_text(requirements.read_text() + "by-env>=2\n")
+        there.run(*words, code=4)
+        requirements.write_text(requirements.read_text().replace("by-env>=2\n", ""))
+        # A proxy that does not answer.
+        proxy = f"http://me:{quote(there.canaries.new('proxy'), safe='')}@127.0.0.1:{free_port()}"
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), proxy)
+        there.run(*words, code=4, **proxies, no_proxy="", NO_PROXY="")
+        # A registry that refuses.
+        registry = start_registry(auth=with_password(tmp_path / "auth"))
+        docker_login(there, registry.name, "floor", there.canaries.new("registry"))
+        tag = f"{registry.name}/{there.imagekit.name()}:v1"
+        there.run("build", root, "-t", tag, "--push", "-v", *token, code=7)
+        there.run("push", tag, "--json", code=7)
+        # A build by BuildKit, which reaches no index from there.
+        there.run(*words, "--builder", "buildkit", code=5)
+        # An engine that goes away.
+        step = "--network=none echo asleep-$((40+2)) && sleep 3600"
+        (root / "Dockerfile").write_text(f"FROM {python_image}\nRUN --mount=type=secret,id=token {step}\n")
+        with there.sweep:
+            process, said = there.imagekit.start(*words, "-f", "Dockerfile"), ""
+            assert process.stderr is not None
+            for line in process.stderr:
+                said += line
+                if "asleep-42" in line:
+                    break
+            there.engine.kill()
+            out, err = process.communicate()
+        there.sweep.look("the output", out + said + err)
+        assert process.returncode == 3, err
+        there.engine.start()
+        # An index that refuses, and one that does not answer.
+        (root / "pyproject.toml").write_text(PYPROJECT.replace("by-netrc", "by-netrc>=1"))
+        for index in there.indexes.values():
+            index.login = ("someone", "else")
+        there.run(*words, code=4)
+        there.run("lock", root, "--json", code=4)
+        there.run(*words, "--resolver", "pip-tools", code=4)
+        for index in there.indexes.values():
+            index.close()
+        there.run(*words, code=4)
+        there.end(tag)
+
+    def test_a_step_that_fails_and_shows_all_it_has(
+        self, surroundings: Surroundings, root: Path, python_image: str
+    ) -> None:
+        there = surroundings
+        step = "--network=none cat /run/secrets/token; base64 -w0 /run/secrets/token; env; exit 7"
+        (root / "Dockerfile").write_text(f"FROM {python_image}\nRUN --mount=type=secret,id=token {step}\n")
+        words = ("build", root, "-t", "x:1", "--secret", "id=token,env=TOKEN")
+        done = there.run(*words, "-f", "Dockerfile", "--json", code=5)
+        assert "***" in json.loads(done.stdout)["details"]
+        raising = "    raise ValueError(open('/run/secrets/token').read())"
+        backend = (root / "backend.py").read_text().replace("    import zipfile", raising)
+        (root / "backend.py").write_text(backend)
+        failed = there.run(*words, "-v", code=5)
+        assert "ValueError" in failed.stderr
+        # What a user's own step writes to its output is in BuildKit's log as well, and not ours to mend.
+        there.end(engine_data=False)
