@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.spec.files import check_labels
 from imagekit.spec.nearest import nearest_hint
 
 Check = Callable[[Any, str], Any]
@@ -103,6 +104,11 @@ def table(value: Any, name: str) -> dict[str, str]:
             raise wrong(item, f"{name}[{key!r}]", "a text", f"write {{{key!r}: '{_shown(item)}'}}")
         found[key] = item
     return found
+
+
+def labels(value: Any, name: str) -> dict[str, str]:
+    """Labels that an image, and a line of a Dockerfile, can hold."""
+    return dict(check_labels(table(value, name)))
 
 
 def arguments(value: Any, name: str) -> dict[str, str | None]:

@@ -180,7 +180,7 @@ KEYWORDS: tuple[Keyword, ...] = (
         field="builder",
     ),
     _BUILDARGS,
-    _both("labels", "docker-py", check.table, "labels of the image, byte for byte", field="labels"),
+    _both("labels", "docker-py", check.labels, "labels of the image, byte for byte", field="labels"),
     Keyword(
         name="target",
         of="docker-py",

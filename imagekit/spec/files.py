@@ -21,7 +21,7 @@ def check_env(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def check_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """``labels`` in name order; ``InvalidConfig`` for a name or value that an image cannot hold."""
-    return _pairs(labels, "label", re.compile(r"[^\s\x00-\x1f\x7f]+"))
+    return _pairs(labels, "label", re.compile(r"[^\s=\x00-\x1f\x7f]+"))
 
 
 def check_files(files: Mapping[str, str], context: Path, workdir: str = "/app") -> tuple[FileMapping, ...]:

@@ -32,7 +32,9 @@ def _quoted(text: str) -> str:
 
 
 def pair(name: str, value: str, what: str) -> str:
-    """``name=value`` for ``ENV`` and ``LABEL``."""
+    """``name=value`` for ``ENV`` and ``LABEL``. BuildKit takes the first ``=`` for theirs, in quotes, too."""
+    if "=" in name or not name:
+        raise InputError(f"{what} {name!r} has no name, or a '=' in it", hint="choose another name")
     return f"{word(name, what)}={word(value, f'{what} {name}')}"
 
 
