@@ -74,7 +74,7 @@ def survey(context: Path, variables: Mapping[str, str]) -> Survey:
         sources=(*(["pyproject.toml"] if pyproject else ()), *found, *([environment] if environment else ())),
         requirements=named,
         distributions=frozenset(_distributions(pyproject, wanted)),
-        is_declared=declares or named is not None or environment is not None,
+        is_declared=declares or has_project or named is not None or environment is not None,
         conda=conda,
         python=_python(context, dockerfile),
         dockerfile=dockerfile,

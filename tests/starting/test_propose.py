@@ -14,6 +14,8 @@ from imagekit.starting.propose import propose
 from imagekit.starting.survey import survey
 from imagekit.starting.written import as_toml
 
+PROJECT = '[project]\nname = "x"\nversion = "1"\ndependencies = []\n'
+CONDA = "dependencies:\n- python=3.11\n- numpy=1.26\n- conda-forge::pandas\n- pip:\n  - six\n"
 FLOW = (
     "from prefect import flow\nimport {module}\n\n@flow(log_prints=True)\ndef etl(n: int = 1) -> int:\n    return n\n"
 )
@@ -40,6 +42,10 @@ def keys(context: Path, files: Mapping[str, str]) -> dict[str, Any]:
         ({"requirements.txt": "six\n"}, {}),
         ({"requirements/prod.txt": "six\n"}, {"requirements": ["requirements/prod.txt"]}),
         ({"requirements-prod.txt": "six\n", "requirements.txt": "six\n"}, {}),
+        ({"pyproject.toml": PROJECT, "x.py": "import pandas\n"}, {}),
+        ({"pyproject.toml": PROJECT, "requirements/base.txt": "six\n"}, {"requirements": ["requirements/base.txt"]}),
+        ({"pyproject.toml": "[tool.ruff]\n", "x.py": "import pandas\n"}, {"packages": ["pandas"]}),
+        ({"environment.yml": CONDA}, {"conda-packages": {"numpy": "numpy", "pandas": "pandas"}}),
         ({".python-version": "3.12.4\n"}, {"python": "3.12"}),
         ({".python-version": "pypy3.9\n"}, {}),
         ({"runtime.txt": "python-3.11.2\n"}, {"python": "3.11"}),
