@@ -32,10 +32,15 @@ def pinned_line(name: str, version: str, hashes: Sequence[str], origin: str) -> 
     return parse_requirement(f"{name}=={version}", origin, tuple(hashes))
 
 
-def git_line(name: str, url: str, commit: str, subdirectory: str | None, origin: str) -> RequirementLine:
-    """``name`` at a commit of the repository ``url``, which may be written as ssh has it (``git@HOST:PATH``)."""
+def git_line(name: str, url: str, commit: str, subdirectory: str | None, root: Path, origin: str) -> RequirementLine:
+    """``name`` at a commit of the repository ``url``, which may be written as ssh has it (``git@HOST:PATH``).
+
+    A repository on this machine must lie in ``root``.
+    """
     inside = f"#subdirectory={subdirectory}" if subdirectory else ""
-    return parse_requirement(f"{name} @ git+{git_url(url)}@{commit}{inside}", origin)
+    return parse_requirement(
+        f"{name} @ git+{git_url(url)}@{commit}{inside}", origin, places=Places(base=root, root=root)
+    )
 
 
 def url_line(name: str, url: str, hashes: Sequence[str], origin: str) -> RequirementLine:

@@ -110,7 +110,9 @@ def _line(name: str, version: str, package: Mapping[str, Any], path: Path, origi
     files = package.get("files") or ()
     hashes = tuple(sorted({f["hash"] for f in files if str(f.get("hash", "")).startswith("sha256:")}))
     if isinstance(package.get("git"), str):
-        return git_line(name, package["git"], str(package.get("revision")), package.get("subdirectory"), origin)
+        return git_line(
+            name, package["git"], str(package.get("revision")), package.get("subdirectory"), path.parent, origin
+        )
     if isinstance(package.get("path"), str):
         held = hashes if (path.parent / package["path"]).is_file() else ()
         return path_line(name, package["path"], path.parent, path.parent, held, origin)

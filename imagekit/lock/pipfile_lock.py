@@ -119,7 +119,7 @@ def _applies(entry: Any, target: Target, name: str, origin: str) -> bool:
 def _line(name: str, entry: Mapping[str, Any], path: Path, origin: str) -> RequirementLine:
     hashes = tuple(h for h in entry.get("hashes") or () if str(h).startswith("sha256:"))
     if isinstance(entry.get("git"), str):
-        return git_line(name, entry["git"], str(entry.get("ref")), entry.get("subdirectory"), origin)
+        return git_line(name, entry["git"], str(entry.get("ref")), entry.get("subdirectory"), path.parent, origin)
     for key in ("path", "file"):
         place = entry.get(key)
         if isinstance(place, str) and "://" in place:

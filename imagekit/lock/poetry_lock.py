@@ -154,7 +154,7 @@ def _line(
             refuse_login(url, origin)
         return pinned_line(name, version, hashes, origin), url or None
     if kind == "git":
-        return git_line(name, url, str(source.get("resolved_reference")), inside, origin), None
+        return git_line(name, url, str(source.get("resolved_reference")), inside, path.parent, origin), None
     if kind == "url" and not inside:
         return url_line(name, url, hashes, origin), None
     if kind in ("directory", "file"):

@@ -113,7 +113,7 @@ def _line(package: Package, root: Path, origin: str) -> RequirementLine:
         if vcs.type != "git" or not (vcs.url or vcs.path):
             raise InvalidProject(f"{origin}: {name} comes from {vcs.type}, and only git is known")
         url = vcs.url or (root / str(vcs.path)).resolve().as_uri()
-        return git_line(name, url, vcs.commit_id, vcs.subdirectory, origin)
+        return git_line(name, url, vcs.commit_id, vcs.subdirectory, root, origin)
     assert package.archive is not None  # the format has nothing else
     archive = package.archive
     if archive.subdirectory:

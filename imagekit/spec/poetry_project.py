@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def _metadata(directory: Path) -> tuple[str, dict[str, list[tuple[str, str]]]]:
     from poetry.core.factory import Factory
     from poetry.core.masonry.builders.builder import Builder
 
+    # What it says about the form of a table that it takes is for Poetry's own users.
+    logging.getLogger("poetry").addHandler(logging.NullHandler())
     builder = Builder(Factory().create_poetry(directory))
     points: dict[str, list[tuple[str, str]]] = {}
     for group, lines in builder.convert_entry_points().items():

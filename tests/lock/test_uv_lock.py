@@ -12,6 +12,7 @@ from imagekit.errors import InvalidProject, InvalidRequirement, StaleLock
 from imagekit.lock.uv import find_uv
 from imagekit.lock.uv_lock import export_uv_lock
 from imagekit.spec.source_tree import scan
+from tests.own_repositories import Repository, package_files
 
 PROJECT = """
 [project]
@@ -233,3 +234,31 @@ def test_a_source_that_changed_is_told(index, target, tmp_path):
     write(project, text.replace('{ path = "lib" }', '{ git = "https://example.com/lib", tag = "v1" }'))
     with pytest.raises(StaleLock, match=r"lib \(git https://example.com/lib v1\), and then for lib \(path lib\)"):
         export_uv_lock(path, project, target)
+
+
+def test_a_commit_of_a_repository(index, target, tmp_path):
+    repository = Repository(tmp_path / "project" / "vendor" / "part")
+    commit = repository.commit(package_files("part", "1.0", below="inner/"))
+    source = f'{{ git = "{repository.path.as_uri()}", subdirectory = "inner" }}'
+    text = PROJECT.replace('"alpha>=1"', '"part"') + f"[tool.uv.sources]\npart = {source}\n"
+    path, project = locked(index, tmp_path, text)
+    (line,) = export_uv_lock(path, project, target).direct
+    assert line.text == f"part @ git+{repository.path.as_uri()}@{commit}#subdirectory=inner"
+
+
+def test_extras_that_exclude_each_other(index, target, tmp_path):
+    text = (
+        PROJECT.replace('fast = ["gamma"]', 'fast = ["alpha<2"]\nnew = ["alpha>=2"]').replace(
+            'all = ["orders[fast]"]', ""
+        )
+        + '[tool.uv]\nconflicts = [[{ extra = "fast" }, { extra = "new" }]]\n'
+    )
+    path, project = locked(index, tmp_path, text)
+
+    def versions(*extras: str) -> list[str]:
+        packages = export_uv_lock(path, project, target, extras=extras).file.pylock.packages
+        return [str(p.version) for p in packages if p.name == "alpha"]
+
+    assert (versions("fast"), versions("new")) == (["1.0"], ["2.0"])
+    with pytest.raises(InvalidProject, match="fast"):
+        versions("fast", "new")
