@@ -14,6 +14,8 @@ from imagekit.cli.output import one_line, styled
 from imagekit.cli.signals import Terminated
 from imagekit.errors import DiskFull, ImagekitError, InputError
 
+_NO_ROOM = 1 << 20  # bytes
+
 
 def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Say what ``error`` is, and give the exit code.
@@ -34,8 +36,9 @@ def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, ImagekitError):
         return _say(error, type(error).__name__, error.exit_code, as_json)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        where = f": {error.filename}" if error.filename else ""
-        forget_stdout()
+        place = error.filename or _full_place()
+        where = f": {place}" if place else ""
+        _keep_stdout()
         full = DiskFull(f"no space left on the device{where}", hint="imagekit doctor shows how much is free where")
         return _say(full, "DiskFull", full.exit_code, as_json)
     words = str(error).splitlines()[0] if str(error) else ""
@@ -54,6 +57,28 @@ def end_usage(error: Any, ctx: Any, *, as_json: bool) -> int:
         return InputError.exit_code
     words = InputError(error.format_message(), hint=f"{where.command_path} --help tells what it takes")
     return _say(words, "UsageError", InputError.exit_code, as_json, before=where.get_usage())
+
+
+def _full_place() -> str | None:
+    """The directory of temporary files, where that has no room: what is written there has no name to tell."""
+    import shutil
+    import tempfile
+
+    try:
+        directory = tempfile.gettempdir()
+        return directory if shutil.disk_usage(directory).free < _NO_ROOM else None
+    except OSError as error:
+        # Not even the smallest file could be made in any directory for them.
+        return os.environ.get("TMPDIR") if error.errno in (errno.ENOENT, errno.ENOSPC) else None
+
+
+def _keep_stdout() -> None:
+    """Forget stdout if it is what cannot be written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        forget_stdout()
 
 
 def forget_stdout() -> None:

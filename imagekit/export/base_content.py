@@ -22,6 +22,7 @@ from typing import IO
 from imagekit.engine.client import Engine
 from imagekit.engine.stream import PiecesReader
 from imagekit.errors import AssemblyFailed, InvalidReference
+from imagekit.export.base_layers import require_base
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.values import FileRange, Layer
 from imagekit.oci.content import Blob
@@ -68,6 +69,7 @@ def engine_base_blobs(
     found = {each.digest: blob for each in wanted if (blob := each.find(cache)) is not None}
     missing = {each.digest: each for each in wanted if each.digest not in found}
     if missing:
+        require_base(engine, base)
         found.update(_read(engine, base, missing, cache, reporter or SilentReporter()))
     lost = [each.digest for each in wanted if each.digest not in found]
     if lost:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imagekit.engine.client import Engine
 from imagekit.engine.stream import PiecesReader
-from imagekit.errors import AssemblyFailed
+from imagekit.errors import AssemblyFailed, BaseNotFound
 from imagekit.layers.values import FileRange, Layer
 from imagekit.oci.digest import Digest
 from imagekit.spec.base import BaseImage
@@ -17,7 +17,11 @@ _PIECE = 1 << 20
 
 
 def base_layers(engine: Engine, base: BaseImage, directory: Path) -> tuple[Layer, ...]:
-    """The layers of ``base``, the lowest first, unpacked into ``directory``; each is known by its diff ID."""
+    """The layers of ``base``, the lowest first, unpacked into ``directory``; each is known by its diff ID.
+
+    Raises ``BaseNotFound`` where the engine has it no more, and ``AssemblyFailed``.
+    """
+    require_base(engine, base)
     found: dict[Digest, Layer] = {}
     with tarfile.open(fileobj=PiecesReader(engine.save(base.image_id)), mode="r|") as archive:
         for number, member in enumerate(archive):
@@ -41,3 +45,12 @@ def base_layers(engine: Engine, base: BaseImage, directory: Path) -> tuple[Layer
             f"the engine does not give all layers of {base.reference} ({missing[0]})", hint="pull or make the base anew"
         )
     return tuple(found[diff_id] for diff_id in dict.fromkeys(base.config.diff_ids))
+
+
+def require_base(engine: Engine, base: BaseImage) -> None:
+    """``BaseNotFound`` where the engine does not have ``base`` any more, though it was read."""
+    if engine.image(base.image_id) is None:
+        raise BaseNotFound(
+            f"the engine lost the base image {base.reference} while it was built on",
+            hint="pull or make it, and build again; what prunes images may be running beside it",
+        )
