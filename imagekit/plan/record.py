@@ -133,13 +133,17 @@ def _by_origin(lines: Iterable[RequirementLine], context: Path) -> dict[str, tup
 
 
 def _options(spec: ImageSpec) -> dict[str, Any]:
-    urls = [url for url in (spec.indexes.default, *spec.indexes.extra) if url is not None]
+    explicit = (each.url for each in spec.indexes.named if each.explicit)
+    urls = [url for url in (spec.indexes.default, *spec.indexes.extra, *explicit) if url is not None]
     options: dict[str, Any] = {
         "resolver": spec.resolver if spec.resolver != "uv" else "",
         "source-builds": list(spec.source_builds),
         "only-binary": list(spec.only_binary),
         "no-binary": list(spec.no_binary),
         "pre": spec.prereleases,
+        "exclude-newer": spec.exclude_newer or "",
+        "any-index": spec.any_index,
+        "pins": [f"{pin.package} {pin.index}" for pin in spec.indexes.pins],
         "commands": list(spec.extra_dockerfile_commands),
         # Directories of wheels are left out: they are paths of one machine.
         "indexes": short(digest_of_json([redacted(url) for url in urls if "://" in url])) if urls else "",

@@ -107,11 +107,11 @@ def test_the_python_is_the_bases_and_secrets_reach_the_program_alone(stage):
         logins=Logins(by_url=(Login(url=url, user="user", password=token, origin="a test"),)),
     )
     code = (
-        "import os, sys; print(sys.version_info[:2], os.environ['UV_INDEX_IMAGEKIT_0_PASSWORD'],"
-        " os.environ['UV_PYTHON'], open(os.environ['NETRC']).read().split()[-1])"
+        "import os, sys; print(sys.version_info[:2], os.environ['UV_INDEX_IMAGEKIT_0_PASSWORD'][::-1],"
+        " os.environ['UV_PYTHON'], open(os.environ['NETRC']).read().split()[-1][::-1])"
     )
     done = run(replace(stage, access=access), "python", "-c", code)
-    assert done.stdout == f"(3, 11) {token} {stage.base.python.executable} {token}\n"
+    assert done.stdout == f"(3, 11) {token[::-1]} {stage.base.python.executable} {token[::-1]}\n"
     history = subprocess.run(["docker", "buildx", "du", "--verbose"], check=True, capture_output=True, text=True).stdout
     assert token not in history
 
