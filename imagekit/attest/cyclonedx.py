@@ -84,15 +84,15 @@ def _python(subject: Subject, package: PythonPackage) -> Component:
     from cyclonedx.model import HashAlgorithm, HashType, Property
     from cyclonedx.model.component import Component, ComponentType
 
-    wheel = subject.wheel_of(package)
+    wheel, purl = subject.wheel_of(package), purls.python_purl(package, subject.origin_of(package))
     return Component(
         type=ComponentType.LIBRARY,
         name=package.name,
         version=package.version,
         description=package.summary or None,
         licenses=_licences(package),
-        purl=purls.python_purl(package),
-        bom_ref=f"{purls.python_purl(package)}#{package.location}",
+        purl=purl,
+        bom_ref=f"pkg:pypi/{package.name}@{package.version}#{package.location}",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.file.sha256)] if wheel is not None else None,
         external_references=_references(subject, package),
         properties=[Property(name="imagekit:location", value=package.location)],
@@ -115,26 +115,17 @@ def _references(subject: Subject, package: PythonPackage) -> list[ExternalRefere
     from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 
     found = []
-    wheel = subject.wheel_of(package)
-    if wheel is not None and wheel.file.url:
-        found.append(
-            ExternalReference(
-                type=ExternalReferenceType.DISTRIBUTION,
-                url=XsUri(wheel.file.url),
-                hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.file.sha256)],
-            )
-        )
-    if wheel is not None and wheel.source is not None and wheel.source.url:
-        found.append(
-            ExternalReference(
-                type=ExternalReferenceType.SOURCE_DISTRIBUTION,
-                url=XsUri(wheel.source.url),
-                hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.source.sha256)],
-            )
-        )
-    if package.origin is not None:
-        kind = ExternalReferenceType.VCS if package.origin.vcs else ExternalReferenceType.DISTRIBUTION
-        found.append(ExternalReference(type=kind, url=XsUri(package.origin.url), comment=package.origin.commit or None))
+    wheel, origin = subject.wheel_of(package), subject.origin_of(package)
+    kinds = (ExternalReferenceType.DISTRIBUTION, ExternalReferenceType.SOURCE_DISTRIBUTION)
+    for file, kind in zip((wheel.file, wheel.source) if wheel is not None else (), kinds, strict=False):
+        if file is not None and file.url:
+            hashed = HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)
+            found.append(ExternalReference(type=kind, url=XsUri(file.url), hashes=[hashed]))
+    if origin is not None and origin.vcs:
+        url, commit = XsUri(origin.url), origin.commit or None
+        found.append(ExternalReference(type=ExternalReferenceType.VCS, url=url, comment=commit))
+    elif origin is not None and all(str(each.url) != origin.url for each in found):
+        found.append(ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(origin.url)))
     if package.homepage:
         found.append(ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(package.homepage)))
     return found

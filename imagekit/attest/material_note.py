@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from imagekit.lock.values import Artifact, Lock
+from imagekit.lock.values import Artifact, GitCommit, Lock
 from imagekit.plan.record import LABEL, Record
 from imagekit.plan.values import FilesLayer, Plan, SourceLayer
 
@@ -36,7 +36,7 @@ def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
         "platform": str(base.config.platform),
         "site": plan.prefix.site_path,
         "wheels": [
-            [p.name, p.version, _file(p.artifact), _file(p.built_from) if p.built_from is not None else None]
+            [p.name, p.version, file_note(p.artifact), file_note(p.built_from) if p.built_from is not None else None]
             for p in lock.packages
         ],
         "lock": lock.digest,
@@ -56,8 +56,15 @@ def _files(plan: Plan) -> Iterator[tuple[str, str]]:
             yield from layer.digests
 
 
-def _file(artifact: Artifact) -> dict[str, str]:
-    return {"filename": artifact.filename, "sha256": artifact.sha256, "url": bare_url(artifact.url)}
+def file_note(artifact: Artifact) -> dict[str, Any]:
+    """What is told of a wheel or of what one was built from: the fields of ``materials.File``."""
+    origin = artifact.origin
+    if isinstance(origin, GitCommit):
+        return {"filename": artifact.filename, "repository": bare_url(origin.url), "commit": origin.commit}
+    found: dict[str, Any] = {"filename": artifact.filename, "sha256": artifact.sha256}
+    if origin is None:
+        found |= {"url": bare_url(artifact.url), "by_url": artifact.by_url}
+    return found
 
 
 def bare_url(url: str) -> str:

@@ -12,11 +12,18 @@ from imagekit.oci.digest import Digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A wheel or a source distribution."""
+    """A wheel, or what one was built from: a source distribution, a commit, a directory."""
 
-    filename: str
-    sha256: str  # 64 hex digits
+    filename: str  # of a directory with a slash at its end
+    sha256: str = ""  # 64 hex digits: of the file, or of a directory's tree; a commit has none
     url: str = ""  # without credentials and query; empty where it came from this machine
+    by_url: bool = False  # asked for by that, and not found in an index
+    repository: str = ""  # URL, the same way
+    commit: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        return self.filename.endswith("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +33,7 @@ class Wheel:
     name: str  # normalized
     version: str
     file: File
-    source: File | None = None  # the source distribution that it was built from
+    source: File | None = None  # what it was built from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagekit import __version__
 from imagekit.attest.material_note import UNKNOWN
-from imagekit.attest.materials import File, Materials
+from imagekit.attest.materials import File, Materials, Wheel
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
 from imagekit.oci.digest import Digest
@@ -97,23 +97,34 @@ def _dependencies(materials: Materials) -> Iterator[dict[str, Any]]:
     for target, digest in sorted(materials.files.items()):
         yield {"name": f"file:{target}", "digest": {"sha256": _hex(digest)}}
     for wheel in materials.wheels:
-        if wheel.source is not None:
-            yield _file(wheel.name, wheel.version, wheel.source, built=f"{wheel.file.filename} {wheel.file.sha256}")
+        if wheel.source is None:
+            yield _file(wheel, wheel.file)
         else:
-            yield _file(wheel.name, wheel.version, wheel.file)
+            # Its build requirements are not locked: what it became is therefore told.
+            yield _file(
+                wheel,
+                wheel.source,
+                builtInto=f"{wheel.file.filename} {wheel.file.sha256}",
+                buildRequirements="resolved at build time, not locked",
+            )
 
 
-def _file(name: str, version: str, file: File, *, built: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": file.filename,
-        "uri": f"pkg:pypi/{name}@{version}?file_name={file.filename}",
-        "digest": {"sha256": file.sha256},
-    }
+def _file(wheel: Wheel, file: File, **annotations: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": file.filename}
+    if file.commit:
+        found["digest"] = {"gitCommit": file.commit}
+        if file.repository:
+            found["uri"] = f"git+{file.repository}@{file.commit}"
+    elif file.is_directory:
+        found["digest"] = {"sha256": file.sha256}
+        annotations["digestOf"] = "file tree"
+    else:
+        found["digest"] = {"sha256": file.sha256}
+        found["uri"] = f"pkg:pypi/{wheel.name}@{wheel.version}?file_name={file.filename}"
     if file.url:
         found["downloadLocation"] = file.url
-    if built:
-        # Its build requirements are not locked: what it became is therefore told.
-        found["annotations"] = {"builtInto": built, "buildRequirements": "resolved at build time, not locked"}
+    if annotations:
+        found["annotations"] = annotations
     return found
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from imagekit.attest.packages import Distro, PythonPackage, SystemPackage
+from imagekit.attest.packages import Distro, Origin, PythonPackage, SystemPackage
 from imagekit.attest.subject import Subject
 
 if TYPE_CHECKING:
     from packageurl import PackageURL
 
 
-def python_purl(package: PythonPackage) -> PackageURL:
+def python_purl(package: PythonPackage, origin: Origin | None) -> PackageURL:
     """``pkg:pypi/rich@13.7.1``; where it came from a repository or an address, with that."""
     from packageurl import PackageURL
 
     qualifiers = {}
-    origin = package.origin
     if origin is not None and origin.vcs:
         qualifiers["vcs_url"] = f"{origin.vcs}+{origin.url}@{origin.commit}"
     elif origin is not None:

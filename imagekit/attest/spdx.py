@@ -133,10 +133,11 @@ def _python(subject: Subject, package: PythonPackage, number: int) -> Package:
     licence = licence_of(package)
     wheel = subject.wheel_of(package)
     more: dict[str, Any] = {}
-    if package.origin is not None and package.origin.vcs:
-        more["download_location"] = f"{package.origin.vcs}+{package.origin.url}@{package.origin.commit}"
-    elif package.origin is not None:
-        more["download_location"] = package.origin.url
+    origin = subject.origin_of(package)
+    if origin is not None and origin.vcs:
+        more["download_location"] = f"{origin.vcs}+{origin.url}@{origin.commit}"
+    elif origin is not None:
+        more["download_location"] = origin.url
     elif wheel is not None and wheel.file.url:
         more["download_location"] = wheel.file.url
     if wheel is not None:
@@ -151,7 +152,7 @@ def _python(subject: Subject, package: PythonPackage, number: int) -> Package:
         summary=package.summary or None,
         homepage=package.homepage or None,
         source_info=f"installed at {package.location}",
-        external_references=[_purl(str(purls.python_purl(package)))],
+        external_references=[_purl(str(purls.python_purl(package, origin)))],
         primary_package_purpose=PackagePurpose.LIBRARY,
         **more,
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from packaging.version import Version
 
 from imagekit.attest.materials import Materials, Wheel
-from imagekit.attest.packages import Packages, PythonPackage
+from imagekit.attest.packages import Origin, Packages, PythonPackage
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
@@ -64,6 +64,16 @@ class Subject:
             return None
         known = (wheel for wheel in self.materials.wheels if wheel.name == package.name)
         return next((wheel for wheel in known if Version(wheel.version) == Version(package.version)), None)
+
+    def origin_of(self, package: PythonPackage) -> Origin | None:
+        """Where ``package`` is from, where that was no index: as its metadata says it, or as the lock does."""
+        wheel = self.wheel_of(package)
+        if package.origin is not None or wheel is None:
+            return package.origin
+        source = wheel.source or wheel.file
+        if source.commit and source.repository:
+            return Origin(url=source.repository, vcs="git", commit=source.commit)
+        return Origin(url=source.url) if source.by_url and source.url else None
 
 
 def subject_of(

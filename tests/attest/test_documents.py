@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,12 @@ from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDi
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from imagekit.attest import cyclonedx, provenance, spdx
+from imagekit.attest.material_note import file_note
 from imagekit.attest.materials import Base, File, Materials, Wheel
 from imagekit.attest.packages import packages_of
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
+from imagekit.lock.values import Artifact, GitCommit
 from imagekit.oci.digest import digest_of
 from imagekit.oci.platform import Platform
 
@@ -38,6 +41,9 @@ RECORDS = {
     f"{SITE}/gamma-3.dist-info/direct_url.json": json.dumps(
         {"url": "https://u:canary@example.com/g.git", "vcs_info": {"vcs": "git", "commit_id": "b" * 40}}
     ),
+    f"{SITE}/delta-4.dist-info/METADATA": metadata("delta", "4"),
+    f"{SITE}/epsilon-5.dist-info/METADATA": metadata("epsilon", "5"),
+    f"{SITE}/zeta-6.dist-info/METADATA": metadata("zeta", "6"),
     f"{OTHER}/alpha-1.0.egg-info": metadata("alpha", "1.0"),
     "var/lib/dpkg/status": "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\n"
     "Source: glibc\nVersion: 2.36-9+deb12u1\n",
@@ -59,6 +65,23 @@ MATERIALS = Materials(
             version="2.0",
             file=File(filename="beta-2.0-py3-none-any.whl", sha256="b" * 64),
             source=File(filename="beta-2.0.tar.gz", sha256="c" * 64, url="https://example.com/beta.tar.gz"),
+        ),
+        Wheel(
+            name="delta",
+            version="4",
+            file=File(filename="delta-4-py3-none-any.whl", sha256="e" * 64),
+            source=File(filename="delta@ffff", repository="https://example.com/d.git", commit="f" * 40),
+        ),
+        Wheel(
+            name="epsilon",
+            version="5",
+            file=File(filename="e-5-py3-none-any.whl", sha256="1" * 64, url="https://example.com/e.whl", by_url=True),
+        ),
+        Wheel(
+            name="zeta",
+            version="6",
+            file=File(filename="zeta-6-py3-none-any.whl", sha256="2" * 64),
+            source=File(filename="zeta/", sha256="3" * 64),
         ),
     ),
     lock=digest_of(b"lock"),
@@ -128,6 +151,54 @@ def test_cyclonedx_holds_what_is_known() -> None:
     edges = {each["ref"]: each.get("dependsOn") for each in document["dependencies"]}
     assert edges[alpha["bom-ref"]] == [beta["bom-ref"]]
     assert {c["type"] for c in document["components"]} == {"application", "library", "operating-system"}
+
+
+def test_what_came_from_a_repository_an_address_or_a_directory_says_so() -> None:
+    found = {c["name"]: c for c in json.loads(cyclonedx.document_of(SUBJECT))["components"]}
+    delta = found["delta"]
+    assert delta["purl"] == f"pkg:pypi/delta@4?vcs_url=git%2Bhttps://example.com/d.git%40{'f' * 40}"
+    assert [(r["type"], r["url"], r["comment"]) for r in delta["externalReferences"]] == [
+        ("vcs", "https://example.com/d.git", "f" * 40)
+    ]
+    assert found["epsilon"]["purl"] == "pkg:pypi/epsilon@5?download_url=https://example.com/e.whl"
+    assert [(r["type"], r["url"]) for r in found["epsilon"]["externalReferences"]] == [
+        ("distribution", "https://example.com/e.whl")
+    ]
+    assert "externalReferences" not in found["zeta"]
+    packages = {p["name"]: p for p in json.loads(spdx.document_of(SUBJECT))["packages"]}
+    assert packages["delta"]["downloadLocation"] == f"git+https://example.com/d.git@{'f' * 40}"
+    assert packages["zeta"]["downloadLocation"] == "NOASSERTION"
+    predicate = json.loads(provenance.statement_of(SUBJECT))["predicate"]
+    told = {each["name"]: each for each in predicate["buildDefinition"]["resolvedDependencies"]}
+    assert told["delta@ffff"]["digest"] == {"gitCommit": "f" * 40}
+    assert told["delta@ffff"]["uri"] == f"git+https://example.com/d.git@{'f' * 40}"
+    assert told["zeta/"]["digest"] == {"sha256": "3" * 64}
+    assert told["zeta/"]["annotations"]["digestOf"] == "file tree"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "note"),
+    [
+        (
+            Artifact(filename="a.whl", url="https://u:canary@example.com/a.whl?t=canary", sha256="0" * 64, by_url=True),
+            File(filename="a.whl", sha256="0" * 64, url="https://example.com/a.whl", by_url=True),
+        ),
+        (
+            Artifact(filename="a.whl", url="file:///home/canary/a.whl", sha256="0" * 64),
+            File(filename="a.whl", sha256="0" * 64),
+        ),
+        (
+            Artifact.of_commit("a", GitCommit(url="https://u:canary@example.com/r.git", commit="c" * 40)),
+            File(filename=f"a@{'c' * 12}", repository="https://example.com/r.git", commit="c" * 40),
+        ),
+        (
+            Artifact.of_directory("a", Path("/home/canary/a"), digest_of(b"tree")),
+            File(filename="a/", sha256=digest_of(b"tree").removeprefix("sha256:")),
+        ),
+    ],
+)
+def test_a_note_has_no_credential_and_no_path(artifact: Artifact, note: File) -> None:
+    assert File(**file_note(artifact)) == note
 
 
 def test_time_is_the_image_s_own() -> None:
