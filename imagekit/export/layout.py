@@ -72,7 +72,7 @@ def write_layout(
                     for chunk in verified(blob):
                         out.write(chunk)
                         task.advance(len(chunk))
-        entries = with_attachments(_with_entry(index["manifests"], content, name), attachments)
+        entries = with_attachments(place, _with_entry(index["manifests"], content, name), attachments)
         updated = {**index, "manifests": entries}
         if updated != index or not (place / _INDEX).exists():
             write_whole(place / _INDEX, canonical_json(updated), mode=_MODE)

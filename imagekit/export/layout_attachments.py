@@ -17,7 +17,7 @@ from imagekit.export.layout_read import LayoutBlob
 from imagekit.oci.artifact import Attachment
 from imagekit.oci.content import Blob, Data
 from imagekit.oci.digest import Digest, is_digest
-from imagekit.oci.manifest import MANIFEST, Descriptor
+from imagekit.oci.manifest import INDEX, MANIFEST, Descriptor
 
 SUBJECT = "imagekit.subject"  # annotation of an entry of ours: the manifest that it is about
 _MOST = 64 << 20
@@ -35,12 +35,36 @@ def attached_blobs(attachments: Iterable[Attachment]) -> list[Blob]:
     return list(found.values())
 
 
-def with_attachments(entries: Sequence[Any], attachments: Sequence[Attachment]) -> list[Any]:
-    """``entries`` of index.json with those of ``attachments``, which take the place of older ones of their kind."""
+def with_attachments(place: Path, entries: Sequence[Any], attachments: Sequence[Attachment]) -> list[Any]:
+    """``entries`` of the index.json at ``place`` with those of ``attachments``.
+
+    They take the place of older ones of their kind; ones of ours about images that are no longer there are left out.
+    """
     new = [_entry(attachment) for attachment in attachments]
     kinds = [(each["artifactType"], each["annotations"]) for each in new]
-    kept = [each for each in entries if not (isinstance(each, Mapping) and _kind(each) in kinds)]
+    there = _image_digests(place, entries)
+    kept = []
+    for each in entries:
+        said = each.get("annotations") if isinstance(each, Mapping) else None
+        subject = said.get(SUBJECT) if isinstance(said, Mapping) else None
+        is_gone = subject is not None and subject not in there
+        if not is_gone and not (isinstance(each, Mapping) and _kind(each) in kinds):
+            kept.append(each)
     return [*kept, *new]
+
+
+def _image_digests(place: Path, entries: Sequence[Any]) -> set[str]:
+    """The manifests that ``entries`` name, and those that an index among them does."""
+    found = set()
+    for entry in entries:
+        if not isinstance(entry, Mapping) or entry.get("artifactType"):
+            continue
+        found.add(str(entry.get("digest")))
+        if entry.get("mediaType") == INDEX and is_digest(str(entry.get("digest"))):
+            with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+                path = place / "blobs" / "sha256" / str(entry["digest"]).removeprefix("sha256:")
+                found.update(str(child["digest"]) for child in json.loads(path.read_bytes())["manifests"])
+    return found
 
 
 def _entry(attachment: Attachment) -> dict[str, Any]:
@@ -76,7 +100,8 @@ def read_attached(directory: Path, subject: Digest, artifact_type: str, annotati
 
 
 def _bytes(directory: Path, descriptor: Descriptor) -> bytes:
-    if not is_digest(str(descriptor.digest)) or not 0 < descriptor.size <= _MOST:
+    size = descriptor.size if isinstance(descriptor.size, int) else 0
+    if not is_digest(str(descriptor.digest)) or not 0 < size <= _MOST:
         raise BaseUnusable(f"{directory} has a descriptor that is none", hint="write the image into it anew")
     path = directory / "blobs" / "sha256" / descriptor.digest.removeprefix("sha256:")
     return b"".join(LayoutBlob(path, descriptor).chunks())
