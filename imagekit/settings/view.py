@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,4 +84,7 @@ def _shown(value: Any) -> Any:
         return [_shown(item) for item in value]
     if isinstance(value, Mapping):
         return {name: _shown(item) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        items = ((name, getattr(value, each.attribute)) for name, each in keys_of(type(value)).items())
+        return {name: _shown(item) for name, item in items if item is not None}
     return value

@@ -202,3 +202,10 @@ def test_all_variables_that_cannot_be_meant_at_once(environ: dict[str, str], tmp
 def test_the_view_shows_no_login(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "project" / "imagekit.toml").write_text('find-links = ["https://u:s3cr3t@example.com/x"]\n')
     assert origins(environ, tmp_path)["find-links"][0] == ["https://***@example.com/x"]
+
+
+def test_tables_in_a_list_are_shown_by_their_keys(environ: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "project" / "imagekit.toml"
+    path.write_text('\n[[index]]\nname = "corp"\nurl = "https://packages.example.com/simple"\npackages = ["orders"]\n')
+    index = {"name": "corp", "url": "https://packages.example.com/simple", "packages": ["orders"]}
+    assert origins(environ, tmp_path)["index"] == ([index], f"{path}:2")
