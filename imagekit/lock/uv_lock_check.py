@@ -128,7 +128,8 @@ def _of_member(
     project = _table(tables, "project")
     dynamic = project.get("dynamic") or ()
     locked_lines = metadata.get("requires-dist") or ()
-    optional: dict[str, Any] = {canonicalize_name(k): v for k, v in (project.get("optional-dependencies") or {}).items()}
+    written_extras = project.get("optional-dependencies") or {}
+    optional: dict[str, Any] = {canonicalize_name(name): texts for name, texts in written_extras.items()}
     chosen = list(optional) if extras is None else [canonicalize_name(e) for e in extras]
     found: list[str] = []
     for extra in ("", *chosen) if "dependencies" not in dynamic else ():
