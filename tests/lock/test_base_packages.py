@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 
 from imagekit.errors import BaseConflict, NoWheel, Unsatisfiable
+from imagekit.lock.direct import Sources
+from imagekit.lock.fetch import WheelStore
+from imagekit.lock.git import Git
 from imagekit.lock.inputs import inputs_digest
 from imagekit.lock.pylock import dump, load
 from imagekit.lock.resolve import obtain, resolve
@@ -93,10 +96,12 @@ def test_extras_of_the_bases_packages(base, wheels, wanted):
     assert (versions(lock), lock.kept) == ({"beta": "1.0"}, {"alpha": "1.0"})
 
 
-def test_one_certain_file_replaces_the_same_version(base, wheels, wanted):
+def test_one_certain_file_replaces_the_same_version(base, wheels, wanted, tmp_path):
     base.add("alpha", "1.0").add("beta", "1.0")
     wheel = wheels.add("alpha", "1.0")
-    lock = base.resolve(wanted(f"alpha @ {wheel.as_uri()}", "beta", indexes=wheels.indexes))
+    sources = Sources(store=WheelStore(tmp_path / "store"), git=Git(), build=lambda package: package.artifact)
+    spec = wanted(f"alpha @ {wheel.as_uri()}", "beta", indexes=wheels.indexes)
+    lock = base.resolve(spec, sources=sources)
     assert (versions(lock), lock.kept) == ({"alpha": "1.0"}, {"beta": "1.0"})
     assert lock.packages[0].artifact.sha256 == hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert "alpha" in lock.reasons
