@@ -183,10 +183,12 @@ def image_document(
     try:
         with Registry(reference.registry, access) as registry:
             return _registry_document(registry, reference, platform, kind, places)
-    except (BaseNotFound, RegistryError) as error:
-        if missing is None or isinstance(error, RegistryError):
-            raise
-        raise missing from error
+    except RegistryError as error:
+        where = "is not in the engine" if missing is None else "can be asked of no engine"
+        said = "\n".join(part for part in (missing.message if missing else None, error.details) if part)
+        raise type(error)(f"{target} {where}; {error.message}", hint=error.hint, details=said or None) from error
+    except BaseNotFound as error:
+        raise missing or error from error
 
 
 def project_document(

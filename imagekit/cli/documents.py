@@ -58,8 +58,13 @@ def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, qui
     if file is None or file == Path("-"):
         put(data.decode().rstrip("\n"))
         return
+    place = file.expanduser().resolve()
+    if not place.parent.is_dir():
+        raise InputError(
+            f"{file} cannot be written: {place.parent} is no directory", hint="--output names another place"
+        )
     try:
-        write_whole(file.expanduser().resolve(), data, mode=0o644)
+        write_whole(place, data, mode=0o644)
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}", hint="--output names another place") from error
     if as_json:

@@ -250,6 +250,7 @@ def test_arguments_are_told_by_name(imagekit: Imagekit, project: WriteProject, n
         (("sbom", "orders:a b"), "not an image reference"),
         (("sbom", "x:1", "--package", "rich"), "goes with a project"),
         (("sbom", "oci:/nowhere/layout"), "is no OCI image layout"),
+        (("sbom", "127.0.0.1:1/x:1"), "127.0.0.1:1/x:1 can be asked of no engine; reading the manifest"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(imagekit: Imagekit, words: tuple[str, ...], said: str) -> None:
