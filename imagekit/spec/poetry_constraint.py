@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from imagekit.errors import InvalidRequirement
+from imagekit.spec.nearest import nearest_hint
 
 if TYPE_CHECKING:
     from poetry.core.packages.dependency import Dependency
+
+# poetry-core's schema of a dependency (poetry/core/json/schemas/poetry-schema.json), and what locks add.
+_KEYS = frozenset(
+    "version python platform markers allow-prereleases allows-prereleases optional extras develop source"
+    " git branch tag rev subdirectory path file url".split()
+)
 
 
 def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str) -> Dependency:
@@ -22,6 +29,10 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
 
     if not isinstance(constraint, (str, Mapping)):
         raise InvalidRequirement(f"{origin}: {name} is {constraint!r}, no version", hint=f'write {name} = "^1.2"')
+    if isinstance(constraint, Mapping) and (unknown := sorted(set(constraint) - _KEYS)):
+        raise InvalidRequirement(
+            f"{origin}: {name}: {unknown[0]!r} is not a key of a dependency", hint=nearest_hint(unknown[0], _KEYS)
+        )
     try:
         return Factory.create_dependency(name, constraint, root_dir=root)
     except (ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as problem:

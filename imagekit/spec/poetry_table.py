@@ -52,8 +52,10 @@ def read_poetry_table(path: Path, tables: Mapping[str, Any], standard: _Lines) -
     """
     tool = tables.get("tool")
     table = tool.get("poetry") if isinstance(tool, dict) else None
-    if not isinstance(table, dict):
+    if table is None:
         return None
+    if not isinstance(table, dict):
+        raise InvalidProject(f"{path.name}: tool.poetry is not a table", hint="make it a table")
     project = tables.get("project")
     dynamic = project.get("dynamic") if isinstance(project, dict) else None
     reader = _Reader(path, table, is_main=not isinstance(project, dict) or "dependencies" in (dynamic or ()))
@@ -75,12 +77,13 @@ class _Reader:
         # Beside [project] dependencies, these only say from where ("enriching").
         main = list(self._declared(written, "dependencies")) if self.is_main else []
         optional = {name for name, value in written.items() if _is_optional(value)}
-        groups: dict[str, tuple[RequirementLine, ...]] = {
-            canonicalize_name(name): tuple(
-                line for _, line in self._declared(self._of_group(name), "group", name, "dependencies")
-            )
-            for name in self._table("group")
-        }
+        groups: dict[str, tuple[RequirementLine, ...]] = {}
+        for name, group in self._table("group").items():
+            if not isinstance(group, dict):
+                self._wrong(f"the group {name} is not a table", "make it one", "group", name)
+                continue
+            lines = self._declared(self._of_group(name), "group", name, "dependencies")
+            groups[canonicalize_name(name)] = tuple(line for _, line in lines)
         if "dev-dependencies" in self.table:
             old = tuple(line for _, line in self._declared(self._table("dev-dependencies"), "dev-dependencies"))
             groups["dev"] = (*groups.get("dev", ()), *old)
@@ -161,16 +164,20 @@ class _Reader:
                 self._wrong(f"groups include each other: {' → '.join((*chain, name))}", "take one out", "group", name)
                 return ()
             lines = (*standard.get(name, ()), *groups.get(name, ()))
-            for other in (self._table("group").get(name) or {}).get("include-groups") or ():
+            for other in self._group(name).get("include-groups") or ():
                 lines = (*lines, *expand(canonicalize_name(str(other)), (*chain, name)))
             return tuple(dict.fromkeys(lines))
 
         return {name: expand(name, ()) for name in (*standard, *(n for n in groups if n not in standard))}
 
     def _of_group(self, name: str) -> Mapping[str, Any]:
-        group = self._table("group").get(name)
-        dependencies = group.get("dependencies") if isinstance(group, dict) else None
+        dependencies = self._group(name).get("dependencies")
         return dependencies if isinstance(dependencies, dict) else {}
+
+    def _group(self, name: str) -> Mapping[str, Any]:
+        groups = self._table("group")
+        known = {canonicalize_name(key): group for key, group in groups.items() if isinstance(group, dict)}
+        return known.get(canonicalize_name(name), {})
 
     def _python(self, value: Any) -> str:
         if not isinstance(value, str):

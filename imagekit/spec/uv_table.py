@@ -70,8 +70,10 @@ def read_uv_table(path: Path, tables: Mapping[str, Any], *, locked: bool, builds
     """
     tool = tables.get("tool")
     table = tool.get("uv") if isinstance(tool, dict) else None
-    if not isinstance(table, dict):
+    if table is None:
         return UvTable()
+    if not isinstance(table, dict):
+        raise InvalidProject(f"{path.name}: tool.uv is not a table", hint="make it a table")
     reader = _Reader(path, table)
     reader.refuse(locked=locked, builds=builds)
     found = UvTable(

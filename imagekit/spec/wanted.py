@@ -98,7 +98,10 @@ def _is_lock(path: Path) -> bool:
 def _own_lock(context: Path) -> Path | None:
     for name in ("pylock.toml", *FOREIGN_LOCKS):
         if (context / name).exists():
-            return path_in(context, name, name)
+            found = path_in(context, name, name)
+            if not found.is_file():
+                raise InvalidProject(f"{name} is a directory, and no lock", hint="rename it")
+            return found
     if (context / "pyproject.toml").is_file():
         above = find_workspace(context).root / "uv.lock"
         return above if above.is_file() else None

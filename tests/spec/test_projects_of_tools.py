@@ -254,3 +254,27 @@ def test_dynamic_requirements_beside_a_lock_that_cannot_tell_them(tmp_path: Path
         read_spec(tmp_path)
     os.rename(tmp_path / "pdm.lock", tmp_path / "uv.lock")
     assert read_spec(tmp_path).requirements == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[tool.poetry.dependencies]\nsix = { verison = "1" }\n', r"pyproject\.toml:2: six: 'verison' is not a key"),
+        ("[tool.poetry.dependencies]\nsix = 3\n", r"pyproject\.toml:2: six is 3"),
+        ("[tool.poetry.group]\ndev = 3\n", r"pyproject\.toml:2: the group dev is not a table"),
+        ("[tool.poetry.group.a]\ninclude-groups = ['a']\n", r"pyproject\.toml:1: groups include each other: a → a"),
+        ("[tool]\npoetry = 3\n", r"tool\.poetry is not a table"),
+        ('[tool]\nuv = 3\n[project]\nname = "x"\nversion = "1"\n', r"tool\.uv is not a table"),
+        ('[tool.uv.workspace]\nmembers = ["../x"]\n', "outside the workspace"),
+        ("[tool.uv.workspace]\nmembers = 3\n", "not a table of lists"),
+    ],
+)
+def test_what_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_spec(write(tmp_path, {"pyproject.toml": text}))
+
+
+def test_a_directory_with_the_name_of_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").mkdir()
+    with pytest.raises(InvalidProject, match="is a directory"):
+        read_spec(tmp_path)
