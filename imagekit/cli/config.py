@@ -35,7 +35,10 @@ _EXAMPLE = "default-namespace=registry.example.com/team"
 def set_value(
     assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="What to set.")],
 ) -> None:
-    """Keep a setting: in the profile that holds, or for all where none does."""
+    """Keep a setting.
+
+    In the profile that holds, or for all of them where none does.
+    """
     from imagekit.cli.options import pairs
     from imagekit.cli.output import put
     from imagekit.settings.config_file import known_key
@@ -56,7 +59,10 @@ def set_value(
 def unset(
     names: Annotated[list[str], typer.Argument(metavar="KEY", help="What to forget.")],
 ) -> None:
-    """Forget a setting: of the profile that holds, or of all where none does."""
+    """Forget a setting.
+
+    Of the profile that holds, or of all of them where none does.
+    """
     from imagekit.cli.output import put
 
     before, profile = _file()
@@ -75,7 +81,10 @@ def get(
     name: Annotated[str, typer.Argument(metavar="KEY", help="A key that view lists.")],
     path: options.PathArgument = Path(),
 ) -> None:
-    """Print the value that holds here; exit code 1 where there is none."""
+    """Print the value that holds here.
+
+    Exit code 1 where there is none.
+    """
     from imagekit.cli.output import put
     from imagekit.errors import InvalidConfig
     from imagekit.settings import Settings
@@ -99,7 +108,10 @@ def view(
     origin: Annotated[bool, typer.Option("--origin", help="Say where each comes from: file and line.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show the settings that hold here, and those of the project, from whatever source."""
+    """Show every setting that holds here.
+
+    Those of this machine and those of the project, from whatever source.
+    """
     from imagekit.cli.output import put, put_json, put_table
     from imagekit.settings import Settings
     from imagekit.settings.view import settings_of_machine, settings_of_project
@@ -119,7 +131,7 @@ def view(
 
 @app.command(cls=Command, epilog=examples("imagekit config path"))
 def path() -> None:
-    """Print where the configuration is, or would be."""
+    """Print where the configuration is."""
     from imagekit.cli.output import put
     from imagekit.settings import config_path
 
@@ -128,7 +140,7 @@ def path() -> None:
 
 @app.command(cls=Command, epilog=examples("imagekit config profiles"))
 def profiles(as_json: options.Json = False) -> None:
-    """List the profiles; the one that holds is marked."""
+    """List the profiles, and which one holds."""
     from imagekit.cli.output import put, put_json
     from imagekit.settings import Settings
     from imagekit.settings.config_file import DEFAULT_PROFILE
@@ -148,7 +160,10 @@ def profiles(as_json: options.Json = False) -> None:
 def use_profile(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The profile; 'default' is none.")],
 ) -> None:
-    """Let a profile hold where none is named."""
+    """Let a profile hold where none is named.
+
+    --profile and IMAGEKIT_PROFILE name one.
+    """
     from imagekit.cli.output import put
     from imagekit.settings import ConfigFile, config_path
 
@@ -165,7 +180,10 @@ def use_profile(
 def schema(
     user: Annotated[bool, typer.Option("--user", help="Of the user's configuration, not of a project's.")] = False,
 ) -> None:
-    """Print the JSON Schema of imagekit.toml, which editors complete and check by."""
+    """Print a JSON Schema, which editors go by.
+
+    Of imagekit.toml and [tool.imagekit].
+    """
     import json
 
     from imagekit.cli.output import put

@@ -42,7 +42,7 @@ def given(options: _Set) -> dict[str, Any]:
     found = {}
     for name, (declared, *markers) in _declared(type(options)).items():
         value: Any = getattr(options, name)
-        if value is None or value is False or value == []:
+        if value is None or value is False or (isinstance(value, (list, tuple)) and not value):
             continue
         for marker in markers:
             if isinstance(marker, Reads):
