@@ -1,4 +1,4 @@
-"""Certificates of the tests' own: an authority, and servers and clients that it vouches for, or another one does not."""
+"""Certificates of the tests' own: an authority, and the servers and clients that it vouches for."""
 
 from __future__ import annotations
 

@@ -6,17 +6,37 @@ import base64
 import hashlib
 import http.server
 import json
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tests.lock.conftest import wheel_bytes
 
 Handler: TypeAlias = http.server.BaseHTTPRequestHandler
 Fault: TypeAlias = Callable[[Handler, bytes], None]
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if isinstance(request, ssl.SSLSocket):
+            try:
+                request.do_handshake()
+            except OSError:
+                # The alert is on its way; what the client has sent is read, or the kernel would call it all off.
+                with suppress(OSError), socket.socket(fileno=request.detach()) as plain:
+                    plain.settimeout(2)
+                    while plain.recv(1 << 16):
+                        pass
+                return
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no event."""
 
 
 class FaultyIndex:
@@ -67,10 +87,9 @@ class FaultyIndex:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.server = _Server(("127.0.0.1", 0), Answering)
         self.server.daemon_threads = True
         self.server.uploaded = lambda: self.uploaded  # type: ignore[attr-defined]
-        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake is no event
         if tls is not None:
             # The handshake belongs to the connection's own thread.
             self.server.socket = tls.wrap_socket(
