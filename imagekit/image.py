@@ -270,10 +270,12 @@ def run(
     Raises ``InvalidEntrypoint`` and ``InvalidParameters`` before an engine is asked; ``FlowFailed``,
     ``ResultNotSerializable`` or ``RunCrashed`` unless ``raise_on_failure`` is false.
     """
+    from imagekit.runs.request import check_environment
     from imagekit.runs.runner import run_flow
     from imagekit.spec.entrypoint import Entrypoint
 
     asked = Entrypoint.parse(entrypoint)
+    check_environment(env or {})
     if isinstance(image, DockerImage):
         if image.dockerfile == AUTO:
             asked.signature(image.context).check(dict(parameters or {}))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagekit import DockerImage
+from imagekit import DockerImage, run
 from imagekit.building.inputs import read_inputs
 from imagekit.errors import BuildError, EngineNotFound, InputError, InvalidReference, UnknownKeyword
 from imagekit.spec.image import ImageSpec
@@ -137,3 +138,73 @@ def test_inputs_are_read_once(tmp_path: Path) -> None:
     assert found.tree is not None
     assert found.source == found.tree.digest()
     assert read_inputs(ImageSpec(context=Path.cwd(), include_source=False)).source is None
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"env": {"A": "a\nb"}},
+        {"env": {"A": "a\0"}},
+        {"env": {"A": "\udcff"}},
+        {"env": {"A B": "x"}},
+        {"env": {"A=B": "x"}},
+        {"env": {"": "x"}},
+        {"labels": {"a": "x\ny"}},
+        {"labels": {"a b": "x"}},
+        {"labels": {"a=b": "x"}},
+        {"workdir": "app"},
+        {"workdir": "/app/../etc"},
+        {"workdir": "/a\nb"},
+        {"workdir": "/a\\b"},
+        {"files": {"flow.py": "relative"}},
+        {"files": {"flow.py": "/x/../y"}},
+        {"files": {"flow.py": "/a\nb"}},
+        {"files": {"flow.py": "/etc/passwd"}},
+        {"files": {"../flow.py": "/x"}},
+        {"files": {"missing.py": "/x"}},
+        {"packages": ["a\nb"]},
+        {"packages": ["--index-url=x"]},
+        {"base_image": "a b"},
+        {"base_image": "-x"},
+        {"base_image": "x\n"},
+        {"dockerignore": "missing"},
+        {"dockerignore": "../x"},
+        {"extra_dockerfile_commands": ["FROM x"]},
+        {"dockerfile": "Dockerfile", "buildargs": {"A": "x\0"}},
+        {"dockerfile": "Dockerfile", "buildargs": {"A=B": "x"}},
+        {"dockerfile": "Dockerfile", "target": "a\nb"},
+        {"dockerfile": "missing.Dockerfile"},
+        {"dockerfile": "a\nb"},
+        {"context": "missing"},
+        {"context": "flow.py"},
+    ],
+    ids=str,
+)
+def test_what_an_image_cannot_hold_is_refused(keywords: dict[str, Any]) -> None:
+    Path("Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(InputError) as caught:
+        DockerImage("orders", "v1", stream_progress_to=None, **keywords).build()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("env", [{"A": "\0"}, {"A": "\udcff"}, {"A=B": "x"}, {"A B": "x"}, {"": "x"}], ids=str)
+def test_what_a_container_cannot_be_given_is_refused(env: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        run("flow.py:etl", image="orders:v1", env=env)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("rules", ["!", "[", "a[]b", "x\\", "[z-a]"])
+def test_ignore_rules_that_are_none_are_refused(rules: str) -> None:
+    Path(".dockerignore").write_text(f"fine\n{rules}\n")
+    with pytest.raises(InputError, match=r"\.dockerignore:2: ") as caught:
+        DockerImage("orders", "v1", stream_progress_to=None).build()
+    assert caught.value.hint
+
+
+def test_what_cannot_be_sent_is_named(tmp_path: Path) -> None:
+    os.mkfifo("pipe")
+    for keywords in ({}, {"dockerfile": "Dockerfile"}):
+        Path("Dockerfile").write_text("FROM scratch\n")
+        with pytest.raises(InputError, match="pipe is a fifo"):
+            _ = DockerImage("orders", stream_progress_to=None, **keywords).reference  # type: ignore[arg-type]

@@ -55,12 +55,14 @@ def run(
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.oci.reference import Reference
+    from imagekit.runs.request import check_environment
     from imagekit.runs.runner import run_flow
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
     asked = Entrypoint.parse(entrypoint)
     parameters = parse_parameters(parameter or ())
     environment = run_environment(env, os.environ)
+    check_environment(environment)
     if image is None:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.signature(project).check(parameters)

@@ -73,7 +73,19 @@ def container_name(given: str | None, function: str) -> str:
 def check_environment(env: Mapping[str, str]) -> None:
     """Raises ``InputError`` for a name or value that no environment can hold."""
     for key, value in env.items():
-        if not key or "=" in key or "\0" in key or any(c.isspace() for c in key):
+        if not isinstance(key, str) or not key or "=" in key or "\0" in key or any(c.isspace() for c in key):
             raise InputError(f"{key!r} is not an environment variable's name", hint="use letters, digits and '_'")
-        if "\0" in value:
-            raise InputError(f"the value of the environment variable {key} holds a NUL byte")
+        if not isinstance(value, str):
+            raise InputError(f"the environment variable {key} is not a text", hint=f"write {{{key!r}: '…'}}")
+        if "\0" in value or not _is_utf8(key + value):
+            raise InputError(
+                f"the environment variable {key!a} has a NUL or no valid text (UTF-8) in it", hint="pass it as a file"
+            )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

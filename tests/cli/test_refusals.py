@@ -46,6 +46,7 @@ def project(tmp_path: Path) -> Path:
         (["run", "flow.py:etl", "-p", "m=1"], "InvalidParameters"),
         (["run", "flow.py:etl", "-p", "n"], "InvalidParameters"),
         (["run", "flow.py:etl", "--env", "NOT_SET_HERE"], "InputError"),
+        (["run", "flow.py:etl", "--image", "x:1", "--env", "A B=1"], "InputError"),
         (["run", "flow.py:etl", "--image", "x:"], "InvalidReference"),
         (["base", "build", "--python", "2.7"], "InputError"),
         (["base", "build", "--platform", "linux/amd64,linux/arm64"], "InputError"),
