@@ -223,7 +223,8 @@ class Pipeline:
             return made_attachments(made, str(reference), Places(self._cache.path, self.reporter))
 
         access, wanted = self._settings.registry_access(), documents if self._settings.attest else None
-        return make_and_write(make, reference, outputs, access, self.reporter, fresh=no_cache, documents=wanted)
+        cache = self._cache.path
+        return make_and_write(make, reference, outputs, access, self.reporter, cache, fresh=no_cache, documents=wanted)
 
     def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
         """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""

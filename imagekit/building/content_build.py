@@ -105,6 +105,7 @@ def make_and_write(
     outputs: Sequence[Output],
     access: Access,
     reporter: Reporter,
+    cache: Path,
     *,
     fresh: bool = False,
     documents: Documents | None = None,
@@ -112,13 +113,13 @@ def make_and_write(
     """What ``make`` makes, and where ``write_content`` wrote it; what is found damaged on the way is made again.
 
     ``make`` is called with ``fresh`` first. What it made then is not made again but for what is damaged.
-    ``documents`` gives what goes with an image to registries and layouts.
+    ``documents`` gives what goes with an image to registries and layouts; ``cache`` remembers what registries got.
     """
     attempts = count()
 
     def once() -> tuple[list[Made], list[Written]]:
         made = make(fresh and next(attempts) == 0)
-        return made, write_content(made, reference, outputs, access, reporter, documents=documents)
+        return made, write_content(made, reference, outputs, access, reporter, cache, documents=documents)
 
     return mended(once, reporter)
 
@@ -129,13 +130,14 @@ def write_content(
     outputs: Sequence[Output],
     access: Access,
     reporter: Reporter,
+    cache: Path,
     *,
     documents: Documents | None = None,
 ) -> list[Written]:
     """Write ``images``, one a platform, to each of ``outputs`` that is no engine; what each has then."""
     has_place = any(output.kind in (REGISTRY, LAYOUT) for output in outputs)
     attachments = [each for image in images for each in documents(image)] if documents and has_place else []
-    return [_write(images, reference, output, access, reporter, attachments) for output in outputs]
+    return [_write(images, reference, output, access, reporter, cache, attachments) for output in outputs]
 
 
 def _write(
@@ -144,17 +146,18 @@ def _write(
     output: Output,
     access: Access,
     reporter: Reporter,
+    cache: Path,
     attachments: Sequence[Attachment],
 ) -> Written:
     name, path = str(reference), output.path or Path()
     contents = [image.content for image in images]
     if output.kind == REGISTRY:
+        from imagekit.building.homes import push_remembering
         from imagekit.building.pushing import attached
         from imagekit.registry.client import Registry
-        from imagekit.registry.push import push_content
 
         with Registry(reference.registry, access) as registry:
-            pushed = push_content(contents, reference, registry, reporter)
+            pushed = push_remembering(contents, reference, registry, reporter, cache)
             if attachments:
                 pushed = attached(pushed, attachments, registry, reference, reporter)
         return Written(output=output, digest=pushed.digest, more=pushed.to_json())

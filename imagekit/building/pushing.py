@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagekit.building.homes import push_remembering
 from imagekit.building.made_images import MadeImage, made_image
 from imagekit.engine.client import Engine
 from imagekit.errors import AssemblyFailed, DamagedLayer, EngineError, EngineLost, EngineTimeout, PushError
@@ -22,7 +23,6 @@ from imagekit.progress import Reporter
 from imagekit.registry.access import Access
 from imagekit.registry.client import Registry
 from imagekit.registry.hosts import repository_of
-from imagekit.registry.push import push_content
 from imagekit.registry.values import Pushed
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _push_made(
         content = _content(engine, made, BlobCache(cache / "blobs"), reporter)
         # A push that failed leaves its registry closed.
         with Registry(reference.registry, access) as registry:
-            pushed = push_content([content], reference, registry, reporter)
+            pushed = push_remembering([content], reference, registry, reporter, cache)
             if not attest:
                 return pushed
             from imagekit.building.attesting import Places, content_attachments

@@ -51,6 +51,7 @@ KINDS = (
     Kind("builds", "builds", "what builds saw and came to, for the same command again", is_note=True, most=500),
     Kind("contents", "contents", "packages that layers have", is_note=True, most=5000),
     Kind("images", "images", "what images of ours are made of", is_note=True, most=500),
+    Kind("homes", "homes", "which repositories hold what was pushed", is_note=True, most=500),
 )
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")

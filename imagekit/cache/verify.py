@@ -187,10 +187,12 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "unpacked": _unpacked,
     "facts": _note,
     "checks": _note,
+    "scans": _note,
     "commands": _image_id,
     "locks": _note,
     "builds": _record,
     "contents": _record,
     "images": _record,
+    "homes": _record,
 }
 assert set(_JUDGES) == {kind.name for kind in KINDS}

@@ -44,7 +44,7 @@ def everything(root: Path) -> None:
         "checked/" + "f" * 64: b"",
         **{
             f"{name}/{'1' * 64}.json": b"{}\n" + hashlib.sha256(b"{}").hexdigest().encode()
-            for name in ("builds", "images")
+            for name in ("builds", "images", "homes")
         },
         "debian/debs/" + hashlib.sha256(b"deb").hexdigest() + ".deb": b"deb",
         "debian/" + "9" * 64 + ".tar": b"base",
@@ -58,9 +58,22 @@ def everything(root: Path) -> None:
 
 def test_what_is_whole_is_whole(tmp_path: Path) -> None:
     everything(tmp_path)
-    assert verify(tmp_path, SilentReporter()) == (13, [])
+    assert verify(tmp_path, SilentReporter()) == (14, [])
     assert {unit.kind.name for unit in scan(tmp_path).units} == {
-        *("layers", "blobs", "wheels", "built", "bases", "debs", "facts", "checks", "locks", "builds", "images")
+        *(
+            "layers",
+            "blobs",
+            "wheels",
+            "built",
+            "bases",
+            "debs",
+            "facts",
+            "checks",
+            "locks",
+            "builds",
+            "images",
+            "homes",
+        )
     }
 
 
@@ -85,6 +98,7 @@ def flip(path: Path) -> None:
         ("locks/*.toml", "locks"),
         ("builds/*.json", "builds"),
         ("images/*.json", "images"),
+        ("homes/*.json", "homes"),
     ],
 )
 @pytest.mark.parametrize("damage", ["flipped", "cut", "directory"])
@@ -106,7 +120,7 @@ def test_damage_is_found_and_removed(pattern: str, kind: str, damage: str, tmp_p
     remove(units, tmp_path)
     assert found(tmp_path) == {}
     assert not path.exists()
-    assert len(scan(tmp_path).units) == 12
+    assert len(scan(tmp_path).units) == 13
 
 
 def test_half_an_entry_of_a_killed_process_is_damage(tmp_path: Path) -> None:
