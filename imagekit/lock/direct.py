@@ -27,6 +27,7 @@ from imagekit.lock.values import Artifact, GitCommit, Lock, LockedPackage
 from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.url import fragment_items, split_ref
 
+_THREADS = 2  # a build is a container, which uses a core
 _METADATA_LIMIT = 32 << 20
 
 
@@ -72,8 +73,13 @@ def with_wheels(
         )
     _refuse_two_places(named)
     given = sources  # for the closure: it is there
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        found = {d.name: d for d in pool.map(lambda pair: _direct(pair[0], pair[1], given, previous), named)}
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        try:
+            found = {d.name: d for d in pool.map(lambda pair: _direct(pair[0], pair[1], given, previous), named)}
+        except BaseException:
+            # An interrupt, or the first failure: the others are not waited for.
+            given.git.end()
+            raise
     if not complete:
         _refuse_hidden_urls(found, named, target)
     lines = []

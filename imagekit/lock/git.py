@@ -13,8 +13,11 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urlsplit
 
 from imagekit.errors import DiskFull, ResolveError
@@ -49,13 +52,34 @@ _CARRIED = re.compile(
 )
 
 
+@dataclass(slots=True)
+class _Running:
+    """The processes under way; once it has ended, none begins."""
+
+    lock: Lock = field(default_factory=Lock)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    has_ended: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """``environment`` are the variables of the user, of which git gets those that it needs to reach a server."""
+    """``environment`` are the variables of the user, of which git gets those that it needs to reach a server.
+
+    It may be used by several threads; :meth:`end` ends what they wait for.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     deadline: float = _DEADLINE
+    _running: _Running = field(default_factory=_Running, init=False, repr=False, compare=False)
+
+    def end(self) -> None:
+        """End what is under way in other threads, with ``CancelledError`` there; nothing is begun any more."""
+        with self._running.lock:
+            self._running.has_ended = True
+            for process in self._running.processes:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def commit(self, url: str, ref: str | None) -> str:
         """The full name of the commit that ``ref`` (a branch, a tag, a commit; ``None``: the default branch) is now.
@@ -145,17 +169,7 @@ class Git:
     def _run(self, arguments: Sequence[str], url: str) -> subprocess.CompletedProcess[str]:
         argv = ["git", *(word for setting in _SETTINGS for word in ("-c", setting)), *arguments]
         try:
-            # A session of its own has no terminal to ask on, and ends as a whole.
-            process = subprocess.Popen(
-                argv,
-                env=self._environment(url),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
+            process = self._begun(argv, url)
         except FileNotFoundError:
             raise ResolveError(
                 f"{_shown(url)} is a git repository, and git is not installed",
@@ -170,9 +184,31 @@ class Git:
                     hint="try again, or name a wheel instead",
                 ) from None
             finally:
+                with self._running.lock:
+                    self._running.processes.remove(process)
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
+        if self._running.has_ended:
+            raise CancelledError
         return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+    def _begun(self, argv: Sequence[str], url: str) -> subprocess.Popen[str]:
+        with self._running.lock:
+            if self._running.has_ended:
+                raise CancelledError
+            # A session of its own has no terminal to ask on, and ends as a whole.
+            process = subprocess.Popen(
+                argv,
+                env=self._environment(url),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+            self._running.processes.append(process)
+            return process
 
     def _environment(self, url: str) -> dict[str, str]:
         environment = {name: value for name, value in self.environment.items() if _CARRIED.fullmatch(name)}

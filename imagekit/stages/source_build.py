@@ -65,6 +65,7 @@ def build_wheels(
     become any. Errors: those of fetching, those of a stage, and :class:`SourceBuildFailed` naming the package.
     """
     kept = BuiltWheels(cache_dir / "built")
+    git = git or Git()
 
     def one(package: LockedPackage) -> LocalWheel:
         artifact = package.artifact
@@ -73,14 +74,18 @@ def build_wheels(
             return wheel
         with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
             # A directory with this one thing: the store's may be shared with a file being fetched.
-            path = place_source(package, Path(directory), store, git or Git())
+            path = place_source(package, Path(directory), store, git)
             # What a directory's version is now need not be what it was when it was locked.
             version = None if isinstance(artifact.origin, DirectoryOrigin) else package.version or None
             source = Source(name=package.name, version=version, directory=Path(directory), path=path, key=key)
             return _build(source, stage, kept)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        return dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
+        try:
+            return dict(zip((p.name for p in packages), pool.map(one, packages), strict=True))
+        except KeyboardInterrupt:
+            git.end()
+            raise
 
 
 def build_project_wheel(

@@ -6,6 +6,7 @@ import base64
 import os
 import socket
 import stat
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,18 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/r.git"
         with pytest.raises(ResolveError, match="within 1 seconds"):
             Git(environment=GIT.environment, deadline=1).commit(url, "main")
+
+
+def test_what_is_under_way_can_be_ended() -> None:
+    git = Git(environment=GIT.environment)
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as pool:
+        asked = pool.submit(git.commit, f"http://127.0.0.1:{silent.getsockname()[1]}/r.git", "main")
+        silent.accept()  # it has begun
+        git.end()
+        with pytest.raises(CancelledError):
+            asked.result()
+    with pytest.raises(CancelledError):
+        git.commit("https://example.com/r", "main")
 
 
 def test_without_git_it_is_said(tmp_path: Path) -> None:
