@@ -33,7 +33,7 @@ class RequirementLine:
     """
 
     text: str
-    origin: str  # "requirements.txt:3", "pyproject.toml [project] dependencies", "packages"
+    origin: str  # "requirements.txt:3", "pyproject.toml:7", "packages"
     hashes: tuple[str, ...] = ()  # "sha256:<hex>"
     local: LocalSource | None = None  # what that URL names
 

@@ -19,9 +19,9 @@ from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.spec.git_url import git_url
 from imagekit.spec.image import Indexes, IndexPin, NamedIndex, RequirementLine
 from imagekit.spec.local_source import Places
+from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_constraint import one_range, poetry_dependency
 from imagekit.spec.requirement import parse_requirement
-from imagekit.spec.toml_places import place_in, places_of
 from imagekit.spec.url import refuse_login
 
 _Lines = Mapping[str, tuple[RequirementLine, ...]]
@@ -70,7 +70,7 @@ class _Reader:
         self.path, self.table, self.is_main = path, table, is_main
         self.problems: list[InputError] = []
         self.pins: list[IndexPin] = []
-        self._places = places_of(path.read_bytes().decode())
+        self._origins = Origins(path)
 
     def read(self, standard: _Lines) -> PoetryTable:
         written = self._table("dependencies")
@@ -233,8 +233,7 @@ class _Reader:
         return value if isinstance(value, str) else None
 
     def _origin(self, *keys: str | int) -> str:
-        place = place_in(self._places, ("tool", "poetry", *keys))
-        return f"{self.path.name}:{place.line if place else 1}"
+        return self._origins.of("tool", "poetry", *keys)
 
     def _wrong(self, words: str, hint: str, *keys: str | int) -> None:
         self.problems.append(InvalidProject(f"{self._origin(*keys)}: {words}", hint=hint))

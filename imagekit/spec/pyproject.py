@@ -20,9 +20,9 @@ from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.import_root import find_import_root
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
+from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_project import poetry_project
 from imagekit.spec.poetry_table import PoetryTable, read_poetry_table
-from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.toml import read_toml
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -93,7 +93,8 @@ def read_pyproject(path: Path) -> PyProject:
     if backend is not None and not isinstance(backend, str):
         raise _wrong(name, "build-system.build-backend", "a string")
     places = Places(base=path.parent, root=path.parent)
-    groups = read_groups(_table(tables, "dependency-groups", name), name, places)
+    origins = Origins(path)
+    groups = read_groups(_table(tables, "dependency-groups", name), name, places, origins)
     common: dict[str, Any] = {
         "path": path,
         "groups": groups,
@@ -142,8 +143,9 @@ def _with_project(tables: Mapping[str, Any], common: dict[str, Any], path: Path)
     version = _version(table, dynamic, file)
     requires_python = _specifiers(table, file)
     places = Places(base=path.parent, root=path.parent)
-    dependencies = parse_requirements(_strings(table, "dependencies", file), f"{file} [project] dependencies", places)
-    extras = _extras(table, file, places)
+    origins = Origins(path)
+    dependencies = origins.requirements(_strings(table, "dependencies", file), places, "project", "dependencies")
+    extras = _extras(table, file, places, origins)
     entry_points = _entry_points(table, file)
     scripts = _scripts(table, "scripts", file)
     gui_scripts = _scripts(table, "gui-scripts", file)
@@ -205,7 +207,9 @@ def _specifiers(table: Mapping[str, Any], file: str) -> str:
         ) from None
 
 
-def _extras(table: Mapping[str, Any], file: str, places: Places) -> dict[str, tuple[RequirementLine, ...]]:
+def _extras(
+    table: Mapping[str, Any], file: str, places: Places, origins: Origins
+) -> dict[str, tuple[RequirementLine, ...]]:
     found: dict[str, tuple[RequirementLine, ...]] = {}
     optional = _table(table, "optional-dependencies", file, "project.")
     for extra in optional:
@@ -213,7 +217,7 @@ def _extras(table: Mapping[str, Any], file: str, places: Places) -> dict[str, tu
         if not _NAME.fullmatch(extra) or name in found:
             raise InvalidProject(f"{file}: extra {extra!r} is no valid name, or there twice", hint="rename it")
         texts = _strings(optional, extra, file, "project.optional-dependencies.")
-        found[name] = parse_requirements(texts, f"{file} [project.optional-dependencies] {extra}", places)
+        found[name] = origins.requirements(texts, places, "project", "optional-dependencies", extra)
     return found
 
 

@@ -19,9 +19,9 @@ from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.git_url import git_url
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.local_source import Places
+from imagekit.spec.origins import Origins
 from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.toml import read_toml
-from imagekit.spec.toml_places import place_in, places_of
 from imagekit.spec.uv_table import negated
 from imagekit.spec.uv_workspace import Workspace, find_workspace
 
@@ -142,7 +142,8 @@ class _Reader:
                 continue  # its build backend says what is wrong with it
             if canonicalize_name(needed.name) in named and needed.url is None:
                 needed.marker = _and(requirement.marker, str(needed.marker) if needed.marker else None)
-                origin = f"{directory.name}/pyproject.toml [project] dependencies"
+                origin = Origins(directory / "pyproject.toml").of("project", "dependencies")
+                origin = f"{directory.name}/{origin}"
                 lines.append(RequirementLine(text=str(needed), origin=origin))
         return self.placed(lines, directory)
 
@@ -173,7 +174,4 @@ def _extras(requirement: Requirement) -> str:
 
 
 def _origin(directory: Path, name: str) -> str:
-    path = directory / "pyproject.toml"
-    places = places_of(path.read_bytes().decode())
-    place = place_in(places, ("tool", "uv", "sources", name)) or place_in(places, ("tool", "uv", "sources"))
-    return f"{path.name}:{place.line if place else 1}"
+    return Origins(directory / "pyproject.toml").of("tool", "uv", "sources", name)

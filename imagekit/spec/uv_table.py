@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.spec.image import Indexes, IndexPin, NamedIndex, RequirementLine
+from imagekit.spec.origins import Origins
 from imagekit.spec.requirement import parse_requirements
-from imagekit.spec.toml_places import place_in, places_of
 from imagekit.spec.url import refuse_login
 
 # What changes a resolution, or a build, and cannot be passed on.
@@ -97,11 +97,10 @@ class _Reader:
     def __init__(self, path: Path, table: Mapping[str, Any]) -> None:
         self.path, self.table = path, table
         self.problems: list[InputError] = []
-        self._places = places_of(path.read_bytes().decode())
+        self._origins = Origins(path)
 
     def origin(self, *keys: str | int) -> str:
-        place = place_in(self._places, ("tool", "uv", *keys))
-        return f"{self.path.name}:{place.line if place else 1}"
+        return self._origins.of("tool", "uv", *keys)
 
     def refuse(self, *, locked: bool, builds: bool) -> None:
         for key in _NOT_HONOURED:

@@ -184,7 +184,7 @@ def test_pyproject_may_name_a_path_of_the_project(root: Path) -> None:
     assert spec.project is not None
     assert "Requires-Dist: libs\n" in spec.project.metadata  # no place of this machine
     (root / "pyproject.toml").write_text(text.replace(path.as_uri(), "file:///etc"))
-    with pytest.raises(InvalidRequirement, match=r"pyproject.toml \[project\] dependencies"):
+    with pytest.raises(InvalidRequirement, match=r"pyproject\.toml:4: "):
         read_spec(root)
 
 

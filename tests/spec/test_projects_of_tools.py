@@ -278,3 +278,17 @@ def test_a_directory_with_the_name_of_a_lock(tmp_path: Path) -> None:
     (tmp_path / "uv.lock").mkdir()
     with pytest.raises(InvalidProject, match="is a directory"):
         read_spec(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ('dependencies = [\n  "six",\n  "x=1",\n]\n', 6),
+        ('[project.optional-dependencies]\nweb = ["six", "x=1"]\n', 5),
+        ('[dependency-groups]\ndev = ["six"]\ntest = [{include-group = "dev"}, "x=1"]\n', 6),
+    ],
+)
+def test_a_requirement_of_pyproject_is_refused_by_its_line(tmp_path: Path, table: str, line: int) -> None:
+    text = f'[project]\nname = "x"\nversion = "1"\n{table}'
+    with pytest.raises(InputError, match=rf"^pyproject\.toml:{line}: 'x=1'"):
+        read_spec(write(tmp_path, {"pyproject.toml": text}))
