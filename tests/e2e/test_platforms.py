@@ -8,13 +8,16 @@ import secrets
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imagekit import DockerImage
 from imagekit.building.bases import LAID_OUT
 from imagekit.engine.client import Engine
+from imagekit.explaining.results import WrittenResult
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
 from imagekit.layers.blobs import BlobCache
@@ -27,6 +30,7 @@ from imagekit.progress import SilentReporter
 from imagekit.stages.elf import read_elf
 from imagekit.stages.probe import find_base
 
+from ..own_registry import OwnRegistry
 from .conftest import PROGRAM, Imagekit, WriteProject, clean_environment
 from .wheels import write_wheel
 
@@ -231,3 +235,23 @@ def test_a_package_without_a_wheel_for_musl_is_named(imagekit: Imagekit, root: P
     found = imagekit.refused("build", root, "--name", "musl", "--base-image", musl, "-o", "oci:out", env=NO_ENGINE)
     assert "native" in found["message"] + (found["details"] or "")
     assert "musl" in " ".join(filter(None, (found["message"], found["hint"], found["details"])))
+
+
+@pytest.mark.xdist_group("trixie")
+def test_both_at_once_by_the_library(
+    library: Imagekit, root: Path, trixie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEKIT_ENGINE", NO_ENGINE["IMAGEKIT_ENGINE"])
+    with closing(OwnRegistry(tmp_path / "registry")) as registry:
+        image = DockerImage(
+            f"{registry.name}/orders", "v1", context=root, base_image=trixie, push=True,
+            platforms=[str(HOST), str(OTHER)], stream_progress_to=None,
+        )  # fmt: skip
+        result = image.build()
+        assert isinstance(result, WrittenResult)
+        index = json.loads(registry.blob_path(image.push()).read_text())
+    assert [made.platform for made in result.images] == [str(HOST), str(OTHER)]
+    assert [entry["platform"]["architecture"] for entry in index["manifests"]] == [
+        HOST.architecture,
+        OTHER.architecture,
+    ]
