@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 from imagekit.errors import InvalidConfig
-from imagekit.lock.logins import Login, Logins, with_login
+from imagekit.lock.logins import Login, Logins, Sought, with_login
 from imagekit.network.proxies import Proxies
 from imagekit.spec.image import ImageSpec, Indexes, NamedIndex
 
@@ -80,7 +81,7 @@ class IndexAccess:
             named=named,
             pins=project.pins,
         )
-        return replace(self, indexes=indexes, logins=replace(self.logins, by_url=self._known(indexes)))
+        return replace(self, indexes=indexes, logins=self._sought(indexes))
 
     @property
     def deciding(self) -> dict[str, object]:
@@ -191,35 +192,34 @@ class IndexAccess:
         given = next((each.name for each in self.indexes.named if each.url == url), None)
         return given or f"imagekit-{self.urls.index(url)}"
 
-    def _known(self, indexes: Indexes) -> tuple[Login, ...]:
+    def _sought(self, indexes: Indexes) -> Logins:
+        """The logins with those of ``indexes`` that a name, a secret or a keyring has."""
         names = {each.url: each for each in indexes.named}
         places = (*indexes.extra, indexes.default or "", *indexes.find_links, *names)
-        found = list(self.logins.by_url)
-        for url in dict.fromkeys(p for p in places if p.startswith(("http://", "https://"))):
-            login = self._named_login(url, names.get(url))
-            if login is not None:
-                found.insert(0, login)
-            elif self.keyring is not None and not Logins(by_url=tuple(found), by_host=self.logins.by_host).of(url):
-                entry = names.get(url)
-                pair = self.keyring(url, entry.username if entry else None)
-                if pair is not None:
-                    found.append(Login(url=url, user=pair[0], password=pair[1], origin="the keyring"))
-        return tuple(dict.fromkeys(found))
+        remote = tuple(dict.fromkeys(p for p in places if p.startswith(("http://", "https://"))))
+        named = (Sought(url=u, find=cache(partial(self._by_name, u, names[u]))) for u in remote if u in names)
+        keyring = () if self.keyring is None else remote
+        return replace(
+            self.logins,
+            named=(*self.logins.named, *named),
+            keyring=tuple(Sought(url=url, find=partial(self._by_keyring, url, names.get(url))) for url in keyring),
+        )
 
-    def _named_login(self, url: str, index: NamedIndex | None) -> Login | None:
-        if index is None:
-            return None
+    def _by_name(self, url: str, index: NamedIndex) -> Login | None:
         variable = variable_name(index.name)
         user, password = self.by_name.get(variable, (None, None))
         user = user or index.username
         if password is not None:
             return Login(url=url, user=user or "", password=password, origin=f"UV_INDEX_{variable}_PASSWORD")
-        if index.secret is not None:
-            origin = f"the secret {index.secret}"
-            return Login(url=url, user=user or "__token__", password=self.secret(index.secret), origin=origin)
-        if user is not None and self.keyring is not None and (pair := self.keyring(url, user)) is not None:
-            return Login(url=url, user=pair[0], password=pair[1], origin="the keyring")
-        return None
+        if index.secret is None:
+            return self._by_keyring(url, index) if user is not None else None
+        origin = f"the secret {index.secret}"
+        return Login(url=url, user=user or "__token__", password=self.secret(index.secret), origin=origin)
+
+    def _by_keyring(self, url: str, index: NamedIndex | None) -> Login | None:
+        user = None if index is None else (self.by_name.get(variable_name(index.name), (None,))[0] or index.username)
+        pair = self.keyring(url, user) if self.keyring is not None else None
+        return None if pair is None else Login(url=url, user=pair[0], password=pair[1], origin="the keyring")
 
 
 def variable_name(index: str) -> str:

@@ -5,7 +5,7 @@ A login is given to the server that it is known for (scheme, host and port) and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -25,22 +25,37 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """A login that is looked for when its server is asked, and not before: a secret, a keyring's."""
+
+    url: str
+    find: Callable[[], Login | None] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Logins:
-    """``by_url`` are those of indexes, ``by_host`` those of a netrc file (user, password; the host ``""`` is any)."""
+    """``by_url`` are those of indexes, ``by_host`` those of a netrc file (user, password; the host ``""`` is any).
+
+    ``named`` go before them, being of an index by its name; ``keyring`` is asked where there is no other.
+    """
 
     by_url: tuple[Login, ...] = field(default=(), repr=False)
     by_host: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    named: tuple[Sought, ...] = ()
+    keyring: tuple[Sought, ...] = ()
 
     def of(self, url: str) -> tuple[Login, ...]:
         """Those to try at ``url``, the best first: of the index whose path is most like its own."""
         if not url.startswith(("http://", "https://")):
             return ()
         server = server_of(url)
-        found = [login for login in self.by_url if server_of(login.url) == server]
+        found = [*_looked_for(self.named, server), *(login for login in self.by_url if server_of(login.url) == server)]
         found.sort(key=lambda login: -_shared(login.url, url))
         entry = self.by_host.get(server[1]) or self.by_host.get("")
         if entry is not None:
             found.append(Login(url=url, user=entry[0], password=entry[1], origin="netrc"))
+        if not found:
+            found = _looked_for(self.keyring, server)
         return tuple({(login.user, login.password): login for login in reversed(found)}.values())[::-1]
 
     def netrc(self, urls: Iterable[str]) -> str:
@@ -57,6 +72,11 @@ class Logins:
             f"{f'machine {host}' if host else 'default'} login {user} password {password}\n"
             for host, (user, password) in written.items()
         )
+
+
+def _looked_for(sought: Iterable[Sought], server: tuple[str, str, int]) -> list[Login]:
+    found = (each.find() for each in sought if server_of(each.url) == server)
+    return [login for login in found if login is not None]
 
 
 def server_of(url: str) -> tuple[str, str, int]:

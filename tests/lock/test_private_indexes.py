@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imagekit.errors import IndexUnreachable, InvalidConfig, InvalidRequirement, Unsatisfiable
-from imagekit.lock.resolve import resolve
+from imagekit.errors import IndexUnreachable, InputError, InvalidConfig, InvalidRequirement, Unsatisfiable
+from imagekit.lock.resolve import obtain, resolve
 from imagekit.lock.target import Target
 from imagekit.secret import Secret
 from imagekit.spec.read import read_spec
 from tests.lock.faulty_index import Fault, FaultyIndex, Handler, basic, redirect, status, unauthorized, whole
-from tests.lock.indexed import CANARY, Machine
+from tests.lock.indexed import CANARY, Machine, versions
 
 LOGIN = ("reader", CANARY)
 
@@ -157,6 +158,39 @@ def test_a_login_that_is_a_stored_secret(
         "default = true\n"
     )
     assert machine.both("alpha", toml=toml, variables={"XDG_DATA_HOME": str(machine.home)}) == BOTH
+
+
+def test_what_is_not_needed_is_not_looked_for(machine: Machine, private: FaultyIndex) -> None:
+    """A build of which all is here opens no store of secrets."""
+    asked: list[str] = []
+
+    def secret(name: str) -> str:
+        asked.append(name)
+        return LOGIN[1]
+
+    toml = f'[[index]]\nname = "corp"\nurl = "{private.url}"\nsecret = "x"\nusername = "{LOGIN[0]}"\ndefault = true\n'
+    spec = machine.spec("beta", toml=toml)
+    access = replace(machine.access(spec), secret=secret)
+    cache = machine.directory / "cache"
+
+    def lock() -> dict[str, str]:
+        return versions(obtain(spec, machine.target, cache_dir=cache, reporter=machine.told, access=access))
+
+    assert lock() == {"beta": "1.0"}
+    assert asked == ["x"]
+    assert lock() == {"beta": "1.0"}
+    assert CANARY not in repr(access.of(spec))
+    assert asked == ["x"]
+
+
+def test_a_secret_that_is_not_stored_is_named_when_it_is_needed(
+    machine: Machine, private: FaultyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    toml = f'[[index]]\nname = "corp"\nurl = "{private.url}"\nsecret = "corp-token"\ndefault = true\n'
+    with pytest.raises(InputError, match="corp-token") as caught:
+        machine.lock("alpha", toml=toml)
+    assert "imagekit secret set corp-token" in (caught.value.hint or "")
 
 
 def test_a_place_of_files_that_wants_a_login(machine: Machine, private: FaultyIndex) -> None:
