@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,6 @@ from imagekit.progress import Reporter
 from imagekit.secrets import shapes
 from imagekit.secrets.file_names import telling_file
 from imagekit.secrets.handed import Handed
-from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
 
 if TYPE_CHECKING:
     from imagekit.building.inputs import Inputs
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     from imagekit.spec.source_tree import SourceTree
     from imagekit.stages.dockerfile import DockerfileBuild
 
-_SHORT = 16  # bytes of a file's digest that stand for it
+_SHORT = 32  # hex digits of a file's digest that stand for it
+# Of no user's making, and others for every edit.
+_CHANGING = ("imagekit.inputs", "org.opencontainers.image.revision")
 _MOST_NAMED = 5
 _HINT = (
     "leave it out by a line in .dockerignore, or mark the line 'gitleaks:allow' where it is none; "
@@ -46,6 +47,8 @@ _IMAGE_HINT = (
 
 def refuse_in_spec(spec: ImageSpec, handed: Handed, reporter: Reporter) -> None:
     """``CredentialExposed`` for credentials in what ``spec`` puts into an image's configuration or a step."""
+    from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
+
     problems: list[InputError] = []
     for pairs, what in ((dict(spec.env), "environment variable"), (dict(spec.labels), "label")):
         for name, value in pairs.items():
@@ -66,6 +69,8 @@ def refuse_in_dockerfile(
 
     Where they are allowed, the arguments come back without them, and ``handed`` with them: no process shows them.
     """
+    from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
+
     values = {name: handed.variables.get(name) if value is None else value for name, value in build_args.items()}
     in_args = exposed_values(values, "build argument")
     problems: list[InputError] = [*in_args, *exposed_values(labels, "label")]
@@ -82,37 +87,51 @@ def check_source(spec: ImageSpec, inputs: Inputs, cache: Path, handed: Handed, r
     """
     tree = inputs.tree
     _say_names(tree, spec.dockerignore, reporter)
-    contents = {path: (sha, tree.root / path) for path, sha in inputs.contents.items()} if tree is not None else {}
-    contents |= {m.target: (inputs.files[m.target][2:], m.source) for m in spec.files}
-    found = _handed_files(contents, handed)
-    with_secrets = handed.needles
-    note = cache / "scanned" / _key("all", sorted((path, sha) for path, (sha, _) in contents.items()))
-    if not found and not with_secrets and note.exists():
+    note = cache / "scanned" / _key("all", inputs.source, sorted(inputs.files.items()), _names_of(inputs))
+    if not handed and note.exists():
         return
+    mapped = {mapping.target: mapping.source for mapping in spec.files}
+    digests = {**inputs.contents, **{target: inputs.files[target][2:] for target in mapped}}
     clean_path = cache / "scanned" / f"{_key('files', str(spec.context))}.files"
     clean = _read_clean(clean_path)
-    now: set[bytes] = set()
-    for path, (sha, file) in sorted(contents.items()):
-        mark = bytes.fromhex(sha)[:_SHORT]
-        leaks = [] if mark in clean and not with_secrets else gate.leaks_of_file(path, file, with_secrets)
+    found: list[gate.Leak] = []
+    if handed:
+        clean_now = frozenset[str]()
+        found += _handed_files(digests, tree, mapped, handed)
+    else:
+        clean_now = clean
+    needles, unclean = handed.needles, set()
+    for path, sha in digests.items():
+        if sha[:_SHORT] in clean_now:
+            continue
+        leaks = gate.leaks_of_file(path, _file(path, tree, mapped), needles)
         found += leaks
-        if not leaks:
-            now.add(mark)
+        if leaks:
+            unclean.add(sha[:_SHORT])
+    now = {sha[:_SHORT] for sha in digests.values()} - unclean
     with suppress(OSError, DiskFull):
         if not now <= clean or len(clean) > 2 * len(now):
-            write_whole(clean_path, b"".join(sorted(now)))
+            write_whole(clean_path, "\n".join(sorted(now)).encode())
         if not found:
             write_whole(note, b"")
-    _refuse(found, handed, reporter, of="the source", hint=_HINT)
+    _refuse(sorted(found), handed, reporter, of="the source", hint=_HINT)
 
 
-def check_plan(planned: Planned, handed: Handed, reporter: Reporter) -> None:
-    """Look at the configuration that the planned image is to have."""
+def check_plan(planned: Planned, cache: Path, handed: Handed, reporter: Reporter) -> None:
+    """Look at the configuration that the planned image is to have; what passed once passes again."""
+    plan = planned.plan
+    own = {name: value for name, value in plan.labels.items() if name not in _CHANGING}
+    titles = [layer.title for layer in plan.layers]
+    note = cache / "scanned" / _key("plan", plan.base.image_id, sorted(own.items()), sorted(plan.env.items()), titles)
+    if not handed and note.exists():
+        return
     from imagekit.plan.config import image_config
 
-    plan = planned.plan
     config = image_config(plan, [layer.key for layer in plan.layers])
     found = gate.leaks_of_config(config.document, plan.base.config.document, handed.needles)
+    if not found:
+        with suppress(OSError, DiskFull):
+            write_whole(note, b"")
     _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
 
 
@@ -184,17 +203,24 @@ def _refuse(found: Sequence[gate.Leak], handed: Handed, reporter: Reporter, *, o
         reporter.line(f"allowed: {error.message}")
 
 
-def _handed_files(contents: Mapping[str, tuple[str, Path]], handed: Handed) -> list[gate.Leak]:
+def _names_of(inputs: Inputs) -> list[str]:
+    """What the digest of a source does not tell: the files, where they go into a wheel and not into the image."""
+    return [] if inputs.source is not None else [f"{path}:{sha}" for path, sha in sorted(inputs.contents.items())]
+
+
+def _file(path: str, tree: SourceTree | None, mapped: Mapping[str, Path]) -> Path:
+    """The file on this machine that the image has at ``path``."""
+    return mapped[path] if path in mapped or tree is None else tree.root / path
+
+
+def _handed_files(
+    digests: Iterable[str], tree: SourceTree | None, mapped: Mapping[str, Path], handed: Handed
+) -> list[gate.Leak]:
     """Files that a step gets in secret, and that go into the image all the same."""
     paths = {secret.file for secret in handed.secrets} | {path for agent in handed.agents for path in agent.paths}
     real = {os.path.realpath(path) for path in paths if path is not None}
-    if not real:
-        return []
-    return [
-        gate.Leak(path=path, kind=gate.OF_THIS_BUILD)
-        for path, (_, file) in contents.items()
-        if os.path.realpath(file) in real
-    ]
+    places = {path: os.path.realpath(_file(path, tree, mapped)) for path in digests} if real else {}
+    return [gate.Leak(path=path, kind=gate.OF_THIS_BUILD) for path, place in places.items() if place in real]
 
 
 def _say_names(tree: SourceTree | None, dockerignore: Path | None, reporter: Reporter) -> None:
@@ -211,12 +237,11 @@ def _key(*of: Any) -> str:
     return digest_of_json([known, *of]).removeprefix("sha256:")
 
 
-def _read_clean(path: Path) -> set[bytes]:
+def _read_clean(path: Path) -> frozenset[str]:
     try:
-        data = path.read_bytes()
-    except OSError:
-        return set()
-    return {data[at : at + _SHORT] for at in range(0, len(data), _SHORT)}
+        return frozenset(path.read_text("ascii").split())
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def _written_at(context: Path, name: str) -> str:

@@ -142,7 +142,7 @@ class Planning:
 
             state = state_of(spec.context)
         planned = Planned(plan=plan, lock=resolved.lock, tree=tree, working_tree=state)
-        check_plan(planned, self._handed, self._reporter)
+        check_plan(planned, self._cache(), self._handed, self._reporter)
         return planned
 
     def resolved(self, spec: ImageSpec, *, making: bool = False) -> Resolved:

@@ -7,16 +7,18 @@ an index are public, and not looked at. A finding tells where and of what kind, 
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from imagekit.errors import CheckFailed
-from imagekit.secrets.needles import Needles
 from imagekit.secrets.shapes import shapes_in
-from imagekit.secrets.telling import credential, in_text
+
+if TYPE_CHECKING:
+    import tarfile
+
+    from imagekit.secrets.needles import Needles
 
 OF_THIS_BUILD = "a secret of this build"
 _PIECE = 1 << 23
@@ -85,6 +87,8 @@ def leaks_of_config(config: Mapping[str, Any], inherited: Mapping[str, Any] | No
 
     ``env`` and labels by name and value, all else, the history too, by what stands in it.
     """
+    from imagekit.secrets.telling import credential, in_text
+
     old = _strings(inherited or {})
     found = set()
     for path, text in _fields(config):

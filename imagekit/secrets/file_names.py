@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 _EXAMPLES = (".example", ".sample", ".template", ".dist", ".tmpl", ".pub")
 # The programs' own names for their files.
 _NAMES = frozenset(
@@ -14,18 +12,7 @@ _NAMES = frozenset(
         "id_rsa id_dsa id_ecdsa id_ed25519 id_ecdsa_sk id_ed25519_sk terraform.tfstate kubeconfig"
     ).split()
 )
-_PATTERNS = (
-    ".env.*",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.keystore",
-    "*.kdbx",
-    "*.ppk",
-    "service-account*.json",
-)
+_ENDINGS = tuple(".pem .key .p12 .pfx .jks .keystore .kdbx .ppk".split())
 _PATHS = (".aws/credentials", ".docker/config.json", ".kube/config", ".config/gcloud", ".ssh", ".gnupg", ".azure")
 
 
@@ -34,7 +21,11 @@ def telling_file(path: str) -> bool:
     name = path.rpartition("/")[2]
     if name.endswith(_EXAMPLES):
         return False
-    if name in _NAMES or (("." in name) and any(fnmatchcase(name, pattern) for pattern in _PATTERNS)):
+    if name in _NAMES or name.endswith(_ENDINGS) or name.startswith(".env."):
         return True
+    if name.startswith("service-account") and name.endswith(".json"):
+        return True
+    if not path.startswith(".") and "/." not in path:
+        return False
     within = f"/{path}/"
     return any(f"/{place}/" in within for place in _PATHS)

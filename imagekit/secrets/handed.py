@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagekit.secrets.needles import Needles, needles, parts
-from imagekit.secrets.specs import Holder, SecretSpecs, StepAgent, StepSecret, read_agents, read_secrets
+if TYPE_CHECKING:
+    from imagekit.secrets.needles import Needles
+    from imagekit.secrets.specs import Holder, SecretSpecs, StepAgent, StepSecret
 
 _VARIABLE = "IMAGEKIT_STEP_SECRET_"
 
@@ -37,6 +39,10 @@ class Handed:
         may_be_seen: bool = False,
     ) -> Handed:
         """From ``secrets=`` and ``ssh=``; ``InvalidSecret`` for what is not there. See ``specs.read_secrets``."""
+        if not secrets and not ssh:
+            return cls(may_be_seen=may_be_seen, variables=variables)
+        from imagekit.secrets.specs import read_agents, read_secrets
+
         return cls(
             secrets=read_secrets(secrets or (), variables, load),
             agents=read_agents(ssh or (), variables),
@@ -50,6 +56,9 @@ class Handed:
     def with_own(self, values: Mapping[str, str], *, files: Mapping[str, Path] | None = None) -> Handed:
         """The same, and what imagekit's own steps need, by their IDs: ``values`` that may hold logins, and ``files``
         that are no secret but no part of the image either (certificates)."""
+        from imagekit.secrets.needles import parts
+        from imagekit.secrets.specs import StepSecret
+
         more = [StepSecret(id=name, value=_bytes(value)) for name, value in values.items() if value]
         more += [StepSecret(id=name, file=path, value=b"") for name, path in (files or {}).items()]
         sensitive = [part for secret in more for part in parts(secret.value)]
@@ -92,6 +101,8 @@ class Handed:
     @cached_property
     def needles(self) -> Needles:
         """The values, for looking whether they are somewhere."""
+        from imagekit.secrets.needles import needles
+
         keys = [path.read_bytes() for agent in self.agents for path in agent.paths if path.is_file()]
         return needles([*(secret.value for secret in self.secrets), *self.sensitive, *keys])
 

@@ -8,21 +8,16 @@ not looked for.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus, unquote
-
-from imagekit.secrets.telling import generated, logins, named
 
 # What is shorter stands in many files by chance.
 SHORTEST = 6
 CONCEALED = "***"
-_ORDINARY = re.compile(rb"[A-Za-z]{1,12}|[0-9.]{1,8}")
-_PASSWORD = re.compile(r"\bpassword\s+(?P<password>\S+)")  # of a netrc file
-_FIELD = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"']+)")
+_ORDINARY = rb"[A-Za-z]{1,12}|[0-9.]{1,8}"
+_NETRC = r"\bpassword\s+(?P<password>\S+)"  # of a netrc file
+_FIELD = r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"']+)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -60,18 +55,22 @@ def needles(values: Iterable[bytes]) -> Needles:
     forms: set[bytes] = set()
     for value in values:
         for part in {value.strip(), *parts(value)}:
-            if len(part) >= SHORTEST and not _ORDINARY.fullmatch(part):
+            if len(part) >= SHORTEST and not re.fullmatch(_ORDINARY, part):
                 forms.update(_forms(part))
     return Needles(forms=tuple(sorted(forms, key=lambda form: (-len(form), form))))
 
 
 def parts(value: bytes) -> Iterator[bytes]:
     """What in ``value`` is a secret by itself: passwords of URLs and of netrc files, words that look generated."""
+    from urllib.parse import unquote
+
+    from imagekit.secrets.telling import generated, logins, named
+
     text = value.decode("utf-8", "surrogateescape")
     found = [word for login in logins(text) for word in (login, unquote(login))]
-    found += [match["password"] for match in _PASSWORD.finditer(text)]
+    found += [match["password"] for match in re.finditer(_NETRC, text)]
     if len(text.split()) > 1:
-        found += [match["value"] for match in _FIELD.finditer(text) if named(match["name"], match["value"])]
+        found += [match["value"] for match in re.finditer(_FIELD, text) if named(match["name"], match["value"])]
         found += [
             word for word in (piece.strip("\"',;") for piece in text.split()) if "://" not in word and generated(word)
         ]
@@ -80,6 +79,9 @@ def parts(value: bytes) -> Iterator[bytes]:
 
 
 def _forms(value: bytes) -> Iterator[bytes]:
+    import json
+    from urllib.parse import quote, quote_plus
+
     yield value
     yield from _base64(value)
     text = value.decode("utf-8", "surrogateescape")
@@ -95,6 +97,8 @@ def _forms(value: bytes) -> Iterator[bytes]:
 
 def _base64(value: bytes) -> Iterator[bytes]:
     """What stands in base64 of any text that holds ``value``: whole groups of six bits, at each alignment."""
+    import base64
+
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + value)
         first = (before * 8 + 5) // 6

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 
 from imagekit.errors import CredentialExposed, InputError
 from imagekit.progress import Reporter
-from imagekit.secrets.dockerfile_text import instructions
 from imagekit.secrets.telling import credential, in_text, named
 
 ALLOWED = "allow_secret_build_args=True takes it as it is"
 _OF_STEPS = ("build argument", "ARG", "RUN")
-_ASSIGNMENT = re.compile(r"(?<![\w./-])(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
-_OPTION = re.compile(r"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ](?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)\"',\]]+)")
-_HEADER = re.compile(r"(?i)authorization:\s*(?:bearer|basic|token)\s+(?P<value>[^\s\"']+)")
+_ASSIGNMENT = r"(?<![\w./-])(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)]+)"
+_OPTION = r"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ](?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)\"',\]]+)"
+_HEADER = r"(?i)authorization:\s*(?:bearer|basic|token)\s+(?P<value>[^\s\"']+)"
 
 
 def exposed_values(pairs: Mapping[str, str | None], what: str, where: str = "") -> list[CredentialExposed]:
@@ -39,6 +38,8 @@ def exposed_in_dockerfile(text: str, where: str, first_line: int | None = 1) -> 
 
     ``where`` is the file's name; ``first_line`` ``None``: lines are not told.
     """
+    from imagekit.secrets.dockerfile_text import instructions
+
     found: dict[str, CredentialExposed] = {}
     for instruction in instructions(text):
         place = where if first_line is None else f"{where}:{instruction.line + first_line - 1}"
@@ -69,10 +70,10 @@ def refuse(problems: Sequence[InputError], *, allow: bool, reporter: Reporter) -
 def _in_command(text: str) -> str | None:
     if (kind := in_text(text)) is not None:
         return kind
-    header = _HEADER.search(text)
+    header = re.search(_HEADER, text)
     if header is not None and named("token", header["value"]) is not None:
         return "a token"
-    for found in (*_ASSIGNMENT.finditer(text), *_OPTION.finditer(text)):
+    for found in (*re.finditer(_ASSIGNMENT, text), *re.finditer(_OPTION, text)):
         if (kind := named(found["name"], found["value"].strip("\"'"))) is not None:
             return kind
     return None

@@ -49,15 +49,20 @@ _WORDS = (
     ("a Pulumi token", r"pul-[0-9a-f]{40}"),
     ("an age key", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
 )
-_TEXT = tuple((kind, re.compile(shape.encode())) for kind, shape in _TEXTS)
-_WORD = re.compile(
-    ("(?<![0-9A-Za-z])(?:" + "|".join(f"(?P<k{n}>{shape})" for n, (_, shape) in enumerate(_WORDS)) + ")").encode()
+# Patterns are compiled when they are needed first: of most texts neither a word nor a beginning gives reason to.
+_WORD = ("(?<![0-9A-Za-z])(?:" + "|".join(f"(?P<k{n}>{shape})" for n, (_, shape) in enumerate(_WORDS)) + ")").encode()
+_BEGINNINGS = (b"PRIVATE KEY", b"hooks.slack.com/", b"AccountKey=")
+_PREFIXES = tuple(
+    b"""ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- gldt- glrt- glft- glffct- glimt- glsoat- glptt- glcbt-
+    gloas- glagent- AKIA ASIA ABIA ACCA xox xapp- AIza k_live_ k_test_ k_prod_ pypi-AgE npm_ rubygems_ eyJ
+    sk-ant- sk-proj- sk-svcacct- sk-admin- T3BlbkFJ hf_ SG. dop_v1_ doo_v1_ dor_v1_ dapi hvs. hvb. dckr_
+    pnu_ pnb_ glsa_ dp.pt. sntryu_ sntrys_ shpat_ shpca_ shppa_ shpss_ pul- AGE-SECRET-KEY-1""".split()
 )
-# Nearly all text is put aside by the length of its words: twenty times as quick as looking at each letter.
+# Nearly all text is put aside by the length of its words.
 _IN_WORDS = bytes(c if (chr(c).isalnum() and c < 128) or chr(c) in "_.-" else 32 for c in range(256))
 _SHORTEST = 19  # characters of the shortest token
 # On the same line, by the scanners' own habit: somebody looked, and it is none.
-_ALLOWED = re.compile(rb"gitleaks:allow|pragma: ?(?:allowlist|whitelist) secret")
+_ALLOWED = rb"gitleaks:allow|pragma: ?(?:allowlist|whitelist) secret"
 _DISTINCT = 8  # characters; a token of fewer stands for one: ghp_xxxxxxxx
 
 
@@ -75,17 +80,20 @@ def shapes_in(data: bytes) -> Iterator[Shape]:
         text = found[0]
         if b"EXAMPLE" in text or min(len(set(text)), len(set(text[-16:])) + 1) < _DISTINCT:
             continue
-        if not _ALLOWED.search(_line(data, found.start())):
+        if not re.search(_ALLOWED, _line(data, found.start())):
             yield Shape(kind=kind, offset=found.start())
 
 
 def _candidates(data: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
-    for kind, pattern in _TEXT:
-        yield from ((kind, found) for found in pattern.finditer(data))
+    for beginning, (kind, pattern) in zip(_BEGINNINGS, _TEXTS, strict=True):
+        if beginning in data:
+            yield from ((kind, found) for found in re.finditer(pattern.encode(), data))
+    if not any(prefix in data for prefix in _PREFIXES):
+        return
     for word in {word for word in data.translate(_IN_WORDS).split() if len(word) >= _SHORTEST}:
-        if _WORD.search(word):
+        if re.search(_WORD, word):
             at = data.find(word)
-            for found in _WORD.finditer(data, at, at + len(word)):
+            for found in re.compile(_WORD).finditer(data, at, at + len(word)):
                 yield _WORDS[int((found.lastgroup or "k0")[1:])][0], found
 
 

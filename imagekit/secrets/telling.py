@@ -18,32 +18,33 @@ from imagekit.secrets.shapes import shape_of
 LOGIN = "a URL with a login"
 _PASSWORD, _TOKEN = "a password", "a token"
 
-_NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Patterns are compiled when they are needed first, and only texts that give reason to are looked at by them.
+_NAME_WORDS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+"
 _PASSWORDS = ("password", "passwd", "passphrase", "passcode")
 _TOKENS = ("token", "secret", "apikey", "credential", "credentials")
 _KEYS = {"api", "secret", "access", "private", "signing", "encryption", "account", "auth", "master", "license"}
 
-_URL_LOGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/?#:@\"']*)(?::(?P<password>[^\s/?#\"']+))?@")
-_QUERY = re.compile(r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)")
+_URL_LOGIN = r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/?#:@\"']*)(?::(?P<password>[^\s/?#\"']+))?@"
+_QUERY = r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)"
 
-_NETRC = re.compile(r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+(?P<password>[^\s\"'\\]+)")
+_NETRC = r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+(?P<password>[^\s\"'\\]+)"
 
-_SWITCHES = re.compile(r"(?i)true|false|yes|no|on|off|none|null|nil|[0-9]{1,3}|[0-9]+\.[0-9.]+")
-_NUMBER = re.compile(r"[0-9][0-9_]*")
-_REFERENCES = re.compile(
+_SWITCHES = r"(?i)true|false|yes|no|on|off|none|null|nil|[0-9]{1,3}|[0-9]+\.[0-9.]+"
+_NUMBER = r"[0-9][0-9_]*"
+_REFERENCES = (
     r"\$\w+|\$[({].*[)}]|\{\{.*\}\}|\{\w*\}|<[^<>]*>|%\(\w+\)s|%\w+%|%s"  # a variable, or a place for one
     r"|(?:[A-Za-z]:|[.~]{0,2})?[/\\][^\s=]{0,200}"  # a path
     r"|arn:[\w:/.-]+|(?:env|file|vault|ssm|secret|secretref|secrets?manager|gcp|aws|azure|op|doppler):[^@]*"
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = (
     r"(?i)(?:your|my|the|some|insert|put|enter)[-_ ].*|change[-_ ]?(?:me|it|this)|\**|x+|\.+|-+"
     r"|(?:example|dummy|placeholder|todo|fixme|redacted|hidden|masked|password|passwd|pass|pwd|token|secret|"
     r"user|username|api[-_]?key|value|here|none|empty|foo|bar|test)(?:[-_]?[a-z]*)?"
 )
 _WORD = r"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|v?[0-9]{1,4}|[a-z]{1,12}[0-9]{1,3})"
-_WORDED = re.compile(rf"{_WORD}(?:[-_.:/@+]{_WORD})*")
-_HEX = re.compile(r"[0-9A-Fa-f]{16,}")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_WORDED = rf"{_WORD}(?:[-_.:/@+]{_WORD})*"
+_HEX = r"[0-9A-Fa-f]{16,}"
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _TOKEN_LENGTH, _TOKEN_BITS = 12, 2.9  # characters; bits a character (Shannon)
 
 
@@ -58,7 +59,7 @@ def in_text(text: str) -> str | None:
         return kind
     if next(logins(text), None) is not None:
         return LOGIN
-    netrc = _NETRC.search(text)
+    netrc = re.search(_NETRC, text) if "password" in text else None
     if netrc is not None and named("password", netrc["password"]) is not None:
         return "a login for netrc"
     return _in_query(text)
@@ -68,20 +69,20 @@ def named(name: str, value: str) -> str | None:
     """What ``value`` is by its name and looks together."""
     kind = _told(name)
     value = value.strip()
-    if kind is None or not value or _SWITCHES.fullmatch(value) or _stands_for_another(value):
+    if kind is None or not value or re.fullmatch(_SWITCHES, value) or _stands_for_another(value):
         return None
     if kind == _PASSWORD:
-        return None if _PLACEHOLDER.fullmatch(value) else _PASSWORD
+        return None if re.fullmatch(_PLACEHOLDER, value) else _PASSWORD
     return _TOKEN if generated(value) else None
 
 
 def generated(value: str) -> bool:
     """Whether ``value`` looks as if a machine had made it up: long, without words, of many different characters."""
-    if len(value) < _TOKEN_LENGTH or re.search(r"\s", value) or _NUMBER.fullmatch(value):
+    if len(value) < _TOKEN_LENGTH or re.search(r"\s", value) or re.fullmatch(_NUMBER, value):
         return False
-    if _UUID.fullmatch(value) or (_HEX.fullmatch(value) and len(set(value)) > 5):
+    if re.fullmatch(_UUID, value) or (re.fullmatch(_HEX, value) and len(set(value)) > 5):
         return True
-    if _WORDED.fullmatch(value) or _PLACEHOLDER.fullmatch(value):
+    if re.fullmatch(_WORDED, value) or re.fullmatch(_PLACEHOLDER, value):
         return False
     counts = Counter(value)
     bits = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
@@ -90,17 +91,17 @@ def generated(value: str) -> bool:
 
 def logins(text: str) -> Iterator[str]:
     """The passwords and tokens in the URLs of ``text``; variables and placeholders are none."""
-    for found in _URL_LOGIN.finditer(text):
+    for found in re.finditer(_URL_LOGIN, text) if "://" in text and "@" in text else ():
         user, password = found["user"], found["password"]
         if password is None:
             if len(user) >= 16 and generated(unquote(user)):
                 yield user
-        elif not (_stands_for_another(password) or "$" in password or _PLACEHOLDER.fullmatch(unquote(password))):
+        elif not (_stands_for_another(password) or "$" in password or re.fullmatch(_PLACEHOLDER, unquote(password))):
             yield password
 
 
 def _in_query(text: str) -> str | None:
-    for found in _QUERY.finditer(text):
+    for found in re.finditer(_QUERY, text) if "=" in text and ("?" in text or "&" in text) else ():
         signature = found["name"].lower() in ("sig", "signature", "x-amz-signature")
         value = unquote(found["value"])
         if (signature and generated(value)) or named(found["name"], value) is not None:
@@ -109,7 +110,10 @@ def _in_query(text: str) -> str | None:
 
 
 def _told(name: str) -> str | None:
-    words = [word.lower() for word in _NAME_WORDS.findall(name)]
+    lower = name.lower()
+    if not any(part in lower for part in ("pass", "pwd", "token", "secret", "key", "credential")):
+        return None
+    words = [word.lower() for word in re.findall(_NAME_WORDS, name)]
     while words and words[-1].isdigit():
         words.pop()
     if not words:
@@ -124,7 +128,7 @@ def _told(name: str) -> str | None:
 
 def _stands_for_another(value: str) -> bool:
     """A variable, a path, a place in a store of secrets: what is meant is elsewhere."""
-    if _REFERENCES.fullmatch(value):
+    if re.fullmatch(_REFERENCES, value):
         return True
     scheme, separator, rest = value.partition("://")
     return bool(separator) and scheme.isascii() and bool(rest) and next(logins(value), None) is None
