@@ -19,6 +19,7 @@ from imagekit.atomic import write_whole
 from imagekit.errors import AssemblyFailed, DiskFull, InputError
 from imagekit.export.engine_load import Loaded, expected_id, load_image, loading_name, remove_replaced, works
 from imagekit.oci.digest import digest_of_json
+from imagekit.oci.platform import Platform
 from imagekit.plan.config import image_config
 from imagekit.spec.commands import reads_context
 from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
@@ -127,10 +128,12 @@ def _run(
             # BuildKit looks for it under this name before it looks into the context.
             file.with_name(f"{_FILE}.dockerignore").write_text("".join(_left_out(planned.tree)), "utf-8")
         file.write_text("\n".join([f"FROM {below}", *as_root(plan.commands, user)]) + "\n", "utf-8")
+        platform = plan.base.config.platform
         build = DockerfileBuild(
             context=context,
             dockerfile=file,
             reference=above,
+            platforms=() if platform == Platform.host() else (str(platform),),
             # Another one sees no image of the engine.
             builder="default",
             provenance="false",

@@ -258,7 +258,9 @@ def test_the_same_files_by_rules_that_nobody_thought_of(
         assert ours(context) == found, rules
 
 
-@pytest.mark.parametrize("rules", ["!", "!/", "!/..", "[", "a[]b", "a\\", "[z-a]", "[a-]", "\\keep.txt", "\\ü", "[\\b]"])
+@pytest.mark.parametrize(
+    "rules", ["!", "!/", "!/..", "[", "a[]b", "a\\", "[z-a]", "[a-]", "\\keep.txt", "\\ü", "[\\b]"]
+)
 def test_refused_as_buildkit_refuses(rules: str, tmp_path: Path) -> None:
     context = write_context(tmp_path / "context")
     (context / ".dockerignore").write_text(rules)
