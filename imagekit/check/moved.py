@@ -69,7 +69,7 @@ def foretold(answer: Mapping[str, Any], moved: Mapping[str, Moved]) -> dict[str,
 
     ``None`` where one of ``moved`` was not there exactly once.
     """
-    names = [canonicalize_name(entry["name"] or "") for entry in answer["distributions"]]
+    names: list[str] = [canonicalize_name(entry["name"] or "") for entry in answer["distributions"]]
     if any(names.count(name) != 1 for name in moved):
         return None
     distributions = [
