@@ -35,9 +35,9 @@ def lint(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say what is risky in a project, its lock and Dockerfile, or in an image; build nothing.
+    """Say what is risky in a project, its lock and Dockerfile, or an image.
 
-    Exit code 1 where there is an error; warnings and notes end with 0.
+    Nothing is built. Exit code 1 where there is an error; warnings and notes end with 0.
     """
     from imagekit.building.linting import lint_project, lint_target
     from imagekit.check.lint import ERROR, RULES

@@ -23,9 +23,9 @@ def provenance(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Tell what an image was made from: base, lock, wheels, source (SLSA v1, in-toto).
+    """Tell what an image was made from (SLSA).
 
-    Of an image in a registry or a layout it is what was attached to it; of one in the engine, what was noted here.
+    Base, lock, wheels, source; an in-toto statement. Of an image in a registry or a layout it is what was attached to it; of one in the engine, what was noted here.
     """
     from imagekit.cli.documents import document_about, put_document
     from imagekit.cli.session import load_settings, open_pipeline, reporting, switched

@@ -32,9 +32,9 @@ def sbom(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """List what an image has installed: Python's packages, the system's, Python itself.
+    """List what an image has installed, as CycloneDX or SPDX.
 
-    What is attached to the image in its registry or layout is read back; else its layers are read, and nothing runs.
+    Python's packages, the system's, Python itself. What is attached to the image in its registry or layout is read back; else its layers are read, and nothing runs.
     """
     from imagekit.cli.documents import document_about, put_document
     from imagekit.cli.session import load_settings, open_pipeline, reporting
