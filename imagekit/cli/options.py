@@ -61,7 +61,13 @@ class ProjectOptions:
 
     requirements: Annotated[
         list[str] | None,
-        option("--requirements", "-r", metavar="FILE", panel=_PROJECT, help="A requirements file, a lock, or an environment.yml."),
+        option(
+            "--requirements",
+            "-r",
+            metavar="FILE",
+            panel=_PROJECT,
+            help="A requirements file, a lock, or an environment.yml.",
+        ),
     ] = None
     packages: Annotated[
         list[str] | None, option("--package", metavar="REQ", panel=_PROJECT, help="One more requirement: 'rich>=13'.")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagekit.errors import InvalidConfig
@@ -63,6 +63,7 @@ def test_a_value_over_several_lines_is_replaced_too(tmp_path: Path) -> None:
     assert ConfigFile.read(file.path).values == {"default-namespace": "new"}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["cache-dir", "engine-timeout"]), st.integers(1, 10**6)), st.integers(1, 10**6))
 def test_what_is_set_is_read_back(tmp_path_factory: pytest.TempPathFactory, first: dict[str, int], then: int) -> None:
     path = tmp_path_factory.mktemp("config") / "deep" / "config.toml"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -63,6 +63,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(keys_of(Table).values())), VALUES)
 def test_the_schema_takes_what_the_reader_takes(declared: Declared, value: Any) -> None:
     try:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagekit.errors import InputError, InvalidConfig
@@ -85,6 +85,7 @@ VALUES = st.recursive(
 DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS)
 def test_any_document_is_read_or_refused_line_by_line(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     root = tmp_path_factory.mktemp("any")
@@ -110,6 +111,7 @@ def refusal(reading: Callable[[], object]) -> InputError | None:
     return None
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_is_written_as_toml_is_read_back(value: Any) -> None:
     if not any(isinstance(each, float) or type(each).__name__ == "date" for each in leaves(value)):
