@@ -25,7 +25,8 @@ def provenance(
 ) -> None:
     """Tell what an image was made from (SLSA).
 
-    Base, lock, wheels, source; an in-toto statement. Of an image in a registry or a layout it is what was attached to it; of one in the engine, what was noted here.
+    Base, lock, wheels, source; an in-toto statement.
+    Of an image in a registry or a layout it is what was attached to it; of one in the engine, what was noted here.
     """
     from imagekit.cli.documents import document_about, put_document
     from imagekit.cli.session import load_settings, open_pipeline, reporting, switched

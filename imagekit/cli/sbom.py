@@ -34,7 +34,8 @@ def sbom(
 ) -> None:
     """List what an image has installed, as CycloneDX or SPDX.
 
-    Python's packages, the system's, Python itself. What is attached to the image in its registry or layout is read back; else its layers are read, and nothing runs.
+    Python's packages, the system's, Python itself.
+    What is attached to the image in its registry or layout is read back; else its layers are read, and nothing runs.
     """
     from imagekit.cli.documents import document_about, put_document
     from imagekit.cli.session import load_settings, open_pipeline, reporting

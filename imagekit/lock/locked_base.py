@@ -81,7 +81,5 @@ def hold_to_base(spec: ImageSpec, lock: Lock, base: BaseImage, reporter: Reporte
     if line is None:
         return
     if frozen:
-        raise StaleLock(
-            line, hint=f"{UPGRADE}; a base image with a digest (imagekit base pin) stays what it is"
-        )
+        raise StaleLock(line, hint=f"{UPGRADE}; a base image with a digest (imagekit base pin) stays what it is")
     reporter.line(line)
