@@ -25,6 +25,7 @@ app = typer.Typer(
 @app.command(
     "set",
     cls=Command,
+    context_settings={"allow_extra_args": True},
     epilog=examples(
         "imagekit secret set index-password",
         "imagekit secret set index-password < password.txt",
@@ -32,8 +33,8 @@ app = typer.Typer(
     ),
 )
 def set_value(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters and digits, with '-' between.")],
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     as_json: options.Json = False,
 ) -> None:
     """Keep a secret. Its value is asked for, or read from standard input; never an argument."""
@@ -41,7 +42,7 @@ def set_value(
     from imagekit.errors import InvalidSecret
     from imagekit.secrets.store import check_name
 
-    if more:
+    if ctx.args:
         # Not repeated: it may be the value.
         raise InvalidSecret(
             "a value among the arguments is seen by everyone on this machine, and stays in the shell's history",
@@ -159,7 +160,10 @@ def _value(name: str) -> str:
     if sys.stdin is not None and sys.stdin.isatty():
         import getpass
 
-        value = getpass.getpass(f"Value of {name} (not shown): ", stream=sys.stderr)
+        try:
+            value = getpass.getpass(f"Value of {name} (not shown): ", stream=sys.stderr)
+        except EOFError:
+            value = ""
     else:
         try:
             data = sys.stdin.buffer.read() if sys.stdin is not None else b""

@@ -101,7 +101,9 @@ class SecretStore:
         with self._alone():
             entries = self._read()
             if check_name(name) not in entries:
-                raise InvalidSecret(f"there is no secret {name!r}", hint=nearest_hint(name, entries))
+                raise InvalidSecret(
+                    f"there is no secret {name!r}", hint=nearest_hint(name, entries) if entries else None
+                )
             if entries.pop(name)["in"] == KEYRING:
                 with _keyring_errors(name):
                     import keyring

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import fcntl
 import hashlib
 import json
 import os
 import pickle
+import pty
 import stat
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -221,6 +225,31 @@ def test_from_the_command_line(tmp_path: Path, own_data: Path) -> None:
     assert program(tmp_path, "ls", "--json").stdout == '{"secrets": []}\n'
     gone = program(tmp_path, "delete", "index-password")
     assert (gone.returncode, "there is no secret" in gone.stderr) == (2, True)
+
+
+def test_it_is_asked_for_at_a_terminal_and_not_shown(tmp_path: Path, own_data: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imagekit", "secret", "set", "typed"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+        cwd=tmp_path,
+    )
+    os.close(theirs)
+    said = b""
+    while b"(not shown): " not in said:
+        said += os.read(ours, 1000)
+    os.write(ours, CANARY.encode() + b"\n")
+    with contextlib.suppress(OSError):  # the terminal is gone with its last process
+        while piece := os.read(ours, 1000):
+            said += piece
+    assert process.wait() == 0
+    os.close(ours)
+    assert CANARY.encode() not in said
+    assert SecretStore(own_data).get("typed") == CANARY
 
 
 def test_a_value_among_the_arguments_is_refused_and_not_repeated(tmp_path: Path, own_data: Path) -> None:
