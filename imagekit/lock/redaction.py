@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@]*(?::[^\s/?#]*)?@")
 _QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`)]+)\?[^\s#'\"`)]+")
@@ -26,14 +25,3 @@ def without_credentials(url: str) -> str:
 def has_credentials(url: str) -> bool:
     """Whether ``url`` holds a user name or password, which no argument list may show."""
     return "://" in url and "@" in urlsplit(url).netloc
-
-
-def credentials_of(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """The (user, password) that ``urls`` hold, by ``host`` or ``host:port``; the first URL of a host wins."""
-    found: dict[str, tuple[str, str]] = {}
-    for url in urls:
-        if has_credentials(url):
-            userinfo, _, host = urlsplit(url).netloc.rpartition("@")
-            user, _, password = userinfo.partition(":")
-            found.setdefault(host, (unquote(user), unquote(password)))
-    return found
