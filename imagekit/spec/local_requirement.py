@@ -39,7 +39,7 @@ def parse_line(text: str, origin: str, places: Places, hashes: tuple[str, ...] =
     A path's name is the one that the file or the directory declares.
     """
     if not _is_path(text):
-        return parse_requirement(_named_url(text), origin, hashes, places)
+        return parse_requirement(_named_url(text, origin), origin, hashes, places)
     path, extras, marker = _split(text)
     url = path if path.startswith("file:") else ""
     if url:
@@ -66,8 +66,8 @@ def _split(text: str) -> tuple[str, str, str]:
     return found["path"].strip(), (found["extras"] or "").strip(), f" {marker}" if marker else ""
 
 
-def _named_url(text: str) -> str:
-    """A bare URL of a wheel, or one with ``#egg=NAME``, as ``NAME @ URL``; anything else as it is."""
+def _named_url(text: str, origin: str) -> str:
+    """A bare URL of a wheel, or one with ``#egg=NAME``, as ``NAME @ URL``; what is no URL as it is."""
     url = text.split(" ", 1)[0]
     if not re.match(r"[a-z+]+://", url):
         return text
@@ -78,7 +78,9 @@ def _named_url(text: str) -> str:
     try:
         return f"{parse_wheel_filename(unquote(parts.path.rsplit('/', 1)[-1]))[0]} @ {text}"
     except InvalidWheelFilename:
-        return text
+        raise InvalidRequirement(
+            f"{origin}: {redacted(url)!r} does not say which package it is", hint=f"write NAME @ {redacted(url)}"
+        ) from None
 
 
 def _is_path(text: str) -> bool:

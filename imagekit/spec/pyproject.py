@@ -59,7 +59,7 @@ class PyProject:
         for extra in extras:
             lines += self._of_extra(extra, seen)
         for group in groups:
-            lines += _looked_up(self.groups, group, "dependency group", self.path.name)
+            lines += self._without_own(_looked_up(self.groups, group, "dependency group", self.path.name), seen)
         return tuple(dict.fromkeys(lines))
 
     def _of_extra(self, extra: str, seen: set[str]) -> list[RequirementLine]:
@@ -67,14 +67,17 @@ class PyProject:
         if name in seen:
             return []
         seen.add(name)
+        return self._without_own(_looked_up(self.extras, extra, "extra", self.path.name), seen)
+
+    def _without_own(self, written: Iterable[RequirementLine], seen: set[str]) -> list[RequirementLine]:
+        """``written``, and in the place of the project itself ("all = ['orders[a,b]']") what those extras have."""
         lines: list[RequirementLine] = []
-        for line in _looked_up(self.extras, extra, "extra", self.path.name):
+        for line in written:
             requirement = Requirement(line.text)
             own = self.name is not None and canonicalize_name(requirement.name) == canonicalize_name(self.name)
-            if not own:
+            if not own or "optional-dependencies" in self.dynamic:
                 lines.append(line)
                 continue
-            # "all = ['orders[a,b]']": the project's extras by way of itself.
             for other in sorted(requirement.extras):
                 lines += self._of_extra(other, seen)
         return lines

@@ -29,6 +29,7 @@ _NOT_HONOURED = (
     "config-settings-package",
     "dependency-metadata",
     "exclude-dependencies",
+    "exclude-newer-package",
     "extra-build-dependencies",
     "extra-build-variables",
     "no-build-isolation",
@@ -135,7 +136,8 @@ class _Reader:
         value = self.table.get(key)
         if value is None or (isinstance(value, str) and _MOMENT.match(value)):
             return value
-        self._wrong(f"[tool.uv] {key} = {str(value)!r} is no date", f'write {key} = "2026-01-31"', key)
+        hint = f'write {key} = "2026-01-31", which is the same tomorrow, or lock it with uv: uv lock'
+        self._wrong(f"[tool.uv] {key} = {str(value)!r} is no date", hint, key)
         return None
 
     def no_binary(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ all = ["my-orders[plot-x]", "numpy"]
 [dependency-groups]
 lint = ["ruff"]
 dev = ["pytest", {include-group = "lint"}]
+test = ["My.Orders[all]", "pytest"]
 """,
     )
     assert [line.text for line in found.select()] == ["rich>=13"]
@@ -49,6 +50,8 @@ dev = ["pytest", {include-group = "lint"}]
         "pytest",
         "ruff",
     ]
+    # A group may ask for the project's extras by way of itself, too: the project is there, and not of an index.
+    assert [line.text for line in found.select([], ["test"])] == ["rich>=13", "matplotlib", "numpy", "pytest"]
     assert found.requires_python == ">=3.10"
     with pytest.raises(InvalidProject) as caught:
         found.select(["plot"])
