@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test soak fuzz bench bench-full bench-memory lint clean
+.PHONY: help setup demo test soak corpus fuzz bench bench-full bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,6 +30,9 @@ bench-memory: setup ## what a build of 2 GB of wheels holds in memory
 
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
+
+corpus: $(BIN)/imagekit ## public projects' declarations, read, and resolved where that has been seen
+	@$(BIN)/pytest tests/corpus -m 'soak or not soak' $(PYTEST_ARGS)
 
 fuzz: $(BIN)/imagekit ## every parser with any bytes, a minute each, guided by coverage; FUZZ_ARGS='-t 600 requirement'
 	@$(BIN)/pip install -q --disable-pip-version-check --group fuzz
