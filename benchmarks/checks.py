@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import urllib.request
@@ -14,6 +15,7 @@ from benchmarks.process import Failed
 from benchmarks.registry import Registry
 from benchmarks.sets import PackageSet, Pin, uv_program
 from benchmarks.surroundings import Surroundings
+from imagekit.check import bytecode_program
 
 _HERE = Path(__file__).parent
 # Files that only one side has, or has otherwise, and why. Everything else must be the same on both.
@@ -64,11 +66,12 @@ def own_layer_bytes(at: Surroundings, store: Store, image: str, package: str) ->
 def same_content(at: Surroundings, store: Store, packages: PackageSet, images: Sequence[str]) -> None:
     """Both images have the set, the same files but for ``DIFFERENCES``, and work.
 
-    The same in content, mode, owner and where a link leads; of bytecode and scripts the content is each side's own.
+    The same in content, mode, owner and where a link leads: bytecode by what it means; the words of scripts in
+    ``bin`` are each installer's own.
     """
-    found: list[dict[str, Any]] = [
-        json.loads(python(at, store, image, (_HERE / "inside.py").read_text())) for image in images
-    ]
+    meaning = inspect.getsource(bytecode_program).partition("\ndef main")[0]
+    program = f"{meaning}\n{(_HERE / 'inside.py').read_text()}"
+    found: list[dict[str, Any]] = [json.loads(python(at, store, image, program)) for image in images]
     for image, content in zip(images, found, strict=True):
         wanted = {pin.package for pin in packages.pins.values()}
         if missing := wanted - set(content["versions"]):

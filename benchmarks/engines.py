@@ -62,7 +62,11 @@ class BenchEngine:
         self._namespace.stdout.readline()
         children = Path(f"/proc/{self._namespace.pid}/task/{self._namespace.pid}/children").read_text()
         self._first = int(children.split()[0])
-        self._daemon = self._started()
+        try:
+            self._daemon = self._started()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def env(self) -> dict[str, str]:

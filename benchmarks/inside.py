@@ -1,4 +1,7 @@
-"""Runs in an image, given to its Python on standard input: what is installed there, as JSON on standard output."""
+"""Runs in an image, given to its Python on standard input: what is installed there, as JSON on standard output.
+
+``meaning`` of bytecode comes from imagekit's ``check/bytecode_program.py``, which stands before it.
+"""
 
 import hashlib
 import importlib.metadata
@@ -18,10 +21,12 @@ for directory, names, files in os.walk(prefix):
             found["links"][relative] = os.readlink(path)
         else:
             status = os.stat(path)
-            content = None
-            # Bytecode's marks of references, and the words of scripts, are each installer's own.
-            if not relative.startswith("bin/") and not relative.endswith(".pyc"):
-                with open(path, "rb") as file:
-                    content = hashlib.sha256(file.read()).hexdigest()
+            with open(path, "rb") as file:
+                data = file.read()
+            if relative.endswith(".pyc"):
+                data = meaning(data).encode()  # type: ignore[name-defined]  # noqa: F821
+            elif relative.startswith("bin/") and data.startswith(b"#!"):
+                data = b""  # the words of a script are each installer's own
+            content = hashlib.sha256(data).hexdigest()
             found["files"][relative] = [content, oct(status.st_mode), status.st_uid, status.st_gid]
 json.dump(found, sys.stdout)

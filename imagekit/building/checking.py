@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,26 +40,23 @@ def check_built(
     note = cache / "checked" / _looked_at(spec, planned, image_id, wanted).removeprefix("sha256:")
     if note.exists():
         return
-    from imagekit.check.health import failure, probe_image
-    from imagekit.check.judgement import findings
-
     plan = planned.plan
-    judge = partial(
-        findings,
-        expected_python=plan.base.python.version,
-        distributions=wanted,
-        base={found.name: found.version for found in plan.base.python.kept},
-    )
-    like = None if spec.entrypoints or plan.commands else cache / "checked" / f"{_alike(planned)}.json"
-    passed = _foretold(plan, like, cache, judge) if like is not None else None
+    expected: dict[str, Any] = {
+        "expected_python": plan.base.python.version,
+        "distributions": wanted,
+        "base": {found.name: found.version for found in plan.base.python.kept},
+    }
+    told = not spec.entrypoints and not plan.commands
+    like = cache / "checked" / f"{_alike(planned, expected)}.json"
+    passed = _foretold(plan, like, cache, expected) if told else None
     if passed is None:
+        from imagekit.check.health import check_image
+
         with reporter.task("checking the image"):
-            answer = probe_image(engine, image_id, entrypoints=spec.entrypoints, workdir=spec.workdir)
-            if found := judge(answer):
-                raise failure(found)
-        passed = Passed(answer=answer, wheels=_reaches(plan, cache)) if like is not None else None
+            report = check_image(engine, image_id, entrypoints=spec.entrypoints, workdir=spec.workdir, **expected)
+        passed = Passed(answer=report.answer, wheels=_reaches(plan, cache))
     with suppress(OSError, DiskFull):
-        if passed is not None and like is not None:
+        if told:
             write_whole(like, json.dumps(passed.to_json()).encode())
         write_whole(note, b"")
 
@@ -88,11 +84,12 @@ class Passed:
             return None
 
 
-def _foretold(plan: Plan, like: Path, cache: Path, judge: Callable[..., Sequence[object]]) -> Passed | None:
+def _foretold(plan: Plan, like: Path, cache: Path, expected: Mapping[str, Any]) -> Passed | None:
     """That the image passes, told from one like it; ``None`` where it must be looked at from inside."""
     before, wheels = Passed.read(like), _wheels(plan)
     if before is None or before.wheels.keys() != wheels.keys():
         return None
+    from imagekit.check.judgement import findings
     from imagekit.check.moved import concerning, foretold
 
     moved, reaches = {}, dict(before.wheels)
@@ -101,30 +98,34 @@ def _foretold(plan: Plan, like: Path, cache: Path, judge: Callable[..., Sequence
         if wheel.key == key:
             continue
         entry = LayerCache(cache / "layers").look(wheel.key)
-        looked = _looked_into(entry, plan, reached) if entry is not None else None
+        looked = _looked_into(name, entry, plan, reached) if entry is not None else None
         if looked is None:
             return None
         moved[name], reaches[name] = looked[0], (wheel.key, looked[1])
-    answer = foretold(before.answer, moved)
-    # What is wrong is told by the image itself.
-    if answer is None or judge(concerning(answer, moved)):
+    try:
+        answer = foretold(before.answer, moved)
+        # What is wrong is told by the image itself.
+        if answer is None or findings(concerning(answer, moved), **expected):
+            return None
+    except (KeyError, TypeError, AttributeError):  # what is remembered is damaged
         return None
     return Passed(answer=answer, wheels=reaches)
 
 
-def _looked_into(entry: Entry, plan: Plan, reached: frozenset[str]) -> tuple[Moved, frozenset[str]] | None:
+def _looked_into(name: str, entry: Entry, plan: Plan, reached: frozenset[str]) -> tuple[Moved, frozenset[str]] | None:
     """A moved wheel and its reach; ``None`` where it may change what others meet, or brings scripts of its own."""
-    from imagekit.check.moved import Moved, reach
+    from imagekit.check.moved import Moved, may_touch_others, reach
     from imagekit.layers.metadata import read_metadata
 
     site, scripts = plan.prefix.site_path.lstrip("/"), f"/{plan.prefix.scripts_path.lstrip('/')}/"
     try:
         reaches, texts = reach(entry.paths(), site), read_metadata(entry, site)
-        moved = Moved.of(texts["METADATA"], texts.get("entry_points.txt", ""))
+        moved = Moved.of(name, texts["METADATA"], texts.get("entry_points.txt", ""))
     except (DamagedLayer, KeyError, ValueError):
         return None
     own = {path.removeprefix(scripts) for path in reaches if path.startswith(scripts)}
-    return (moved, reaches) if reaches <= reached and own <= set(moved.scripts) else None
+    alone = reaches <= reached and not may_touch_others({*reaches, *reached})
+    return (moved, reaches) if alone and own <= set(moved.scripts) else None
 
 
 def _reaches(plan: Plan, cache: Path) -> dict[str, tuple[str, frozenset[str]]]:
@@ -146,11 +147,13 @@ def _check_itself() -> Digest:
     return digest_of(b"".join(programs))
 
 
-def _alike(planned: Planned) -> str:
+def _alike(planned: Planned, expected: Mapping[str, Any]) -> str:
     """What images have in common in which versions alone differ: all that the check looks at but the wheels."""
     plan = planned.plan
     others = [layer.key for layer in plan.layers if not isinstance(layer, SourceLayer | WheelsLayer)]
-    return digest_of_json([*_seen_by_all(planned), others]).removeprefix("sha256:")
+    # Whose requirements are judged.
+    names = [sorted(expected["distributions"]), sorted(expected["base"])]
+    return digest_of_json([*_seen_by_all(planned), others, names]).removeprefix("sha256:")
 
 
 def _looked_at(spec: ImageSpec, planned: Planned, image_id: str, distributions: dict[str, str]) -> Digest:

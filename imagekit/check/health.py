@@ -76,9 +76,9 @@ def examine(
 ) -> CheckReport:
     """As ``check_image``, with what is wrong in the report's ``findings`` and nothing raised for it."""
     began = time.monotonic()
-    answer = probe_image(
-        engine, image_id, entrypoints=entrypoints, workdir=workdir, env=env, network=network, deadline=deadline
-    )
+    points = [Entrypoint.parse(e) if isinstance(e, str) else e for e in entrypoints]
+    request = json.dumps({"entrypoints": [[e.path, e.function] for e in points], "deadline": deadline})
+    answer = _probe(engine, image_id, request.encode(), workdir=workdir, env=env or {}, network=network)
     return CheckReport(
         image=image_id,
         python=answer["python"],
@@ -88,23 +88,8 @@ def examine(
         ),
         findings=findings(answer, expected_python=expected_python, distributions=distributions, base=base or {}),
         seconds=time.monotonic() - began,
+        answer=answer,
     )
-
-
-def probe_image(
-    engine: Engine,
-    image_id: str,
-    *,
-    entrypoints: Sequence[Entrypoint | str] = (),
-    workdir: str | None = None,
-    env: Mapping[str, str] | None = None,
-    network: str | None = "none",
-    deadline: float = IMPORT_SECONDS,
-) -> Any:
-    """What ``probe_program.py`` answers in a container of ``image_id``, to be judged by ``judgement.findings``."""
-    points = [Entrypoint.parse(e) if isinstance(e, str) else e for e in entrypoints]
-    request = json.dumps({"entrypoints": [[e.path, e.function] for e in points], "deadline": deadline})
-    return _probe(engine, image_id, request.encode(), workdir=workdir, env=env or {}, network=network)
 
 
 def failure(found: Sequence[Finding]) -> CheckFailed:

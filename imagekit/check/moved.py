@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from configparser import ConfigParser
+from configparser import Error as ConfigError
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_AT_START = ("sitecustomize", "usercustomize")
 _SCRIPTS = ("console_scripts", "gui_scripts")
 
 
@@ -29,25 +31,33 @@ class Moved:
     scripts: tuple[str, ...]  # of its entry points
 
     @classmethod
-    def of(cls, metadata: str, entry_points: str) -> Moved:
-        """From the wheel's ``METADATA`` and ``entry_points.txt``. Raises ``ValueError`` where they cannot be read."""
+    def of(cls, name: str, metadata: str, entry_points: str) -> Moved:
+        """From the ``METADATA`` and ``entry_points.txt`` of the wheel of ``name``.
+
+        Raises ``ValueError`` where they are not its own, or could be read otherwise than here.
+        """
         headers = HeaderParser().parsestr(metadata)
         version = headers["Version"]
-        if version is None:
-            raise ValueError("METADATA has no version")
-        parser = ConfigParser(delimiters=("=",), strict=False, interpolation=None)
+        if version is None or canonicalize_name(headers["Name"] or "") != name:
+            raise ValueError("METADATA is not this package's")
+        # As strict as the strictest that reads them in an image (importlib.metadata of Python 3.8 and 3.9).
+        parser = ConfigParser(delimiters=("=",))
         parser.optionxform = str  # type: ignore[assignment,method-assign]
-        # Its errors are no ``ValueError``.
         try:
             parser.read_string(entry_points)
-        except Exception as error:
+            names = [entry for group in parser.sections() for entry, _ in parser.items(group) if group in _SCRIPTS]
+        except ConfigError as error:
             raise ValueError(str(error)) from error
-        names = [name for group in _SCRIPTS if parser.has_section(group) for name, _ in parser.items(group)]
         return cls(version=version, requires=tuple(headers.get_all("Requires-Dist") or ()), scripts=tuple(names))
 
     def to_json(self) -> dict[str, Any]:
         """As the probe has it."""
         return {"version": self.version, "requires": list(self.requires), "scripts": list(self.scripts)}
+
+
+def may_touch_others(reached: Iterable[str]) -> bool:
+    """Whether one of these places does more than hold a package: what it says decides what the interpreter finds."""
+    return any(top.endswith((".pth", ".egg-info")) or top.partition(".")[0] in _AT_START for top in reached)
 
 
 def reach(paths: Iterable[str], site: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -37,6 +37,7 @@ class CheckReport:
     entrypoints: tuple[tuple[str, float], ...]  # those that import, and the seconds it took
     findings: tuple[Finding, ...]
     seconds: float
+    answer: Mapping[str, Any] = field(repr=False)  # the probe's own
 
     @property
     def ok(self) -> bool:

@@ -127,7 +127,7 @@ class LayerMaker:
         """Whether the layer that ``in_order`` gives next is still being made."""
         following = self._plan.layers[self._taken : self._taken + 1]
         wheels = [wheel for layer in following if isinstance(layer, WheelsLayer) for wheel in layer.wheels]
-        return any(wheel.key in self._promised and not self._promised[wheel.key].done() for wheel in wheels)
+        return any(wheel.key in self._promised and not _is_kept(self._promised[wheel.key]) for wheel in wheels)
 
     def _made(self, key: Digest) -> Entry:
         try:
@@ -226,6 +226,11 @@ class LayerMaker:
             cached=all(entry.cached for entry in entries),
             noted=self._cache.group_path(key),
         )
+
+
+def _is_kept(promise: Future[Entry]) -> bool:
+    """Whether nobody waits for it; of another process's layer they do."""
+    return promise.done() and not isinstance(promise.exception(), BeingMade)
 
 
 def _settle(promise: Future[Entry], outcome: Entry | BaseException) -> None:

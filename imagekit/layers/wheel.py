@@ -75,6 +75,7 @@ class Wheel:
             raise WheelRefused(f"{path.name} is not a wheel ({error})") from error
         try:
             self._refuse_bomb(path.stat().st_size)
+            self._refuse_overlap()
             self._dist_info = self._find_dist_info()
             self._recorded = self._read_record()
             self.members = tuple(sorted(self._members(), key=lambda m: m.path))
@@ -186,6 +187,14 @@ class Wheel:
                 f"{self.filename} would unpack to {unpacked >> 20} MiB, {unpacked // size} times its own size"
             )
 
+    def _refuse_overlap(self) -> None:
+        """Members that share bytes (CVE-2024-0450), which only later releases of ``zipfile`` refuse."""
+        end = 0
+        for info in sorted(self._zip.infolist(), key=lambda info: info.header_offset):
+            if info.header_offset < end:
+                raise WheelRefused(f"{self.filename} holds {info.filename!r} inside another member")
+            end = info.header_offset + _LOCAL_HEADER + info.compress_size
+
     def _find_dist_info(self) -> str:
         found = {n.split("/", 1)[0] for n in self._zip.namelist() if n.split("/", 1)[0].endswith(".dist-info")}
         if len(found) != 1:
@@ -272,6 +281,7 @@ class Wheel:
 
 
 _PLACEHOLDER = b"#!python"
+_LOCAL_HEADER = 30  # bytes at least (APPNOTE 4.3.7)
 _END_RECORD = struct.Struct("<12xI6x")
 _END_RECORD_64 = struct.Struct("<40xQ8x")
 _LOCATOR = 20

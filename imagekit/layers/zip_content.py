@@ -20,6 +20,9 @@ def unpacked(archive: int, info: zipfile.ZipInfo) -> bytes | None:
 
     if info.compress_type != zipfile.ZIP_DEFLATED or info.file_size == 0 or info.flag_bits & ~(_UTF_8 | 0x6 | 0x8):
         return None
+    # Deflate adds five bytes to 64 KiB that it cannot make smaller: what claims more lies.
+    if info.compress_size > info.file_size + info.file_size // 1000 + 1024:
+        return None
     try:
         name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF_8 else "cp437")
         header = os.pread(archive, _HEADER.size + len(name), info.header_offset)
@@ -28,7 +31,9 @@ def unpacked(archive: int, info: zipfile.ZipInfo) -> bytes | None:
             return None
         start = info.header_offset + _HEADER.size + name_length + extra_length
         packed = os.pread(archive, info.compress_size, start)
-        content = bytes(deflate_decompress(packed, info.file_size))
-    except (DeflateError, OSError, OverflowError, UnicodeError, struct.error):
+        content = deflate_decompress(packed, info.file_size)
+        del packed
+    except (DeflateError, MemoryError, OSError, OverflowError, UnicodeError, struct.error):
         return None
-    return content if len(content) == info.file_size and crc32(content) == info.CRC else None
+    whole = bytes(content)
+    return whole if len(whole) == info.file_size and crc32(whole) == info.CRC else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.check.moved import Moved, concerning, foretold, reach
+from imagekit.check.moved import Moved, concerning, foretold, may_touch_others, reach
 
 ANSWER: dict[str, Any] = {
     "python": "3.11.2",
@@ -21,14 +21,30 @@ MOVED = Moved(version="2", requires=("delta",), scripts=("c",))
 
 def test_metadata_is_read_as_installers_do() -> None:
     metadata = "Name: x\nVersion: 1.0\nRequires-Dist: a>=1\nRequires-Dist: b ; extra == 'c'\n\nText: no\n"
-    found = Moved.of(metadata, "[console_scripts]\nX-it = x:main\n[gui_scripts]\nw = x:w\n[other]\nz = y\n")
+    found = Moved.of("x", metadata, "[console_scripts]\nX-it = x:main\n[gui_scripts]\nw = x:w\n[other]\nz = y\n")
     assert found == Moved(version="1.0", requires=("a>=1", "b ; extra == 'c'"), scripts=("X-it", "w"))
 
 
-@pytest.mark.parametrize(("metadata", "entry_points"), [("Name: x\n", ""), ("Version: 1\n", "no section")])
-def test_metadata_that_cannot_be_read(metadata: str, entry_points: str) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "entry_points"),
+    [
+        ("Name: x\n", ""),
+        ("Version: 1\n", ""),
+        ("Name: y\nVersion: 1\n", ""),
+        ("Name: x\nVersion: 1\n", "no section"),
+        ("Name: x\nVersion: 1\n", "[console_scripts]\na = x:a\na = x:b\n"),
+        ("Name: x\nVersion: 1\n", "[other]\na = 50%\n"),
+    ],
+)
+def test_metadata_that_is_not_its_own_or_that_some_python_cannot_read(metadata: str, entry_points: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        Moved.of(metadata, entry_points)
+        Moved.of("x", metadata, entry_points)
+
+
+@pytest.mark.parametrize("top", ["x.pth", "x.egg-info", "sitecustomize.py", "usercustomize", "sitecustomize.pyc"])
+def test_places_that_decide_what_is_found(top: str) -> None:
+    assert may_touch_others(["package", top])
+    assert not may_touch_others(["package", "pth", "site.py", "/bin/x"])
 
 
 def test_where_files_can_be_met() -> None:

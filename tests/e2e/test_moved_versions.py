@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -100,6 +101,18 @@ def test_what_others_may_meet_is_looked_at_from_inside(locked: Locked, change: d
     assert _LOOKED in words
 
 
+def test_what_the_same_path_file_says_is_looked_at_from_inside(imagekit: Imagekit, tmp_path: Path) -> None:
+    locked = Locked(imagekit, tmp_path / "project")
+    locked.has("lower", "1.0", {"lower.pth": "# nothing\n"})
+    assert locked.build()[0] == 0
+    name = f"lower_{locked.word}"
+    stowaway = {f"{name}/vendor/stowaway-9.dist-info/METADATA": "Name: stowaway\nVersion: 9\n"}
+    locked.has("lower", "1.1", {"lower.pth": f"{name}/vendor\n", **stowaway})
+    code, words = locked.build()
+    assert code == 6
+    assert "stowaway" in words
+
+
 def test_another_package_is_looked_at_from_inside(locked: Locked) -> None:
     locked.has("third", "1.0")
     code, words = locked.build()
@@ -111,7 +124,7 @@ def test_what_is_remembered_is_not_trusted_when_it_is_damaged(locked: Locked) ->
     notes = list(Path(locked.imagekit.env["IMAGEKIT_CACHE_DIR"]).glob("checked/*.json"))
     assert notes
     for note in notes:
-        note.write_text('{"answer": {}, "wheels": []}')
+        note.write_text(json.dumps({**json.loads(note.read_text()), "answer": {"distributions": [{}]}}))
     locked.has("lower", "1.3", scripts={"lower-it": "lower:main"})
     code, words = locked.build()
     assert code == 0, words

@@ -36,6 +36,16 @@ def test_members_out_of_place(name: str, tmp_path: Path) -> None:
         layer(write_wheel(tmp_path, {name: b"x"}))
 
 
+def test_members_that_share_bytes(tmp_path: Path) -> None:
+    path = write_wheel(tmp_path, {"a.py": b"1" * 100, "b.py": b"1" * 100})
+    with zipfile.ZipFile(path, "a") as archive:
+        one, other = archive.getinfo("a.py"), archive.getinfo("b.py")
+        other.header_offset = one.header_offset
+        archive.writestr("c.py", b"")  # so that the directory is written anew
+    with pytest.raises(WheelRefused, match="inside another member"):
+        layer(path)
+
+
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
 def test_members_that_are_no_files(kind: int, tmp_path: Path) -> None:
     with pytest.raises(WheelRefused, match="no regular file"):

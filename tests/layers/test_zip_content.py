@@ -75,7 +75,8 @@ def test_a_damaged_member_is_left_to_zipfile(tmp_path: Path, place: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("file_size", 3999), ("file_size", 4001), ("CRC", 1), ("compress_size", 9)]
+    ("field", "value"),
+    [("file_size", 3999), ("file_size", 4001), ("CRC", 1), ("compress_size", 9), ("compress_size", 1 << 40)],
 )
 def test_a_directory_that_lies_is_left_to_zipfile(tmp_path: Path, field: str, value: int) -> None:
     path = archive(tmp_path / "a.zip", {"member": os.urandom(4000)})
