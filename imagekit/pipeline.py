@@ -176,8 +176,11 @@ class Pipeline:
         ``steps`` are fields of ``stages.dockerfile.DockerfileBuild`` for what the specification has of commands.
         """
         from imagekit.building.engine_build import build_in_engine
+        from imagekit.building.leak_gate import refuse_in_arguments
 
         began = time.monotonic()
+        handed, arguments = refuse_in_arguments(steps.get("build_args") or {}, self._handed, self.reporter)
+        steps = {**steps, "build_args": arguments, "handed": handed}
         try:
             planned = self.planned(spec, making=True)
             return build_in_engine(
@@ -323,7 +326,7 @@ class Pipeline:
             return {}
         from imagekit.building.commands import load_with_commands
 
-        notes, steps = self._cache.path / "commands", {**steps, "handed": self._handed}
+        notes = self._cache.path / "commands"
         return {"load": partial(load_with_commands, planned=planned, steps=steps, notes=notes, fresh=fresh)}
 
     def _check(self, spec: ImageSpec, planned: Planned, image_id: str) -> None:

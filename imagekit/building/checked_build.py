@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,4 +35,6 @@ def build_and_check(
         refuse_in_image(engine, image, build, settings.usable_cache_dir(), reporter)
         engine.tag(image.id, build.reference)
     finally:
-        connect().remove_image(name)
+        # What failed is what is told: an engine that went away is not asked again.
+        with suppress(EngineError):
+            connect().remove_image(name)

@@ -71,11 +71,37 @@ def refuse_in_dockerfile(
     """
     from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
 
-    values = {name: handed.variables.get(name) if value is None else value for name, value in build_args.items()}
-    in_args = exposed_values(values, "build argument")
-    problems: list[InputError] = [*in_args, *exposed_values(labels, "label")]
+    problems: list[InputError] = [*_in_arguments(build_args, handed), *exposed_values(labels, "label")]
     problems += exposed_in_dockerfile(file.read_bytes().decode("utf-8", "replace"), file.name)
     refuse(problems, allow=handed.may_be_seen, reporter=reporter)
+    return _unshown(build_args, handed)
+
+
+def refuse_in_arguments(
+    build_args: Mapping[str, str | None], handed: Handed, reporter: Reporter
+) -> tuple[Handed, dict[str, str | None]]:
+    """As ``refuse_in_dockerfile``, for the arguments of instructions that were looked at with the project."""
+    from imagekit.secrets.refusal import refuse
+
+    refuse(_in_arguments(build_args, handed), allow=handed.may_be_seen, reporter=reporter)
+    return _unshown(build_args, handed)
+
+
+def _in_arguments(build_args: Mapping[str, str | None], handed: Handed) -> Sequence[InputError]:
+    from imagekit.secrets.refusal import exposed_values
+
+    return exposed_values(_with_values(build_args, handed), "build argument")
+
+
+def _with_values(build_args: Mapping[str, str | None], handed: Handed) -> dict[str, str | None]:
+    return {name: handed.variables.get(name) if value is None else value for name, value in build_args.items()}
+
+
+def _unshown(build_args: Mapping[str, str | None], handed: Handed) -> tuple[Handed, dict[str, str | None]]:
+    """What is a credential among the arguments goes with ``handed``."""
+    from imagekit.secrets.refusal import exposed_values
+
+    values = _with_values(build_args, handed)
     secret = {name: value for name, value in values.items() if value and exposed_values({name: value}, "x")}
     return handed.with_arguments(secret), {n: v for n, v in build_args.items() if n not in secret}
 

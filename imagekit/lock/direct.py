@@ -17,13 +17,13 @@ from packaging.requirements import InvalidRequirement as NotARequirement
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from imagekit.errors import HashMismatch, ResolveError, Unsatisfiable, WheelRefused
+from imagekit.errors import HashMismatch, InvalidRequirement, ResolveError, Unsatisfiable, WheelRefused
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.git import Git
 from imagekit.lock.inputs import applying
 from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
-from imagekit.lock.values import Artifact, GitCommit, Lock, LockedPackage
+from imagekit.lock.values import Artifact, GitCommit, Lock, LockedPackage, is_file_name
 from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.url import fragment_items, split_ref
 
@@ -146,6 +146,10 @@ def _source(name: str, url: str, line: RequirementLine, sources: Sources, previo
     if bare.startswith("git+"):
         return Artifact.of_commit(name, _commit(name, bare, items.get("subdirectory", ""), sources.git, previous))
     filename = unquote(urlsplit(bare).path.rsplit("/", 1)[-1])
+    if not is_file_name(filename):
+        raise InvalidRequirement(
+            f"{line.origin}: {name}: {filename!r} is not a file name", hint="name a URL that ends with the file's name"
+        )
     if "sha256" not in items:
         return sources.store.take(bare, filename, package=name)
     file = Artifact(filename=filename, url=bare, sha256=items["sha256"], by_url=True)

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable
+from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.download import Downloads, PassingFault, offline
 from imagekit.lock.redaction import redacted
 from imagekit.lock.stop import Stop
-from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.lock.values import Artifact, LockedPackage, is_file_name
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
@@ -66,6 +66,8 @@ class WheelStore:
 
     def path(self, artifact: Artifact) -> Path:
         """Where ``artifact`` lies once it is here."""
+        if not is_file_name(artifact.filename):
+            raise ResolveError(f"{artifact.filename!r} is not a file name", hint="look at the lock or URL that says so")
         return self._directory / artifact.sha256 / artifact.filename
 
     def get(

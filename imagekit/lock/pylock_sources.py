@@ -11,7 +11,7 @@ from packaging.pylock import PackageArchive, PackageDirectory, PackageSdist, Pac
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.lock.redaction import redacted, without_credentials
-from imagekit.lock.values import Artifact, Directory, GitCommit
+from imagekit.lock.values import Artifact, Directory, GitCommit, is_file_name
 from imagekit.oci.digest import is_digest
 from imagekit.spec.local_source import SDISTS, Places, local_source, path_within
 from imagekit.spec.toml import read_toml
@@ -125,7 +125,7 @@ def _file(
     sha256 = source.hashes.get("sha256", "")
     if not is_digest(f"sha256:{sha256}"):
         raise InvalidProject(f"{origin}: packages.hashes: {name}: {filename} has no sha256 hash")
-    if "/" in filename or "\\" in filename or filename in ("", ".", ".."):
+    if not is_file_name(filename):
         raise InvalidProject(f"{origin}: packages.name: {name}: {filename!r} is not a file name")
     url = source.url
     if url is None:

@@ -109,3 +109,8 @@ class Lock:
                 "packages": [[p.name, p.version, p.artifact.filename, p.artifact.sha256] for p in self.packages],
             }
         )
+
+
+def is_file_name(text: str) -> bool:
+    """Whether ``text`` is the name of a file in one directory, and no way out of it."""
+    return text not in ("", ".", "..") and not {"/", "\\", "\0"} & set(text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*([\\`])\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"#\s*\w+\s*=.*")
-_HEREDOC = re.compile(r"<<-?\s*([\"']?)([A-Za-z_]\w*)\1")
+_HEREDOC = re.compile(r"(?<!<)<<(?!<)-?\s*([\"']?)([A-Za-z_]\w*)\1")
 _NAME = re.compile(r"([A-Za-z_][\w.-]*)=")
 
 
@@ -56,11 +56,17 @@ def instructions(text: str) -> Iterator[Instruction]:
                 number += 1
                 if lines[number - 1].strip() == end:
                     break
-        name, _, rest = whole.partition(" ")
+        name, rest = _first_word(whole)
         while name.upper() == "ONBUILD":
-            name, _, rest = rest.strip().partition(" ")
+            name, rest = _first_word(rest)
         name = name.upper()
         yield Instruction(name=name, text=rest.strip(), line=first + 1, pairs=tuple(_pairs(name, rest.strip(), escape)))
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """The first word, and what follows the spaces or tabs after it."""
+    words = text.split(None, 1)
+    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
 
 
 def _escape(lines: list[str]) -> str:
@@ -76,7 +82,7 @@ def _pairs(name: str, rest: str, escape: str) -> Iterator[tuple[str, str]]:
     if name not in ("ARG", "ENV", "LABEL"):
         return
     if name != "ARG" and not _NAME.match(rest.lstrip("\"'")):
-        key, _, value = rest.partition(" ")
+        key, value = _first_word(rest)
         yield key, value.strip().strip("\"'")
         return
     try:

@@ -74,7 +74,11 @@ def _in_command(text: str) -> str | None:
     if header is not None and named("token", header["value"]) is not None:
         return "a token"
     for found in (*re.finditer(_ASSIGNMENT, text), *re.finditer(_OPTION, text)):
-        if (kind := named(found["name"], found["value"].strip("\"'"))) is not None:
+        value = found["value"].strip("\"'")
+        # What a shell puts together is not here; and another option is no value (``--disabled-password --gecos``).
+        if "$" in value or "`" in value or value.startswith("-"):
+            continue
+        if (kind := named(found["name"], value)) is not None:
             return kind
     return None
 

@@ -88,7 +88,7 @@ def _checked(command: str, where: str) -> str:
         )
     if name not in _INSTRUCTIONS:
         raise InvalidConfig(
-            f"{where} begins with no instruction of a Dockerfile: {command.partition(chr(10))[0][:40]!r}",
+            f"{where} begins with no instruction of a Dockerfile: {_first_word(command)!r}",
             hint=nearest_hint(name, _INSTRUCTIONS) if name else "write RUN before a command of a shell",
         )
     if len(command.split(maxsplit=1)) < 2:
@@ -105,6 +105,11 @@ def _checked(command: str, where: str) -> str:
                 hint="give each its own entry, or end a line that goes on with '\\'",
             )
     return command
+
+
+def _first_word(command: str) -> str:
+    """What a command begins with, and no more: what follows may be a credential."""
+    return command.split(None, 1)[0].partition("=")[0][:40] if command.strip() else ""
 
 
 def _ordinal(number: int) -> str:

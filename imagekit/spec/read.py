@@ -219,6 +219,8 @@ def _indexes(context: Path, table: Table, files: Sequence[RequirementsFile], giv
         if url is not None:
             refuse_login(url, "index-url")
     links = [*given.find_links, *(table.find_links or ())]
+    for link in links:
+        refuse_login(link, "find-links")
     here = [link if "://" in link else str((context / link).resolve()) for link in links]
     of_files = (url for file in files for url in file.indexes.extra)
     extra = [*given.extra, *(table.extra_index_urls or ()), *own.extra, *of_files]

@@ -194,6 +194,8 @@ class _Reader:
         for key, urls in (("index-url", [self.text("index-url")]), ("extra-index-url", self._texts("extra-index-url"))):
             for url in filter(None, urls):
                 self._check_url(url, key)
+        for link in links:
+            self._check_url(link, "find-links")
         here = [link if "://" in link else str((self.path.parent / link).resolve()) for link in links]
         return Indexes(
             default=default,

@@ -218,6 +218,7 @@ class TestSweep:
         there.run("build", root, "-t", mine, "-f", "Dockerfile", "-v", *in_secret)
         there.end(tag, mine)
 
+    @pytest.mark.soak
     def test_each_way_of_failing(
         self,
         surroundings: Surroundings,

@@ -120,7 +120,7 @@ def test_an_ssh_key_reaches_a_step_as_an_agent(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     # The agent's protocol (draft-miller-ssh-agent): 11 asks for the keys, 12 answers with their number.
     ask = "import os,socket; s=socket.socket(socket.AF_UNIX); s.connect(os.environ['SSH_AUTH_SOCK']); "
-    ask += "s.send(b'\\\\0\\\\0\\\\0\\\\1\\\\x0b'); a=s.recv(9); assert a[4]==12 and a[8]==1, a"
+    ask += "s.send(b'\\\\0\\\\0\\\\0\\\\1\\\\x0b'); a=s.recv(9, socket.MSG_WAITALL); assert a[4]==12 and a[8]==1, a"
     root = project({"Dockerfile": f'FROM {python_image}\nRUN --mount=type=ssh,id=deploy ["python3", "-c", "{ask}"]\n'})
     name = imagekit.name()
     done = imagekit("build", root, "-t", f"{name}:1", "-f", "Dockerfile", "--ssh", f"deploy={key}", "--no-cache")

@@ -125,7 +125,7 @@ def test_a_build_that_is_killed_anywhere_works_again(
 
 
 @pytest.mark.xdist_group("own_engine")
-@pytest.mark.parametrize("containerd_store", [False, True])
+@pytest.mark.parametrize("containerd_store", [False, pytest.param(True, marks=pytest.mark.soak)])
 @points(*SOME)
 def test_an_engine_that_is_killed_anywhere_works_again(
     imagekit: Imagekit,

@@ -127,6 +127,7 @@ def test_the_other_pythons_of_debian(
     assert found[1:] == [f"cp{tag}-cp{tag}-manylinux_2_17_{HOST.machine}", names]
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("trixie")
 def test_one_index_of_two_processors_each_with_its_own_packages(
     imagekit: Imagekit, root: Path, trixie: str, tmp_path: Path

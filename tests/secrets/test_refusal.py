@@ -155,3 +155,29 @@ def test_the_escape_directive_is_honoured() -> None:
     text = "# escape=`\nFROM x\nENV A=C:\\ `\n  DB_PASSWORD=hunter22\n"
     assert [i.name for i in instructions(text)] == ["FROM", "ENV"]
     assert len(exposed_in_dockerfile(text, "Dockerfile")) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["ENV\tDB_PASSWORD=Hunter2!xyz", "ENV DB_PASSWORD\tHunter2!xyz", "RUN\tDB_PASSWORD=Hunter2!xyz make"]
+)
+def test_a_tab_separates_as_a_space_does(line: str) -> None:
+    (problem,) = exposed_in_dockerfile(line, "Dockerfile")
+    assert "Hunter2" not in f"{problem.message} {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'RUN adduser --disabled-password --gecos "" app',
+        "RUN --mount=type=secret,id=pg PGPASSWORD=$(cat /run/secrets/pg) psql",
+        "RUN --mount=type=secret,id=pg PGPASSWORD=`cat /run/secrets/pg` psql",
+        'RUN DB_PASSWORD="$A$B" make',
+    ],
+)
+def test_what_is_no_value_passes(line: str) -> None:
+    assert exposed_in_dockerfile(line, "Dockerfile") == []
+
+
+def test_a_here_string_swallows_nothing() -> None:
+    (problem,) = exposed_in_dockerfile('RUN cat <<< "x"\nENV DB_PASSWORD=Hunter2!xyz\n', "Dockerfile")
+    assert "Dockerfile:2" in problem.message

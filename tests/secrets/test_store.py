@@ -16,6 +16,7 @@ import sys
 import termios
 from pathlib import Path
 
+import keyring.core
 import pytest
 
 from imagekit import Secret
@@ -56,6 +57,8 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.setenv("HOME", str(tmp_path))
+    # One that another test chose in this process stays chosen.
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
     return tmp_path / "data" / "imagekit"
 
 
