@@ -137,7 +137,8 @@ class Downloads:
             return self._session().request(
                 method,
                 url,
-                stream=True,
+                # Else its connection is closed, as that of any answer that is not read to its end.
+                stream=method != "HEAD",
                 timeout=(CONNECT_SECONDS, self._read_seconds),
                 auth=None if login is None else HTTPBasicAuth(login.user.encode(), login.password.encode()),
                 # As stored: the hash is that of the file, not of what an encoding makes of it.
