@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -142,6 +143,7 @@ def _wheels(plan: Plan) -> dict[str, PlannedWheel]:
     return {wheel.name: wheel for layer in plan.layers if isinstance(layer, WheelsLayer) for wheel in layer.wheels}
 
 
+@functools.cache
 def _check_itself() -> Digest:
     programs = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "check").glob("*.py"))]
     return digest_of(b"".join(programs))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -15,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from imagekit.errors import InputError, StaleLock
+from imagekit.lock.locked_source import entry_lines
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 
@@ -122,6 +125,27 @@ def _unanswered(edge: Edge, origin: str, packages: Mapping[str, Sequence[LockedV
 def _joined(problems: Sequence[StaleLock], remedy: str) -> StaleLock:
     lines = "\n".join(problem.message for problem in problems)
     return StaleLock(f"{len(problems)} problems: {problems[0].message}", hint=remedy, details=lines)
+
+
+def read_each(path: Path, packages: Any, read: Callable[[Any, str], LockedVersion]) -> dict[str, list[LockedVersion]]:
+    """``packages`` of the lock ``path`` by normalized name; ``read`` is given each with its file and line.
+
+    What ``read`` raises for them is raised together.
+    """
+    found: dict[str, list[LockedVersion]] = {}
+    problems: list[InputError] = []
+    lines = entry_lines(path)
+    for number, package in enumerate(packages or ()):
+        # Tables that are written inline have no line of their own.
+        origin = f"{path.name}:{lines[number]}" if number < len(lines) else path.name
+        try:
+            locked = read(package, origin)
+        except InputError as problem:
+            problems.append(problem)
+            continue
+        found.setdefault(canonicalize_name(package["name"]), []).append(locked)
+    refuse(problems)
+    return found
 
 
 def refuse(problems: Sequence[InputError]) -> None:

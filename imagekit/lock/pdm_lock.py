@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InputError, InvalidProject, StaleLock
-from imagekit.lock.locked_set import Edge, LockedVersion, applies, edge_of, refuse
-from imagekit.lock.locked_source import entry_lines, git_line, path_line, pinned_line, url_line
+from imagekit.errors import InvalidProject, StaleLock
+from imagekit.lock.locked_set import Edge, LockedVersion, applies, edge_of, read_each
+from imagekit.lock.locked_source import git_line, path_line, pinned_line, url_line
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.toml import read_toml
@@ -43,18 +43,7 @@ def read_pdm_lock(path: Path, names: Iterable[str]) -> dict[str, list[LockedVers
     known = {canonicalize_name(str(group)) for group in metadata.get("groups") or ()}
     if absent := sorted({canonicalize_name(name) for name in names} - known):
         raise StaleLock(f"{path.name} has no group {', '.join(absent)}", hint=f"lock it too: pdm lock -G {absent[0]}")
-    found: dict[str, list[LockedVersion]] = {}
-    problems: list[InputError] = []
-    for package, line in zip(tables.get("package") or (), entry_lines(path), strict=False):
-        origin = f"{path.name}:{line}"
-        try:
-            locked = _package(package, path, origin)
-        except InputError as problem:
-            problems.append(problem)
-            continue
-        found.setdefault(canonicalize_name(package["name"]), []).append(locked)
-    refuse(problems)
-    return found
+    return read_each(path, tables.get("package"), lambda package, origin: _package(package, path, origin))
 
 
 def check_fresh(path: Path, pyproject: Path) -> None:

@@ -17,9 +17,9 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InputError, InvalidProject, InvalidRequirement, StaleLock
-from imagekit.lock.locked_set import Edge, LockedVersion, applies, refuse
-from imagekit.lock.locked_source import entry_lines, git_line, path_line, pinned_line, url_line
+from imagekit.errors import InvalidProject, InvalidRequirement, StaleLock
+from imagekit.lock.locked_set import Edge, LockedVersion, applies, read_each
+from imagekit.lock.locked_source import git_line, path_line, pinned_line, url_line
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.poetry_constraint import poetry_dependency
@@ -37,7 +37,6 @@ def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[L
     :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
     """
     tables = read_toml(path, InvalidProject)
-    lines = entry_lines(path)
     metadata = tables.get("metadata")
     version = metadata.get("lock-version") if isinstance(metadata, dict) else None
     if not isinstance(version, str) or version.split(".")[0] not in ("1", "2"):
@@ -45,18 +44,11 @@ def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[L
             f"{path.name}: lock-version is {version!r}, and 1.0 to 2.1 are known", hint="make it anew: poetry lock"
         )
     assert isinstance(metadata, dict)
-    found: dict[str, list[LockedVersion]] = {}
-    problems: list[InputError] = []
-    for number, package in enumerate(tables.get("package") or ()):
-        origin = f"{path.name}:{lines[number]}"
-        try:
-            locked = _package(package, metadata, path, origin, extras)
-        except InputError as problem:
-            problems.append(problem)
-            continue
-        found.setdefault(canonicalize_name(package["name"]), []).append(locked)
-    refuse(problems)
-    return found
+
+    def read(package: Any, origin: str) -> LockedVersion:
+        return _package(package, metadata, path, origin, extras)
+
+    return read_each(path, tables.get("package"), read)
 
 
 def check_fresh(path: Path, pyproject: Path) -> None:
