@@ -175,6 +175,11 @@ def no_index(wheels: Path) -> str:
     return f"--no-index\n--find-links {wheels}\n"
 
 
+def own_flow() -> str:
+    """A flow's source that no other test has: engine and caches keep what another's equal content made."""
+    return f"def etl():\n    return {secrets.token_hex(8)!r}\n"
+
+
 def snapshot(root: Path) -> dict[str, bytes | None]:
     """Every path below ``root`` with its content."""
     return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in sorted(root.rglob("*"))}

@@ -16,15 +16,14 @@ import pytest
 
 from imagekit.engine.client import Engine
 
-from .conftest import PROGRAM, Imagekit, WriteProject
+from .conftest import PROGRAM, Imagekit, WriteProject, own_flow
 
 HEAVY = {"typer", "docker", "requests", "rich", "packaging.requirements"}
 
 
 @pytest.fixture
 def root(project: WriteProject, no_index: str) -> Path:
-    flow = f"def etl():\n    return {secrets.token_hex(8)!r}\n"
-    return project({"requirements.txt": f"{no_index}alpha==1.0\n", "flow.py": flow, "package/part.py": "A = 1\n"})
+    return project({"requirements.txt": f"{no_index}alpha==1.0\n", "flow.py": own_flow(), "package/part.py": "A = 1\n"})
 
 
 class Again:
@@ -143,7 +142,7 @@ def test_a_project_below_an_environments_prefix(imagekit: Imagekit, root: Path) 
     try:
         again = Again(imagekit, place)
         first, _ = again()
-        (place / "flow.py").write_text("def etl():\n    return 2\n")
+        (place / "flow.py").write_text(own_flow())
         assert again()[0]["image_id"] != first["image_id"]
     finally:
         shutil.rmtree(place)
@@ -172,7 +171,7 @@ def test_a_record_with_another_byte_is_none(again: Again, imagekit: Imagekit, ro
     first, _ = again()
     for path in (Path(imagekit.env["IMAGEKIT_CACHE_DIR"]) / "builds").iterdir():
         path.write_bytes(path.read_bytes().replace(b'"/app"', b'"/apq"'))
-    (root / "flow.py").write_text("def etl():\n    return 3\n")
+    (root / "flow.py").write_text(own_flow())
     second, imported = again()
     assert "typer" in imported
     assert second["image_id"] != first["image_id"]

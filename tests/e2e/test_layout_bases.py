@@ -28,7 +28,7 @@ from imagekit.stages.probe import find_base
 from ..conftest import BuildImage
 from ..own_engine import OwnEngine
 from ..own_registry import OwnRegistry
-from .conftest import Imagekit, Inside, WriteProject
+from .conftest import Imagekit, Inside, WriteProject, own_flow
 
 pytestmark = pytest.mark.xdist_group("own_engine")
 NO_ENGINE = {"IMAGEKIT_ENGINE": "unix:///nowhere/docker.sock"}
@@ -136,11 +136,11 @@ def test_the_engine_is_given_it_once(imagekit: Imagekit, engine: Engine, root: P
     assert imagekit.json(*words)["up_to_date"] is True
     name = laid_out(base)
     assert engine.image(name) is not None
-    (root / "flow.py").write_text("def etl():\n    return 2\n")
+    (root / "flow.py").write_text(own_flow())
     assert imagekit.json(*words)["image_id"] != first["image_id"]
     # The engine lost it.
     engine.remove_image(name, force=True)
-    (root / "flow.py").write_text("def etl():\n    return 3\n")
+    (root / "flow.py").write_text(own_flow())
     assert imagekit.json(*words)["up_to_date"] is False
     assert engine.image(name) is not None
 
@@ -173,5 +173,5 @@ def test_why_compares_with_what_the_engine_has(imagekit: Imagekit, root: Path, b
     words: tuple[Any, ...] = (root, "--name", imagekit.name(), "--base-image", base)
     imagekit.json("build", *words)
     assert imagekit.json("why", *words)["up_to_date"] is True
-    (root / "flow.py").write_text("def etl():\n    return 2\n")
+    (root / "flow.py").write_text(own_flow())
     assert [layer["title"] for layer in imagekit.json("why", *words)["made"]] == ["source"]

@@ -18,7 +18,7 @@ import pytest
 from imagekit.engine.client import Engine
 
 from ..conftest import MakeEngine
-from .conftest import Imagekit, Inside, WriteProject
+from .conftest import Imagekit, Inside, WriteProject, own_flow
 from .wheels import write_wheel
 
 MODULES = 40
@@ -200,7 +200,7 @@ def test_the_engines_images_are_pruned_in_between(
     root = project({"requirements.txt": requirements, "flow.py": "def etl():\n    return 4\n"})
     first = imagekit.json("build", root, "--tag", f"{imagekit.name()}:v1")
     assert engine.remove_image(first["reference"], force=True)
-    (root / "flow.py").write_text("def etl():\n    return 5\n")
+    (root / "flow.py").write_text(own_flow())
     second = imagekit.json("build", root, "--tag", first["reference"])
     sizes = {layer["title"]: layer["size"] for layer in second["layers"]}
     assert second["sent"] >= sizes["once==1.0"] + sizes["source"]

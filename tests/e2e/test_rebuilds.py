@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from imagekit import DockerImage
 from imagekit.engine.client import Engine
 
-from .conftest import Imagekit, Inside, WriteProject
+from .conftest import Imagekit, Inside, WriteProject, own_flow
 from .wheels import write_wheel
 
 
@@ -30,8 +29,7 @@ def new_layers(before: Any, after: Any) -> list[Any]:
 @pytest.fixture
 def root(project: WriteProject, no_index: str) -> Path:
     # Content of its own: another test's tag on the same image would keep it.
-    flow = f"def etl():\n    return {secrets.token_hex(8)!r}\n"
-    return project({"requirements.txt": f"{no_index}alpha==1.0\nbeta==1.0\n", "flow.py": flow})
+    return project({"requirements.txt": f"{no_index}alpha==1.0\nbeta==1.0\n", "flow.py": own_flow()})
 
 
 def test_nothing_changed_so_nothing_is_done(imagekit: Imagekit, root: Path) -> None:
@@ -46,7 +44,7 @@ def test_nothing_changed_so_nothing_is_done(imagekit: Imagekit, root: Path) -> N
 
 def test_an_edited_file_is_one_layer(imagekit: Imagekit, engine: Engine, root: Path) -> None:
     first = imagekit.json("build", root, "--tag", f"{imagekit.name()}:v1")
-    (root / "flow.py").write_text("def etl():\n    return 2\n")
+    (root / "flow.py").write_text(own_flow())
     second = imagekit.json("build", root, "--tag", first["reference"])
     (new,) = new_layers(first, second)
     assert (new["title"], new["cached"], second["sent"]) == ("source", False, new["size"])
@@ -115,7 +113,7 @@ def test_the_tag_says_what_goes_in(imagekit: Imagekit, root: Path, tmp_path: Pat
     shutil.copytree(root, elsewhere)
     second = imagekit.json("build", elsewhere, "--name", name)
     assert (second["reference"], second["up_to_date"]) == (first["reference"], True)
-    (elsewhere / "flow.py").write_text("def etl():\n    return 3\n")
+    (elsewhere / "flow.py").write_text(own_flow())
     third = imagekit.json("build", elsewhere, "--name", name)
     assert third["reference"] != first["reference"]
     assert third["reference"].startswith(f"{name}:")

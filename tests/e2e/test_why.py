@@ -12,7 +12,7 @@ import pytest
 from imagekit.engine.client import Engine
 
 from ..own_registry import OwnRegistry
-from .conftest import Imagekit, WriteProject, snapshot
+from .conftest import Imagekit, WriteProject, own_flow, snapshot
 from .wheels import write_wheel
 
 
@@ -32,11 +32,10 @@ def new_titles(before: Any, after: Any) -> list[str]:
 @pytest.fixture
 def root(project: WriteProject, no_index: str) -> Path:
     """A project of which the engine has no layer: the lowest one, with its working directory, is its own."""
-    flow = f"def etl():\n    return {secrets.token_hex(8)!r}\n"
     return project(
         {
             "requirements.txt": f"{no_index}alpha==1.0\nbeta==1.0\n",
-            "flow.py": flow,
+            "flow.py": own_flow(),
             ".dockerignore": "*.txt",
             "imagekit.toml": f'workdir = "/srv/{secrets.token_hex(8)}"\n',
         }
@@ -69,7 +68,7 @@ def test_first_then_nothing_then_each_change(imagekit: Imagekit, engine: Engine,
     assert len(pin["made"]) + len(pin["unpacked"]) == pin["load"]["layers"]
 
     # A file, with its name; what is loaded is what was said.
-    (root / "flow.py").write_text("def etl():\n    return 2\n")
+    (root / "flow.py").write_text(own_flow())
     (root / "more.py").write_text("")
     source = imagekit.json("why", root, "--name", name)
     assert told(source) == [("source", "source", "changed")]
@@ -148,7 +147,7 @@ def test_it_changes_nothing(imagekit: Imagekit, engine: Engine, root: Path) -> N
     imagekit.json("build", root, "--tag", reference)
     image, tags = engine.image(reference), engine.tags(reference.partition(":")[0])
     cache, files = Path(imagekit.env["IMAGEKIT_CACHE_DIR"]) / "layers", snapshot(root)
-    (root / "flow.py").write_text("def etl():\n    return 3\n")
+    (root / "flow.py").write_text(own_flow())
     kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
     assert imagekit.json("why", root, "--tag", reference)["up_to_date"] is False
     imagekit.json("plan", root)
@@ -170,7 +169,7 @@ def test_a_cache_that_lost_a_layer(imagekit: Imagekit, root: Path, tmp_path: Pat
     imagekit.json("build", root, "--tag", reference)
     env = {"IMAGEKIT_CACHE_DIR": str(tmp_path / "empty")}
     assert imagekit.json("why", root, "--tag", reference, env=env)["up_to_date"] is True
-    (root / "flow.py").write_text("def etl():\n    return 4\n")
+    (root / "flow.py").write_text(own_flow())
     found = imagekit.json("why", root, "--tag", reference, env=env)
     assert (told(found), found["source"]) == ([("source", "source", "changed")], None)
     assert "alpha==1.0" in found["uncached"]
