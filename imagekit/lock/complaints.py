@@ -20,7 +20,8 @@ from imagekit.lock.target import Target
 
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _NO_WHEEL = (
-    re.compile(rf"\b{_NAME}(?:\[[^\]]*\])?\S* (?:has|have) no (?:usable )?wheels?\b"),
+    # "numpy==1.0 has …", "all versions of pylibmc{sys_platform != 'win32'} have …": a quoted word is a marker's.
+    re.compile(rf"(?<![\w'\"]){_NAME}(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?\S* (?:has|have) no (?:usable )?wheels?\b"),
     re.compile(r"Wheels are required for `" + _NAME + "`"),
     re.compile(r"[Bb]uilding source distributions(?: for `" + _NAME + r"`)? is disabled"),
 )
