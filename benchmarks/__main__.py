@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
+from benchmarks.drawing import draw
 from benchmarks.filesystem import in_own_mounts
 from benchmarks.layer_cases import layer_cases
 from benchmarks.machine import machine, now, versions
@@ -25,6 +26,7 @@ from benchmarks.process import Failed
 from benchmarks.report import document, failures, table
 from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
+from benchmarks.start_cases import start_cases
 from benchmarks.surroundings import Surroundings
 
 RESULTS = Path(__file__).with_name("results")
@@ -35,6 +37,7 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
     for number, name in enumerate(sets):
         yield from layer_cases(at, PackageSet(name), main=number == 0)
     yield from cases_of_runs(at)
+    yield from start_cases(at)
 
 
 def main() -> int:
@@ -69,6 +72,8 @@ def main() -> int:
     output = arguments.output or RESULTS / "latest.json"
     output.write_text(json.dumps(found, indent=1) + "\n")
     print(table(results))
+    for picture in draw(found, output.parent):
+        print(f"drawn: {os.path.relpath(picture)}")
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
     print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}")
     if failed := failures(results):

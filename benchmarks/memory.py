@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=500.0, help="MB resident")
     parser.add_argument("--directory", type=Path, default=None, help="where there is room; it stays empty")
     arguments = parser.parse_args()
-    found = {}
+    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="imagekit-bench-", dir=arguments.directory) as directory:
         wheels, project = Path(directory, "wheels"), Path(directory, "project")
         wheels.mkdir()

@@ -21,9 +21,10 @@ class Imagekit:
         """Push what was built."""
         return [self.program, "push", "--quiet", reference]
 
-    def run(self, entrypoint: str, image: str) -> list[str]:
-        """Run one flow."""
-        return [self.program, "run", entrypoint, "--image", image, "--json"]
+    def run(self, entrypoint: str, image: str, extra_packages: str = "") -> list[str]:
+        """Run one flow, with ``extra_packages`` in its environment's variable of that name."""
+        extra = ["--env", f"EXTRA_PIP_PACKAGES={extra_packages}"] if extra_packages else []
+        return [self.program, "run", entrypoint, "--image", image, *extra]
 
     def build_to_registry(self, project: Path, reference: str, base: str) -> list[str]:
         """Build ``project`` straight into a registry; ``base`` is in a registry or an OCI layout (``oci:DIR``)."""

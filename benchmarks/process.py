@@ -50,3 +50,36 @@ def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None,
         peak_bytes=usage.ru_maxrss * 1024,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A process that ended well, and when a line of it was seen."""
+
+    first_line: float  # seconds from before it was started
+    seconds: float  # until it was gone
+
+
+def until_line(line: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None) -> Seen:
+    """Run ``argv`` to its end and note when ``line`` comes on its standard output.
+
+    :class:`Failed` where it does not come, or the process does not end well.
+    """
+    wanted = line.encode()
+    with tempfile.TemporaryFile("w+") as err:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            list(argv), env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err
+        )
+        assert process.stdout is not None
+        at: float | None = None
+        for given in process.stdout:
+            if at is None and wanted in given:
+                at = time.perf_counter() - began
+        code = process.wait()
+        seconds = time.perf_counter() - began
+        err.seek(0)
+        words = "\n".join(err.read().strip().splitlines()[-25:])
+    if code != 0 or at is None:
+        raise Failed(f"{' '.join(argv)}\nended with {code}{'' if at else f', without {line!r}'}:\n{words}")
+    return Seen(first_line=at, seconds=seconds)
