@@ -6,8 +6,7 @@ import pytest
 
 from imagekit.errors import NoWheel
 from imagekit.lock.complaints import complaint
-
-from .conftest import make_target
+from tests.lock.conftest import make_target
 
 
 @pytest.mark.parametrize(
