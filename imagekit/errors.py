@@ -16,7 +16,8 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── InvalidConfig                 imagekit's own configuration
     │   ├── InvalidSecret                 a secret that is not there, or is not written as one
     │   ├── CredentialExposed             a credential where everyone who has the image would see it
-    │   └── UnknownKeyword                a keyword that DockerImage does not take
+    │   ├── UnknownKeyword                a keyword that DockerImage does not take
+    │   └── UnknownRun                    no run of that ID or name is recorded, or several are
     ├── EngineError                   3
     │   ├── EngineNotFound                nothing listens at the engine's address
     │   ├── EnginePermission              the socket is there, and closed to this user
@@ -45,10 +46,13 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     ├── RegistryError                 7
     │   ├── AuthError                     the registry refused the credentials
     │   └── PushError                     the image did not arrive whole
-    └── RunError                      8
-        ├── FlowFailed                1   the flow raised; ``details`` is its traceback
-        ├── ResultNotSerializable     1   the flow returned what JSON cannot hold
-        └── RunCrashed                8   the container ended without the flow's word
+    ├── RunError                      8
+    │   ├── FlowFailed                1   the flow raised; ``details`` is its traceback
+    │   ├── ResultNotSerializable     1   the flow returned what JSON cannot hold
+    │   └── RunCrashed                8   the container ended without the flow's word
+    └── StoreError                    9   the record of runs cannot be read or written
+        ├── StoreBusy                     another process holds it
+        └── StoreCorrupt                  it is damaged, or no record of ours; it is left as it is
 """
 
 from __future__ import annotations
@@ -141,6 +145,10 @@ class CredentialExposed(InputError):
 
 class UnknownKeyword(InputError, TypeError):
     """A keyword that ``DockerImage`` does not take."""
+
+
+class UnknownRun(InputError):
+    """No run of that ID or name is recorded, or an ID's beginning that several have."""
 
 
 class EngineError(ImagekitError):
@@ -289,3 +297,17 @@ class ResultNotSerializable(RunError):
 
 class RunCrashed(RunError):
     """The container ended without the flow's own word on how it went."""
+
+
+class StoreError(ImagekitError):
+    """The record of runs cannot be read or written."""
+
+    exit_code = 9
+
+
+class StoreBusy(StoreError):
+    """Another process holds the record of runs, and did not let go of it in time."""
+
+
+class StoreCorrupt(StoreError):
+    """The record of runs is damaged, or is none of ours. It is left as it is."""

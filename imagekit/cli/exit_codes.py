@@ -17,6 +17,7 @@ EXIT_CODES = {
     6: "the health check failed, or verify found a difference",
     7: "the registry refused or failed",
     8: "the run crashed",
+    9: "the record of runs cannot be read or written",
     70: "a fault of imagekit's own",
     124: "the run was stopped at its timeout",
     130: "interrupted, or the run was cancelled",

@@ -119,6 +119,11 @@ class Settings:
         """Where stored secrets are kept; it need not exist."""
         return user_directory(self.variables, "XDG_DATA_HOME", ".local/share")
 
+    @property
+    def state_dir(self) -> Path:
+        """Where the record of runs is kept; it need not exist."""
+        return user_directory(self.variables, "XDG_STATE_HOME", ".local/state")
+
     def registry_access(self) -> Access:
         """How registries are reached and signed in to: Docker's credentials, the host's certificates and proxies."""
         return Access(

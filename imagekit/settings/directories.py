@@ -1,4 +1,4 @@
-"""Where the user's files are: configuration, cache, data, and Docker's own."""
+"""Where the user's files are: configuration, cache, data, state, and Docker's own."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def user_directory(environ: Mapping[str, str], variable: str, below_home: str) -
             "XDG_CACHE_HOME": platformdirs.user_cache_path,
             "XDG_CONFIG_HOME": platformdirs.user_config_path,
             "XDG_DATA_HOME": platformdirs.user_data_path,
+            "XDG_STATE_HOME": platformdirs.user_state_path,
         }
         return of_platform[variable]("imagekit")
     # XDG Base Directory Specification: a relative path is invalid and to be ignored.
