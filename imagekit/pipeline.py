@@ -109,6 +109,13 @@ class Pipeline:
         refuse_in_spec(spec, self._handed, self.reporter)
         return spec
 
+    def without_project(self, base_image: str) -> ImageSpec:
+        """What an image of no project is to have on ``base_image``: what the environment and the user say of all."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="imagekit-nothing-") as nothing:
+            return self.spec(Path(nothing), base_image=base_image, include_source=False)
+
     def inputs(self, spec: ImageSpec) -> Inputs:
         """The source and the files of ``spec``, read once."""
         return self._planning.inputs(spec)
@@ -163,6 +170,10 @@ class Pipeline:
     def resolved(self, spec: ImageSpec) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
         return self._planning.resolved(spec)
+
+    def resolved_on(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
+        """The wheels that ``spec`` comes to on ``base``, which was read by the caller."""
+        return self._planning.resolved_on(spec, base, upgrade=upgrade)
 
     def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
         """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""
@@ -346,6 +357,16 @@ class Pipeline:
             lambda: self.engine, self._cache.path, self.reporter, access, offline=self._settings.offline
         )
         return self._ends.enter_context(source)
+
+    @property
+    def cache_directory(self) -> Path:
+        """Where layers, wheels, locks and what is known of images are kept."""
+        return self._cache.path
+
+    @property
+    def settings(self) -> Settings:
+        """How imagekit is set up on this machine."""
+        return self._settings
 
     @cached_property
     def _cache(self) -> CacheUse:

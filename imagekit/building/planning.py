@@ -148,16 +148,24 @@ class Planning:
     def resolved(self, spec: ImageSpec, *, making: bool = False) -> Resolved:
         """The base and the wheels of ``spec``, found once."""
         if self._resolved is None or self._resolved[0] is not spec:
-            from imagekit.building.assembly import wheels_only
             from imagekit.building.planned import Resolved
             from imagekit.lock.locked_base import hold_to_base
 
-            base, tree = self.base(spec), self.inputs(spec).tree
+            base = self.base(spec)
             lock = self.lock(spec, base, making=making)
             hold_to_base(spec, lock, base, self._reporter, frozen=self._settings.frozen)
-            lock = wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git, self._cache())
-            self._resolved = (spec, Resolved(base=base, lock=lock))
+            self._resolved = (spec, Resolved(base=base, lock=self._wheels_only(spec, base, lock)))
         return self._resolved[1]
+
+    def resolved_on(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
+        """The wheels of ``spec`` on ``base``, whose layers are made next; no source goes in."""
+        return self._wheels_only(spec, base, self.lock(spec, base, upgrade=upgrade, making=True))
+
+    def _wheels_only(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Lock:
+        from imagekit.building.assembly import wheels_only
+
+        tree = self.inputs(spec).tree if spec.builds_project else None
+        return wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git, self._cache())
 
     def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
         """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""

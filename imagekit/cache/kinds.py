@@ -48,6 +48,7 @@ KINDS = (
     Kind("scans", "scanned", "sources in which no credential was found", is_note=True, most=500),
     Kind("commands", "commands", "what came of extra_dockerfile_commands", is_note=True, most=500),
     Kind("locks", "locks", "resolved requirements", is_note=True),
+    Kind("extras", "extras", "what EXTRA_PIP_PACKAGES came to on images", is_note=True, most=500),
     Kind("builds", "builds", "what builds saw and came to, for the same command again", is_note=True, most=500),
     Kind("contents", "contents", "packages that layers have", is_note=True, most=5000),
     Kind("images", "images", "what images of ours are made of", is_note=True, most=500),

@@ -190,6 +190,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "scans": _note,
     "commands": _image_id,
     "locks": _note,
+    "extras": _note,
     "builds": _record,
     "contents": _record,
     "images": _record,

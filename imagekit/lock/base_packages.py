@@ -87,7 +87,8 @@ def split(
 def resolve_on_base(ask: Ask, spec: ImageSpec, target: Target, contents: Contents) -> Lock:
     """Resolve with all of the base's packages as they are, and else with those replaced that must be.
 
-    :class:`BaseConflict` where one that must be cannot be, or another one of the base would break.
+    :class:`BaseConflict` where one that must be cannot be, or another one of the base would break; and where
+    ``target`` holds to all of them, where any would be.
     """
     own = _asked_by_url(spec, target)
     installed = {name: found for name, found in installed_by_name(target).items() if name not in own}
@@ -101,7 +102,7 @@ def resolve_on_base(ask: Ask, spec: ImageSpec, target: Target, contents: Content
         # A file that is asked for by its URL takes the place of what the base has, whatever its version.
         if stands := obstacles(lock, target, contents):
             raise _conflict(list(stands.values()), None)
-        return with_reasons(lock, spec, target, None)
+        return _settled(lock, spec, target, None)
     preferred = tuple(
         LockedPackage(name=name, version=installed[name].version, artifact=_artifact(*stub))
         for name, stub in sorted(stubs.items())
@@ -116,7 +117,7 @@ def resolve_on_base(ask: Ask, spec: ImageSpec, target: Target, contents: Content
             raise
         stands = obstacles(lock, target, contents)
         if not stands:
-            return with_reasons(lock, spec, target, reason)
+            return _settled(lock, spec, target, reason)
         if held.keys() >= stands.keys():
             break
         held |= stands
@@ -170,6 +171,22 @@ def with_reasons(lock: Lock, spec: ImageSpec, target: Target, reason: Unsatisfia
                 words = f"needed with {asked}"
         reasons.setdefault(package.name, words)
     return recorded(lock, lock.kept, reasons)
+
+
+def _settled(lock: Lock, spec: ImageSpec, target: Target, reason: Unsatisfiable | NoWheel | None) -> Lock:
+    """``lock`` with its reasons; where nothing is to be replaced these are the error's."""
+    lock = with_reasons(lock, spec, target, reason)
+    if not target.held or not lock.reasons:
+        return lock
+    installed, new = installed_by_name(target), {package.name: package.version for package in lock.packages}
+    lines = [f"{installed[name].pin} would be replaced by {new[name]}: {why}" for name, why in lock.reasons.items()]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    words = [reason.message, reason.details] if reason is not None else []
+    raise BaseConflict(
+        f"what the image holds stays as it is: {lines[0]}{more}",
+        hint="loosen the requirement, or build an image with it: imagekit build",
+        details="\n".join(line for line in (*(lines if more else ()), *words) if line) or None,
+    )
 
 
 def recorded(lock: Lock, kept: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> Lock:

@@ -30,6 +30,7 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
     return digest_of_json(
         {
             **({"installed": installed} if installed else {}),
+            **({"held": True} if target.held else {}),
             "format": FORMAT,
             "requirements": _lines(spec.requirements),
             "constraints": _lines(spec.constraints),

@@ -22,6 +22,7 @@ class Target:
     libc_version: str  # 2.36
     markers: tuple[tuple[str, str], ...]  # the PEP 508 environment
     installed: tuple[Distribution, ...] = ()  # what the packages must get along with
+    held: bool = False  # none of these is replaced
 
     @classmethod
     def of(cls, base: BaseImage) -> Target:
@@ -32,6 +33,7 @@ class Target:
             libc_version=base.python.libc_version,
             markers=base.python.markers,
             installed=base.python.kept,
+            held=base.python.in_place,
         )
 
     @property

@@ -29,7 +29,7 @@ LAYER_LIMIT = 120
 # Kept free for what comes above: runtime extras, a user's own steps.
 RESERVED = 8
 # With fewer layers than these, most of the wheels would move with every change.
-_LEAST = 8
+LEAST = 8
 # A direct requirement is moved by hand, and by its own releases as well: it counts as if it were
 # so many times (a power of two) smaller. Less unpacking in all comes of no other order (Smith, 1956).
 DIRECT_BITS = 3
@@ -75,12 +75,12 @@ def wheel_budget(base_layers: int, other_layers: int) -> int:
     ``BaseUnusable`` where the base leaves too few of them.
     """
     free = LAYER_LIMIT - base_layers - other_layers
-    if free < _LEAST:
+    if free < LEAST:
         raise BaseUnusable(
             f"the base image has {base_layers} layers, and an image may have {LAYER_LIMIT} in all",
             hint="choose a base with fewer layers: imagekit base build makes one of a single layer",
         )
-    return max(_LEAST, free - RESERVED)
+    return max(LEAST, free - RESERVED)
 
 
 def arrange(wheels: Sequence[W], budget: int) -> tuple[tuple[W, ...], ...]:

@@ -70,7 +70,7 @@ def make_plan(
         )
     budget = wheel_budget(len(base.config.diff_ids), len(layers) + len(above))
     wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
-    layers += [_wheels(group) for group in arrange(wheels, budget)]
+    layers += [wheels_layer(group) for group in arrange(wheels, budget)]
     layers += above
     record = record_of(spec, base, prefix.root, layers, file_digests=file_digests, source_digest=source_digest)
     return Plan(
@@ -159,7 +159,8 @@ def _tree(base: BaseImage) -> Digest:
     return digest_of(text.encode("utf-8", "surrogateescape"))
 
 
-def _wheels(group: Sequence[PlannedWheel]) -> WheelsLayer:
+def wheels_layer(group: Sequence[PlannedWheel]) -> WheelsLayer:
+    """One layer of the wheels of ``group``, keyed by them."""
     key = group[0].key if len(group) == 1 else _key("group", [wheel.key for wheel in group])
     title = group[0].pin if len(group) == 1 else _count(len(group), "package")
     return WheelsLayer(kind="wheels", title=title, key=key, wheels=tuple(group))

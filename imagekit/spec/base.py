@@ -37,6 +37,7 @@ class PythonInfo:
     conda: bool  # the environment is conda's
     scheme: Scheme
     distributions: tuple[Distribution, ...]  # what it can import already, in name order
+    in_place: bool = False  # it is a finished image: packages are added beside its own, which stay as they are
 
     @property
     def minor(self) -> str:
@@ -54,7 +55,7 @@ class PythonInfo:
 
         Then packages get an environment of their own; else they go where the others are, so that each sees the other.
         """
-        if self.is_virtual or self.conda:
+        if self.is_virtual or self.conda or self.in_place:
             return False
         return all(found.name in _SEEDS or found.is_system for found in self.distributions)
 
