@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from imagekit.errors import InvalidProject
 from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.local_source import Places, declared_name
-from imagekit.spec.pyproject import PyProject
+from imagekit.spec.pyproject import PyProject, Unknown, refused
 from imagekit.spec.requirement import parse_requirement
-from imagekit.spec.toml import read_toml
 from imagekit.spec.uv_sources import with_sources
 from imagekit.spec.uv_table import UvTable, joined, read_uv_table
 from imagekit.spec.uv_workspace import find_workspace
@@ -41,13 +42,15 @@ def read_declared(
     asks_project: bool,
     is_all: bool,
     may_build: bool,
+    unknown: Unknown = refused,
 ) -> Declared:
     """What the project in ``context`` asks for, with ``extras`` and ``groups``.
 
     A project whose requirements only its build backend can tell (``dynamic``, a ``setup.py``) is asked for as a
     directory: it is built in the base, and its wheel says what it needs. One without ``[project]`` is installed
     where a requirement asks for it (``asks_project``), or where nothing else says what is wanted (``is_all``); then
-    the members of a workspace whose root is no project are asked for, too.
+    the members of a workspace whose root is no project are asked for, too. ``unknown`` is told extras and groups
+    that are not there.
     """
     is_legacy = pyproject is None or (pyproject.name is None and _builds(pyproject))
     if is_legacy and (asks_project or is_all) and _has_setup(context):
@@ -55,18 +58,18 @@ def read_declared(
             raise InvalidProject(
                 f"the group {groups[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
             )
-        lines = pyproject.select((), groups) if pyproject is not None else ()
+        lines = pyproject.select((), groups, unknown) if pyproject is not None else ()
         return Declared(requirements=(_built(context, declared_name(context), extras), *lines), installs_project=True)
     if pyproject is None:
-        if (extras or groups) and not (lock is not None and lock.name == "Pipfile.lock"):  # its categories
-            raise InvalidProject(
-                f"{(*extras, *groups)[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
-            )
-        return Declared()
+        if not (lock is not None and lock.name == "Pipfile.lock"):  # its categories
+            for key, name in (*(("extras", name) for name in extras), *(("groups", name) for name in groups)):
+                words = f"{name!r} is asked for, and there is no pyproject.toml"
+                unknown(key, name, InvalidProject(words, hint="leave it away"))
+        uv = read_uv_table(context, locked=False, builds=may_build)
+        return Declared(indexes=uv.indexes, uv=uv)
     locked = lock is not None and lock.name == "uv.lock"
     builds = may_build or (pyproject.project is not None and pyproject.project.import_root is None)
-    tables = read_toml(pyproject.path, InvalidProject)
-    uv = read_uv_table(pyproject.path, tables, locked=locked, builds=builds)
+    uv = read_uv_table(context, locked=locked, builds=builds)
     if "dev" not in pyproject.groups and uv.dev:
         pyproject = replace(pyproject, groups={**pyproject.groups, "dev": uv.dev})
     project = None if uv.is_package is False else pyproject.project
@@ -77,18 +80,21 @@ def read_declared(
             hint="list them in pyproject.toml, or name another file: --requirement FILE",
         )
     is_built = is_dynamic and not locked
-    lines = pyproject.select(() if is_dynamic else extras, groups)
+    lines = pyproject.select(() if is_dynamic else extras, groups, unknown)
     if is_built:
         lines = (_built(context, pyproject.name, extras), *lines)
         project = None
+    sources = Indexes()
     if not locked:
         members = _members(context) if pyproject.name is None and is_all else ()
-        lines = with_sources((*lines, *members), context)
+        own_extras, own_groups = pyproject.with_own(extras, groups), map(canonicalize_name, groups)
+        sourced = with_sources((*lines, *members), context, extras=own_extras, groups=own_groups)
+        lines, sources = sourced.lines, sourced.indexes
     return Declared(
         requirements=lines,
         project=project,
         installs_project=project is not None or is_built,
-        indexes=joined(uv.indexes, pyproject.indexes),
+        indexes=joined(joined(uv.indexes, sources), pyproject.indexes),
         uv=uv,
     )
 

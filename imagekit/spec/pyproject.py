@@ -29,6 +29,13 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SCRIPT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\s*(:\s*[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?\s*(\[[^\]]*\])?")
 _EMPTY: dict[str, Any] = {}
+# ("extras" or "groups", the name that was asked for, what is wrong with it) → nothing, or it raises that.
+Unknown = Callable[[str, str, InputError], None]
+
+
+def refused(key: str, name: str, problem: InputError) -> None:
+    """What becomes of an unknown extra or group where nobody gathers them."""
+    raise problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +59,33 @@ class PyProject:
     indexes: Indexes = field(default_factory=Indexes)  # [[tool.poetry.source]]
     imagekit: Mapping[str, Any] | None = None  # [tool.imagekit] as it is
 
-    def select(self, extras: Iterable[str] = (), groups: Iterable[str] = ()) -> tuple[RequirementLine, ...]:
-        """The dependencies with those of ``extras`` and ``groups``; an unknown one is ``InvalidProject``."""
+    def select(
+        self, extras: Iterable[str] = (), groups: Iterable[str] = (), unknown: Unknown = refused
+    ) -> tuple[RequirementLine, ...]:
+        """The dependencies with those of ``extras`` and ``groups``; ``unknown`` is told of one that is not there."""
         lines = list(self.dependencies)
         seen: set[str] = set()
         for extra in extras:
-            lines += self._of_extra(extra, seen)
+            try:
+                lines += self._of_extra(extra, seen)
+            except InvalidProject as problem:
+                unknown("extras", extra, problem)
         for group in groups:
-            lines += self._without_own(_looked_up(self.groups, group, "dependency group", self.path.name), seen)
+            try:
+                lines += self._without_own(_looked_up(self.groups, group, "dependency group", self.path.name), seen)
+            except InvalidProject as problem:
+                unknown("groups", group, problem)
         return tuple(dict.fromkeys(lines))
+
+    def with_own(self, extras: Iterable[str], groups: Iterable[str] = ()) -> frozenset[str]:
+        """``extras``, normalized, with those that they and ``groups`` name of the project itself (``orders[a]``)."""
+        seen: set[str] = set()
+        for extra in extras:
+            if canonicalize_name(extra) in self.extras:
+                self._of_extra(extra, seen)
+        for group in groups:
+            self._without_own(self.groups.get(canonicalize_name(group), ()), seen)
+        return frozenset(seen)
 
     def _of_extra(self, extra: str, seen: set[str]) -> list[RequirementLine]:
         name = canonicalize_name(extra)

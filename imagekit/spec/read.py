@@ -8,15 +8,16 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InvalidConfig, InvalidProject, InvalidRequirement
+from imagekit.errors import InputError, InvalidConfig, InvalidProject, InvalidRequirement
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
 from imagekit.spec.commands import check_commands
 from imagekit.spec.declared import read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
-from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
+from imagekit.spec.image import FileMapping, ImageSpec, Indexes, RequirementLine
 from imagekit.spec.indexes import named_indexes
+from imagekit.spec.keys import Source
 from imagekit.spec.local_requirement import parse_line
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
@@ -25,7 +26,8 @@ from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_each
 from imagekit.spec.requirements_file import RequirementsFile
 from imagekit.spec.table import Table, layered, project_table
-from imagekit.spec.url import refuse_login
+from imagekit.spec.told import Told
+from imagekit.spec.url import check_index_url, refuse_login
 from imagekit.spec.uv_table import UvTable, joined
 from imagekit.spec.wanted import read_wanted
 
@@ -76,78 +78,83 @@ def read_spec(
     packages, extras, groups = _several(packages), _several(extras), _several(groups)
     entrypoints = _several(entrypoints)
     context = _directory(context)
-    pyproject, table = _project_files(context)
-    if layers is not None:
-        table = layered(layers[0], table, layers[1])
-    wanted = read_wanted(
-        context,
-        given=None if requirements is None else _paths(requirements),
-        named=table.requirements,
-        has_project=pyproject is not None and pyproject.name is not None,
-        variables=variables or {},
-        conda_packages=table.conda_packages,
-    )
-    read = wanted.files
-    requires_python = _both(pyproject.requires_python if pyproject else "", wanted.environment.requires_python)
-    table_extras = (*(table.extras or ()), *extras, *(e for file in read for e in file.project_extras))
-    table_groups = (*(table.groups or ()), *groups)
-    inline = (*wanted.environment.packages, *_packages(table.packages or (), packages, context))
-    from_files = tuple(line for file in read for line in file.requirements)
-    may_build = _source_builds(table.source_builds if source_builds is None else source_builds, read)
-    declared = read_declared(
-        context,
-        pyproject,
-        wanted.lock_file,
-        extras=table_extras,
-        groups=table_groups,
-        asks_project=any(file.installs_project for file in read),
-        is_all=wanted.lock_file is None and not (inline or from_files),
-        may_build=bool(may_build),
-    )
-    uv = declared.uv
-    if not declared.installs_project:
-        _refuse_missing_project(read)
-    workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
-    base_image = base_image or table.base_image
-    if base_image is not None:
-        check_base_image(base_image)
-    python = python or table.python or wanted.environment.python
-    return ImageSpec(
-        context=context,
-        name=name or table.name or (pyproject.name if pyproject else None) or wanted.environment.name,
-        requirements=tuple(dict.fromkeys((*from_files, *declared.requirements, *inline))),
-        constraints=tuple(dict.fromkeys((*(c for file in read for c in file.constraints), *uv.constraints))),
-        overrides=uv.overrides,
-        requires_hashes=any(file.requires_hashes for file in read),
-        requires_python=requires_python,
-        project=declared.project,
-        lock_file=wanted.lock_file,
-        extras=_normalized(table_extras),
-        groups=_normalized(table_groups),
-        python=_python(python, base_image, requires_python),
-        platform=_platform(platform or table.platform),
-        base_image=base_image,
-        indexes=joined(_indexes(context, table, read, indexes), declared.indexes),
-        prereleases=bool(table.prereleases) or uv.prereleases or any(file.prereleases for file in read),
-        only_binary=tuple(dict.fromkeys(n for file in read for n in file.only_binary)),
-        no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
-        exclude_newer=table.exclude_newer or uv.exclude_newer,
-        any_index=uv.any_index if table.index_strategy is None else table.index_strategy != "first-index",
-        resolver=_resolver(resolver or table.resolver or "uv", uv),
-        source_builds=_with_asked(may_build, uv.no_binary),
-        env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
-        labels=check_labels({**(table.labels or {}), **(labels or {})}),
-        files=check_files({**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir),
-        include_source=_first(include_source, table.include_source, True),
-        dockerignore=_dockerignore(dockerignore or table.dockerignore, context),
-        workdir=workdir,
-        extra_dockerfile_commands=check_commands(
-            (*(table.extra_dockerfile_commands or ()), *extra_dockerfile_commands),
-            with_context=_first(include_source, table.include_source, True),
-        ),
-        entrypoints=_entrypoints((*(table.entrypoints or ()), *entrypoints), context),
-        health_check=_first(health_check, table.health_check, True),
-    )
+    pyproject, own, source = _project_files(context)
+    stronger, weaker = layers or (Table(), Table())
+    table = layered(stronger, own, weaker)
+    with Told(stronger=stronger, own=own, source=source) as told:
+        wanted = read_wanted(
+            context,
+            given=None if requirements is None else _paths(requirements),
+            named=_named(table, told, context) if requirements is None else None,
+            has_project=pyproject is not None and pyproject.name is not None,
+            variables=variables or {},
+            conda_packages=table.conda_packages,
+        )
+        read = wanted.files
+        requires_python = _both(pyproject.requires_python if pyproject else "", wanted.environment.requires_python)
+        table_extras = (*(table.extras or ()), *extras, *(e for file in read for e in file.project_extras))
+        table_groups = (*(table.groups or ()), *groups)
+        inline = (*wanted.environment.packages, *_packages(told, table.packages or (), packages, context))
+        from_files = tuple(line for file in read for line in file.requirements)
+        may_build = _source_builds(table.source_builds if source_builds is None else source_builds, read)
+        declared = read_declared(
+            context,
+            pyproject,
+            wanted.lock_file,
+            extras=table_extras,
+            groups=table_groups,
+            asks_project=any(file.installs_project for file in read),
+            is_all=wanted.lock_file is None and not (inline or from_files),
+            may_build=bool(may_build),
+            unknown=told.wrong,
+        )
+        uv = declared.uv
+        only_binary = tuple(dict.fromkeys((*(n for file in read for n in file.only_binary), *uv.only_binary)))
+        if not declared.installs_project:
+            _refuse_missing_project(read)
+        workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
+        base_image = base_image or table.base_image
+        if base_image is not None:
+            check_base_image(base_image)
+        python = python or table.python or wanted.environment.python
+        return ImageSpec(
+            context=context,
+            name=name or table.name or (pyproject.name if pyproject else None) or wanted.environment.name,
+            requirements=tuple(dict.fromkeys((*from_files, *declared.requirements, *inline))),
+            constraints=tuple(dict.fromkeys((*(c for file in read for c in file.constraints), *uv.constraints))),
+            overrides=uv.overrides,
+            requires_hashes=any(file.requires_hashes for file in read),
+            requires_python=requires_python,
+            project=declared.project,
+            lock_file=wanted.lock_file,
+            extras=_normalized(table_extras),
+            groups=_normalized(table_groups),
+            python=_python(told, python, base_image, requires_python),
+            platform=_platform(platform or table.platform),
+            base_image=base_image,
+            indexes=joined(_indexes(context, table, read, indexes), declared.indexes),
+            prereleases=_said(table.prereleases, *(file.prereleases or None for file in read), uv.prereleases),
+            only_binary=only_binary,
+            no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
+            exclude_newer=table.exclude_newer or uv.exclude_newer,
+            any_index=uv.any_index if table.index_strategy is None else table.index_strategy != "first-index",
+            resolver=_resolver(resolver or table.resolver or "uv", uv),
+            source_builds=_with_asked(may_build, uv.no_binary, only_binary),
+            env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
+            labels=check_labels({**(table.labels or {}), **(labels or {})}),
+            files=_files(
+                told, {**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir
+            ),
+            include_source=_first(include_source, table.include_source, True),
+            dockerignore=_dockerignore(told, dockerignore or table.dockerignore, context),
+            workdir=workdir,
+            extra_dockerfile_commands=check_commands(
+                (*(table.extra_dockerfile_commands or ()), *extra_dockerfile_commands),
+                with_context=_first(include_source, table.include_source, True),
+            ),
+            entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
+            health_check=_first(health_check, table.health_check, True),
+        )
 
 
 def _several(texts: str | Sequence[str]) -> Sequence[str]:
@@ -175,17 +182,24 @@ def _directory(context: Path) -> Path:
     return path
 
 
-def _project_files(context: Path) -> tuple[PyProject | None, Table]:
+def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | None]:
     path = context / "pyproject.toml"
     pyproject = read_pyproject(path) if path.exists() else None
-    return pyproject, project_table(context, pyproject.imagekit if pyproject else None)[0]
+    return pyproject, *project_table(context, pyproject.imagekit if pyproject else None)
 
 
-def _packages(table: Sequence[str], given: Sequence[str], context: Path) -> tuple[RequirementLine, ...]:
+def _named(table: Table, told: Told, context: Path) -> tuple[Path, ...] | None:
+    """The requirements files that the table names."""
+    if table.requirements is None:
+        return None
+    return told.each("requirements", table.requirements, lambda name: path_in(context, name, "requirements"))
+
+
+def _packages(told: Told, table: Sequence[str], given: Sequence[str], context: Path) -> tuple[RequirementLine, ...]:
     """Packages of the table, whose paths stay in the project, and those given by hand, whose paths need not."""
     anywhere, inside = Places(base=context, root=None), Places(base=context, root=context)
     return (
-        *parse_each(table, lambda text: parse_line(text, "packages", inside)),
+        *told.each("packages", table, lambda text: parse_line(text, "packages", inside)),
         *parse_each(given, lambda text: parse_line(text, "packages", anywhere)),
     )
 
@@ -199,9 +213,9 @@ def _refuse_missing_project(files: Sequence[RequirementsFile]) -> None:
             )
 
 
-def _python(python: str | None, base_image: str | None, requires_python: str) -> str | None:
+def _python(told: Told, python: str | None, base_image: str | None, requires_python: str) -> str | None:
     if python is not None:
-        return check_python(python, requires_python)
+        return next(iter(told.each("python", (python,), lambda text: check_python(text, requires_python))), None)
     return None if base_image is not None else default_python(requires_python)
 
 
@@ -217,7 +231,7 @@ def _indexes(context: Path, table: Table, files: Sequence[RequirementsFile], giv
     default = [table.index_url, own.default, *(file.indexes.default for file in reversed(files))]
     for url in (given.default, table.index_url, *given.extra, *(table.extra_index_urls or ())):
         if url is not None:
-            refuse_login(url, "index-url")
+            check_index_url(url, "index-url")
     links = [*given.find_links, *(table.find_links or ())]
     for link in links:
         refuse_login(link, "find-links")
@@ -256,22 +270,43 @@ def _source_builds(given: bool | Sequence[str] | None, files: Sequence[Requireme
     return tuple(sorted({canonicalize_name(name) for name in asked}))
 
 
-def _with_asked(allowed: tuple[str, ...], no_binary: Sequence[str]) -> tuple[str, ...]:
-    """Those that may be built, with those that are asked for as source."""
+def _with_asked(allowed: tuple[str, ...], no_binary: Sequence[str], only_binary: Sequence[str]) -> tuple[str, ...]:
+    """Those that may be built, with those that are asked for as source, without those that are wanted as wheels."""
     if "*" in allowed or ":all:" in no_binary:
-        return ("*",)
-    return tuple(sorted({*allowed, *no_binary}))
+        # As pip has it: what is said of one package goes before what is said of all.
+        allowed = ("*",) if ":all:" not in only_binary else ()
+    named = {*allowed, *no_binary} - {":all:"}
+    return ("*",) if "*" in named else tuple(sorted(named - set(only_binary)))
 
 
-def _entrypoints(texts: Sequence[str], context: Path) -> tuple[str, ...]:
-    entrypoints = [Entrypoint.parse(text) for text in texts]
-    for entrypoint in entrypoints:
+def _said(*values: bool | None) -> bool | None:
+    """The first of ``values`` that says anything."""
+    return next((value for value in values if value is not None), None)
+
+
+def _entrypoints(told: Told, texts: Sequence[str], context: Path) -> tuple[str, ...]:
+    def read(text: str) -> str:
+        entrypoint = Entrypoint.parse(text)
         entrypoint.signature(context)
-    return tuple(dict.fromkeys(str(e) for e in entrypoints))
+        return str(entrypoint)
+
+    return tuple(dict.fromkeys(told.each("entrypoints", texts, read)))
 
 
-def _dockerignore(given: str | Path | None, context: Path) -> Path | None:
-    return path_in(context, str(given), "dockerignore") if given else None
+def _files(told: Told, files: Mapping[str, str], context: Path, workdir: str) -> tuple[FileMapping, ...]:
+    try:
+        return check_files(files, context, workdir)
+    except InputError:
+        # Which of them it is, and whether others are wrong as well.
+        alone = told.each("files", files, lambda source: check_files({source: files[source]}, context, workdir))
+        if len(alone) < len(files):
+            return ()
+        raise
+
+
+def _dockerignore(told: Told, given: str | Path | None, context: Path) -> Path | None:
+    texts = (str(given),) if given else ()
+    return next(iter(told.each("dockerignore", texts, lambda text: path_in(context, text, "dockerignore"))), None)
 
 
 def _first(*values: Any) -> Any:

@@ -20,7 +20,7 @@ from imagekit.spec.local_source import Places, path_of_url, path_within
 from imagekit.spec.portable import portable
 from imagekit.spec.requirements_options import check_hash, read_options, split_line
 from imagekit.spec.requirements_text import LogicalLine, decode, logical_lines
-from imagekit.spec.url import redacted, refuse_login
+from imagekit.spec.url import check_index_url, redacted, refuse_login
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,9 +239,7 @@ def _apply_option(got: _Gathered, name: str, value: str, origin: str, path: Path
     elif name == "--find-links":
         got.find_links.append(_find_links(value, origin, path))
     elif name in ("--index-url", "--extra-index-url"):
-        parts = refuse_login(value, origin)
-        if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
-            raise InvalidRequirement(f"{origin}: {value!r} is not an index", hint="write https://HOST/simple")
+        check_index_url(value, origin)
         if name == "--index-url":
             got.default_index = value
         else:

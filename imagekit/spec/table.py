@@ -71,6 +71,7 @@ class Table:
             "what takes the place of conda's packages in an environment.yml: a requirement, or nothing",
             default={},
             example={"pytorch": "torch", "cudatoolkit": ""},
+            check=checks.replacements,
         ),
     ] = None
     extras: Annotated[_Texts, Key("extras of the project", default=[], example=["s3"])] = None
@@ -91,7 +92,13 @@ class Table:
     ] = None
     source_builds: Annotated[
         bool | tuple[str, ...] | None,
-        Key("packages that may be built from source; true for any", default=False, example=["pycairo"], by_user=True),
+        Key(
+            "packages that may be built from source; true for any",
+            default=False,
+            example=["pycairo"],
+            check=checks.buildable,
+            by_user=True,
+        ),
     ] = None
     extra_dockerfile_commands: Annotated[
         _Texts,
@@ -122,7 +129,13 @@ class Table:
     ] = None
     extra_index_urls: Annotated[_Texts, Key("further package indexes", default=[], check=checks.urls)] = None
     find_links: Annotated[
-        _Texts, Key("directories, or pages, with wheels and source distributions", default=[], example=["wheels"])
+        _Texts,
+        Key(
+            "directories, or pages, with wheels and source distributions",
+            default=[],
+            example=["wheels"],
+            check=checks.links,
+        ),
     ] = None
     no_index: Annotated[bool | None, Key("take packages from find-links alone", default=False)] = None
     index: Annotated[

@@ -6,9 +6,11 @@ What they check with is imported when there is a value: a project without the ke
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from imagekit.errors import InputError, InvalidConfig
+
+_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def name(value: str, where: str) -> str:
@@ -58,16 +60,41 @@ def platform(value: str, where: str) -> str:
 
 
 def url(value: str, where: str) -> str:
+    from imagekit.spec.url import check_index_url
+
+    check_index_url(value, where)
+    return value
+
+
+def links(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Places of files: directories of the project, or URLs without a login."""
     from imagekit.spec.url import refuse_login
 
-    refuse_login(value, where)
+    return _all(value, lambda each: refuse_login(each, where))
+
+
+def buildable(value: bool | tuple[str, ...], where: str) -> bool | tuple[str, ...]:
+    """Names of packages alone, or pip's word for all of them."""
+
+    def check(each: str) -> None:
+        if each not in (":all:", "*") and not _PACKAGE.fullmatch(each):
+            raise InvalidConfig(
+                f"{where}: {each!r} is no name of a package", hint='name it alone: ["pycairo"]; true means any package'
+            )
+
+    return _all(value, check) if isinstance(value, tuple) else value
+
+
+def replacements(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    """A requirement, or nothing, for each of conda's packages."""
+    from imagekit.spec.requirement import parse_requirement
+
+    _all(tuple(value.values()), lambda each: parse_requirement(each, where) if each.strip() else None)
     return value
 
 
 def urls(value: tuple[str, ...], where: str) -> tuple[str, ...]:
-    for each in value:
-        url(each, where)
-    return value
+    return _all(value, lambda each: url(each, where))
 
 
 def moment(value: str, where: str) -> str:
@@ -91,11 +118,9 @@ def entrypoints(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     from imagekit.spec.entrypoint import Entrypoint
 
     try:
-        for text in value:
-            Entrypoint.parse(text)
+        return _all(value, Entrypoint.parse)
     except InputError as problem:
         raise _placed(problem, where) from None
-    return value
 
 
 def variables(value: Mapping[str, str], where: str) -> Mapping[str, str]:
@@ -128,6 +153,19 @@ def commands(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     from imagekit.spec.commands import check_commands
 
     return check_commands(value, where)
+
+
+def _all(values: tuple[str, ...], check: Callable[[str], object]) -> tuple[str, ...]:
+    """``values``, where ``check`` refuses none of them; else all that it says."""
+    problems: list[InputError] = []
+    for value in values:
+        try:
+            check(value)
+        except InputError as problem:
+            problems.append(problem)
+    if problems:
+        raise InputError.join(problems)
+    return values
 
 
 def _placed(problem: InputError, where: str) -> InputError:

@@ -40,6 +40,15 @@ def refuse_login(url: str, origin: str) -> SplitResult:
     return parts
 
 
+def check_index_url(url: str, origin: str) -> None:
+    """``InvalidRequirement`` for what is no address of a package index, or holds a login."""
+    parts = refuse_login(url, origin)
+    if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
+        raise InvalidRequirement(
+            f"{origin}: {url!r} is not an index", hint="write https://HOST/simple, or file:///DIRECTORY"
+        )
+
+
 def check_requirement_url(name: str, url: str, origin: str) -> SplitResult:
     """Refuse a direct reference to ``name`` that is an option, another program, or somewhere it should not be."""
     shown = repr(redacted(url))

@@ -39,7 +39,7 @@ def read_wanted(
     context: Path,
     *,
     given: Sequence[str | Path] | None,
-    named: Sequence[str] | None,
+    named: Sequence[Path] | None,
     has_project: bool,
     variables: Mapping[str, str],
     conda_packages: Mapping[str, str] | None = None,
@@ -57,7 +57,7 @@ def read_wanted(
     if given is not None:
         paths = [context / name for name in given]
     elif named is not None:
-        paths = [path_in(context, name, "[tool.imagekit] requirements") for name in named]
+        paths = list(named)
         lock = path_in(context, "pylock.toml", "pylock.toml") if (context / "pylock.toml").exists() else None
     else:
         lock = _own_lock(context)

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InvalidProject
 from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
+from imagekit.spec.files import path_in
 from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.toml import read_toml
 from imagekit.spec.wanted import FOREIGN_LOCKS, Wanted, read_wanted
@@ -62,7 +63,7 @@ def survey(context: Path, variables: Mapping[str, str]) -> Survey:
     wanted = read_wanted(
         context,
         given=None,
-        named=[named] if named else None,
+        named=[path_in(context, named, named)] if named else None,
         has_project=has_project,
         variables=variables,
         conda_packages=conda or None,

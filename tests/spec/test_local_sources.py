@@ -170,7 +170,7 @@ def test_an_argument_may_lie_outside_and_a_file_may_not(root: Path) -> None:
     spec = read_spec(root, packages=["../outside", f"second @ {project(root.parent / 'two', 'second').as_uri()}"])
     assert [line.local.path for line in spec.requirements if line.local] == [outside, root.parent / "two"]
     (root / "imagekit.toml").write_text('packages = ["../outside"]\n')
-    with pytest.raises(InvalidRequirement, match=r"packages: '../outside' is outside the project"):
+    with pytest.raises(InvalidRequirement, match=r"packages\[0\]: '../outside' is outside the project"):
         read_spec(root)
 
 
