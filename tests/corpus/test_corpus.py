@@ -1,6 +1,6 @@
 """Well-known public projects' dependency declarations are read, or refused with a reason that is right.
 
-``table.py`` says which. Nothing here needs an engine or an index, but for what is marked ``soak``.
+``table.py`` says which. Nothing here needs an engine or an index; what comes of them there is ``test_builds.py``.
 """
 
 from __future__ import annotations
@@ -15,23 +15,14 @@ import pytest
 from imagekit.lock import pylock
 from imagekit.lock.foreign import foreign_set, uv_export
 from imagekit.lock.inputs import inputs_digest
-from imagekit.lock.resolve import obtain
-from imagekit.progress import SilentReporter
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.read import read_spec
-from tests.corpus.table import ROWS, Row
+from tests.corpus.declarations import HERE, laid_out
+from tests.corpus.row import Row
+from tests.corpus.table import ROWS
 from tests.lock.conftest import make_target
 
-HERE = Path(__file__).parent
 PROJECTS = sorted(path.parent for path in HERE.glob("*/SOURCE"))
-
-
-def named(row: Row) -> str:
-    return " ".join((row.project, *(str(word) for words in row.arguments.values() for word in words)))
-
-
-def read(row: Row) -> ImageSpec:
-    return read_spec(HERE / row.project, python=row.python, **row.arguments)
 
 
 @pytest.fixture
@@ -45,11 +36,16 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
+def read(row: Row, scratch: Path) -> ImageSpec:
+    root = laid_out(row, scratch) if row.config else HERE / row.project
+    return read_spec(root, python=row.python, **row.arguments)
+
+
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("row", [row for row in ROWS if row.refused is None], ids=named)
-def test_it_is_read(row: Row) -> None:
-    spec = read(row)
-    root = (HERE / row.project).as_uri()
+@pytest.mark.parametrize("row", [row for row in ROWS if row.refused is None], ids=str)
+def test_it_is_read(row: Row, tmp_path: Path) -> None:
+    spec = read(row, tmp_path)
+    root = spec.context.as_uri()
     found = [(line.text.replace(root, "ROOT"), line.origin) for line in spec.requirements]
     assert len(found) == row.count
     for wanted, place in row.has.items():
@@ -62,11 +58,11 @@ def test_it_is_read(row: Row) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("row", [row for row in ROWS if row.refused is not None], ids=named)
-def test_it_is_refused(row: Row) -> None:
+@pytest.mark.parametrize("row", [row for row in ROWS if row.refused is not None], ids=str)
+def test_it_is_refused(row: Row, tmp_path: Path) -> None:
     assert row.refused is not None
     with pytest.raises(row.refused) as caught:
-        read(row)
+        read(row, tmp_path)
     error = caught.value
     assert type(error) is row.refused
     assert error.message.startswith(row.says[0])
@@ -75,15 +71,18 @@ def test_it_is_refused(row: Row) -> None:
     assert len(error.problems or (error,)) == row.problems
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.locked is not None], ids=named)
-def test_its_lock_says_what_is_installed(row: Row) -> None:
-    spec = read(row)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.locked is not None], ids=str)
+def test_its_lock_says_what_is_installed(row: Row, tmp_path: Path) -> None:
+    spec = read(row, tmp_path)
     path = spec.lock_file
     assert path is not None
     target = make_target(f"{row.python}.2")
     if path.name in ("uv.lock", "pylock.toml"):
         file = uv_export(spec, path, target).file if path.name == "uv.lock" else pylock.parse(path.read_text(), path)
-        lock = pylock.select(file, target, inputs=inputs_digest(spec, target), extras=spec.extras, groups=spec.groups)
+        inputs = inputs_digest(spec, target)
+        lock = pylock.select(
+            file, target, inputs=inputs, extras=spec.extras, groups=spec.groups, source_builds=spec.source_builds
+        )
         found = {f"{package.name}=={package.version}" for package in lock.packages}
         assert all(re.fullmatch(r"[0-9a-f]{64}", p.artifact.sha256) for p in lock.packages)
     else:
@@ -95,30 +94,21 @@ def test_its_lock_says_what_is_installed(row: Row) -> None:
         assert any(text == version or text.startswith(f"{version}==") for text in found)
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("row", [row for row in ROWS if row.resolves is not None], ids=named)
-def test_it_resolves(row: Row, tmp_path: Path) -> None:
-    spec, target = read(row), make_target(f"{row.python}.2")
-    if not isinstance(row.resolves, int):
-        assert row.resolves is not None
-        with pytest.raises(row.resolves):
-            obtain(spec, target, cache_dir=tmp_path, reporter=SilentReporter())
-        return
-    lock = obtain(spec, target, cache_dir=tmp_path, reporter=SilentReporter())
-    assert len(lock.packages) == row.resolves
-
-
 def test_all_projects_are_in_the_table() -> None:
     assert {path.name for path in PROJECTS} == {row.project.partition("/")[0] for row in ROWS}
     assert len({(HERE / path / "SOURCE").read_text().splitlines()[0] for path in PROJECTS}) >= 20
+    assert len({str(row) for row in ROWS if row.refused is None}) == len([row for row in ROWS if row.refused is None])
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name)
 def test_what_is_copied_says_where_it_is_from(project: Path) -> None:
     source = (project / "SOURCE").read_text()
     head, _, listed = source.partition("files:\n")
-    for key in ("version", "source distribution", "sha256", "licence"):
+    from_commit = re.search(r"^commit: [0-9a-f]{40}$", head, re.MULTILINE)
+    for key in ("licence",) if from_commit else ("version", "source distribution", "sha256", "licence"):
         assert re.search(rf"^{key}: \S", head, re.MULTILINE)
+    for line in listed.splitlines() if from_commit else ():
+        assert re.search(r": (ours, |\S+, sha256 [0-9a-f]{64}( |$))", line), line
     names = {line.split(": ")[0].strip() for line in listed.splitlines()}
     there = {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
     assert there == names | {"SOURCE"}
