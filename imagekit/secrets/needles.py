@@ -1,9 +1,9 @@
 """The values of a build's secrets, looked for in what came of it, and taken out of what is said.
 
 A value is looked for as it is, in base64 at any alignment (as in ``Authorization: Basic``), URL-encoded and as
-JSON has it. Of a file of several words (a key, a netrc file, an ``.env``) each word that looks like a secret
-counts, and of a URL its password. A value that is one plain word (``production``) stands in many files, and is
-not looked for.
+JSON has it. What is a secret by itself within a value counts, too: the password of a URL, of a connection string and
+of a netrc file, the fields of a document (JSON, ``.env``, ``.npmrc``, YAML), each word of a key. A value that is one
+plain word (``production``) stands in many files, and is not looked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ SHORTEST = 6
 CONCEALED = "***"
 _ORDINARY = rb"[A-Za-z]{1,12}|[0-9.]{1,8}"
 _NETRC = r"\bpassword\s+(?P<password>\S+)"  # of a netrc file
-_FIELD = r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"']+)"
+_FIELD = (
+    r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[=:]\s*"
+    r"(?:\"(?P<double>(?:[^\"\\]|\\.)*)\"|'(?P<single>[^']*)'|(?P<plain>[^\s\"']+))"
+)
+_LOGIN = r"[^\s:/]+:(?P<password>[^\s/]\S*)"  # USER:PASSWORD
+_PGPASS = r"(?m)^(?:[^:\n]+:){4}(?P<password>[^:\n]+)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -61,21 +66,59 @@ def needles(values: Iterable[bytes]) -> Needles:
 
 
 def parts(value: bytes) -> Iterator[bytes]:
-    """What in ``value`` is a secret by itself: passwords of URLs and of netrc files, words that look generated."""
+    """What in ``value`` is a secret by itself: passwords of URLs and logins, fields of documents, generated words."""
     from urllib.parse import unquote
 
-    from imagekit.secrets.telling import generated, logins, named
+    from imagekit.secrets.telling import logins, passwords_of_connections
 
     text = value.decode("utf-8", "surrogateescape")
     found = [word for login in logins(text) for word in (login, unquote(login))]
-    found += [match["password"] for match in re.finditer(_NETRC, text)]
+    found += passwords_of_connections(text)
+    found += [match["password"] for pattern in (_NETRC, _PGPASS) for match in re.finditer(pattern, text)]
+    found += _in_fields(text)
+    if (login := re.fullmatch(_LOGIN, text.strip())) is not None:
+        found.append(login["password"])
     if len(text.split()) > 1:
-        found += [match["value"] for match in re.finditer(_FIELD, text) if named(match["name"], match["value"])]
-        found += [
-            word for word in (piece.strip("\"',;") for piece in text.split()) if "://" not in word and generated(word)
-        ]
+        found += [word for word in (piece.strip("\"',;") for piece in text.split()) if _is_secret("", word)]
     for word in found:
         yield word.encode("utf-8", "surrogateescape")
+
+
+def _in_fields(text: str) -> Iterator[str]:
+    """The values of a document's fields that are secrets, by their names or their looks."""
+    from imagekit.secrets.telling import fields_of_json
+
+    fields = list(fields_of_json(text))
+    for match in re.finditer(_FIELD, text) if not fields else ():
+        fields.append((match["name"], match["double"] or match["single"] or match["plain"] or ""))
+    for name, value in fields:
+        for word in {value, value.rstrip(",;}")}:
+            if _is_secret(name, word):
+                yield word
+                yield from _in_login(word)
+
+
+def _in_login(word: str) -> Iterator[str]:
+    """The password in base64 of ``USER:PASSWORD``, as configurations of registries and indexes have it."""
+    import base64
+    import binascii
+
+    try:
+        login = re.fullmatch(_LOGIN, base64.b64decode(word, validate=True).decode())
+    except (binascii.Error, ValueError):
+        return
+    if login is not None:
+        yield login["password"]
+
+
+def _is_secret(name: str, value: str) -> bool:
+    from imagekit.secrets.no_credential import generated, stands_for_another
+    from imagekit.secrets.telling import named
+
+    if named(name, value) is not None:
+        return True
+    # A list of hosts looks like nothing that anybody wrote.
+    return any(map(generated, re.split("[,;]", value))) and not stands_for_another(value)
 
 
 def _forms(value: bytes) -> Iterator[bytes]:

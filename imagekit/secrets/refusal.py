@@ -11,13 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from imagekit.errors import CredentialExposed, InputError
 from imagekit.progress import Reporter
-from imagekit.secrets.telling import credential, in_text, named
+from imagekit.secrets.command_text import in_command, in_pair
 
 ALLOWED = "allow_secret_build_args=True takes it as it is"
 _OF_STEPS = ("build argument", "ARG", "RUN")
-_ASSIGNMENT = r"(?<![\w./-])(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)]+)"
-_OPTION = r"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ](?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|)\"',\]]+)"
-_HEADER = r"(?i)authorization:\s*(?:bearer|basic|token)\s+(?P<value>[^\s\"']+)"
 
 
 def exposed_values(pairs: Mapping[str, str | None], what: str, where: str = "") -> list[CredentialExposed]:
@@ -27,7 +24,7 @@ def exposed_values(pairs: Mapping[str, str | None], what: str, where: str = "") 
     """
     found = []
     for name, value in sorted(pairs.items()):
-        kind = credential(name, value) if value else None
+        kind = in_pair(name, value) if value else None
         if kind is not None:
             found.append(_error(what, name, kind, where))
     return found
@@ -47,10 +44,10 @@ def exposed_in_dockerfile(text: str, where: str, first_line: int | None = 1) -> 
             problems = [
                 _error(instruction.name, name, kind, place)
                 for name, value in instruction.pairs
-                if (kind := credential(name, value)) is not None
+                if (kind := in_pair(name, value)) is not None
             ]
         else:
-            kind = _in_command(instruction.text)
+            kind = in_command(instruction.text)
             problems = [_error(instruction.name, "", kind, place)] if kind is not None else []
         for problem in problems:
             found.setdefault(problem.message, problem)
@@ -65,22 +62,6 @@ def refuse(problems: Sequence[InputError], *, allow: bool, reporter: Reporter) -
         raise InputError.join(problems)
     for problem in problems:
         reporter.line(f"allowed: {problem.message}")
-
-
-def _in_command(text: str) -> str | None:
-    if (kind := in_text(text)) is not None:
-        return kind
-    header = re.search(_HEADER, text)
-    if header is not None and named("token", header["value"]) is not None:
-        return "a token"
-    for found in (*re.finditer(_ASSIGNMENT, text), *re.finditer(_OPTION, text)):
-        value = found["value"].strip("\"'")
-        # What a shell puts together is not here; and another option is no value (``--disabled-password --gecos``).
-        if "$" in value or "`" in value or value.startswith("-"):
-            continue
-        if (kind := named(found["name"], value)) is not None:
-            return kind
-    return None
 
 
 def _error(what: str, name: str, kind: str, where: str) -> CredentialExposed:

@@ -7,45 +7,65 @@ is plainly not something else, a token what nobody would have made up.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import unquote
 
+from imagekit.secrets.no_credential import generated, is_placeholder, is_switch, stands_for_another
 from imagekit.secrets.shapes import shape_of
 
 LOGIN = "a URL with a login"
-_PASSWORD, _TOKEN = "a password", "a token"
+PASSWORD, TOKEN = "a password", "a token"
 
 # Patterns are compiled when they are needed first, and only texts that give reason to are looked at by them.
 _NAME_WORDS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+"
-_PASSWORDS = ("password", "passwd", "passphrase", "passcode")
-_TOKENS = ("token", "secret", "apikey", "credential", "credentials")
-_KEYS = {"api", "secret", "access", "private", "signing", "encryption", "account", "auth", "master", "license"}
+_TELLING = "pass pwd pw psw token secret key credential auth pat jwt bearer cookie sas salt psk pepper".split()
+_PASSWORDS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "passwort",
+    "sshpass",
+    "requirepass",
+    "storepass",
+    "keypass",
+)
+_SHORT_PASSWORDS = {"pwd", "pass", "pw", "psw"}  # behind another word
+_TOKENS = ("token", "secret", "apikey", "authkey", "accesskey", "secretkey", "privatekey", "credential", "credentials")
+_SHORT_TOKENS = {"pat", "jwt", "bearer", "cookie", "sas", "salt", "psk", "pepper"}  # behind another word
+_KEYS = set(
+    """api secret access private signing encryption encrypt crypt cipher aes account auth master license fernet storage
+    webhook ssh deploy service jwt hmac session cookie app application admin write subscription functions shared
+    preshared wg datadog client""".split()
+)
+# What is said of the value and not of what it is for.
+_SAID_OF_IT = set(
+    """base64 b64 encoded raw value plain text str string prod production dev development staging stage test live qa
+    default primary secondary backup""".split()
+)
 
 _URL_LOGIN = r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^\s/?#:@\"']*)(?::(?P<password>[^\s/?#\"']+))?@"
+# With a "/" or "#" in the password, as people write it; a port is none.
+_LOOSE_LOGIN = (
+    r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@\"']*:(?!\d*[/?#]|port\b)"
+    r"(?P<password>[^\s@/?#\"']*[/?#][^\s@\"']*)@[A-Za-z0-9\[]"
+)
+_ORACLE_LOGIN = r"[\w$#]+/(?P<password>[^\s/@]+)@(?://)?[\w.-]+:[0-9]{2,5}[/:]\w+"  # user/password@host:port/service
+_PUBLIC_DSN = r"[0-9a-f]{32}@[\w.:-]+/[0-9]+"  # Sentry's: its key is meant to be seen
 _QUERY = r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)"
-
 _NETRC = r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+(?P<password>[^\s\"'\\]+)"
-
-_SWITCHES = r"(?i)true|false|yes|no|on|off|none|null|nil|[0-9]{1,3}|[0-9]+\.[0-9.]+"
-_NUMBER = r"[0-9][0-9_]*"
-_REFERENCES = (
-    r"\$\w+|\$[({].*[)}]|\{\{.*\}\}|\{\w*\}|<[^<>]*>|%\(\w+\)s|%\w+%|%s"  # a variable, or a place for one
-    r"|(?:[A-Za-z]:|[.~]{0,2})?[/\\][^\s=]{0,200}"  # a path
-    r"|arn:[\w:/.-]+|(?:env|file|vault|ssm|secret|secretref|secrets?manager|gcp|aws|azure|op|doppler):[^@]*"
+# ODBC, ADO, libpq, Redis: NAME=VALUE with a ';', ',' or ' ' between, one of which says to whom it leads.
+_CONNECTION = (
+    r"(?i)(?:^|[\s;,?&'\"(])(?:host(?:addr|name)?|server|data source|address|addr|user(?: ?id|name)?|uid|dbname"
+    r"|database|initial catalog|driver|dsn|endpoint|sslmode|ssl)\s*=\s*[^\s;]"
 )
-_PLACEHOLDER = (
-    r"(?i)(?:your|my|the|some|insert|put|enter)[-_ ].*|change[-_ ]?(?:me|it|this)|\**|x+|\.+|-+"
-    r"|(?:example|dummy|placeholder|todo|fixme|redacted|hidden|masked|password|passwd|pass|pwd|token|secret|"
-    r"user|username|api[-_]?key|value|here|none|empty|foo|bar|test)(?:[-_]?[a-z]*)?"
+_OF_CONNECTION = (
+    r"(?i)(?:^|[\s;,?&'\"(])(?:password|passwd|pwd|pass)\s*=\s*"
+    r"(?P<value>\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[^\s;,&'\"]+)"
 )
-_WORD = r"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|v?[0-9]{1,4}|[a-z]{1,12}[0-9]{1,3})"
-_WORDED = rf"{_WORD}(?:[-_.:/@+]{_WORD})*"
-_HEX = r"[0-9A-Fa-f]{16,}"
-_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_TOKEN_LENGTH, _TOKEN_BITS = 12, 2.9  # characters; bits a character (Shannon)
+_USER_AND_WORD = r"[^\s:/]+:(?P<password>[^\s:/]\S*)"
 
 
 def credential(name: str, value: str) -> str | None:
@@ -62,42 +82,59 @@ def in_text(text: str) -> str | None:
     netrc = re.search(_NETRC, text) if "password" in text else None
     if netrc is not None and named("password", netrc["password"]) is not None:
         return "a login for netrc"
-    return _in_query(text)
+    return _in_query(text) or _in_connection(text) or _in_document(text)
 
 
 def named(name: str, value: str) -> str | None:
     """What ``value`` is by its name and looks together."""
     kind = _told(name)
     value = value.strip()
-    if kind is None or not value or re.fullmatch(_SWITCHES, value) or _stands_for_another(value):
+    if kind is None or not value or is_switch(value) or stands_for_another(value):
         return None
-    if kind == _PASSWORD:
-        return None if re.fullmatch(_PLACEHOLDER, value) else _PASSWORD
-    return _TOKEN if generated(value) else None
-
-
-def generated(value: str) -> bool:
-    """Whether ``value`` looks as if a machine had made it up: long, without words, of many different characters."""
-    if len(value) < _TOKEN_LENGTH or re.search(r"\s", value) or re.fullmatch(_NUMBER, value):
-        return False
-    if re.fullmatch(_UUID, value) or (re.fullmatch(_HEX, value) and len(set(value)) > 5):
-        return True
-    if re.fullmatch(_WORDED, value) or re.fullmatch(_PLACEHOLDER, value):
-        return False
-    counts = Counter(value)
-    bits = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
-    return bits >= _TOKEN_BITS
+    if kind == PASSWORD:
+        return None if is_placeholder(value) else PASSWORD
+    if generated(value):
+        return TOKEN
+    login = re.fullmatch(_USER_AND_WORD, value) if _is_login(name) else None
+    return named("password", login["password"]) if login is not None else None
 
 
 def logins(text: str) -> Iterator[str]:
     """The passwords and tokens in the URLs of ``text``; variables and placeholders are none."""
-    for found in re.finditer(_URL_LOGIN, text) if "://" in text and "@" in text else ():
+    if "@" not in text:
+        return
+    found = [*_logins_of_urls(text)] if "://" in text else []
+    if not found:
+        loose = re.search(_LOOSE_LOGIN, text) if "://" in text else re.fullmatch(_ORACLE_LOGIN, text.strip())
+        found = [loose["password"]] if loose is not None and _is_secret(loose["password"]) else []
+    yield from found
+
+
+def _logins_of_urls(text: str) -> Iterator[str]:
+    for found in re.finditer(_URL_LOGIN, text):
         user, password = found["user"], found["password"]
         if password is None:
-            if len(user) >= 16 and generated(unquote(user)):
+            is_public = re.match(_PUBLIC_DSN, text[found.start("user") :]) is not None
+            if len(user) >= 16 and generated(unquote(user)) and not is_public:
                 yield user
-        elif not (_stands_for_another(password) or "$" in password or re.fullmatch(_PLACEHOLDER, unquote(password))):
+        elif _is_secret(password):
             yield password
+
+
+def passwords_of_connections(text: str) -> Iterator[str]:
+    """The passwords in the connection strings of ``text`` (ODBC, ADO, libpq, Redis)."""
+    if "=" not in text or not re.search(_CONNECTION, text):
+        return
+    for found in re.finditer(_OF_CONNECTION, text):
+        value = found["value"]
+        # A name alone in braces holds the place of a value, as in Python's formats.
+        inner = value if re.fullmatch(r"\{\w*\}", value) else value.strip("{}'\"")
+        if named("password", inner) is not None and "$" not in inner[:1]:
+            yield inner
+
+
+def _is_secret(password: str) -> bool:
+    return not (stands_for_another(password) or "$" in password or is_placeholder(unquote(password)))
 
 
 def _in_query(text: str) -> str | None:
@@ -109,26 +146,63 @@ def _in_query(text: str) -> str | None:
     return None
 
 
+def _in_connection(text: str) -> str | None:
+    return PASSWORD if next(passwords_of_connections(text), None) is not None else None
+
+
+def _in_document(text: str) -> str | None:
+    """What stands in a JSON document, by the names in it."""
+    return next((kind for name, value in fields_of_json(text) if (kind := named(name, value)) is not None), None)
+
+
+def fields_of_json(text: str) -> Iterator[tuple[str, str]]:
+    """The texts of a JSON object with their names, also those further in; none where ``text`` is no such object."""
+    if not (text.lstrip()[:1] in ("{", "[") and text.rstrip()[-1:] in ("}", "]") and ":" in text):
+        return
+    import json
+
+    try:
+        yield from _fields(json.loads(text), "")
+    except (ValueError, RecursionError):
+        return
+
+
+def _fields(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _fields(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _fields(item, name)
+
+
 def _told(name: str) -> str | None:
     lower = name.lower()
-    if not any(part in lower for part in ("pass", "pwd", "token", "secret", "key", "credential")):
+    if not any(part in lower for part in _TELLING):
         return None
-    words = [word.lower() for word in re.findall(_NAME_WORDS, name)]
-    while words and words[-1].isdigit():
-        words.pop()
+    words = _words(name)
     if not words:
         return None
     last, before = words[-1], words[-2] if len(words) > 1 else ""
-    if last.endswith(_PASSWORDS) or (last in ("pwd", "pass") and before):
-        return _PASSWORD
-    if last.endswith(_TOKENS) or (last == "key" and before in _KEYS) or words[-3:] == ["secret", "key", "base"]:
-        return _TOKEN
+    if last.endswith(_PASSWORDS) or (last in _SHORT_PASSWORDS and before):
+        return PASSWORD
+    if last.endswith(_TOKENS) or (last in _SHORT_TOKENS and before) or last == "auth":
+        return TOKEN
+    if (last == "key" and before in _KEYS) or words[-3:] == ["secret", "key", "base"]:
+        return TOKEN
     return None
 
 
-def _stands_for_another(value: str) -> bool:
-    """A variable, a path, a place in a store of secrets: what is meant is elsewhere."""
-    if re.fullmatch(_REFERENCES, value):
-        return True
-    scheme, separator, rest = value.partition("://")
-    return bool(separator) and scheme.isascii() and bool(rest) and next(logins(value), None) is None
+def _words(name: str) -> list[str]:
+    words = [word.lower() for word in re.findall(_NAME_WORDS, name)]
+    while words and (words[-1].isdigit() or (len(words) > 1 and words[-1] in _SAID_OF_IT)):
+        words.pop()
+    return words
+
+
+def _is_login(name: str) -> bool:
+    """Whether a value of this name may be ``USER:PASSWORD``."""
+    words = _words(name)
+    return bool(words) and words[-1] in ("auth", "credential", "credentials")

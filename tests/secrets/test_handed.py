@@ -173,3 +173,39 @@ def test_each_line_of_a_key_is_looked_for() -> None:
 @pytest.mark.parametrize("value", ["", "short", "production", "8080", "127.0.0.1"[:8]])
 def test_plain_words_are_not_looked_for(value: str) -> None:
     assert not needles([value.encode()])
+
+
+PASSWORD = "Tr0ub4dor-and-3"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        f"//registry.example.com/:_authToken={PASSWORD}",
+        f"PGPASSWORD={PASSWORD}",
+        f"export PGPASSWORD='{PASSWORD}'",
+        json.dumps({"user": "me", "password": PASSWORD}),
+        json.dumps(
+            {"a": [{"b": {"client_secret": "q8Jd2Lq9sPz0XwVbN4", "password": PASSWORD}}]}, separators=(",", ":")
+        ),
+        json.dumps({"auths": {"example.com": {"auth": base64.b64encode(f"me:{PASSWORD}".encode()).decode()}}}),
+        f"user: me\npassword: {PASSWORD}\n",
+        f'password = "{PASSWORD}"',
+        f"{{password: {PASSWORD}}}",
+        f"me:{PASSWORD}",
+        f"db.example.com:5432:*:app:{PASSWORD}\n",
+        f"Server=db;Uid=sa;Pwd={PASSWORD};",
+        f"host=db user=app password={PASSWORD}",
+        f"https://me:{quote(PASSWORD)}@example.com/x",
+        f"machine example.com login me password {PASSWORD}",
+    ],
+)
+def test_what_is_a_secret_within_a_value_is_looked_for_alone(document: str) -> None:
+    looked_for = needles([document.encode()])
+    assert looked_for.found_in(f"it is {PASSWORD}.".encode())
+    assert not looked_for.found_in(b"example.com me user password auths registry db.example.com server=db")
+
+
+def test_a_document_of_ordinary_fields_is_looked_for_as_a_whole_alone() -> None:
+    document = json.dumps({"url": "https://example.com/simple", "no_proxy": "localhost,.example.com", "level": "info"})
+    assert not needles([document.encode()]).found_in(b"https://example.com/simple localhost,.example.com info")
