@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +23,6 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
-
-_PERIODS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 @app.command("ls", cls=Command, epilog=examples("imagekit cache ls", "imagekit cache ls --layers"))
@@ -93,6 +90,7 @@ def prune(
     build. What a running build uses stays.
     """
     from imagekit.cli.output import put, put_json, size
+    from imagekit.cli.periods import seconds_of
     from imagekit.cli.session import load_settings
     from imagekit.errors import InputError
     from imagekit.settings.keys import bytes_of
@@ -101,7 +99,7 @@ def prune(
         raise InputError("--all leaves nothing to choose", hint="give --all alone, or --keep and --older-than")
     settings = load_settings()
     limit = bytes_of(keep, "--keep") if keep is not None else None
-    age = _seconds(older_than) if older_than is not None else None
+    age = seconds_of(older_than, "--older-than") if older_than is not None else None
     if limit is None and age is None and not everything:
         limit = settings.cache_size
     done = _prune(settings, limit, age, everything, dry_run)
@@ -167,15 +165,6 @@ def _prune(settings: Settings, limit: int | None, age: float | None, everything:
             f"{root} cannot be locked, so it cannot be seen who uses it: {error}",
             hint="imagekit config set cache-dir=DIRECTORY moves it to a local disk",
         ) from None
-
-
-def _seconds(text: str) -> float:
-    from imagekit.errors import InputError
-
-    found = re.fullmatch(r"(?P<number>[0-9]{1,9})(?P<unit>[mhdw])", text.strip())
-    if found is None:
-        raise InputError(f"--older-than {text!r} is no length of time", hint="write 12h, 30d or 8w")
-    return float(int(found["number"]) * _PERIODS[found["unit"]])
 
 
 def _ago(seconds: float) -> str:

@@ -1,0 +1,197 @@
+"""``imagekit flow-run``"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagekit.cli import options
+from imagekit.cli.commands import Command
+from imagekit.cli.options import examples
+
+if TYPE_CHECKING:
+    from imagekit.store.store import Store
+    from imagekit.store.values import StoredRun
+
+app = typer.Typer(
+    help="Runs that were: list them, inspect one, read its log, delete.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's ID, the beginning of one, or its name.")]
+
+
+@app.command(
+    "ls", cls=Command, epilog=examples("imagekit flow-run ls", "imagekit flow-run ls --state failed --since 2d --json")
+)
+def list_runs(
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="STATE", help="Runs in that state: failed, crashed …")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Runs since then: 12h, 30d, 2026-01-31.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """List runs, the last first."""
+    from imagekit.cli.output import put, put_json, put_table
+    from imagekit.cli.periods import moment_of
+    from imagekit.cli.run_picture import run_row
+
+    states = [_state(each) for each in state] if state else None
+    begun = moment_of(since, "--since").isoformat(timespec="milliseconds") if since is not None else None
+    with _store() as store:
+        runs = store.runs(states=states, since=begun, limit=None if every else limit + 1)
+        orphans = {run.id for run in store.orphans()}
+    more = not every and len(runs) > limit
+    runs = runs if every else runs[:limit]
+    if as_json:
+        put_json({"runs": [_document(run, run.id in orphans) for run in runs], "more": more})
+        return
+    if not runs:
+        put("no runs" if states or begun else "no runs yet: imagekit run FILE.py:FUNCTION makes one")
+        return
+    rows = [["ID", "NAME", "FLOW", "IMAGE", "STATE", "STARTED", "TOOK"]]
+    put_table([*rows, *(run_row(run, run.id in orphans) for run in runs)])
+    if more:
+        put(f"more: imagekit flow-run ls --limit {limit * 5}, or --all")
+
+
+@app.command(cls=Command, epilog=examples("imagekit flow-run inspect 3f2a", "imagekit flow-run inspect nightly --json"))
+def inspect(run: RunArgument, as_json: options.Json = False) -> None:
+    """Show all that is recorded of a run."""
+    from imagekit.cli.output import put_json
+    from imagekit.cli.picture import put_facts
+    from imagekit.cli.run_picture import run_facts
+
+    with _store() as store:
+        found = store.run(run)
+        document = _document(found, any(each.id == found.id for each in store.orphans()))
+        if document["result_file"] is not None:
+            document["result"] = store.result(found)
+            document["result_file"] = str(store.directory / document["result_file"])
+    if as_json:
+        put_json(document)
+    else:
+        put_facts(list(run_facts(document)))
+
+
+@app.command(cls=Command, epilog=examples("imagekit flow-run logs 3f2a", "imagekit flow-run logs nightly --times"))
+def logs(
+    run: RunArgument,
+    times: Annotated[bool, typer.Option("--times", "-t", help="Before each line, when it came (UTC).")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write what a run wrote, each stream to its own.
+
+    Of a very long log the beginning and the end are kept, and how many bytes are missing is said on stderr.
+    """
+    from imagekit.cli.output import put_json
+
+    with _store() as store:
+        pieces = store.log(store.run(run).id)
+        if as_json:
+            put_json({"log": [_logged(piece.stream, piece.data, piece.time, piece.dropped) for piece in pieces]})
+            return
+        fresh = {1: True, 2: True}  # whether the stream is at a line's beginning
+        for piece in pieces:
+            if piece.dropped:
+                sys.stderr.flush()
+                _write(2, f"\n… {piece.dropped} bytes were not kept …\n".encode())
+                continue
+            data = piece.data
+            if times:
+                lines = re.findall(rb"[^\n]*\n|[^\n]+", data)
+                stamp = f"{_moment(piece.time)} ".encode()
+                data = b"".join((stamp if n or fresh[piece.stream] else b"") + line for n, line in enumerate(lines))
+                fresh[piece.stream] = data.endswith(b"\n")
+            _write(piece.stream, data)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples("imagekit flow-run delete 3f2a", "imagekit flow-run delete --older-than 30d --keep-last 100"),
+)
+def delete(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN…", help="Their IDs, or names.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="TIME", help="All that ended so long ago: 12h, 30d, 8w.")
+    ] = None,
+    keep_last: Annotated[
+        int, typer.Option("--keep-last", metavar="N", min=0, help="With --older-than: keep the last N in any case.")
+    ] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Forget runs that have ended, with their logs and results."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.periods import seconds_of
+    from imagekit.errors import InputError
+
+    if bool(runs) == (older_than is not None):
+        raise InputError("either runs or --older-than is needed", hint="imagekit flow-run ls shows the runs")
+    with _store() as store:
+        if older_than is not None:
+            until = datetime.now(timezone.utc).timestamp() - seconds_of(older_than, "--older-than")
+            every = store.runs()[keep_last:]
+            chosen = [run for run in every if run.end and datetime.fromisoformat(run.end.ended).timestamp() < until]
+        else:
+            chosen = [store.run(wanted) for wanted in runs or ()]
+            for run in chosen:
+                if run.end is None:
+                    raise InputError(
+                        f"the run {run.record.name} ({run.id}) has not ended", hint=f"docker stop {run.record.name}"
+                    )
+        gone = [run for run in chosen if store.delete(run.id)]
+    if as_json:
+        put_json({"deleted": [run.id for run in gone]})
+    else:
+        put(f"deleted {len(gone)} run{'' if len(gone) == 1 else 's'}")
+
+
+def _store() -> Store:
+    from imagekit.cli.session import load_settings
+    from imagekit.store.store import Store
+
+    return Store.open(load_settings().state_dir)
+
+
+def _state(text: str) -> str:
+    from imagekit.errors import InputError
+    from imagekit.spec.nearest import nearest_hint
+    from imagekit.store.values import ENDED_STATES, OPEN_STATES
+
+    known = (*OPEN_STATES, *ENDED_STATES)
+    if text not in known:
+        raise InputError(f"--state {text!r} is no state of a run", hint=nearest_hint(text, known))
+    return text
+
+
+def _document(run: StoredRun, orphaned: bool) -> dict[str, Any]:
+    return {**run.to_json(), "orphaned": orphaned}
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _logged(stream: int, data: bytes, time: float, dropped: int) -> dict[str, Any]:
+    if dropped:
+        return {"stream": None, "dropped": dropped}
+    name = "stdout" if stream == 1 else "stderr"
+    return {"stream": name, "time": _moment(time), "text": data.decode("utf-8", "replace")}
+
+
+def _write(stream: int, data: bytes) -> None:
+    # Bytes as they came: they need not be text.
+    target = sys.stdout if stream == 1 else sys.stderr
+    if target is not None:
+        target.buffer.write(data)
+        target.buffer.flush()
