@@ -22,7 +22,7 @@ _FIELD = (
     r"(?:\"(?P<double>(?:[^\"\\]|\\.)*)\"|'(?P<single>[^']*)'|(?P<plain>[^\s\"']+))"
 )
 _LOGIN = r"[^\s:/]+:(?P<password>[^\s/]\S*)"  # USER:PASSWORD
-_PGPASS = r"(?m)^(?:[^:\n]+:){4}(?P<password>[^:\n]+)$"
+_PGPASS = r"(?m)^(?:[^:\s\"']+:){4}(?P<password>[^:\s\"']+)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

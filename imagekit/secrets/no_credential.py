@@ -46,7 +46,7 @@ _PLACEHOLDER = (
 # What nobody would take, whatever stands behind it.
 _YOURS = r"(?i)(?:<.*>|(?:your|insert|put|enter|paste|replace)(?:[-_ ][a-z]{1,20}[0-9]?)+)"
 _WORD = r"(?:[a-z]{1,16}|[A-Z]{1,16}|[A-Z][a-z]{1,15}|v?[0-9]{1,4}|[a-z]{1,12}[0-9]{1,3})"
-_WORDED = rf"{_WORD}(?:[-_.:/@+]{_WORD})*"
+_WORDED = rf"[.*]{{0,2}}{_WORD}(?:[-_.:/@+]{_WORD})*"
 _HEX = r"[0-9A-Fa-f]{16,}"
 _UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _TOKEN_LENGTH, _TOKEN_BITS = 12, 2.9  # characters; bits a character (Shannon)
