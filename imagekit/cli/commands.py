@@ -23,6 +23,7 @@ COMMANDS = {
     "init": ("imagekit.cli.init", "Look at the project, and write a commented configuration to start from."),
     "run": ("imagekit.cli.run", "Run one flow in one container."),
     "flow-run": ("imagekit.cli.flow_run", "Runs that were: list them, inspect one, read its log, delete."),
+    "promote": ("imagekit.cli.promote", "Bake the extra packages that a run had."),
     "push": ("imagekit.cli.push", "Push an image, and check that it arrived whole."),
     "lock": ("imagekit.cli.lock", "Resolve the dependencies into a hashed lock (PEP 751)."),
     "plan": ("imagekit.cli.plan", "Show the layers that a build would make; build nothing."),

@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from imagekit.errors import BaseNotFound
-from imagekit.extras.grammar import read_extras
+from imagekit.errors import BaseNotFound, NoWheel, ResolveError
+from imagekit.extras.grammar import VARIABLE, read_extras
 from imagekit.extras.tickets import DIRECTORY, Tickets
 from imagekit.extras.values import LABEL_LOCK, LABEL_ORIGIN, LABEL_REQUIREMENTS, REPOSITORY, Derived
 
@@ -174,7 +174,7 @@ class _Deriving:
         return read_image(self.pipeline, self.name, self.origin)
 
     def _made(self, spec: ImageSpec, base: BaseImage, image: EngineImage, reference: str, *, upgrade: bool) -> Derived:
-        resolved = self.pipeline.resolved_on(spec, base, upgrade=upgrade)
+        resolved = self._resolved(spec, base, upgrade=upgrade)
         kept = tuple(f"{name}=={version}" for name, version in sorted(resolved.kept.items()))
         if not resolved.packages:
             return _nothing(reference, image, self.lines, kept=kept)
@@ -206,6 +206,18 @@ class _Deriving:
             lock_digest=resolved.digest,
             up_to_date=loaded.up_to_date,
         )
+
+    def _resolved(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool) -> Lock:
+        try:
+            return self.pipeline.resolved_on(spec, base, upgrade=upgrade)
+        except ResolveError as error:
+            error.message = f"{VARIABLE} on {self.name}: {error.message}"
+            error.args = (error.message,)
+            if isinstance(error, NoWheel) and base.python.libc == "musl":
+                error.hint = "its C library is musl, for which few wheels are made: use an image with glibc (Debian)"
+            elif isinstance(error, NoWheel):
+                error.hint = "nothing is built from source when a run starts: build an image, with source-builds"
+            raise
 
 
 def _reference(base: BaseImage, lock: Lock, texts: list[str]) -> str:

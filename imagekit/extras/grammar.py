@@ -21,7 +21,7 @@ LONGEST = 64 * 1024
 _SPACE = " \t\r\n"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?![A-Za-z0-9._-])"
 _SPECIFIER = r"(?:===|~=|==|!=|<=|>=|<|>)\s*[^\s,;()\[\]<>=!~@'\"]+"
-_SPECIFIERS = rf"{_SPECIFIER}(?:\s*,\s*{_SPECIFIER})*(?:\s*,(?!\S))?"
+_SPECIFIERS = rf"{_SPECIFIER}(?:\s*,\s*{_SPECIFIER})*"
 _VALUE = r"(?:'[^']*'|\"[^\"]*\"|[a-z_.]+)"
 _COMPARED = rf"(?:\s*\()*\s*{_VALUE}\s*(?:===|~=|==|!=|<=|>=|<|>|in\b|not\s+in\b)\s*{_VALUE}(?:\s*\))*"
 # An "and" that nothing follows is no package of that name.
