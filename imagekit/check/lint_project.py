@@ -96,7 +96,7 @@ def _secrets(spec: ImageSpec, where: Written) -> Iterator[Finding]:
 def _indexes(spec: ImageSpec, where: Written) -> Iterator[Finding]:
     indexes = spec.indexes
     by_pip = spec.resolver == "pip-tools"
-    for url in indexes.extra:
+    for url in (*indexes.extra, *indexes.supplemental):
         shown = redacted(url)
         file, line = where.text(url)
         if by_pip:
@@ -111,7 +111,8 @@ def _indexes(spec: ImageSpec, where: Written) -> Iterator[Finding]:
             line=line,
             severity=ERROR if by_pip else "",
         )
-    for url in filter(None, (indexes.default, *indexes.extra, *(named.url for named in indexes.named))):
+    named = (each.url for each in indexes.named)
+    for url in filter(None, (indexes.default, *indexes.extra, *indexes.supplemental, *named)):
         parts = urlsplit(url)
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             file, line = where.text(url)

@@ -12,9 +12,10 @@ from functools import cache, partial
 from pathlib import Path
 
 from imagekit.errors import InvalidConfig
+from imagekit.lock.default_index import uv_default_index
 from imagekit.lock.logins import Login, Logins, Sought, with_login
 from imagekit.network.proxies import Proxies
-from imagekit.spec.image import ImageSpec, Indexes, NamedIndex
+from imagekit.spec.image import MACHINE, ImageSpec, Indexes, NamedIndex
 
 # (index, user where one is known) → the user and password that a keyring has for it.
 Keyring = Callable[[str, str | None], "tuple[str, str] | None"]
@@ -64,24 +65,33 @@ class IndexAccess:
         """For one image: its indexes before the machine's, the logins of all of them, and what it asks for."""
         return replace(
             self.joined(spec.indexes),
-            prereleases=self.prereleases or spec.prereleases,
+            prereleases=self.prereleases if spec.prereleases is None else spec.prereleases,
             exclude_newer=spec.exclude_newer or self.exclude_newer,
-            any_index=self.any_index or spec.any_index,
+            any_index=self.any_index if spec.any_index is None else spec.any_index,
         )
 
     def joined(self, project: Indexes) -> IndexAccess:
         """With the indexes of a project before the machine's, and the logins of all of them."""
         own = self.indexes
-        named = _unique((*project.named, *own.named))
+        default = project.default or own.default
+        extra = dict.fromkeys((*project.extra, *own.extra))
+        if project.supplemental and not project.no_index:
+            # To uv the default index is the last.
+            *before, default = dict.fromkeys((*extra, default or uv_default_index(), *project.supplemental))
+            extra = dict.fromkeys(before)
+        named = (each if each.url != MACHINE else self._of_machine(each) for each in (*project.named, *own.named))
         indexes = Indexes(
-            default=project.default or own.default,
-            extra=tuple(dict.fromkeys((*project.extra, *own.extra))),
+            default=default,
+            extra=tuple(extra),
             find_links=tuple(dict.fromkeys((*project.find_links, *own.find_links))),
             no_index=project.no_index or own.no_index,
-            named=named,
+            named=_unique(tuple(named)),
             pins=project.pins,
         )
         return replace(self, indexes=indexes, logins=self._sought(indexes))
+
+    def _of_machine(self, named: NamedIndex) -> NamedIndex:
+        return replace(named, url=self.indexes.default or uv_default_index())
 
     @property
     def deciding(self) -> dict[str, object]:

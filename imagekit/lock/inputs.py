@@ -39,6 +39,7 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
             "indexes": {
                 "default": None if indexes.default is None else without_credentials(indexes.default),
                 "extra": [without_credentials(u) for u in indexes.extra],
+                **({"supplemental": list(indexes.supplemental)} if indexes.supplemental else {}),
                 "find_links": [without_credentials(u) for u in indexes.find_links],
                 "no_index": indexes.no_index,
                 **_pinned(indexes),
@@ -63,7 +64,12 @@ def _pinned(indexes: Indexes) -> dict[str, object]:
 
 
 def _policy(spec: ImageSpec) -> dict[str, object]:
-    policy = {"prereleases": spec.prereleases, "exclude_newer": spec.exclude_newer, "any_index": spec.any_index}
+    policy = {
+        "prereleases": spec.prereleases,
+        "exclude_newer": spec.exclude_newer,
+        "any_index": spec.any_index,
+        "only_binary": sorted(spec.only_binary),
+    }
     return {name: value for name, value in policy.items() if value}
 
 

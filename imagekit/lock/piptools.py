@@ -57,6 +57,7 @@ def compile_argv(
     directory: str,
     access: IndexAccess,
     source_builds: Sequence[str] = (),
+    only_binary: Sequence[str] = (),
     constraints: bool = False,
     upgrade: bool = False,
     links: str | None = None,
@@ -75,6 +76,8 @@ def compile_argv(
         pip_arguments += ["--only-binary", ":all:"]
         for name in sorted(source_builds):
             pip_arguments += ["--no-binary", name]
+    for name in sorted(only_binary) if ANY in source_builds else ():
+        pip_arguments += ["--only-binary", name]
     argv += ["--pip-args", shlex.join(pip_arguments)]
     if indexes.no_index:
         argv += ["--no-index"]
@@ -103,6 +106,7 @@ def compile_pins(
     *,
     access: IndexAccess,
     source_builds: Sequence[str] = (),
+    only_binary: Sequence[str] = (),
     upgrade: bool = False,
     links: str | None = None,
     run_in_base: BaseRunner | None = None,
@@ -131,6 +135,7 @@ def compile_pins(
                 directory=".",
                 access=replace(access, indexes=seen),
                 source_builds=source_builds,
+                only_binary=only_binary,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,
@@ -156,6 +161,7 @@ def compile_pins(
                 directory=directory,
                 access=access,
                 source_builds=source_builds,
+                only_binary=only_binary,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,

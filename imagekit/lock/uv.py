@@ -61,6 +61,7 @@ def compile_argv(
     directory: str,
     access: IndexAccess,
     source_builds: Sequence[str] = (),
+    only_binary: Sequence[str] = (),
     constraints: bool = False,
     overrides: bool = False,
     project: bool = False,
@@ -89,6 +90,8 @@ def compile_argv(
         argv += ["--only-binary", ":all:"]
         for name in sorted(source_builds):
             argv += ["--no-binary", name]
+    for name in sorted(only_binary) if ANY in source_builds else ():
+        argv += ["--only-binary", name]
     argv += index_arguments(access, in_base=in_base)
     if access.prereleases:
         argv += ["--prerelease", "allow"]
@@ -142,6 +145,7 @@ def compile_pylock(
     *,
     access: IndexAccess,
     source_builds: Sequence[str] = (),
+    only_binary: Sequence[str] = (),
     no_deps: bool = False,
     upgrade: bool = False,
     best_match: bool = False,
@@ -166,6 +170,7 @@ def compile_pylock(
             directory=directory,
             access=seen,
             source_builds=source_builds,
+            only_binary=only_binary,
             constraints=CONSTRAINTS in files,
             overrides=OVERRIDES in files,
             project=PROJECT in files,

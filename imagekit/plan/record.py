@@ -134,15 +134,16 @@ def _by_origin(lines: Iterable[RequirementLine], context: Path) -> dict[str, tup
 
 def _options(spec: ImageSpec) -> dict[str, Any]:
     explicit = (each.url for each in spec.indexes.named if each.explicit)
-    urls = [url for url in (spec.indexes.default, *spec.indexes.extra, *explicit) if url is not None]
+    listed = (spec.indexes.default, *spec.indexes.extra, *spec.indexes.supplemental, *explicit)
+    urls = [url for url in listed if url is not None]
     options: dict[str, Any] = {
         "resolver": spec.resolver if spec.resolver != "uv" else "",
         "source-builds": list(spec.source_builds),
         "only-binary": list(spec.only_binary),
         "no-binary": list(spec.no_binary),
-        "pre": spec.prereleases,
+        "pre": bool(spec.prereleases),
         "exclude-newer": spec.exclude_newer or "",
-        "any-index": spec.any_index,
+        "any-index": bool(spec.any_index),
         "pins": [f"{pin.package} {pin.index}" for pin in spec.indexes.pins],
         "commands": list(spec.extra_dockerfile_commands),
         # Directories of wheels are left out: they are paths of one machine.

@@ -77,7 +77,8 @@ def resolved_of(record: Record) -> tuple[ImageSpec, Resolved]:
 
 def _has_secrets(spec: ImageSpec) -> bool:
     """Whether an index has credentials in its URL, which are not to lie about."""
-    urls = [*(spec.indexes.extra), *(spec.indexes.find_links), spec.indexes.default or ""]
+    indexes = spec.indexes
+    urls = [*indexes.extra, *indexes.supplemental, *indexes.find_links, indexes.default or ""]
     return any(map(has_credentials, urls))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InvalidProject
+from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.local_source import Places, declared_name
 from imagekit.spec.pyproject import PyProject, Unknown, refused
@@ -69,7 +69,12 @@ def read_declared(
         return Declared(indexes=uv.indexes, uv=uv)
     locked = lock is not None and lock.name == "uv.lock"
     builds = may_build or (pyproject.project is not None and pyproject.project.import_root is None)
-    uv = read_uv_table(context, locked=locked, builds=builds)
+    problems: list[InputError] = []
+    uv = UvTable()
+    try:
+        uv = read_uv_table(context, locked=locked, builds=builds)
+    except InputError as problem:
+        problems.append(problem)
     if "dev" not in pyproject.groups and uv.dev:
         pyproject = replace(pyproject, groups={**pyproject.groups, "dev": uv.dev})
     project = None if uv.is_package is False else pyproject.project
@@ -88,8 +93,13 @@ def read_declared(
     if not locked:
         members = _members(context) if pyproject.name is None and is_all else ()
         own_extras, own_groups = pyproject.with_own(extras, groups), map(canonicalize_name, groups)
-        sourced = with_sources((*lines, *members), context, extras=own_extras, groups=own_groups)
-        lines, sources = sourced.lines, sourced.indexes
+        try:
+            sourced = with_sources((*lines, *members), context, extras=own_extras, groups=own_groups)
+            lines, sources = sourced.lines, sourced.indexes
+        except InputError as problem:
+            problems.append(problem)
+    if problems:
+        raise InputError.join(problems)
     return Declared(
         requirements=lines,
         project=project,

@@ -12,6 +12,8 @@ from pathlib import Path
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 
+# In the place of a URL: that of the machine's default index.
+MACHINE = "machine"
 # Before DIRECTORY[:NAME]: an OCI image layout, as skopeo names it.
 OCI_LAYOUT = "oci:"
 
@@ -60,14 +62,15 @@ class IndexPin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexes:
-    """Where packages come from, in the order in which indexes are asked: ``extra``, then ``default``.
+    """Where packages come from, in the order in which indexes are asked: ``extra``, ``default``, ``supplemental``.
 
-    ``None`` leaves the default to the machine. No URL holds a login. ``named`` has the explicit ones, and
-    names for those of the others that have one.
+    ``None`` leaves the default to the machine; ``MACHINE`` is its URL where a name is given to it. No URL holds a
+    login. ``named`` has the explicit ones, and names for those of the others that have one.
     """
 
     default: str | None = None
     extra: tuple[str, ...] = ()
+    supplemental: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     no_index: bool = False
     named: tuple[NamedIndex, ...] = ()
@@ -119,9 +122,9 @@ class ImageSpec:
     platform: Platform = field(default_factory=Platform.host)
     base_image: str | None = None  # a reference, or oci:DIRECTORY[:NAME]; None: the default for that Python
     indexes: Indexes = Indexes()
-    prereleases: bool = False  # --pre
+    prereleases: bool | None = None  # --pre; None leaves it to the machine
     exclude_newer: str | None = None  # RFC 3339: nothing that was uploaded later
-    any_index: bool = False  # versions from any index, and not from the first that knows the package alone
+    any_index: bool | None = None  # versions from any index, not from the first that knows the package; None: as above
     only_binary: tuple[str, ...] = ()  # normalized names, or (":all:",): --only-binary
     no_binary: tuple[str, ...] = ()  # the same: --no-binary
     resolver: str = "uv"  # or "pip-tools"

@@ -14,19 +14,19 @@ from imagekit.spec.toml_places import Place, place_in, places_of
 
 
 class Origins:
-    """The lines of ``path``, a TOML file that a reader has accepted."""
+    """The lines of ``path``, a TOML file that a reader has accepted; ``shown`` is what it is called."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, shown: str = "") -> None:
+        self._path, self._shown = path, shown or path.name
 
     @cached_property
     def _places(self) -> Mapping[Keys, Place]:
-        return places_of(self._path.read_bytes().decode())
+        return places_of(self._path.read_bytes().decode("utf-8-sig"))
 
     def of(self, *keys: str | int) -> str:
         """``pyproject.toml:7``: where ``keys``, or the innermost table around them, stand."""
         place = place_in(self._places, keys)
-        return f"{self._path.name}:{place.line if place else 1}"
+        return f"{self._shown}:{place.line if place else 1}"
 
     def requirements(self, texts: Sequence[str], places: Places, *keys: str) -> tuple[RequirementLine, ...]:
         """Every requirement of the list ``keys``; all that is wrong is raised at once."""

@@ -5,24 +5,27 @@ poetry-core, which defines them, says what a constraint means; here they become 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement as NoRequirement
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InputError, InvalidProject, InvalidRequirement
+from imagekit.errors import InputError, InvalidRequirement
 from imagekit.spec.git_url import git_url
-from imagekit.spec.image import Indexes, IndexPin, NamedIndex, RequirementLine
+from imagekit.spec.image import Indexes, IndexPin, RequirementLine
 from imagekit.spec.local_source import Places
 from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_constraint import one_range, poetry_dependency
-from imagekit.spec.requirement import parse_requirement
-from imagekit.spec.url import refuse_login
+from imagekit.spec.poetry_sources import poetry_indexes
+from imagekit.spec.requirement import parse_requirement, requirement_name
+from imagekit.spec.typed_table import TypedTable
+from imagekit.spec.uv_index import absolute
 
 _Lines = Mapping[str, tuple[RequirementLine, ...]]
 _DIRECT = ("git", "url", "path", "file")
@@ -40,6 +43,7 @@ class PoetryTable:
     extras: Mapping[str, tuple[RequirementLine, ...]] = field(default_factory=dict)  # by normalized name
     groups: Mapping[str, tuple[RequirementLine, ...]] = field(default_factory=dict)  # the same
     indexes: Indexes = field(default_factory=Indexes)
+    enriching: tuple[RequirementLine, ...] = ()  # what says more of [project]'s dependencies and extras
 
 
 def read_poetry_table(path: Path, tables: Mapping[str, Any], standard: _Lines) -> PoetryTable | None:
@@ -51,95 +55,94 @@ def read_poetry_table(path: Path, tables: Mapping[str, Any], standard: _Lines) -
     has chosen. All that is wrong is raised at once, by file and line.
     """
     tool = tables.get("tool")
-    table = tool.get("poetry") if isinstance(tool, dict) else None
-    if table is None:
+    if not isinstance(tool, dict) or "poetry" not in tool:
         return None
-    if not isinstance(table, dict):
-        raise InvalidProject(f"{path.name}: tool.poetry is not a table", hint="make it a table")
+    table = TypedTable(tool["poetry"], Origins(path), ("tool", "poetry"))
     project = tables.get("project")
     dynamic = project.get("dynamic") if isinstance(project, dict) else None
     reader = _Reader(path, table, is_main=not isinstance(project, dict) or "dependencies" in (dynamic or ()))
     found = reader.read(standard)
-    if reader.problems:
-        raise InputError.join(reader.problems)
+    table.raise_problems()
     return found
 
 
 class _Reader:
-    def __init__(self, path: Path, table: Mapping[str, Any], *, is_main: bool) -> None:
+    def __init__(self, path: Path, table: TypedTable, *, is_main: bool) -> None:
         self.path, self.table, self.is_main = path, table, is_main
-        self.problems: list[InputError] = []
-        self.pins: list[IndexPin] = []
-        self._origins = Origins(path)
+        self.pins: list[tuple[IndexPin, str]] = []  # and where each stands
 
     def read(self, standard: _Lines) -> PoetryTable:
-        written = self._table("dependencies")
-        # Beside [project] dependencies, these only say from where ("enriching").
-        main = list(self._declared(written, "dependencies")) if self.is_main else []
-        optional = {name for name, value in written.items() if _is_optional(value)}
-        groups: dict[str, tuple[RequirementLine, ...]] = {}
-        for name, group in self._table("group").items():
-            if not isinstance(group, dict):
-                self._wrong(f"the group {name} is not a table", "make it one", "group", name)
-                continue
-            lines = self._declared(self._of_group(name), "group", name, "dependencies")
-            groups[canonicalize_name(name)] = tuple(line for _, line in lines)
-        if "dev-dependencies" in self.table:
-            old = tuple(line for _, line in self._declared(self._table("dev-dependencies"), "dev-dependencies"))
+        written = self.table.table("dependencies")
+        main = list(self._declared(written))
+        optional = {name for name, value in written.values.items() if _is_optional(value)}
+        written_groups = self.table.table("group")
+        tables: dict[str, TypedTable] = {canonicalize_name(name): written_groups.table(name) for name in written_groups}
+        groups: dict[str, tuple[RequirementLine, ...]] = {
+            name: tuple(line for _, line in self._declared(group.table("dependencies")))
+            for name, group in tables.items()
+        }
+        old = tuple(line for _, line in self._declared(self.table.table("dev-dependencies")))
+        if old or "dev-dependencies" in self.table:
             groups["dev"] = (*groups.get("dev", ()), *old)
-        groups = self._with_included(groups, standard)
+        includes = {name: (group, group.texts("include-groups")) for name, group in tables.items()}
         return PoetryTable(
-            name=self._text("name"),
-            version=self._text("version"),
-            is_package=self.table.get("package-mode") is not False,
-            requires_python=self._python(written.get("python")),
-            dependencies=tuple(line for name, line in main if name not in optional),
+            name=self.table.text("name"),
+            version=self.table.text("version"),
+            is_package=self.table.flag("package-mode") is not False,
+            requires_python=self._python(written),
+            dependencies=tuple(line for name, line in main if name not in optional) if self.is_main else (),
             extras=self._extras(main) if self.is_main else {},
-            groups=groups,
-            indexes=self._indexes(),
+            groups=self._with_included(groups, standard, includes),
+            indexes=poetry_indexes(self.table, self.pins),
+            enriching=tuple(line for _, line in main),
         )
 
-    def _declared(self, table: Mapping[str, Any], *where: str) -> Iterator[tuple[str, RequirementLine]]:
-        for name, value in table.items():
+    def _declared(self, table: TypedTable) -> Iterator[tuple[str, RequirementLine]]:
+        for name, value in table.values.items():
             if name.lower() == "python":
                 continue
             for number, one in enumerate(value if isinstance(value, list) else [value]):
-                origin = self._origin(*where, name, *((number,) if isinstance(value, list) else ()))
+                origin = table.origin(name, *((number,) if isinstance(value, list) else ()))
                 try:
                     yield name, self._line(name, one, origin)
                 except InputError as problem:
-                    self.problems.append(problem)
+                    self.table.problems.append(problem)
 
     def _line(self, name: str, value: Any, origin: str) -> RequirementLine:
         root = self.path.parent
         dependency = poetry_dependency(name, value, root, origin)
-        marker = "" if dependency.marker.is_any() else f" ; {dependency.marker}"
+        marker = "" if dependency.marker.is_any() else str(dependency.marker)
         extras = f"[{','.join(sorted(dependency.extras))}]" if dependency.extras else ""
+        behind = f" ; {marker}" if marker else ""
         place = next((key for key in _DIRECT if isinstance(value, Mapping) and key in value), None)
         if place is None:
-            if isinstance(value, Mapping) and isinstance(value.get("source"), str):
-                self.pins.append(IndexPin(package=canonicalize_name(name), index=value["source"]))
+            if isinstance(value, Mapping) and (source := value.get("source")):
+                pin = IndexPin(package=canonicalize_name(name), index=source, marker=marker)
+                self.pins.append((pin, origin))
             if (merged := one_range(dependency.constraint)) is not None:
-                return parse_requirement(f"{name}{extras}{merged}{marker}", origin)
+                return parse_requirement(f"{name}{extras}{merged}{behind}", origin)
             try:
                 requirement = Requirement(dependency.to_pep_508(with_extras=False))
             except NoRequirement:
                 if (root / "poetry.lock").is_file():
-                    return parse_requirement(f"{name}{extras}{marker}", origin)
+                    return parse_requirement(f"{name}{extras}{behind}", origin)
                 raise InvalidRequirement(
                     f"{origin}: {name}: {dependency.pretty_constraint!r} is no one range, and a requirement is one",
                     hint=f'write one: {name} = ">=1,<3"',
                 ) from None
             return parse_requirement(str(requirement), origin)
+        inside = f"#subdirectory={value['subdirectory']}" if value.get("subdirectory") else ""
         if place == "git":
             ref = next((value[key] for key in ("rev", "tag", "branch") if value.get(key)), None)
-            inside = f"#subdirectory={value['subdirectory']}" if value.get("subdirectory") else ""
-            text = f"{name}{extras} @ git+{git_url(value['git'])}{f'@{ref}' if ref else ''}{inside}{marker}"
+            text = f"{name}{extras} @ git+{git_url(value['git'])}{f'@{ref}' if ref else ''}{inside}{behind}"
         elif place == "url":
-            text = f"{name}{extras} @ {value['url']}{marker}"
+            text = f"{name}{extras} @ {value['url']}{inside}{behind}"
         else:
-            inside = f"/{value['subdirectory']}" if value.get("subdirectory") else ""
-            text = f"{name}{extras} @ {(root / (value[place] + inside)).resolve().as_uri()}{marker}"
+            below = f"/{value['subdirectory']}" if inside else ""
+            path = absolute(root, value[place] + below)
+            if path is None:
+                raise InvalidRequirement(f"{origin}: {name}: {value[place]!r} is not a path", hint="name a directory")
+            text = f"{name}{extras} @ {path.as_uri()}{behind}"
         return parse_requirement(text, origin, places=Places(base=root, root=root))
 
     def _extras(self, main: list[tuple[str, RequirementLine]]) -> dict[str, tuple[RequirementLine, ...]]:
@@ -147,96 +150,90 @@ class _Reader:
         for name, line in main:
             by_name.setdefault(canonicalize_name(name), []).append(line)
         found: dict[str, tuple[RequirementLine, ...]] = {}
-        for extra, names in self._table("extras").items():
+        written = self.table.table("extras")
+        for extra in written:
             lines: list[RequirementLine] = []
-            for name in names if isinstance(names, list) else []:
-                known = by_name.get(canonicalize_name(str(name)))
+            for name in written.texts(extra):
+                known = by_name.get(canonicalize_name(name))
                 if known is None:
                     words = f"the extra {extra!r} names {name!r}, which is no dependency"
-                    self._wrong(words, f'add {name} = {{ version = "…", optional = true }}', "extras", extra)
+                    written.wrong(words, f'add {name} = {{ version = "…", optional = true }}', extra)
                 lines += known or []
             found[canonicalize_name(extra)] = tuple(lines)
         return found
 
-    def _with_included(self, groups: _Lines, standard: _Lines) -> dict[str, tuple[RequirementLine, ...]]:
+    def _with_included(
+        self, groups: _Lines, standard: _Lines, includes: Mapping[str, tuple[TypedTable, tuple[str, ...]]]
+    ) -> dict[str, tuple[RequirementLine, ...]]:
         def expand(name: str, chain: tuple[str, ...]) -> tuple[RequirementLine, ...]:
+            group, included = includes.get(name, (self.table, ()))
             if name in chain:
-                self._wrong(f"groups include each other: {' → '.join((*chain, name))}", "take one out", "group", name)
+                group.wrong(f"groups include each other: {' → '.join((*chain, name))}", "take one out")
                 return ()
-            lines = (*standard.get(name, ()), *groups.get(name, ()))
-            for other in self._group(name).get("include-groups") or ():
-                lines = (*lines, *expand(canonicalize_name(str(other)), (*chain, name)))
+            own = groups.get(name, ())
+            asked = enriched(standard.get(name, ()), own)
+            names = {requirement_name(line) for line in asked}
+            lines = (*asked, *(line for line in own if requirement_name(line) not in names))
+            for other in map(canonicalize_name, included):
+                if other not in groups and other not in standard:
+                    group.wrong(f"the group {name} includes {other!r}, which is not there", "take it out")
+                lines = (*lines, *expand(other, (*chain, name)))
             return tuple(dict.fromkeys(lines))
 
         return {name: expand(name, ()) for name in (*standard, *(n for n in groups if n not in standard))}
 
-    def _of_group(self, name: str) -> Mapping[str, Any]:
-        dependencies = self._group(name).get("dependencies")
-        return dependencies if isinstance(dependencies, dict) else {}
-
-    def _group(self, name: str) -> Mapping[str, Any]:
-        groups = self._table("group")
-        known = {canonicalize_name(key): group for key, group in groups.items() if isinstance(group, dict)}
-        return known.get(canonicalize_name(name), {})
-
-    def _python(self, value: Any) -> str:
-        if not isinstance(value, str):
+    def _python(self, written: TypedTable) -> str:
+        value = written.text("python")
+        if value is None:
             return ""
-        origin = self._origin("dependencies", "python")
         try:
-            constraint = poetry_dependency("python", value, None, origin).constraint
+            constraint = poetry_dependency("python", value, None, written.origin("python")).constraint
             text = "" if constraint.is_any() else str(constraint)
             return str(SpecifierSet(f"=={text}" if text[:1].isdigit() else text))
         except InvalidSpecifier:
-            self._wrong(f"python = {value!r} is no one range", 'write python = ">=3.10,<4"', "dependencies", "python")
+            written.wrong(f"python = {value!r} is no one range", 'write python = ">=3.10,<4"', "python")
         except InputError as problem:
-            self.problems.append(problem)
+            self.table.problems.append(problem)
         return ""
 
-    def _indexes(self) -> Indexes:
-        named: list[NamedIndex] = []
-        default: str | None = None
-        extra: list[str] = []
-        written = self.table.get("source") or []
-        for number, source in enumerate(written if isinstance(written, list) else []):
-            name, url = source.get("name"), source.get("url")
-            priority = source.get("priority", "primary")
-            if not isinstance(name, str) or not isinstance(url, str):
-                continue  # Poetry's own PyPI has no URL: it is the machine's default here
-            try:
-                refuse_login(url, self._origin("source", number))
-            except InvalidRequirement as problem:
-                self.problems.append(problem)
-            named.append(NamedIndex(name=name, url=url, explicit=priority == "explicit"))
-            if priority in ("primary", "default") and default is None:
-                default = url
-            elif priority != "explicit":
-                extra.append(url)
-        names = {one.name for one in named}
-        # "source = 'PyPI'" is the machine's default index.
-        pins = tuple(pin for pin in self.pins if pin.index in names)
-        for pin in self.pins:
-            if pin.index not in names and pin.index.lower() != "pypi":
-                words = f"{pin.package} names the source {pin.index!r}, which is not there"
-                self._wrong(words, f'add [[tool.poetry.source]] name = "{pin.index}"', "source")
-        return Indexes(default=default, extra=tuple(extra), named=tuple(named), pins=pins)
 
-    def _table(self, key: str) -> Mapping[str, Any]:
-        value = self.table.get(key) or {}
-        if not isinstance(value, dict):
-            self._wrong(f"tool.poetry.{key} is not a table", "make it one", key)
-            return {}
-        return value
+def enriched(lines: Iterable[RequirementLine], entries: Iterable[RequirementLine]) -> tuple[RequirementLine, ...]:
+    """``lines`` of the standard's lists with what ``entries`` of Poetry's tables add to them, as poetry-core does it.
 
-    def _text(self, key: str) -> str | None:
-        value = self.table.get(key)
-        return value if isinstance(value, str) else None
+    A line becomes one for each entry of its name, where both of their markers hold; versions must fit both; a
+    repository, URL or path is the entry's.
+    """
+    by_name: dict[str, list[RequirementLine]] = {}
+    for entry in entries:
+        by_name.setdefault(requirement_name(entry), []).append(entry)
+    found: list[RequirementLine] = []
+    for line in lines:
+        several = by_name.get(requirement_name(line), [])
+        found += [more for entry in several if (more := _enriched(line, entry)) is not None] or [line]
+    return tuple(found)
 
-    def _origin(self, *keys: str | int) -> str:
-        return self._origins.of("tool", "poetry", *keys)
 
-    def _wrong(self, words: str, hint: str, *keys: str | int) -> None:
-        self.problems.append(InvalidProject(f"{self._origin(*keys)}: {words}", hint=hint))
+def _enriched(line: RequirementLine, entry: RequirementLine) -> RequirementLine | None:
+    """``line`` with what ``entry`` adds; ``None`` where they never hold together."""
+    from poetry.core.version.markers import parse_marker
+
+    requirement, other = Requirement(line.text), Requirement(entry.text)
+    both = parse_marker(str(requirement.marker or "")).intersect(parse_marker(str(other.marker or "")))
+    if both.is_empty():
+        return None
+    requirement.marker = None if both.is_any() else Marker(str(both))
+    if requirement.url is not None:
+        if other.url is not None and other.url != requirement.url:
+            raise InvalidRequirement(
+                f"{entry.origin}: {requirement.name} comes from another place than {line.origin} says",
+                hint="keep one of them",
+            )
+        return replace(line, text=str(requirement))
+    requirement.specifier &= other.specifier
+    requirement.url = other.url
+    if requirement.url is not None:
+        requirement.specifier = SpecifierSet()
+    return replace(line, text=str(requirement), local=entry.local)
 
 
 def _is_optional(value: Any) -> bool:

@@ -22,7 +22,7 @@ from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_project import poetry_project
-from imagekit.spec.poetry_table import PoetryTable, read_poetry_table
+from imagekit.spec.poetry_table import PoetryTable, enriched, read_poetry_table
 from imagekit.spec.toml import read_toml
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -139,6 +139,9 @@ def _with_poetry(found: PyProject, poetry: PoetryTable, tables: Mapping[str, Any
     """``found`` with what ``[tool.poetry]`` adds: all of the project, or what ``[project]`` leaves to it."""
     found = replace(found, groups=poetry.groups, indexes=poetry.indexes)
     if found.name is not None:
+        more = poetry.enriching
+        extras = {extra: enriched(lines, more) for extra, lines in found.extras.items()}
+        found = replace(found, dependencies=enriched(found.dependencies, more), extras=extras)
         # Poetry's are what dynamic dependencies are taken from.
         if "dependencies" in found.dynamic and poetry.dependencies:
             found = replace(found, dependencies=poetry.dependencies, dynamic=_without(found.dynamic, "dependencies"))

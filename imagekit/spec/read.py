@@ -109,6 +109,7 @@ def read_spec(
             unknown=told.wrong,
         )
         uv = declared.uv
+        no_binary = tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary)))
         only_binary = tuple(dict.fromkeys((*(n for file in read for n in file.only_binary), *uv.only_binary)))
         if not declared.installs_project:
             _refuse_missing_project(read)
@@ -133,13 +134,13 @@ def read_spec(
             platform=_platform(platform or table.platform),
             base_image=base_image,
             indexes=joined(_indexes(context, table, read, indexes), declared.indexes),
-            prereleases=_said(table.prereleases, *(file.prereleases or None for file in read), uv.prereleases),
+            prereleases=_first(table.prereleases, *(file.prereleases or None for file in read), uv.prereleases),
             only_binary=only_binary,
-            no_binary=tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary))),
+            no_binary=no_binary,
             exclude_newer=table.exclude_newer or uv.exclude_newer,
             any_index=uv.any_index if table.index_strategy is None else table.index_strategy != "first-index",
             resolver=_resolver(resolver or table.resolver or "uv", uv),
-            source_builds=_with_asked(may_build, uv.no_binary, only_binary),
+            source_builds=_with_asked(may_build, no_binary, only_binary),
             env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
             labels=check_labels({**(table.labels or {}), **(labels or {})}),
             files=_files(
@@ -279,11 +280,6 @@ def _with_asked(allowed: tuple[str, ...], no_binary: Sequence[str], only_binary:
     return ("*",) if "*" in named else tuple(sorted(named - set(only_binary)))
 
 
-def _said(*values: bool | None) -> bool | None:
-    """The first of ``values`` that says anything."""
-    return next((value for value in values if value is not None), None)
-
-
 def _entrypoints(told: Told, texts: Sequence[str], context: Path) -> tuple[str, ...]:
     def read(text: str) -> str:
         entrypoint = Entrypoint.parse(text)
@@ -310,4 +306,4 @@ def _dockerignore(told: Told, given: str | Path | None, context: Path) -> Path |
 
 
 def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
+    return next((value for value in values if value is not None), None)

@@ -19,10 +19,10 @@ else:
 _POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
-def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
-    """The tables of ``path``; what is wrong with it is raised as ``error``."""
+def toml_text(path: Path, error: type[InputError]) -> str:
+    """The text of ``path``, without a byte order mark; what cannot be read is raised as ``error``."""
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise error(f"{path.name} is not there", hint=f"looked for {path}") from None
     except OSError as problem:
@@ -30,18 +30,27 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
         raise error(f"{path.name}:{line}: not UTF-8", hint="TOML is UTF-8: save the file as that") from None
+
+
+def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
+    """The tables of ``path``; what is wrong with it is raised as ``error``."""
+    return parse_toml(toml_text(path, error), path.name, error)
+
+
+def parse_toml(text: str, name: str, error: type[InputError]) -> dict[str, Any]:
+    """The tables in ``text`` of the file ``name``; what is wrong with it is raised as ``error``, with its line."""
     try:
         tables: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # TOML's own, and integers of more digits than Python reads
         words = str(problem).splitlines()[0]
         position = _POSITION.search(words)
         # Without a position the file ended too soon.
         line = int(position[1]) if position else text.count("\n") + 1
         twice = words.startswith(("Cannot overwrite", "Cannot declare"))
         hint = "a key or table is there twice: keep one of them" if twice else "mend the TOML there"
-        raise error(f"{path.name}:{line}: {_POSITION.sub('', words)}", hint=hint) from None
+        raise error(f"{name}:{line}: {_POSITION.sub('', words)}", hint=hint) from None
     except RecursionError:
-        raise error(f"{path.name}: nested too deeply", hint="flatten its tables") from None
+        raise error(f"{name}: nested too deeply", hint="flatten its tables") from None
     return tables
 
 

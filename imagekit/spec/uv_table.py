@@ -1,26 +1,28 @@
-"""``[tool.uv]``: where requirements come from, and what else decides a resolution (docs.astral.sh/uv, "Settings").
+"""``[tool.uv]`` and ``uv.toml``: what decides a resolution (docs.astral.sh/uv, "Settings").
 
 With a ``uv.lock`` uv itself has honoured it. Without one it is honoured here as far as ``uv pip compile`` can be
-told of it; what it cannot be told of is refused with its line.
+told of it; what it cannot be told of is refused with its line. Which table counts is uv's rule: constraints and
+overrides are the workspace root's, settings those of the ``uv.toml`` or else ``[tool.uv]`` nearest to that root, and
+of a member its sources (``uv_sources``) and its groups.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InputError, InvalidProject, InvalidRequirement
-from imagekit.spec.image import Indexes, IndexPin, NamedIndex, RequirementLine
+from imagekit.errors import InputError, InvalidProject
+from imagekit.spec.image import Indexes, RequirementLine
 from imagekit.spec.origins import Origins
 from imagekit.spec.requirement import parse_requirements
-from imagekit.spec.url import refuse_login
+from imagekit.spec.toml import read_toml
+from imagekit.spec.typed_table import TypedTable
+from imagekit.spec.uv_index import absolute, checked_url, uv_indexes
+from imagekit.spec.uv_workspace import find_workspace, is_there, uv_table
 
 # What changes a resolution, or a build, and cannot be passed on.
 _NOT_HONOURED = (
@@ -34,9 +36,13 @@ _NOT_HONOURED = (
     "extra-build-variables",
     "no-build-isolation",
     "no-build-isolation-package",
+    "no-deps",
     "no-sources",
     "no-sources-package",
+    "prerelease-package",
+    "torch-backend",
 )
+_OF_WORKSPACE = frozenset({"build-constraint-dependencies", "exclude-dependencies"})
 # Of builds alone: they matter where something is built, with a lock, too.
 _OF_BUILDS = frozenset(name for name in _NOT_HONOURED if "build" in name or "config" in name)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T|$)")
@@ -49,190 +55,157 @@ _CHOICES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UvTable:
-    """What ``[tool.uv]`` says, as far as it is honoured."""
+    """What it says, as far as it is honoured."""
 
-    sources: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # by normalized name
     constraints: tuple[RequirementLine, ...] = ()
     overrides: tuple[RequirementLine, ...] = ()
     indexes: Indexes = field(default_factory=Indexes)
     dev: tuple[RequirementLine, ...] = ()  # dev-dependencies, a group called dev
     is_package: bool | None = None
     exclude_newer: str | None = None
-    prereleases: bool = False
-    any_index: bool = False
-    no_binary: tuple[str, ...] = ()
+    prereleases: bool | None = None
+    any_index: bool | None = None
+    no_binary: tuple[str, ...] = ()  # normalized names, or (":all:",)
+    only_binary: tuple[str, ...] = ()  # the same
 
 
-def read_uv_table(path: Path, tables: Mapping[str, Any], *, locked: bool, builds: bool) -> UvTable:
-    """``[tool.uv]`` of the pyproject.toml ``path``, whose content is ``tables``.
+def read_uv_table(context: Path, *, locked: bool, builds: bool) -> UvTable:
+    """What holds for the project in ``context``, which need not have a ``pyproject.toml``.
 
     ``locked``: a ``uv.lock`` is used. ``builds``: something is, or may be, built from source. All that is wrong
     is raised at once, by file and line.
     """
-    tool = tables.get("tool")
-    table = tool.get("uv") if isinstance(tool, dict) else None
-    if table is None:
-        return UvTable()
-    if not isinstance(table, dict):
-        raise InvalidProject(f"{path.name}: tool.uv is not a table", hint="make it a table")
-    reader = _Reader(path, table)
-    reader.refuse(locked=locked, builds=builds)
+    root = find_workspace(context).root
+    own = uv_table(context, context)
+    workspace = own if root == context else uv_table(root, context)
+    settings = _Settings(*_settings(root, context, workspace))
+    _refuse(workspace, settings, locked=locked, builds=builds)
     found = UvTable(
-        sources=reader.sources,
-        constraints=() if locked else reader.lines("constraint-dependencies"),
-        overrides=() if locked else reader.lines("override-dependencies"),
-        indexes=reader.indexes(),
-        dev=reader.lines("dev-dependencies"),
-        is_package=table.get("package") if isinstance(table.get("package"), bool) else None,
-        exclude_newer=None if locked else reader.moment("exclude-newer"),
-        prereleases=not locked and reader.text("prerelease") == "allow",
-        any_index=not locked and reader.text("index-strategy") == "unsafe-best-match",
-        no_binary=reader.no_binary(),
+        constraints=() if locked else _lines(workspace, "constraint-dependencies"),
+        overrides=() if locked else _lines(workspace, "override-dependencies"),
+        indexes=settings.indexes(),
+        dev=_lines(own, "dev-dependencies"),
+        is_package=own.flag("package"),
+        exclude_newer=None if locked else settings.moment("exclude-newer"),
+        prereleases=None if locked else settings.chosen("prerelease", "allow"),
+        any_index=None if locked else settings.chosen("index-strategy", "unsafe-best-match"),
+        no_binary=settings.names("no-binary", "no-binary-package"),
+        only_binary=settings.names("no-build", "no-build-package", "only-binary"),
     )
-    if reader.problems:
-        raise InputError.join(reader.problems)
+    own.problems += [*(workspace.problems if workspace is not own else ()), *settings.problems]
+    own.raise_problems()
     return found
 
 
-class _Reader:
-    def __init__(self, path: Path, table: Mapping[str, Any]) -> None:
-        self.path, self.table = path, table
-        self.problems: list[InputError] = []
-        self._origins = Origins(path)
+def _settings(root: Path, context: Path, workspace: TypedTable) -> tuple[TypedTable, Path]:
+    """The table of settings, and where its paths begin: the first there is from ``root`` upwards."""
+    for directory in (root, *root.parents):
+        path = directory / "uv.toml"
+        if is_there(path):
+            origins = Origins(path, os.path.relpath(path, context))
+            return TypedTable(read_toml(path, InvalidProject), origins, ()), directory
+        table = workspace if directory == root else uv_table(directory, context)
+        if table.values:
+            return table, directory
+    return workspace, root
 
-    def origin(self, *keys: str | int) -> str:
-        return self._origins.of("tool", "uv", *keys)
 
-    def refuse(self, *, locked: bool, builds: bool) -> None:
-        for key in _NOT_HONOURED:
-            value = self.table.get(key)
-            if not value or (key in _OF_BUILDS and not builds) or (locked and key not in _OF_BUILDS):
-                continue
-            hint = "lock it with uv: uv lock" if key not in _OF_BUILDS else "take it out: builds get what they ask for"
-            self._wrong(f"[tool.uv] {key} is not honoured", hint, key)
-        for key, known in _CHOICES.items():
-            value = self.table.get(key)
-            if value is not None and not locked and value not in known:
-                self._wrong(f"[tool.uv] {key} = {value!r} is not honoured", "lock it with uv: uv lock", key)
+def _refuse(workspace: TypedTable, settings: _Settings, *, locked: bool, builds: bool) -> None:
+    for key in _NOT_HONOURED:
+        if (key in _OF_BUILDS and not builds) or (locked and key not in _OF_BUILDS):
+            continue
+        for table in (workspace,) if key in _OF_WORKSPACE else settings.tables:
+            if table.values.get(key):
+                hint = "lock it with uv: uv lock" if key not in _OF_BUILDS else "take it out: builds get what they need"
+                table.wrong(f"{_shown(table, key)} is not honoured", hint, key)
+    for key, known in _CHOICES.items():
+        for table in () if locked else settings.tables:
+            value = table.text(key)
+            if value is not None and value not in known:
+                table.wrong(f"{_shown(table, key)} = {value!r} is not honoured", "lock it with uv: uv lock", key)
 
-    def lines(self, key: str) -> tuple[RequirementLine, ...]:
-        value = self.table.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self._wrong(f"[tool.uv] {key} is not a list of requirements", "make it one", key)
-            return ()
-        found: list[RequirementLine] = []
-        for number, text in enumerate(value):
-            try:
-                found += parse_requirements([text], self.origin(key, number))
-            except InvalidRequirement as problem:
-                self.problems.append(problem)
-        return tuple(found)
+
+def _lines(table: TypedTable, key: str) -> tuple[RequirementLine, ...]:
+    found: list[RequirementLine] = []
+    for number, text in enumerate(table.texts(key)):
+        try:
+            found += parse_requirements([text], table.origin(key, number))
+        except InputError as problem:
+            table.problems.append(problem)
+    return tuple(found)
+
+
+def _shown(table: TypedTable, key: str) -> str:
+    where = ".".join(map(str, table.keys))
+    return f"[{where}] {key}" if where else key
+
+
+class _Settings:
+    """A table of settings with the ``[pip]`` in it, which goes before it: lists are joined."""
+
+    def __init__(self, table: TypedTable, base: Path) -> None:
+        self.base = base
+        self.top, self.pip = table, table.table("pip")
+        self.tables = (self.pip, self.top)
+        self.problems = table.problems
 
     def text(self, key: str) -> str | None:
-        value = self.table.get(key)
-        return value if isinstance(value, str) else None
+        found = [table.text(key) for table in self.tables]
+        return next((text for text in found if text is not None), None)
+
+    def flag(self, key: str) -> bool | None:
+        found = [table.flag(key) for table in self.tables]
+        return next((flag for flag in found if flag is not None), None)
+
+    def chosen(self, key: str, choice: str) -> bool | None:
+        """Whether ``key`` is ``choice``; ``None`` where nothing is said."""
+        text = self.text(key)
+        return None if text is None else text == choice
 
     def moment(self, key: str) -> str | None:
-        value = self.table.get(key)
-        if value is None or (isinstance(value, str) and _MOMENT.match(value)):
-            return value
-        hint = f'write {key} = "2026-01-31", which is the same tomorrow, or lock it with uv: uv lock'
-        self._wrong(f"[tool.uv] {key} = {str(value)!r} is no date", hint, key)
+        for table in self.tables:
+            value = table.text(key)
+            if value is None:
+                continue
+            if _MOMENT.match(value):
+                return value
+            hint = f'write {key} = "2026-01-31", which is the same tomorrow, or lock it with uv: uv lock'
+            table.wrong(f"{_shown(table, key)} = {value!r} is no date", hint, key)
         return None
 
-    def no_binary(self) -> tuple[str, ...]:
-        if self.table.get("no-binary") is True:
+    def names(self, for_all: str, of_packages: str, of_pip: str = "") -> tuple[str, ...]:
+        """Packages that ``of_packages`` names, and ``[pip]`` by pip's name for it; ``(":all:",)`` for all of them."""
+        of_pip = of_pip or for_all
+        named = [*self.top.texts(of_packages), *self.pip.texts(of_pip)]
+        everything = self.top.flag(for_all) is True or (of_pip != for_all and self.pip.flag(for_all) is True)
+        if everything or ":all:" in named:
             return (":all:",)
-        names = self.table.get("no-binary-package") or []
-        return tuple(canonicalize_name(name) for name in names if isinstance(name, str))
-
-    @cached_property
-    def sources(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
-        written = self.table.get("sources") or {}
-        found: dict[str, tuple[Mapping[str, Any], ...]] = {}
-        for name, value in written.items() if isinstance(written, dict) else ():
-            entries = value if isinstance(value, list) else [value]
-            if all(isinstance(entry, dict) for entry in entries):
-                found[canonicalize_name(name)] = tuple(entries)
-            else:
-                self._wrong(f"[tool.uv.sources] {name} is not a table", f"write {name} = {{ … }}", "sources", name)
-        return found
+        return tuple(dict.fromkeys(canonicalize_name(name) for name in named if name != ":none:"))
 
     def indexes(self) -> Indexes:
-        default, extra, links = self.text("index-url"), [*self._texts("extra-index-url")], [*self._texts("find-links")]
-        named: list[NamedIndex] = []
-        written = self.table.get("index") or []
-        for number, entry in enumerate(written if isinstance(written, list) else [written]):
-            url = entry.get("url") if isinstance(entry, dict) else None
-            if not isinstance(url, str):
-                self._wrong("[[tool.uv.index]] has no url", 'write url = "https://HOST/simple"', "index", number)
-                continue
-            name = entry.get("name")
-            if "://" not in url:
-                url = (self.path.parent / url).resolve().as_uri()
-            self._check_url(url, "index", number)
-            if isinstance(name, str):
-                named.append(NamedIndex(name=name, url=url, explicit=entry.get("explicit") is True))
-            if entry.get("explicit") is True:
-                continue
-            if entry.get("format") == "flat":
-                links.append(url)
-            elif entry.get("default") is True:
-                default = url
-            else:
-                extra.append(url)
-        pins = [
-            IndexPin(package=name, index=entry["index"], marker=str(entry.get("marker") or ""))
-            for name, entries in self.sources.items()
-            for entry in entries
-            if isinstance(entry.get("index"), str)
-        ]
-        for pin in pins:
-            if pin.index not in {one.name for one in named}:
-                words = f"[tool.uv.sources] {pin.package} names the index {pin.index!r}, which is not there"
-                self._wrong(words, f'add [[tool.uv.index]] name = "{pin.index}"', "sources", pin.package)
-        for key, urls in (("index-url", [self.text("index-url")]), ("extra-index-url", self._texts("extra-index-url"))):
-            for url in filter(None, urls):
-                self._check_url(url, key)
-        for link in links:
-            self._check_url(link, "find-links")
-        here = [link if "://" in link else str((self.path.parent / link).resolve()) for link in links]
+        entries = uv_indexes(self.top, self.base)
+        default = next((entry.url for entry in entries if entry.default and not entry.explicit), None)
+        asked = [entry for entry in entries if not (entry.explicit or entry.default)]
+        links = [entry.url for entry in asked if entry.flat]
+        extra = [entry.url for entry in asked if not entry.flat]
+        for table in self.tables:
+            extra += [checked_url(table, self._url(url), "extra-index-url") for url in table.texts("extra-index-url")]
+            for link in table.texts("find-links"):
+                checked_url(table, link, "find-links")
+                links.append(link if "://" in link else str(absolute(self.base, link) or link))
+            if (url := table.text("index-url")) is not None:
+                default = default or checked_url(table, self._url(url), "index-url")
         return Indexes(
             default=default,
             extra=tuple(dict.fromkeys(extra)),
-            find_links=tuple(dict.fromkeys(here)),
-            no_index=self.table.get("no-index") is True,
-            named=tuple(named),
-            pins=tuple(pins),
+            find_links=tuple(dict.fromkeys(links)),
+            no_index=self.flag("no-index") is True,
+            named=tuple(entry.named for entry in entries if entry.named is not None),
         )
 
-    def _texts(self, key: str) -> list[str]:
-        value = self.table.get(key) or []
-        return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
-
-    def _check_url(self, url: str, *keys: str | int) -> None:
-        try:
-            refuse_login(url, self.origin(*keys))
-        except InvalidRequirement as problem:
-            self.problems.append(problem)
-
-    def _wrong(self, words: str, hint: str, *keys: str | int) -> None:
-        self.problems.append(InvalidProject(f"{self.origin(*keys)}: {words}", hint=hint))
-
-
-def negated(marker: str) -> str | None:
-    """The marker that holds where ``marker`` does not; ``None`` where that is more than one comparison."""
-    opposite = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
-    try:
-        parts = Marker(marker)._markers
-    except InvalidMarker:
-        return None
-    if len(parts) != 1 or not isinstance(parts[0], tuple):
-        return None
-    left, operator, right = parts[0]
-    if operator.value not in opposite:
-        return None
-    return f"{left.serialize()} {opposite[operator.value]} {right.serialize()}"
+    def _url(self, url: str) -> str:
+        path = None if "://" in url else absolute(self.base, url)
+        return url if path is None else path.as_uri()
 
 
 def joined(indexes: Indexes, more: Indexes) -> Indexes:
@@ -241,6 +214,7 @@ def joined(indexes: Indexes, more: Indexes) -> Indexes:
         indexes,
         default=indexes.default if indexes.default is not None else more.default,
         extra=tuple(dict.fromkeys((*indexes.extra, *more.extra))),
+        supplemental=tuple(dict.fromkeys((*indexes.supplemental, *more.supplemental))),
         find_links=tuple(dict.fromkeys((*indexes.find_links, *more.find_links))),
         no_index=indexes.no_index or more.no_index,
         named=tuple(dict.fromkeys((*indexes.named, *more.named))),

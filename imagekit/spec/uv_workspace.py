@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InvalidProject
+from imagekit.errors import InputError, InvalidProject
+from imagekit.spec.origins import Origins
 from imagekit.spec.toml import read_toml
+from imagekit.spec.typed_table import TypedTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,14 @@ def find_workspace(project: Path) -> Workspace:
 
     :class:`InvalidProject` for a ``pyproject.toml`` that cannot be read.
     """
-    own = _uv(project).get("workspace")
-    if own is not None:
+    own = uv_table(project, project)
+    if "workspace" in own:
         return _workspace(project, own)
     for above in project.parents:
-        table = _uv(above).get("workspace") if (above / "pyproject.toml").is_file() else None
-        if table is None:
+        if not (above / "pyproject.toml").is_file():
+            continue
+        table = uv_table(above, project)
+        if "workspace" not in table:
             continue
         workspace = _workspace(above, table)
         if workspace.name_of(project) is not None:
@@ -44,30 +49,46 @@ def find_workspace(project: Path) -> Workspace:
     return Workspace(root=project, members=_named(project))
 
 
-def _workspace(root: Path, table: Any) -> Workspace:
-    if not isinstance(table, dict) or not all(_is_list(table.get(key, [])) for key in ("members", "exclude")):
-        raise InvalidProject(
-            f"{root.name}/pyproject.toml: tool.uv.workspace is not a table of lists",
-            hint='write members = ["packages/*"]',
-        )
-    excluded = {path for pattern in table.get("exclude", []) for path in _matching(root, pattern)}
+def uv_table(directory: Path, project: Path, problems: list[InputError] | None = None) -> TypedTable:
+    """``[tool.uv]`` of the ``pyproject.toml`` in ``directory``, called as it is seen from ``project``."""
+    path = directory / "pyproject.toml"
+    tables: dict[str, Any] = read_toml(path, InvalidProject) if is_there(path) else {}
+    origins = Origins(path, os.path.relpath(path, project))
+    return TypedTable(tables.get("tool"), origins, ("tool",), problems).table("uv")
+
+
+def is_there(path: Path) -> bool:
+    """Whether ``path`` can be opened: a build that was remembered is known by what it tried to open."""
+    try:
+        path.open("rb").close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _workspace(root: Path, uv: TypedTable) -> Workspace:
+    table = uv.table("workspace")
+    excluded = {path for pattern in table.texts("exclude") for path in _matching(root, pattern, table, "exclude")}
     members = dict(_named(root))
-    for pattern in table.get("members", []):
-        for path in _matching(root, pattern):
+    for pattern in table.texts("members"):
+        for path in _matching(root, pattern, table, "members"):
             if path not in excluded and (path / "pyproject.toml").is_file():
                 members |= _named(path)
+    table.raise_problems()
     return Workspace(root=root, members=members)
 
 
-def _matching(root: Path, pattern: str) -> Iterator[Path]:
+def _matching(root: Path, pattern: str, table: TypedTable, key: str) -> Iterator[Path]:
     pattern = pattern.strip("/")
     if pattern in (".", ""):
         return
     if pattern.startswith("..") or "/.." in pattern:
-        raise InvalidProject(
-            f"pyproject.toml: tool.uv.workspace names {pattern!r}, outside the workspace", hint="name members below it"
-        )
-    yield from (path.resolve() for path in sorted(root.glob(pattern)) if path.is_dir())
+        table.wrong(f"tool.uv.workspace names {pattern!r}, outside the workspace", "name members below it", key)
+        return
+    try:
+        yield from (path.resolve() for path in sorted(root.glob(pattern)) if path.is_dir())
+    except (ValueError, NotImplementedError, OSError, RecursionError):
+        table.wrong(f"tool.uv.workspace: {pattern!r} is no pattern of paths", 'write members = ["packages/*"]', key)
 
 
 def _named(directory: Path) -> dict[str, Path]:
@@ -76,16 +97,3 @@ def _named(directory: Path) -> dict[str, Path]:
     project = read_toml(directory / "pyproject.toml", InvalidProject).get("project")
     name = project.get("name") if isinstance(project, dict) else None
     return {canonicalize_name(name): directory} if isinstance(name, str) else {}
-
-
-def _uv(directory: Path) -> Mapping[str, Any]:
-    path = directory / "pyproject.toml"
-    if not path.is_file():
-        return {}
-    tool = read_toml(path, InvalidProject).get("tool")
-    uv = tool.get("uv") if isinstance(tool, dict) else None
-    return uv if isinstance(uv, dict) else {}
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)

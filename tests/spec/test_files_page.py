@@ -57,6 +57,7 @@ def judge(root: Path, file: str, said: str, **others: object) -> ImageSpec | Non
 UV_ROWS = rows("`[tool.uv]` without a lock")
 # What the requirement of ``six`` becomes, where it is not the path of libs/six.
 UV_TEXTS = {
+    'sources.six = [{ path = "libs/six", extra = "dev" }]': ["six>=1"],
     'sources.six = { git = "https://example.com/six", tag = "v1" }': ["six @ git+https://example.com/six@v1"],
     'sources.six = { url = "https://example.com/six-1.0-py3-none-any.whl" }': [
         "six @ https://example.com/six-1.0-py3-none-any.whl"

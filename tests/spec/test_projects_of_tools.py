@@ -149,8 +149,8 @@ priority = "supplemental"
 """
     )
     found = read_spec(poetry(tmp_path, text)).indexes
-    assert found.default == "https://first.example.com/simple"
-    assert found.extra == ("https://more.example.com/simple",)
+    assert (found.default, found.supplemental) == (None, ())
+    assert found.extra == ("https://first.example.com/simple", "https://more.example.com/simple")
     assert [(pin.package, pin.index) for pin in found.pins] == [("six", "own")]
     assert [one.name for one in found.named if one.explicit] == ["own"]
 
@@ -261,12 +261,15 @@ def test_dynamic_requirements_beside_a_lock_that_cannot_tell_them(tmp_path: Path
     [
         ('[tool.poetry.dependencies]\nsix = { verison = "1" }\n', r"pyproject\.toml:2: six: 'verison' is not a key"),
         ("[tool.poetry.dependencies]\nsix = 3\n", r"pyproject\.toml:2: six is 3"),
-        ("[tool.poetry.group]\ndev = 3\n", r"pyproject\.toml:2: the group dev is not a table"),
+        ("[tool.poetry.group]\ndev = 3\n", r"pyproject\.toml:2: tool\.poetry\.group\.dev is not a table"),
         ("[tool.poetry.group.a]\ninclude-groups = ['a']\n", r"pyproject\.toml:1: groups include each other: a → a"),
         ("[tool]\npoetry = 3\n", r"tool\.poetry is not a table"),
         ('[tool]\nuv = 3\n[project]\nname = "x"\nversion = "1"\n', r"tool\.uv is not a table"),
         ('[tool.uv.workspace]\nmembers = ["../x"]\n', "outside the workspace"),
-        ("[tool.uv.workspace]\nmembers = 3\n", "not a table of lists"),
+        (
+            "[tool.uv.workspace]\nmembers = 3\n",
+            r"pyproject\.toml:2: tool\.uv\.workspace\.members is not a list of strings",
+        ),
     ],
 )
 def test_what_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:
