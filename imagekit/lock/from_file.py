@@ -19,12 +19,14 @@ from imagekit.lock.base_packages import recorded, split, with_reasons
 from imagekit.lock.foreign import REMEDIES, foreign_set, uv_export
 from imagekit.lock.hashes import allowed_hashes, only_allowed
 from imagekit.lock.inputs import applying, direct_names, inputs_digest
+from imagekit.lock.locked_indexes import with_locked_indexes
 from imagekit.lock.locked_set import LockedSet
 from imagekit.lock.pylock import LockFile, parse, select
 from imagekit.lock.target import Target
 from imagekit.lock.values import Lock
 from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.installed import Contents
+from imagekit.spec.toml import toml_text
 
 # The lock of a set of requirements that is complete: nothing they need is added.
 Pin = Callable[[ImageSpec], Lock]
@@ -54,8 +56,6 @@ def lock_from_file(spec: ImageSpec, path: Path, target: Target, *, contents: Cal
 
 def _pinned(spec: ImageSpec, found: LockedSet) -> ImageSpec:
     """``spec`` as one that asks for ``found`` and nothing else."""
-    extra = tuple(url for url in found.extra_indexes if url != spec.indexes.default)
-    indexes = replace(spec.indexes, extra=tuple(dict.fromkeys((*spec.indexes.extra, *extra))))
     return replace(
         spec,
         requirements=found.lines,
@@ -63,7 +63,7 @@ def _pinned(spec: ImageSpec, found: LockedSet) -> ImageSpec:
         requires_hashes=False,  # those that have one are held to it; a commit or a directory has none
         lock_file=None,
         resolver="uv",
-        indexes=indexes,
+        indexes=with_locked_indexes(spec.indexes, found),
     )
 
 
@@ -75,11 +75,7 @@ def _joined(lock: Lock, other: Lock) -> Lock:
 
 
 def _from_pylock(spec: ImageSpec, path: Path, target: Target, contents: Callable[[], Contents]) -> Lock:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidProject(f"{path}: cannot be read: {error}") from None
-    file = parse(text, path)
+    file = parse(toml_text(path, InvalidProject), path)
     inputs = inputs_digest(spec, target)
     if file.inputs is not None and file.inputs != inputs:
         raise StaleLock(
@@ -112,6 +108,7 @@ def _selected(spec: ImageSpec, file: LockFile, target: Target, contents: Callabl
             groups=None if groups is None else _provided(groups, file.pylock.dependency_groups),
             # A lock of ours holds a source distribution only where it was allowed.
             source_builds=spec.source_builds,
+            only_binary=spec.only_binary,
         )
     except NoWheel as error:
         if own is None:

@@ -1,6 +1,7 @@
 """``Pipfile.lock`` (pipfile-spec 6), read without pipenv: a flat set with versions, hashes and markers.
 
-Whether it is stale is told by the Pipfile's hash in it (``plette/pipfiles.py``).
+Whether it is stale is told by the Pipfile's hash in it (``plette/pipfiles.py``). A package comes from the index that
+its entry names, and all others from the first of the lock (``pipenv/routines/install.py``).
 """
 
 from __future__ import annotations
@@ -12,19 +13,35 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject, StaleLock
-from imagekit.lock.locked_set import LockedSet, applies, refuse
-from imagekit.lock.locked_source import git_line, path_line, pinned_line, url_line
+from imagekit.lock.locked_set import LockedIndex, LockedSet, applies, refuse
+from imagekit.lock.locked_source import git_line, inside_archive, path_line, pinned_line, url_line
+from imagekit.lock.locked_table import LockedTable
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.toml import read_toml
-from imagekit.spec.url import refuse_login
 
 REMEDY = "make it anew: pipenv lock"
 _SECTIONS = ("source", "packages", "dev-packages", "requires", "scripts", "pipfile", "pipenv", "default", "develop")
+# Short forms of markers, each a key of its own with "OPERATOR 'VALUE'" (``pipenv/utils/dependencies.py``).
+_MARKERS = (
+    "os_name",
+    "sys_platform",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_version",
+    "python_full_version",
+    "implementation_name",
+    "implementation_version",
+)
+
+
+_DEVELOP = ("dev", "develop", "dev-packages")  # names of one category
 
 
 def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> LockedSet:
@@ -34,49 +51,77 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
     :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
     """
     text, document = _document(path)
-    _check_fresh(path, document)
-    sections: dict[str, str] = {canonicalize_name(name): name for name in document if name != "_meta"}
+    meta = document.table("_meta")
+    _check_fresh(path, meta)
+    sources = _sources(text, meta, path)
+    sections: dict[str, str] = {canonicalize_name(name): name for name in document.values if name != "_meta"}
     lines: dict[str, RequirementLine] = {}
-    indexes: list[str] = []
+    indexes: dict[str, LockedIndex] = {}
     problems: list[InputError] = []
-    sources = document["_meta"].get("sources") or ()
-    of_index = {s["name"]: s["url"] for s in sources if isinstance(s, dict) and "name" in s and "url" in s}
-    first = next(iter(of_index), None)
+    asked = {"dev" if group in _DEVELOP else group for group in groups}
     for group in ("default", *groups):
-        section = sections.get("develop" if group in ("dev", "develop", "dev-packages") else canonicalize_name(group))
+        section = sections.get("develop" if group in _DEVELOP else canonicalize_name(group))
         if section is None:
             raise StaleLock(f"{path.name} has no category {group!r}", hint=f"it has {', '.join(sorted(sections))}")
-        for name, entry in document[section].items():
-            origin = f"{path.name}:{_line_of(text, name)}"
+        for name, value in document.table(section).values.items():
             try:
-                if not _applies(entry, target, name, origin):
+                entry = LockedTable.of(value, f"{path.name}:{_line_of(text, section, name)}", REMEDY, name)
+                normalized = _normalized(entry, name)
+                if not _applies(entry, target, asked):
                     continue
-                lines[canonicalize_name(name)] = _line(name, entry, path, origin)
-                if entry.get("index") in of_index and entry["index"] != first:
-                    refuse_login(of_index[entry["index"]], origin)
-                    indexes.append(of_index[entry["index"]])
+                lines[normalized] = _line(name, entry, path)
+                if index := entry.text("index"):
+                    if index not in sources:
+                        raise entry.wrong(f"it comes from the source {index!r}, which the lock does not have")
+                    indexes[normalized] = sources[index]
             except InputError as problem:
                 problems.append(problem)
     refuse(problems)
-    return LockedSet(lines=tuple(lines[name] for name in sorted(lines)), extra_indexes=tuple(dict.fromkeys(indexes)))
+    return LockedSet(
+        lines=tuple(lines[name] for name in sorted(lines)),
+        default=next(iter(sources.values()), None),
+        indexes=tuple(sorted((name, index) for name, index in indexes.items() if name in lines)),
+    )
 
 
-def _document(path: Path) -> tuple[str, dict[str, Any]]:
+def _document(path: Path) -> tuple[str, LockedTable]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        document = json.loads(text)
-    except (OSError, ValueError) as problem:
-        line = f":{problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
-        raise InvalidProject(f"{path.name}{line}: cannot be read: {problem}", hint=REMEDY) from None
-    meta = document.get("_meta") if isinstance(document, dict) else None
-    if not isinstance(meta, dict) or meta.get("pipfile-spec") != 6:
-        raise InvalidProject(f"{path.name}: its pipfile-spec is not 6, which is the one known", hint=REMEDY)
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as problem:
+        raise InvalidProject(f"{path.name} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
+    except UnicodeDecodeError as problem:
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        raise InvalidProject(f"{path.name}:{line}: not UTF-8", hint="JSON is UTF-8: save the file as that") from None
+    try:
+        content = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, text, path))
+    except json.JSONDecodeError as problem:
+        raise InvalidProject(f"{path.name}:{problem.lineno}: not JSON: {problem.msg}", hint=REMEDY) from None
+    except RecursionError:
+        raise InvalidProject(f"{path.name}: nested too deeply", hint=REMEDY) from None
+    except InputError:
+        raise
+    except ValueError as problem:  # an integer of more digits than Python reads
+        raise InvalidProject(f"{path.name}: not JSON: {problem}", hint=REMEDY) from None
+    document = LockedTable.of(content, path.name, REMEDY)
+    if document.table("_meta").values.get("pipfile-spec") != 6:
+        raise document.wrong("its pipfile-spec is not 6, which is the one known")
     return text, document
 
 
-def _check_fresh(path: Path, document: Mapping[str, Any]) -> None:
+def _once(pairs: list[tuple[str, Any]], text: str, path: Path) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        line = text.count("\n", 0, text.rfind(json.dumps(twice, ensure_ascii=False))) + 1
+        raise InvalidProject(f"{path.name}:{line}: {twice!r} is there twice", hint=REMEDY)
+    return found
+
+
+def _check_fresh(path: Path, meta: LockedTable) -> None:
     pipfile = path.with_name("Pipfile")
-    locked = (document["_meta"].get("hash") or {}).get("sha256")
+    locked = meta.table("hash").text("sha256")
     if not pipfile.is_file():
         return
     tables = read_toml(pipfile, InvalidProject)
@@ -107,31 +152,56 @@ def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _applies(entry: Any, target: Target, name: str, origin: str) -> bool:
-    if not isinstance(entry, dict):
-        raise InvalidProject(f"{origin}: {name} is no table", hint=REMEDY)
+def _sources(text: str, meta: LockedTable, path: Path) -> dict[str, LockedIndex]:
+    found: dict[str, LockedIndex] = {}
+    for source in meta.tables("sources"):
+        name, url = source.text("name"), source.text("url")
+        at = text.find(json.dumps(url))
+        origin = f"{path.name}:{text.count(chr(10), 0, max(at, 0)) + 1}"
+        if not url:
+            raise source.wrong("a source without a url")
+        found.setdefault(name, LockedIndex(name=name, url=url, origin=origin))
+    return found
+
+
+def _normalized(entry: LockedTable, name: str) -> str:
     try:
-        return applies(Marker(entry["markers"]) if entry.get("markers") else None, target)
-    except InvalidMarker as problem:
-        raise InvalidProject(f"{origin}: {name}: {' '.join(str(problem).split())}", hint=REMEDY) from None
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise entry.wrong("no name of a package") from None
 
 
-def _line(name: str, entry: Mapping[str, Any], path: Path, origin: str) -> RequirementLine:
-    hashes = tuple(h for h in entry.get("hashes") or () if str(h).startswith("sha256:"))
-    if isinstance(entry.get("git"), str):
-        return git_line(name, entry["git"], str(entry.get("ref")), entry.get("subdirectory"), path.parent, origin)
-    for key in ("path", "file"):
-        place = entry.get(key)
-        if isinstance(place, str) and "://" in place:
+def _applies(entry: LockedTable, target: Target, groups: Iterable[str]) -> bool:
+    short = (f"{key} {entry.text(key)}" for key in _MARKERS if entry.text(key))
+    markers = (entry.parsed_marker(marker) for marker in (entry.text("markers"), *short))
+    # pipenv writes the markers of PEP 751, where it writes a pylock.toml, too: 'dev' in dependency_groups.
+    return all(applies(marker, target, groups=groups) for marker in markers)
+
+
+def _line(name: str, entry: LockedTable, path: Path) -> RequirementLine:
+    hashes, origin = entry.sha256s(entry.texts("hashes")), entry.origin
+    inside = entry.text("subdirectory")
+    if git := entry.text("git"):
+        return git_line(name, git, entry.text("ref"), inside, path.parent, origin)
+    if other := next((kind for kind in ("hg", "svn", "bzr") if kind in entry.values), None):
+        raise entry.wrong(f"it comes from {other}, and only git is known")
+    if place := entry.text("path") or entry.text("file"):
+        if inside:
+            raise inside_archive(name, origin)
+        if "://" in place and not place.startswith("file:"):
             return url_line(name, place, hashes, origin)
-        if isinstance(place, str):
-            return path_line(name, place, path.parent, path.parent, (), origin)
-    version = re.fullmatch(r"={2,3}\s*(\S+)", str(entry.get("version", "")))
+        return path_line(name, place, path.parent, path.parent, hashes, origin)
+    version = re.fullmatch(r"={2,3}\s*(\S+)", entry.text("version"))
     if version is None or not hashes:
-        raise InvalidProject(f"{origin}: {name} has no version with a sha256 hash", hint=REMEDY)
-    return pinned_line(name, version[1], hashes, origin)
+        raise entry.wrong("it has no version with a sha256 hash")
+    pinned = LockedTable(values={"version": version[1]}, origin=origin, remedy=REMEDY, title=name)
+    return pinned_line(name, pinned.version(), hashes, origin)
 
 
-def _line_of(text: str, name: str) -> int:
-    found = re.search(rf'^\s*"{re.escape(name)}"\s*:', text, re.MULTILINE)
+def _line_of(text: str, section: str, name: str) -> int:
+    """The line of the entry ``name`` in ``section``: there it is a key of a table, and in a list it is none."""
+    begins = re.search(rf"{re.escape(json.dumps(section))}\s*:\s*\{{", text)
+    start = begins.end() if begins is not None else 0
+    key = re.escape(json.dumps(name, ensure_ascii=False))
+    found = re.compile(rf"{key}\s*:\s*\{{").search(text, start) or re.compile(rf"{key}\s*:").search(text, start)
     return text.count("\n", 0, found.start()) + 1 if found else 1

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InvalidProject, InvalidRequirement, StaleLock
-from imagekit.lock.locked_set import Edge, LockedVersion, applies, read_each
-from imagekit.lock.locked_source import git_line, path_line, pinned_line, url_line
+from imagekit.errors import InvalidProject, StaleLock
+from imagekit.lock.locked_set import Edge, LockedIndex, LockedVersion, applies, locked_metadata, read_each
+from imagekit.lock.locked_source import git_line, inside_archive, path_line, pinned_line, url_line
+from imagekit.lock.locked_table import LockedTable
 from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.poetry_constraint import poetry_dependency
@@ -37,24 +38,20 @@ def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[L
     :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
     """
     tables = read_toml(path, InvalidProject)
-    metadata = tables.get("metadata")
-    version = metadata.get("lock-version") if isinstance(metadata, dict) else None
-    if not isinstance(version, str) or version.split(".")[0] not in ("1", "2"):
-        raise InvalidProject(
-            f"{path.name}: lock-version is {version!r}, and 1.0 to 2.1 are known", hint="make it anew: poetry lock"
-        )
-    assert isinstance(metadata, dict)
+    metadata = locked_metadata(path, tables, REMEDY)
+    version = metadata.text("lock-version")
+    if version.split(".")[0] not in ("1", "2"):
+        raise metadata.wrong(f"lock-version is {version!r}, and 1.0 to 2.1 are known")
 
-    def read(package: Any, origin: str) -> LockedVersion:
-        return _package(package, metadata, path, origin, extras)
+    def read(package: LockedTable, name: str) -> LockedVersion:
+        return _package(package, name, metadata, path, extras)
 
-    return read_each(path, tables.get("package"), read)
+    return read_each(path, tables.get("package"), REMEDY, read)
 
 
 def check_fresh(path: Path, pyproject: Path) -> None:
     """:class:`StaleLock` where ``pyproject`` has changed since the lock ``path`` was made."""
-    metadata = read_toml(path, InvalidProject).get("metadata")
-    locked = metadata.get("content-hash") if isinstance(metadata, dict) else None
+    locked = locked_metadata(path, read_toml(path, InvalidProject), REMEDY).text("content-hash")
     tables = read_toml(pyproject, InvalidProject)
     # Before 2.3 dependency groups were not part of it.
     if locked not in {_content_hash(tables, groups=True), _content_hash(tables, groups=False)}:
@@ -62,9 +59,10 @@ def check_fresh(path: Path, pyproject: Path) -> None:
 
 
 def _content_hash(tables: Mapping[str, Any], *, groups: bool) -> str:
-    project = tables.get("project") or {}
-    poetry = (tables.get("tool") or {}).get("poetry") or {}
-    dependency_groups = (tables.get("dependency-groups") or {}) if groups else {}
+    written = LockedTable.of(tables, "pyproject.toml", "mend it there")
+    project = written.table("project").values
+    poetry = written.table("tool").table("poetry").values
+    dependency_groups = written.table("dependency-groups").values if groups else {}
     of_project = {key: project[key] for key in _PROJECT if project.get(key) is not None}
     of_poetry = {
         key: poetry.get(key)
@@ -81,100 +79,99 @@ def _content_hash(tables: Mapping[str, Any], *, groups: bool) -> str:
 
 
 def _package(
-    package: Any, metadata: Mapping[str, Any], path: Path, origin: str, extras: Sequence[str]
+    package: LockedTable, name: str, metadata: LockedTable, path: Path, extras: Sequence[str]
 ) -> LockedVersion:
-    name, version = (package.get("name"), package.get("version")) if isinstance(package, dict) else (None, None)
-    if not isinstance(name, str) or not isinstance(version, str):
-        raise InvalidProject(f"{origin}: a package without a name or version", hint=REMEDY)
-    source = package.get("source") or {}
-    try:
-        python = SpecifierSet(_python(package.get("python-versions", "*"), origin))
-        markers = _markers(package.get("markers"))
-    except (InvalidSpecifier, InvalidMarker) as problem:
-        raise InvalidProject(f"{origin}: {name}: {' '.join(str(problem).split())}", hint=REMEDY) from None
+    version = package.version()
+    python = _python(package)
+    markers = _markers(package)
 
     def fits(target: Target) -> bool:
         return python.contains(target.python, prereleases=True) and (
             not markers or any(applies(marker, target, extras) for marker in markers)
         )
 
-    line, index = _line(name, version, source, _hashes(package, metadata, name, source, origin), path, origin)
-    return LockedVersion(
-        line=line, version=version, needs=tuple(_needs(package, path, origin)), fits=fits, extra_index=index
-    )
+    source = package.table("source")
+    line, index = _line(name, version, source, _hashes(package, metadata, name, source), path)
+    return LockedVersion(line=line, version=version, needs=tuple(_needs(package)), fits=fits, index=index)
 
 
-def _python(text: str, origin: str) -> str:
+def _python(package: LockedTable) -> SpecifierSet:
     """A Poetry constraint as PEP 440's; one that no specifier set can say is none, and the markers decide."""
-    if text == "*":
-        return ""
-    constraint = str(poetry_dependency("python", text, None, origin).constraint)
-    return (
-        ""
-        if "||" in constraint or constraint == "*"
-        else (f"=={constraint}" if constraint[:1].isdigit() else constraint)
+    text = package.text("python-versions")
+    if text in ("", "*"):
+        return SpecifierSet()
+    constraint = str(poetry_dependency("python", text, None, package.origin).constraint)
+    if "||" in constraint or constraint == "*":
+        return SpecifierSet()
+    try:
+        return SpecifierSet(f"=={constraint}" if constraint[:1].isdigit() else constraint)
+    except InvalidSpecifier:
+        raise package.wrong(f"python-versions is {text!r}, which is no constraint") from None
+
+
+def _markers(package: LockedTable) -> list[Marker | None]:
+    written = package.values.get("markers")
+    # One for all groups, or one for each.
+    texts = (
+        [package.table("markers").text(group) for group in written]
+        if isinstance(written, dict)
+        else [text for text in (package.text("markers"),) if text]
     )
+    return [None if text == "*" else package.parsed_marker(text) for text in texts]
 
 
-def _markers(markers: Any) -> list[Marker | None]:
-    texts = list(markers.values()) if isinstance(markers, dict) else [markers] if markers else []
-    return [None if text == "*" else Marker(text) for text in texts]
-
-
-def _hashes(
-    package: Mapping[str, Any], metadata: Mapping[str, Any], name: str, source: Mapping[str, Any], origin: str
-) -> tuple[str, ...]:
+def _hashes(package: LockedTable, metadata: LockedTable, name: str, source: LockedTable) -> tuple[str, ...]:
     # Three generations: in the package, then in metadata.files by name, and before that in metadata.hashes.
-    files = package.get("files")
-    if files is None:
-        files = (metadata.get("files") or {}).get(name)
-    if files is None:
-        files = [{"hash": f"sha256:{digest}"} for digest in (metadata.get("hashes") or {}).get(name, ())]
-    hashes = tuple(sorted({f["hash"] for f in files if str(f.get("hash", "")).startswith("sha256:")}))
-    if not hashes and source.get("type") not in ("git", "directory"):
-        raise InvalidProject(f"{origin}: {name} has no sha256 hash", hint=REMEDY)
+    if "files" in package.values:
+        texts = [file.text("hash") for file in package.tables("files")]
+    elif name in metadata.table("files").values:
+        texts = [file.text("hash") for file in metadata.table("files").tables(name)]
+    else:
+        texts = [f"sha256:{digest}" for digest in metadata.table("hashes").texts(name)]
+    hashes = package.sha256s(texts)
+    if not hashes and source.text("type") not in ("git", "directory"):
+        raise package.wrong("it has no sha256 hash")
     return hashes
 
 
 def _line(
-    name: str, version: str, source: Mapping[str, Any], hashes: Sequence[str], path: Path, origin: str
-) -> tuple[RequirementLine, str | None]:
+    name: str, version: str, source: LockedTable, hashes: Sequence[str], path: Path
+) -> tuple[RequirementLine, LockedIndex | None]:
     """The requirement that the entry is, and the index that it names."""
-    kind, url, inside = source.get("type"), str(source.get("url", "")), source.get("subdirectory")
-    if kind in (None, "legacy"):
-        if kind is not None:
+    kind, url, inside, origin = source.text("type"), source.text("url"), source.text("subdirectory"), source.origin
+    if kind in ("", "legacy"):
+        index = None
+        if url:
             refuse_login(url, origin)
-        return pinned_line(name, version, hashes, origin), url or None
+            index = LockedIndex(name=source.text("reference"), url=url, origin=origin)
+        return pinned_line(name, version, hashes, origin), index
     if kind == "git":
-        return git_line(name, url, str(source.get("resolved_reference")), inside, path.parent, origin), None
-    if kind == "url" and not inside:
+        return git_line(name, url, source.text("resolved_reference"), inside, path.parent, origin), None
+    if kind in ("url", "file") and inside:
+        raise inside_archive(name, origin)
+    if kind == "url":
         return url_line(name, url, hashes, origin), None
     if kind in ("directory", "file"):
         return path_line(name, url, path.parent, path.parent, hashes if kind == "file" else (), origin), None
-    raise InvalidProject(
-        f"{origin}: {name} comes from {kind!r}, which is not supported", hint="take it from an index, git, URL or path"
-    )
+    raise source.wrong(f"it comes from {kind!r}, which is not supported; an index, git, a URL and a path are")
 
 
-def _needs(package: Mapping[str, Any], path: Path, origin: str) -> list[Edge]:
+def _needs(package: LockedTable) -> list[Edge]:
     edges: list[Edge] = []
-    extras = package.get("extras") or {}
-    for name, constraints in (package.get("dependencies") or {}).items():
+    extras = package.table("extras")
+    bringing = {name: [_named(text) for text in extras.texts(name)] for name in extras.values}
+    for name, constraints in package.table("dependencies").values.items():
         for constraint in constraints if isinstance(constraints, list) else [constraints]:
-            dependency = poetry_dependency(name, constraint, None, origin)
-            marker = None if dependency.marker.is_any() else str(dependency.marker)
-            if dependency.is_optional() and "extra" not in (marker or ""):
+            dependency = poetry_dependency(name, constraint, None, package.origin)
+            marker = "" if dependency.marker.is_any() else str(dependency.marker)
+            if dependency.is_optional() and "extra" not in marker:
                 # The extras that bring it are told apart from it.
-                of = [e for e, texts in extras.items() if any(_named(text) == dependency.name for text in texts)]
+                of = [extra for extra, names in bringing.items() if dependency.name in names]
                 own = " or ".join(f'extra == "{canonicalize_name(extra)}"' for extra in of)
                 if not own:
                     continue
                 marker = f"({marker}) and ({own})" if marker else own
-            try:
-                parsed = Marker(marker) if marker else None
-            except InvalidMarker as problem:
-                raise InvalidRequirement(f"{origin}: {name}: {' '.join(str(problem).split())}", hint=REMEDY) from None
-            edges.append(_edge(dependency, parsed))
+            edges.append(_edge(dependency, package.parsed_marker(marker)))
     return edges
 
 

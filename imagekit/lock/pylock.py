@@ -7,9 +7,10 @@ markers; :func:`select` takes from them what a target needs.
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,28 +25,32 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from imagekit.errors import InvalidProject, NoWheel, StaleLock
+from imagekit.errors import InputError, InvalidProject, NoWheel, StaleLock
+from imagekit.lock.locked_places import named_lines
 from imagekit.lock.pylock_sources import Source, artifact_of, file_table, source_table, stated_version
 from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, Lock, LockedPackage
 from imagekit.oci.digest import Digest, is_digest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+from imagekit.spec.toml import parse_toml
+from imagekit.spec.toml_places import place_in, places_of
 
 LOCK_VERSION = "1.0"
 ANY = "*"  # among names that may be built from source: all of them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LockFile:
     """A lock file that was read and is valid; nothing of it is chosen yet."""
 
     pylock: Pylock
     origin: Path  # relative paths in it start at its directory
+    text: str = field(default="", repr=False, compare=False)
+
+    @cached_property
+    def lines(self) -> Mapping[str, int]:
+        """The line of each package, by its name."""
+        return named_lines(self.text, "packages")
 
     @property
     def own(self) -> Mapping[str, Any] | None:
@@ -99,19 +104,25 @@ def _package_table(package: LockedPackage, relative_to: Path | None) -> dict[str
 
 def parse(text: str, origin: Path) -> LockFile:
     """The lock file in ``text``, read from ``origin``; :class:`InvalidProject` names the key that is wrong."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidProject(f"{origin}: not TOML: {error}") from None
+    document = parse_toml(text, str(origin), InvalidProject)
     try:
         pylock = Pylock.from_dict(document)
     except PylockValidationError as error:
-        key = f"{error.context}: " if error.context else ""
-        raise InvalidProject(
-            redacted(f"{origin}: {key}{_one_line(error.message)}"),
-            hint="make the lock anew with the program that wrote it",
-        ) from None
-    return LockFile(pylock=pylock, origin=origin)
+        raise _invalid(text, origin, error.context or "", _one_line(error.message)) from None
+    except (ValueError, TypeError, RecursionError) as error:  # of a URL, a marker: what it does not foresee
+        raise _invalid(text, origin, "", _one_line(str(error)) or type(error).__name__) from None
+    return LockFile(pylock=pylock, origin=origin, text=text)
+
+
+def _invalid(text: str, origin: Path, key: str, words: str) -> InvalidProject:
+    # As the reader names it: packages[3].wheels[0].hashes
+    path = [int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", key) if part]
+    place = place_in(places_of(text), path)
+    where = str(origin) if place is None else f"{origin}:{place.line}"
+    return InvalidProject(
+        redacted(f"{where}: {f'{key}: ' if key else ''}{words}"),
+        hint="make the lock anew with the program that wrote it",
+    )
 
 
 def load(text: str, origin: Path) -> Lock:
@@ -132,7 +143,7 @@ def load(text: str, origin: Path) -> Lock:
         files += [f for f in (package.sdist, package.archive, package.vcs, package.directory) if f is not None]
         if len(files) != 1:
             raise InvalidProject(f"{origin}: packages[{index}]: {package.name} must have exactly one file")
-        artifact = artifact_of(package.name, files[0], origin)
+        artifact = artifact_of(package, files[0], origin, line=file.lines.get(package.name))
         packages.append(
             LockedPackage(
                 name=package.name,
@@ -166,14 +177,16 @@ def select(
     extras: Iterable[str] = (),
     groups: Iterable[str] | None = None,
     source_builds: Sequence[str] = (),
+    only_binary: Sequence[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Lock:
     """What ``file`` holds for ``target``: one file for each package whose markers hold.
 
     The best wheel by the target's tags is taken; a source distribution only where no wheel fits
-    and ``source_builds`` names the package (or is ``("*",)``). ``groups`` of ``None`` are the
-    file's default groups. :class:`NoWheel` where no file is left, :class:`StaleLock` where the
-    file excludes the target's Python, :class:`InvalidProject` where a source cannot be installed.
+    and ``source_builds`` names the package (or is ``("*",)``, and ``only_binary`` does not name it).
+    ``groups`` of ``None`` are the file's default groups. :class:`NoWheel` where no file is left,
+    :class:`StaleLock` where the file excludes the target's Python, :class:`InvalidProject` where a source cannot be
+    installed.
     """
     environment = {**target.environment, "python_full_version": target.python}
     try:
@@ -189,11 +202,19 @@ def select(
         raise _unselectable(error, file, target) from None
     packages: list[LockedPackage] = []
     missing: list[str] = []
+    problems: list[InvalidProject] = []
     for package, source in chosen:
         # A path out of the project is taken where the project itself asks for it, and not on a file's word.
         is_asked = file.own is not None and package.name in direct
-        artifact = artifact_of(package.name, source, file.origin, None if is_asked else file.origin.parent.resolve())
-        if not (_fits(artifact, target) if artifact.is_wheel else _may_build(package, artifact, source_builds)):
+        root = None if is_asked else file.origin.parent.resolve()
+        try:
+            artifact = artifact_of(package, source, file.origin, root, line=file.lines.get(package.name))
+        except InvalidProject as problem:
+            problems.append(problem)
+            continue
+        if not (
+            _fits(artifact, target) if artifact.is_wheel else _may_build(package, artifact, source_builds, only_binary)
+        ):
             missing.append(package.name)
             continue
         packages.append(
@@ -204,6 +225,8 @@ def select(
                 direct=package.name in direct,
             )
         )
+    if problems:
+        raise InputError.join(problems)
     if missing:
         raise no_wheel(missing, target)
     return Lock(
@@ -266,9 +289,10 @@ def _fits(artifact: Artifact, target: Target) -> bool:
     return not tags.isdisjoint(target.tags)
 
 
-def _may_build(package: Package, artifact: Artifact, source_builds: Sequence[str]) -> bool:
+def _may_build(package: Package, artifact: Artifact, source_builds: Sequence[str], only_binary: Sequence[str]) -> bool:
     # A source that is named by its place is asked for as that; one of an index is what was left over.
-    return artifact.by_url or ANY in source_builds or package.name in source_builds
+    is_allowed = package.name in source_builds or (ANY in source_builds and package.name not in only_binary)
+    return artifact.by_url or is_allowed
 
 
 def _one_line(text: str) -> str:

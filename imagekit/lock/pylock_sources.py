@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from packaging.pylock import PackageArchive, PackageDirectory, PackageSdist, PackageVcs, PackageWheel
+from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageSdist, PackageVcs, PackageWheel
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
 from imagekit.lock.redaction import redacted, without_credentials
@@ -22,38 +24,43 @@ Source = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | Package
 _UNKNOWN_VERSION = "0"  # until it is built: what a directory's build backend will say
 
 
-def artifact_of(name: str, source: Source, origin: Path, root: Path | None = None) -> Artifact:
-    """``source`` of the package ``name`` in the lock ``origin``, at whose directory relative paths start.
+def artifact_of(
+    package: Package, source: Source, origin: Path, root: Path | None = None, *, line: int | None = None
+) -> Artifact:
+    """``source`` of ``package``, which is on ``line`` of the lock ``origin``, at whose directory relative paths start.
 
     A directory is read now; neither it nor a repository may lie outside ``root``, where one is given.
     :class:`InvalidProject` names what cannot be honoured.
     """
+    name, place = str(package.name), str(origin) if line is None else f"{origin}:{line}"
     if isinstance(source, PackageVcs):
-        return Artifact.of_commit(name, _commit(name, source, origin, root))
+        return Artifact.of_commit(name, _commit(name, source, origin, root, f"{place}: packages.vcs: {name}"))
     if isinstance(source, PackageDirectory):
         path = "/".join(filter(None, (source.path, source.subdirectory)))
         places = Places(base=origin.parent.resolve(), root=root)
         try:
-            found = local_source(path, places, f"{origin}: packages.directory: {name}")
+            found = local_source(path, places, f"{place}: packages.directory: {name}")
         except InvalidRequirement as problem:
             raise InvalidProject(problem.message, hint=problem.hint) from None
         if not found.path.is_dir():
-            raise InvalidProject(f"{origin}: packages.directory: {name}: {source.path!r} is no directory")
+            raise InvalidProject(f"{place}: packages.directory: {name}: {source.path!r} is no directory")
         return Artifact.of_directory(name, found.path, found.content)
     if isinstance(source, PackageArchive):
         if source.subdirectory:
             raise InvalidProject(
-                f"{origin}: packages.archive.subdirectory: {name}: a project inside an archive is not honoured",
+                f"{place}: packages.archive.subdirectory: {name}: a project inside an archive is not honoured",
                 hint=f"build a wheel of {name}, or lock it to a commit of its repository",
             )
         filename = _last_part(source.url or source.path or "")
         if not filename.endswith((".whl", *SDISTS)):
             raise InvalidProject(
-                f"{origin}: packages.archive: {name}: {filename!r} is neither a wheel nor a source distribution",
+                f"{place}: packages.archive: {name}: {filename!r} is neither a wheel nor a source distribution",
                 hint=f"those end with .whl, {', '.join(SDISTS)}",
             )
-        return _file(name, filename, source, origin, by_url=True)
-    return _file(name, source.filename, source, origin, by_url=False)
+        if filename.endswith(".whl"):
+            _check_wheel(package, filename, place)
+        return _file(package, filename, source, origin, place, by_url=True)
+    return _file(package, source.filename, source, origin, place, by_url=False)
 
 
 def source_table(artifact: Artifact, relative_to: Path | None) -> dict[str, Any]:
@@ -95,17 +102,18 @@ def stated_version(origin: GitCommit | Directory) -> str:
     return _UNKNOWN_VERSION
 
 
-def _commit(name: str, source: PackageVcs, origin: Path, root: Path | None) -> GitCommit:
-    where = f"{origin}: packages.vcs: {name}"
+def _commit(name: str, source: PackageVcs, origin: Path, root: Path | None, where: str) -> GitCommit:
     if source.type != "git":
         raise InvalidProject(
-            f"{where} is locked to {source.type!r}, and git is the one that is known",
+            f"{where} is locked to {redacted(source.type)!r}, and git is the one that is known",
             hint=f"build a wheel of {name} and name it by its path or URL",
         )
     url = source.url or (origin.parent / (source.path or "")).resolve().as_uri()
     url = url.removeprefix("git+")
     if len(source.commit_id) not in (40, 64) or not set(source.commit_id) <= set("0123456789abcdef"):
-        raise InvalidProject(f"{where}: commit-id {source.commit_id[:80]!r} is no full commit", hint="lock it anew")
+        raise InvalidProject(
+            f"{where}: commit-id {redacted(source.commit_id)[:80]!r} is no full commit", hint="lock it anew"
+        )
     inside = source.subdirectory or ""
     fragment = f"#subdirectory={inside}" if inside else ""
     try:
@@ -120,20 +128,54 @@ def _commit(name: str, source: PackageVcs, origin: Path, root: Path | None) -> G
 
 
 def _file(
-    name: str, filename: str, source: PackageArchive | PackageWheel | PackageSdist, origin: Path, *, by_url: bool
+    package: Package,
+    filename: str,
+    source: PackageArchive | PackageWheel | PackageSdist,
+    origin: Path,
+    place: str,
+    *,
+    by_url: bool,
 ) -> Artifact:
+    name = package.name
     sha256 = source.hashes.get("sha256", "")
     if not is_digest(f"sha256:{sha256}"):
-        raise InvalidProject(f"{origin}: packages.hashes: {name}: {filename} has no sha256 hash")
+        raise InvalidProject(f"{place}: packages.hashes: {name}: {filename!r} has no sha256 hash", hint="lock it anew")
     if not is_file_name(filename):
-        raise InvalidProject(f"{origin}: packages.name: {name}: {filename!r} is not a file name")
+        raise InvalidProject(f"{place}: packages.name: {name}: {filename!r} is not a file name", hint="lock it anew")
     url = source.url
     if url is None:
         assert source.path is not None  # the parser demands one of the two
         url = (origin.parent.resolve() / source.path).as_uri()
-    elif urlsplit(url).scheme not in ("https", "http", "file"):
-        raise InvalidProject(redacted(f"{origin}: packages.url: {name}: cannot fetch {url}"))
+    elif _scheme(url) not in ("https", "http", "file"):
+        raise InvalidProject(f"{place}: packages.url: {name}: cannot fetch {redacted(url)!r}", hint="lock it anew")
     return Artifact(filename=filename, url=url, sha256=sha256, size=source.size, by_url=by_url)
+
+
+def _check_wheel(package: Package, filename: str, place: str) -> None:
+    """An archive that is a wheel says whose it is, and of which version; the parser looks at those of indexes alone.
+
+    The name of one that is a source distribution is anyone's; what is built of it is looked at.
+    """
+    hint = "find out who changed the lock, and make it anew"
+    try:
+        found, version = parse_wheel_filename(filename)[:2]
+    except InvalidWheelFilename:
+        words = f"{filename!r} is no name of a wheel"
+        raise InvalidProject(f"{place}: packages.archive: {package.name}: {words}", hint=hint) from None
+    if found != package.name:
+        words = f"{filename!r} is a file of {found}"
+    elif package.version is not None and version != package.version:
+        words = f"{filename!r} is not of version {package.version}"
+    else:
+        return
+    raise InvalidProject(f"{place}: packages.archive: {package.name}: {words}", hint=hint)
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def _location(url: str, relative_to: Path | None) -> dict[str, str]:
@@ -145,5 +187,6 @@ def _location(url: str, relative_to: Path | None) -> dict[str, str]:
 
 
 def _last_part(location: str) -> str:
-    path = urlsplit(location).path if "://" in location else location
+    # What is behind the path is no part of a name; what is no URL at all is told when it is read as one.
+    path = re.split(r"[?#]", location, maxsplit=1)[0] if "://" in location else location
     return unquote(path.replace("\\", "/").rsplit("/", 1)[-1])

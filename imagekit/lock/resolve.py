@@ -131,6 +131,10 @@ def resolve(
     asked, direct = with_wheels(spec, target, sources, previous=None if upgrade else previous, complete=complete)
 
     reached = (access or IndexAccess()).of(asked)
+    if reached.indexes.no_index:
+        # No index is asked: everything is in the places of files, and none of it comes from one index alone.
+        asked = replace(asked, indexes=replace(asked.indexes, pins=()))
+        reached = replace(reached, indexes=replace(reached.indexes, pins=()))
     from_one_index, names = pinned(asked.indexes, target), direct_names(asked, target)
 
     def ask(pins: Pins) -> Lock:
@@ -215,7 +219,7 @@ def _asked(
     count = len(spec.requirements)
     title = f"resolving {count} requirement{'s' * (count != 1)} for Python {target.python} on {target.platform}"
     with reporter.task(title) as task:
-        files = _files(spec, pins, target, needed)
+        files = _files(spec, pins, target, needed, access)
         if overridden and spec.resolver == "uv":
             files[OVERRIDES] = overridden.encode()
         links = DIRECTORY if pins.wheels else None
@@ -227,6 +231,7 @@ def _asked(
                 files,
                 target,
                 source_builds=from_source,
+                only_binary=spec.only_binary,
                 upgrade=upgrade,
                 access=access,
                 links=links,
@@ -240,6 +245,7 @@ def _asked(
             files,
             target,
             source_builds=from_source,
+            only_binary=spec.only_binary,
             no_deps=complete,
             best_match=complete,
             upgrade=upgrade,
@@ -277,12 +283,14 @@ def _cache_key(inputs: Digest, target: Target, access: IndexAccess | None) -> st
     return digest_of_json([inputs, target.python, target.libc_version, *([own] if own else [])]).removeprefix("sha256:")
 
 
-def _files(spec: ImageSpec, pins: Pins, target: Target, needed: tuple[str, ...]) -> dict[str, bytes]:
+def _files(
+    spec: ImageSpec, pins: Pins, target: Target, needed: tuple[str, ...], access: IndexAccess
+) -> dict[str, bytes]:
     from_one_index = pinned(spec.indexes, target)
     ordinary, own = split_lines(spec.requirements, from_one_index, needed)
     files = {REQUIREMENTS: requirements_text(ordinary).encode()}
     if own:
-        files[PROJECT] = project_text(own, spec.indexes, from_one_index).encode()
+        files[PROJECT] = project_text(own, access.indexes, from_one_index).encode()
     files |= {f"{DIRECTORY}/{name}": data for name, data in pins.wheels.items()}
     if spec.constraints or pins.constraints:
         bare = [replace(line, hashes=()) for line in spec.constraints]
@@ -306,6 +314,7 @@ def _pins_to_pylock(
             target,
             access=access,
             source_builds=spec.source_builds,
+            only_binary=spec.only_binary,
             no_deps=True,
             links=DIRECTORY if pins.wheels else None,
             run_in_base=in_base,
@@ -331,6 +340,7 @@ def _selected(spec: ImageSpec, file: LockFile, target: Target, inputs: Digest) -
         inputs=inputs,
         direct=direct_names(spec, target),
         source_builds=spec.source_builds,
+        only_binary=spec.only_binary,
     )
     lock = recorded(lock, kept)
     if spec.requires_hashes:

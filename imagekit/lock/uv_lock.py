@@ -15,13 +15,15 @@ from pathlib import Path
 from packaging.pylock import Package
 
 from imagekit.errors import InputError, InvalidProject, StaleLock
-from imagekit.lock.locked_source import git_line, named_lines, path_line, url_line
+from imagekit.lock.locked_places import named_lines
+from imagekit.lock.locked_source import git_line, inside_archive, path_line, url_line
 from imagekit.lock.pylock import LockFile, parse
 from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.uv import find_uv
 from imagekit.lock.uv_lock_check import check_fresh
 from imagekit.spec.image import RequirementLine
+from imagekit.spec.toml import toml_text
 from imagekit.spec.uv_workspace import Workspace, find_workspace
 
 REMEDY = "make it anew: uv lock"
@@ -51,7 +53,7 @@ def export_uv_lock(
     lines: list[RequirementLine] = []
     rest: list[Package] = []
     problems: list[InputError] = []
-    positions = {name: line for line, name in named_lines(path)}
+    positions = named_lines(toml_text(path, InvalidProject))
     environment: dict[str, str | frozenset[str]] = {
         **target.environment,
         "extras": frozenset(extras),
@@ -113,14 +115,11 @@ def _line(package: Package, root: Path, origin: str) -> RequirementLine:
         if vcs.type != "git" or not (vcs.url or vcs.path):
             raise InvalidProject(f"{origin}: {name} comes from {vcs.type}, and only git is known")
         url = vcs.url or (root / str(vcs.path)).resolve().as_uri()
-        return git_line(name, url, vcs.commit_id, vcs.subdirectory, root, origin)
+        return git_line(name, url, vcs.commit_id, vcs.subdirectory or "", root, origin)
     assert package.archive is not None  # the format has nothing else
     archive = package.archive
     if archive.subdirectory:
-        raise InvalidProject(
-            f"{origin}: {name} is a directory inside an archive, which is not supported",
-            hint="name its git repository, with subdirectory",
-        )
+        raise inside_archive(name, origin)
     hashes = tuple(f"{kind}:{digest}" for kind, digest in archive.hashes.items() if kind == "sha256")
     if archive.path is not None:
         return path_line(name, archive.path, root, root, hashes, origin)

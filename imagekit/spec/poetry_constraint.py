@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from imagekit.errors import InvalidRequirement
 from imagekit.spec.nearest import nearest_hint
+from imagekit.spec.url import redacted
 
 if TYPE_CHECKING:
     from poetry.core.packages.dependency import Dependency
@@ -35,8 +36,8 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
         )
     try:
         return Factory.create_dependency(name, constraint, root_dir=root)
-    except (ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as problem:
-        words = " ".join(str(problem).split()) or "not a dependency that Poetry knows"
+    except Exception as problem:  # also its parser's own, which share no class; it reads text and nothing else
+        words = redacted(" ".join(str(problem).split())) or "not a dependency that Poetry knows"
         raise InvalidRequirement(f"{origin}: {name}: {words}", hint=f'write {name} = "^1.2"') from None
 
 

@@ -12,9 +12,10 @@ import tomli_w
 
 from imagekit.errors import HashMismatch, InvalidProject, StaleLock
 from imagekit.lock.foreign import foreign_set
+from imagekit.lock.locked_indexes import with_locked_indexes
 from imagekit.lock.resolve import obtain
 from imagekit.progress import SilentReporter
-from imagekit.spec.image import Indexes
+from imagekit.spec.image import Indexes, IndexPin, NamedIndex
 from imagekit.spec.read import read_spec
 
 QUIET = SilentReporter()
@@ -243,7 +244,9 @@ def test_poetry_s_sources(poetry, index, target):
     write(poetry, "poetry.lock", lock)
     found = foreign_set(read(poetry, index), poetry / "poetry.lock", target)
     assert found.lines[0].text == f"click @ git+ssh://git@example.com/pallets/click.git@{commit}#subdirectory=src"
-    assert found.extra_indexes == ("https://index.example.com/simple",)
+    assert [(name, index.name, index.url) for name, index in found.indexes] == [
+        ("packaging", "own", "https://index.example.com/simple")
+    ]
 
 
 def test_everything_wrong_in_a_lock_is_told_by_line(poetry, index, target):
@@ -400,4 +403,7 @@ def test_an_index_of_the_lock_is_asked_for_its_files(poetry, index, target, tmp_
     write(poetry, "poetry.lock", lock)
     spec = read_spec(poetry, indexes=Indexes(find_links=(str(index.path),)), python="3.11")
     found = foreign_set(spec, poetry / "poetry.lock", target)
-    assert found.extra_indexes == (index.path.as_uri(),)
+    assert with_locked_indexes(spec.indexes, found).extra == (index.path.as_uri(),)
+    alone = with_locked_indexes(Indexes(), found)
+    assert alone.pins == (IndexPin(package="click", index="own"),)
+    assert alone.named == (NamedIndex(name="own", url=index.path.as_uri(), explicit=True),)
