@@ -144,6 +144,11 @@ def read_table(table: type[_Table], values: Mapping[str, Any], source: Source) -
             found[known[name].attribute] = read_value(known[name], value, source)
         except InputError as problem:
             problems.append(problem)
+    problems += [
+        InvalidConfig(f"{source.at(())} has no {name}", hint=f"add {name}: {declared.key.meaning}")
+        for name, declared in known.items()
+        if declared.is_required and name not in values
+    ]
     if problems:
         raise InputError.join(problems)
     return table(**found)

@@ -175,6 +175,27 @@ class FlagOrTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class OneTable:
+    """A table (``[NAME]``) with the keys that the dataclass ``of`` declares."""
+
+    of: type
+    words: ClassVar[str] = "a table"
+
+    def read(self, value: Any) -> Any:
+        from imagekit.spec.keys import table_of
+
+        return table_of(self.of, value)
+
+    def of_text(self, text: str, where: str) -> Any:
+        return _of_json(self, text, where)
+
+    def schema(self) -> dict[str, Any]:
+        from imagekit.spec.keys import schema_of
+
+        return schema_of(self.of)
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """A list of tables (``[[tool.imagekit.NAME]]``), each of them with the keys that the dataclass ``of`` declares."""
 
@@ -216,6 +237,8 @@ def kind_of(hint: Any) -> Kind:
     inner = get_args(options[0])[0] if len(options) == 1 and get_args(options[0]) else None
     if get_origin(options[0]) is tuple and isinstance(inner, type) and is_dataclass(inner):
         return Tables(inner)
+    if len(options) == 1 and isinstance(options[0], type) and is_dataclass(options[0]):
+        return OneTable(options[0])
     raise TypeError(f"no kind of value for {hint}")
 
 

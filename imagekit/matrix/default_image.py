@@ -1,0 +1,41 @@
+"""The image that fits the versions in use, by its name alone."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.version import InvalidVersion, Version
+
+from imagekit.errors import InputError
+from imagekit.matrix.tags import written
+from imagekit.matrix.values import FLAVORS, STANDARD
+from imagekit.spec.nearest import nearest_hint
+
+# Versioneer and setuptools-scm write the commit of a build between releases so.
+_COMMIT = re.compile(r"(?:^|\.)g([0-9a-f]{7,40})(?:\.|$)")
+
+
+def default_image(
+    framework_version: str, python_version: str, flavor: str = STANDARD, *, name: str = "imagekit/prefect"
+) -> str:
+    """``NAME:X.Y.Z-pythonA.B[-conda]``, the tag of the provided matrix for these versions.
+
+    ``python_version`` may have more parts than two; what follows the minor version is left out. A pre-release has
+    images of its own (``3.9.0rc1-python3.11``), and so has a local version (``3.8.8_acme.1-…``: a tag has no ``+``); a
+    version that names a commit (``3.8.8+4.gabc1234``) means that commit's build, ``sha-abc1234-…``, as the tags of
+    Prefect's own images have it. Raises ``InputError``.
+    """
+    try:
+        version = Version(framework_version)
+    except InvalidVersion:
+        raise InputError(f"{framework_version!r} is no version", hint="write it as pip shows it: 3.8.8") from None
+    try:
+        python = Version(python_version)
+        minor = f"{python.major}.{python.minor}"
+    except InvalidVersion:
+        raise InputError(f"{python_version!r} is no version of Python", hint="write it as 3.11") from None
+    if flavor not in FLAVORS:
+        raise InputError(f"unknown flavor {flavor!r}", hint=nearest_hint(flavor, FLAVORS))
+    commit = _COMMIT.search(version.local or "")
+    head = f"sha-{commit[1][:7]}" if commit else written(str(version))
+    return f"{name}:{head}-python{minor}{'' if flavor == STANDARD else f'-{flavor}'}"

@@ -1,0 +1,188 @@
+"""Cells and their tags: the provided matrix has the scheme of Prefect's own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.errors import InputError
+from imagekit.matrix.cells import expand, requirements
+from imagekit.matrix.declared import MatrixTable, read_matrix
+from imagekit.matrix.default_image import default_image
+from imagekit.matrix.tags import tags_of
+
+PROVIDED = Path(__file__).parents[2] / "base-images" / "prefect.toml"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def matrix(tmp_path: Path, text: str) -> MatrixTable:
+    (tmp_path / "matrix.toml").write_text(text)
+    return read_matrix(tmp_path / "matrix.toml")
+
+
+def tagged(table: MatrixTable) -> dict[str, tuple[str, ...]]:
+    cells, _ = expand(table)
+    return {cell.label: tags for cell, tags in tags_of(table, cells).items()}
+
+
+def test_the_provided_matrix() -> None:
+    found = tagged(read_matrix(PROVIDED))
+    assert found["3.8.8-python3.13-full"] == (
+        *("3.8.8-python3.13", "3.8.8", "3.8-python3.13", "3-python3.13", "3-latest", "latest-python3.13", "latest"),
+    )
+    assert found["3.8.8-python3.11-full"] == ("3.8.8-python3.11", "3.8-python3.11", "3-python3.11", "latest-python3.11")
+    assert found["2.20.25-python3.13-full"] == (
+        *("2.20.25-python3.13", "2.20.25", "2.20-python3.13", "2-python3.13", "2-latest"),
+    )
+    assert found["3.8.8-python3.13-conda-full"] == (
+        *("3.8.8-python3.13-conda", "3.8-python3.13-conda", "3-python3.13-conda", "3-latest-conda"),
+    )
+    assert found["3.8.8-python3.13-core"] == ("core-3.8.8-python3.13", "core-3.8.8", "core")
+    assert found["3.8.8-python3.9-core"] == ("core-3.8.8-python3.9",)
+    assert "3.8.8-python3.13-conda-core" not in found
+
+
+SMALL = """
+name = "acme/flows"
+python = ["3.11", "3.13"]
+[framework]
+package = "Acme_Flows"
+versions = {versions}
+[[category]]
+name = "core"
+requirements = ["{{framework}}", "{{framework}}[aws]"]
+[[tag]]
+name = "{{version}}-python{{python}}"
+[[tag]]
+name = "{{minor}}-python{{python}}"
+newest = "minor"
+[[tag]]
+name = "latest"
+newest = "all"
+python = "default"
+[[tag]]
+name = "sha-{{sha}}-python{{python}}"
+commit = true
+"""
+
+
+def small(tmp_path: Path, *versions: str) -> MatrixTable:
+    return matrix(tmp_path, SMALL.format(versions=list(versions)))
+
+
+def test_a_pre_release_is_the_newest_only_of_its_own(tmp_path: Path) -> None:
+    found = tagged(small(tmp_path, "1.0.0", "1.1.0rc1", "1.0.2", "2.0.0b1"))
+    assert found["1.0.2-python3.13-core"] == ("1.0.2-python3.13", "1.0-python3.13", "latest")
+    assert found["1.0.0-python3.13-core"] == ("1.0.0-python3.13",)
+    assert found["1.1.0rc1-python3.13-core"] == ("1.1.0rc1-python3.13", "1.1-python3.13")
+
+
+def test_a_moving_tag_is_of_those_cells_that_can_be_had(tmp_path: Path) -> None:
+    table = small(tmp_path, "1.0", "2.0")
+    cells, _ = expand(table)
+    can_be_had = [cell for cell in cells if cell.label != "2.0-python3.13-core"]
+    tags = {cell.label: tags for cell, tags in tags_of(table, can_be_had).items()}
+    assert "latest" in tags["1.0-python3.13-core"]
+
+
+def test_a_local_version_and_a_commit(tmp_path: Path) -> None:
+    table = small(tmp_path, "1.0+acme.2", f"git+https://example.com/acme@{COMMIT}")
+    found = tagged(table)
+    assert found["1.0+acme.2-python3.11-core"] == ("1.0_acme.2-python3.11", "1.0-python3.11")
+    assert found["0123456-python3.11-core"] == ("sha-0123456-python3.11",)
+    cells, _ = expand(table)
+    assert requirements(table, cells[0]) == ("acme-flows==1.0+acme.2", "acme-flows[aws]==1.0+acme.2")
+    assert requirements(table, cells[-1])[0] == f"acme-flows @ git+https://example.com/acme@{COMMIT}"
+
+
+def test_excluded_with_the_reason(tmp_path: Path) -> None:
+    rule = '[[exclude]]\npython = ["3.11"]\nversions = ["<2", "==2.1"]\nreason = "too old"\n'
+    table = matrix(tmp_path, SMALL.format(versions=["1.0", "2.0", "2.1"]) + rule)
+    cells, excluded = expand(table)
+    assert [(each.cell.label, each.reason) for each in excluded] == [
+        ("1.0-python3.11-core", "too old"),
+        ("2.1-python3.11-core", "too old"),
+    ]
+    assert len(cells) == 4
+
+
+def test_one_tag_for_two_cells(tmp_path: Path) -> None:
+    table = matrix(tmp_path, SMALL.format(versions=["1.0"]) + '[[tag]]\nname = "stable"\n')
+    cells, _ = expand(table)
+    with pytest.raises(InputError, match=r"the tag stable is of both 1.0-python3.11-core and 1.0-python3.13-core"):
+        tags_of(table, cells)
+
+
+BAD = """
+name = "acme/flows:1"
+python = ["3.11", "3.11", "py3"]
+default-python = "3.12"
+flavor = ["conda", "mamba"]
+platform = ["linux/vax"]
+[framework]
+package = "acme flows"
+versions = ["new", "git+https://example.com/acme@main"]
+[[category]]
+name = "core"
+requirements = ["x=2"]
+[[tag]]
+name = "{versoin}"
+newest = "patch"
+[[tag]]
+name = "a b"
+"""
+
+
+def test_all_that_is_wrong_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        matrix(tmp_path, BAD)
+    told = [problem.message for problem in caught.value.problems]
+    lines = [2, 3, 3, 5, 6, 8, 9, 9, 12, 14, 15, 17]
+    for line in lines:
+        assert any(message.startswith(f"matrix.toml:{line}:") for message in told), (line, told)
+    assert any("unknown field 'versoin'" in message for message in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('name = "a"\npython = ["3.11"]\ndefault-python = "3.12"\n', 3, "none of python"),
+        ('name = "a"\npython = ["3.11"]\nflavor = ["conda"]\n', 3, "no channels"),
+        ('name = "a"\npython = ["3.11"]\n[[tag]]\nname = "{version}"\n', 4, "no framework"),
+        ('name = "a"\npython = ["3.11"]\n[[tag]]\nname = "a"\ncategory = "core"\n', 5, "unknown category 'core'"),
+        ('name = "a"\npython = ["3.11"]\n[[exclude]]\npython = ["3.9"]\n', 4, "unknown Python '3.9'"),
+        ('name = "a"\npython = ["3.11"]\n[[category]]\nname = "a"\nrequirements = ["{framework}"]\n', 5, "framework"),
+        ('name = "a"\nname = "b"\n', 2, "Cannot overwrite"),
+        ('name = "a"\npyhton = ["3.11"]\n', 2, "is not a known key"),
+        ('python = ["3.11"]\n', None, "has no name"),
+        ('name = "a"\npython = ["3.11"]\nframework = "prefect"\n', 3, "is not a table"),
+        ('name = "a"\npython = ["3.11"]\n[framework]\npackage = "a"\n', 3, "has no versions"),
+    ],
+)
+def test_what_contradicts(tmp_path: Path, text: str, line: int | None, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        matrix(tmp_path, text)
+    told = [problem.message for problem in caught.value.problems or (caught.value,)]
+    where = f"matrix.toml:{line}:" if line else "matrix.toml "
+    assert any(message.startswith(where) and words in message for message in told), told
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "flavor", "expected"),
+    [
+        ("3.8.8", "3.11.2", "standard", "imagekit/prefect:3.8.8-python3.11"),
+        ("3.8.8", "3.11", "conda", "imagekit/prefect:3.8.8-python3.11-conda"),
+        ("3.9.0rc1", "3.13", "standard", "imagekit/prefect:3.9.0rc1-python3.13"),
+        ("3.8.8+acme.1", "3.13", "standard", "imagekit/prefect:3.8.8_acme.1-python3.13"),
+        ("3.8.8+4.gabc1234.dirty", "3.13", "standard", "imagekit/prefect:sha-abc1234-python3.13"),
+    ],
+)
+def test_the_image_that_fits(version: str, python: str, flavor: str, expected: str) -> None:
+    assert default_image(version, python, flavor) == expected
+
+
+@pytest.mark.parametrize("words", [("new", "3.11"), ("3.8.8", "py"), ("3.8.8", "3.11", "condo")])
+def test_no_image_fits(words: tuple[str, ...]) -> None:
+    with pytest.raises(InputError):
+        default_image(*words)
