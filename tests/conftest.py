@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import signal
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError
@@ -17,6 +19,13 @@ from imagekit.oci.platform import Platform
 
 from .own_engine import OwnEngine
 from .own_registry import OwnRegistry
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("imagekit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("imagekit")
+
+# A shell's background jobs ignore it, and so would every program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,15 @@ Sources: PEP 639, the SPDX license list (by license-expression), trove classifie
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from imagekit.attest.packages import PythonPackage
 
 _LONGEST_NAME = 100
+# Identifiers that SPDX had before "-only" and "-or-later", and what they mean in its list ("deprecated identifiers").
+_DEPRECATED = re.compile(r"(a|l)?gpl-\d\.\d\+?|gfdl-\d\.\d\+?")
 # Classifiers that mean one licence. "BSD License" and "Apache Software License" may mean several, and are names.
 _MEANT = {
     "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
@@ -73,10 +76,14 @@ def _expression(text: str) -> str:
     from license_expression import ExpressionError, get_spdx_licensing
 
     licensing = get_spdx_licensing()
+    sure = {key.lower() for key in licensing.known_symbols}
+    words = [word for word in re.findall(r"[^\s()]+", text.lower()) if word not in ("and", "or", "with")]
+    if not all(word in sure or _DEPRECATED.fullmatch(word) for word in words):
+        return ""  # the library also knows nicknames: it takes "GPL" for any version of it
     try:
         parsed = licensing.parse(text, validate=True)
     except (ExpressionError, ValueError, AttributeError, TypeError):
         return ""
     found = "" if parsed is None else str(parsed.render("{symbol.key}"))
     # The library's own list has keys that SPDX lacks.
-    return "" if "LicenseRef-scancode" in found else found
+    return "" if "LicenseRef-" in found else found

@@ -66,10 +66,9 @@ def _external(materials: Materials) -> dict[str, Any]:
 
 
 def _metadata(subject: Subject) -> dict[str, Any]:
-    found: dict[str, Any] = {"invocationId": f"urn:uuid:{subject.identity(FORMAT)}"}
-    if subject.created:
-        found["finishedOn"] = subject.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return found
+    # No startedOn and no finishedOn, which are optional: they are times of the clock, the same image is to have the
+    # same document on any day, and the time that the image says of itself is its source's or its base's.
+    return {"invocationId": f"urn:uuid:{subject.identity(FORMAT)}"}
 
 
 def _dependencies(materials: Materials) -> Iterator[dict[str, Any]]:

@@ -30,21 +30,24 @@ def lint_dockerfile(path: Path, shown: str) -> Iterator[Finding]:
         line = place.rpartition(":")[2]
         number = int(line) if line.isdigit() else None
         yield finding("secret-value", message, error.hint or "", file=shown, line=number)
-    stages: set[str] = set()
-    user, user_line = "", None
+    users: dict[str, tuple[str, int]] = {}  # of the stages with a name, and the lines that say so
+    user, user_line, stage = "", None, ""
     for instruction in instructions(text):
         if instruction.name == "FROM":
             found = _FROM.match(instruction.text)
             if found is None:
                 continue
+            if stage and user_line is not None:
+                users[stage] = (user, user_line)
+            image, stage = found["image"], (found["stage"] or "").lower()
             user, user_line = "", instruction.line
-            image = found["image"]
-            if image.lower() not in stages and image != "scratch" and "$" not in image:
+            if image.lower() in users:  # a stage begins with all that the one before it ended with
+                user, line_of_user = users[image.lower()]
+                user_line = line_of_user if user else instruction.line
+            elif image != "scratch" and "$" not in image:
                 yield from _base(image, shown, instruction.line)
-            if found["stage"]:
-                stages.add(found["stage"].lower())
         elif instruction.name == "USER":
-            user, user_line = instruction.text.strip().partition(":")[0], instruction.line
+            user, user_line = instruction.text.strip().strip("\"'").partition(":")[0], instruction.line
     if user_line is not None and user in ROOT:
         said = "the last stage runs as root" if user else "the last stage names no user, and its base may be root's"
         yield finding("root-user", said, "end it with USER and the number of a user", file=shown, line=user_line)

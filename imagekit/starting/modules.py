@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeGuard
 
 from imagekit.errors import InputError
 from imagekit.spec.source_tree import scan
@@ -26,6 +27,7 @@ class Module:
         str | None
     )  # the function that ``if __name__ == "__main__":`` calls, or of a ``flow.py`` one that no other calls
     needs: frozenset[str]  # top-level modules that an import of it imports
+    beside: frozenset[str]  # the project's files that it imports by relative imports, or may: "app/models.py"
     names: frozenset[str]  # those, and what is imported later or where it can be had
 
 
@@ -51,6 +53,7 @@ def read_modules(context: Path) -> Mapping[str, Module]:
             flows=tuple(_flows(parsed)),
             starts=_started(parsed) or _unused(parsed, path),
             needs=frozenset(_imports(parsed.body)),
+            beside=frozenset(_relative(parsed.body, PurePosixPath(path))),
             names=frozenset(_imports(ast.walk(parsed))),
         )
     return found
@@ -68,7 +71,9 @@ def needed(module: Module, modules: Mapping[str, Module]) -> set[str]:
             continue
         seen.add(each.path)
         found |= each.needs
-        pending += (other for path, other in modules.items() if _importable_as(path) & each.needs)
+        pending += (
+            other for path, other in modules.items() if path in each.beside or _importable_as(path) & each.needs
+        )
     return found - own - sys.stdlib_module_names
 
 
@@ -137,5 +142,26 @@ def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             if node.level == 0 and node.module:
                 yield node.module.split(".")[0]
-        elif isinstance(node, (ast.If, ast.With)) and "TYPE_CHECKING" not in ast.unparse(getattr(node, "test", node)):
+        elif _is_branch(node):
             yield from _imports((*node.body, *getattr(node, "orelse", ())))
+
+
+def _relative(nodes: Iterable[ast.AST], path: PurePosixPath) -> Iterator[str]:
+    """The files that relative imports among ``nodes``, in the module at ``path``, may mean; none above the project."""
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.level and node.level <= len(path.parts):
+            package = path.parents[node.level - 1]
+            base = package.joinpath(*(node.module.split(".") if node.module else ()))
+            # "from . import models" means a file beside, or a name of the package itself.
+            for target in (base, *(base / alias.name for alias in node.names)):
+                # The packages on the way are imported, too.
+                yield from (str(each / "__init__.py") for each in (target, *target.parents))
+                if target != package:
+                    yield f"{target}.py"
+        elif _is_branch(node):
+            yield from _relative((*node.body, *getattr(node, "orelse", ())), path)
+
+
+def _is_branch(node: ast.AST) -> TypeGuard[ast.If | ast.With]:
+    """A statement at the top level whose inner ones run at import; what is for type checkers alone does not."""
+    return isinstance(node, (ast.If, ast.With)) and "TYPE_CHECKING" not in ast.unparse(getattr(node, "test", node))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,11 @@ from imagekit.atomic import write_whole
 from imagekit.errors import InvalidConfig, InvalidProject
 from imagekit.spec.toml import read_toml, toml_value
 from imagekit.starting.propose import Proposal
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 _WIDTH = 100
 _HEADER = """\
@@ -34,7 +40,8 @@ def target_of(context: Path, *, in_pyproject: bool, force: bool) -> Path:
     tables = read_toml(pyproject, InvalidProject).get("tool") if pyproject.is_file() else None
     has_table = isinstance(tables, dict) and "imagekit" in tables
     if in_pyproject and not pyproject.is_file():
-        raise InvalidConfig(f"{pyproject} is not there", hint="leave --pyproject away: imagekit.toml is written")
+        what = "is a directory" if pyproject.is_dir() else "is not there"
+        raise InvalidConfig(f"{pyproject} {what}", hint="leave --pyproject away: imagekit.toml is written")
     if has_table:
         raise InvalidConfig(
             "pyproject.toml has a [tool.imagekit] already",
@@ -52,10 +59,24 @@ def write(target: Path, text: str) -> None:
     try:
         before = target.read_bytes().decode() if target.name == "pyproject.toml" else ""
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-        whole = f"{before.rstrip()}\n\n[tool.imagekit]\n{text}" if before else text
+        if target.name == "pyproject.toml":
+            text = f"[tool.imagekit]\n{text}"
+        whole = f"{before.rstrip()}\n\n{text}" if before.strip() else text
+        _refuse_closed(target.name, whole)
         write_whole(target, whole.encode(), mode=mode)
     except OSError as error:
         raise InvalidConfig(f"{target} cannot be written: {error.strerror}", hint="--dry-run prints it") from error
+
+
+def _refuse_closed(name: str, whole: str) -> None:
+    """``InvalidConfig`` where ``[tool]`` is written as a value (``tool = {…}``), which no table can follow."""
+    try:
+        tomllib.loads(whole.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError:
+        raise InvalidConfig(
+            f"{name} has 'tool' in a form that cannot be added to",
+            hint="leave --pyproject away: imagekit.toml is written",
+        ) from None
 
 
 def _assignment(proposal: Proposal) -> str:

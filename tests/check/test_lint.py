@@ -95,7 +95,7 @@ CASES = [
         right={"pyproject.toml": PROJECT.replace(">=3.10", ">=3.11.2")},
     ),
     Case("requires-python", table('base-image = "python:3.9-slim"\n'), "pyproject.toml:6"),
-    Case("refused", table('python = "3.9"\n'), right=table('python = "3.10"\n')),
+    Case("refused", table('python = "3.9"\n'), "pyproject.toml:6", right=table('python = "3.10"\n')),
     Case("base-unpinned", {}, without=["pylock.toml"], right=table(f'base-image = "python:3.11@{DIGEST}"\n')),
     Case("base-unpinned", {**table('base-image = "python:3.11"\n')}, "pyproject.toml:6", without=["pylock.toml"]),
     Case("base-unpinned", {"Dockerfile": "FROM python:3.11-slim AS x\nFROM x\nUSER 1\n"}, "Dockerfile:1"),
@@ -132,6 +132,9 @@ CASES = [
     Case("large-source", {"data/a": LARGE, "data/b": "x"}, "data", right={".dockerignore": "data\n", "data/a": LARGE}),
     Case("root-user", {"Dockerfile": f"FROM x@{DIGEST}\nUSER 1000\nUSER root\n"}, "Dockerfile:3"),
     Case("root-user", {"Dockerfile": f"FROM a@{DIGEST}\nUSER 1000\nFROM b@{DIGEST}\n"}, "Dockerfile:3"),
+    Case("root-user", {"Dockerfile": f"FROM a@{DIGEST} AS B\nUSER 0:0\nFROM b\nRUN x\n"}, "Dockerfile:2",
+         right={"Dockerfile": f"FROM a@{DIGEST} AS B\nUSER 0\nUSER 5\nFROM c@{DIGEST}\nUSER 0\nFROM b\nRUN x\n"}),
+    Case("root-user", {"Dockerfile": f"FROM a@{DIGEST} AS b\nRUN x\nFROM b\n"}, "Dockerfile:3"),
     Case("no-health-check", table("health-check = false\n"), "pyproject.toml:6", severity=NOTE),
     Case("hadolint", {"Dockerfile": f"FROM x@{DIGEST}\nRUN cd /srv\nUSER 1\n"}, "Dockerfile:2"),
 ]  # fmt: skip

@@ -109,3 +109,36 @@ def test_strange_names_come_out_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     found = keys(tmp_path, {f"flöws/{name[:5]}.py": "from prefect import flow\n@flow\ndef f(): ...\n"})
     assert found["packages"] == ["prefect"]
+
+
+RELATIVE = {
+    "pyproject.toml": "[tool.ruff]\n",
+    "app/__init__.py": "",
+    "app/flow.py": "from prefect import flow\nfrom . import models\n\n@flow\ndef etl() -> None: ...\n",
+    "app/models.py": "import sqlalchemy\nfrom .io.reading import rows\nfrom ...beyond import x\n",
+    "app/io/__init__.py": "",
+    "app/io/reading.py": "from __future__ import annotations\nimport pandas\nfrom .. import settings\n",
+    "app/settings.py": "import yaml\n",
+    "app/unused.py": "import numpy\n",
+}
+
+
+def test_relative_imports_are_followed(tmp_path: Path) -> None:
+    from imagekit.starting.modules import imported, needed, read_modules
+
+    for name, text in RELATIVE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    modules = read_modules(tmp_path)
+    assert needed(modules["app/flow.py"], modules) == {"prefect", "sqlalchemy", "pandas", "yaml"}
+    assert imported(modules.values()) == {"prefect", "sqlalchemy", "pandas", "yaml", "numpy"}
+
+
+@pytest.mark.parametrize("text", ["from . import models\n", "from .models import x\n", "from .models.inner import x\n"])
+def test_a_flow_whose_neighbour_needs_what_is_not_there_is_a_comment(tmp_path: Path, text: str) -> None:
+    """``models`` is a module beside; ``models.inner`` needs its package, too."""
+    flow = f"from prefect import flow\n{text}\n@flow\ndef etl() -> None: ...\n"
+    place = "app/models/__init__.py" if "inner" in text else "app/models.py"
+    files = {"requirements.txt": "prefect\n", "app/flow.py": flow, place: "import pandas\n"}
+    assert "entrypoints" not in keys(tmp_path, files)
+    assert keys(tmp_path, {**files, "requirements.txt": "prefect\npandas\n"})["entrypoints"] == ["app/flow.py:etl"]
