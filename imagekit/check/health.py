@@ -73,12 +73,17 @@ def examine(
     env: Mapping[str, str] | None = None,
     network: str | None = "none",
     deadline: float = IMPORT_SECONDS,
+    closely: bool = False,
 ) -> CheckReport:
-    """As ``check_image``, with what is wrong in the report's ``findings`` and nothing raised for it."""
+    """As ``check_image``, with what is wrong in the report's ``findings`` and nothing raised for it.
+
+    With ``closely`` the report's ``answer`` tells more than builds are judged by: what entrypoints would import
+    later, and console scripts that would not start.
+    """
     began = time.monotonic()
     points = [Entrypoint.parse(e) if isinstance(e, str) else e for e in entrypoints]
-    request = json.dumps({"entrypoints": [[e.path, e.function] for e in points], "deadline": deadline})
-    answer = _probe(engine, image_id, request.encode(), workdir=workdir, env=env or {}, network=network)
+    request = {"entrypoints": [[e.path, e.function] for e in points], "deadline": deadline, "closely": closely}
+    answer = _probe(engine, image_id, json.dumps(request).encode(), workdir=workdir, env=env or {}, network=network)
     return CheckReport(
         image=image_id,
         python=answer["python"],

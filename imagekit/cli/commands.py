@@ -34,6 +34,7 @@ COMMANDS = {
         "Make the image again elsewhere, and as an installer would; report what differs.",
     ),
     "inspect": ("imagekit.cli.inspect", "Show an image's layers, and the packages in each."),
+    "check": ("imagekit.cli.check", "Look at an image from inside: flows, packages, Python, scripts."),
     "lint": ("imagekit.cli.lint", "Say what is risky in a project, its lock and Dockerfile, or an image."),
     "sbom": ("imagekit.cli.sbom", "List what an image has installed, as CycloneDX or SPDX."),
     "provenance": ("imagekit.cli.provenance", "Tell what an image was made from (SLSA)."),
