@@ -16,6 +16,7 @@ from imagekit.errors import InvalidProject
 from imagekit.spec.url import redacted
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+_NO_MARKER = (InvalidMarker, UndefinedEnvironmentName, UndefinedComparison)
 _KINDS: Mapping[type, str] = {str: "a string", bool: "true or false", list: "a list", dict: "a table"}
 
 
@@ -98,9 +99,9 @@ class LockedTable:
         try:
             marker = Marker(text)
             # What it compares is seen only now: names that one environment lacks, and versions that are none.
-            marker.evaluate({"extra": ""})
+            marker.evaluate({"extra": "", "extras": frozenset(), "dependency_groups": frozenset()})
             return marker
-        except (InvalidMarker, UndefinedEnvironmentName, UndefinedComparison, ValueError, RecursionError) as problem:
+        except (*_NO_MARKER, ValueError, TypeError, RecursionError) as problem:
             raise self.wrong(f"{_shown(text)} is no marker: {_one_line(problem)}") from None
 
     def specifiers(self, key: str) -> SpecifierSet:

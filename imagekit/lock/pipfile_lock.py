@@ -58,7 +58,8 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
     lines: dict[str, RequirementLine] = {}
     indexes: dict[str, LockedIndex] = {}
     problems: list[InputError] = []
-    asked = {"dev" if group in _DEVELOP else group for group in groups}
+    # As pipenv has it: which category's entries are installed is told by where they stand alone.
+    categories = ("dev", *sections.values())
     for group in ("default", *groups):
         section = sections.get("develop" if group in _DEVELOP else canonicalize_name(group))
         if section is None:
@@ -67,7 +68,7 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
             try:
                 entry = LockedTable.of(value, f"{path.name}:{_line_of(text, section, name)}", REMEDY, name)
                 normalized = _normalized(entry, name)
-                if not _applies(entry, target, asked):
+                if not _applies(entry, target, categories):
                     continue
                 lines[normalized] = _line(name, entry, path)
                 if index := entry.text("index"):

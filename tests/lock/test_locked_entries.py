@@ -193,6 +193,17 @@ def test_a_short_marker_of_pipenv_s_is_one(tmp_path):
     assert found(tmp_path, "Pipfile.lock", pipfile({**PINNED, "sys_platform": "== 'linux'"})).lines
 
 
+def test_a_marker_may_ask_for_the_category(tmp_path):
+    document = pipfile(PINNED)
+    marker = "('dev' in dependency_groups) and (python_version >= '3.10')"
+    document["develop"] = {"gamma": {**PINNED, "markers": marker}}
+    path = tmp_path / "Pipfile.lock"
+    path.write_text(json.dumps(document))
+    for groups, names in (((), ["delta"]), (("dev",), ["delta", "gamma"]), (("develop",), ["delta", "gamma"])):
+        lines = foreign_set(ImageSpec(context=tmp_path, groups=groups), path, TARGET).lines
+        assert [line.text.partition("=")[0] for line in lines] == names
+
+
 def several(*packages: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
     entries = [
         {"name": n, "version": v, "files": [{"file": f"{n}-{v}", "hash": f"sha256:{A}"}], "dependencies": needs}
