@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagekit.errors import BaseUnusable
+from imagekit.extras.grammar import VARIABLE
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage
@@ -20,10 +21,18 @@ def read_image(pipeline: Pipeline, name: str, image: EngineImage) -> BaseImage:
     """
     from imagekit.stages.probe import read_base
 
-    base = read_base(pipeline.engine, name, image.id, pipeline.cache_directory, pipeline.reporter)
-    python = base.python
-    if python.libc not in ("glibc", "musl"):
+    try:
+        base = read_base(pipeline.engine, name, image.id, pipeline.cache_directory, pipeline.reporter)
+    except BaseUnusable as error:
+        # A build's hints are about the choice of a base.
         raise BaseUnusable(
-            f"{name}: its C library ({python.libc}) is none that wheels are made for", hint="use one with glibc or musl"
+            f"{VARIABLE} cannot be added: {error.message}",
+            hint="use an image that has python3 on its PATH, or take the variable away",
+            details=error.details,
+        ) from error
+    if base.python.libc not in ("glibc", "musl"):
+        raise BaseUnusable(
+            f"{VARIABLE} cannot be added: the C library of {name} is none that wheels are made for",
+            hint="use an image with glibc (Debian) or musl (Alpine)",
         )
-    return replace(base, python=replace(python, in_place=True))
+    return replace(base, python=replace(base.python, in_place=True))

@@ -100,9 +100,10 @@ def resolve_on_base(ask: Ask, spec: ImageSpec, target: Target, contents: Content
         reason = error
     else:
         # A file that is asked for by its URL takes the place of what the base has, whatever its version.
-        if stands := obstacles(lock, target, contents):
+        stands = obstacles(lock, target, contents)
+        if stands and not target.held:
             raise _conflict(list(stands.values()), None)
-        return _settled(lock, spec, target, None)
+        return _settled(lock, spec, target, None, stands)
     preferred = tuple(
         LockedPackage(name=name, version=installed[name].version, artifact=_artifact(*stub))
         for name, stub in sorted(stubs.items())
@@ -116,8 +117,8 @@ def resolve_on_base(ask: Ask, spec: ImageSpec, target: Target, contents: Content
                 raise _conflict(list(held.values()), error) from error
             raise
         stands = obstacles(lock, target, contents)
-        if not stands:
-            return _settled(lock, spec, target, reason)
+        if not stands or target.held:
+            return _settled(lock, spec, target, reason, stands)
         if held.keys() >= stands.keys():
             break
         held |= stands
@@ -173,15 +174,21 @@ def with_reasons(lock: Lock, spec: ImageSpec, target: Target, reason: Unsatisfia
     return recorded(lock, lock.kept, reasons)
 
 
-def _settled(lock: Lock, spec: ImageSpec, target: Target, reason: Unsatisfiable | NoWheel | None) -> Lock:
-    """``lock`` with its reasons; where nothing is to be replaced these are the error's."""
+def _settled(
+    lock: Lock,
+    spec: ImageSpec,
+    target: Target,
+    reason: Unsatisfiable | NoWheel | None,
+    stands: Mapping[str, str],
+) -> Lock:
+    """``lock`` with its reasons; where nothing is to be replaced these are the error's, and ``stands`` as well."""
     lock = with_reasons(lock, spec, target, reason)
     if not target.held or not lock.reasons:
         return lock
     installed, new = installed_by_name(target), {package.name: package.version for package in lock.packages}
     lines = [f"{installed[name].pin} would be replaced by {new[name]}: {why}" for name, why in lock.reasons.items()]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    words = [reason.message, reason.details] if reason is not None else []
+    words = [*stands.values(), *([reason.message, reason.details] if reason is not None else [])]
     raise BaseConflict(
         f"what the image holds stays as it is: {lines[0]}{more}",
         hint="loosen the requirement, or build an image with it: imagekit build",
