@@ -7,19 +7,17 @@ its ``pyproject.toml``, as far as it decides what is installed on the target.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InvalidProject, StaleLock
 from imagekit.lock.target import Target
+from imagekit.lock.uv_lock_sources import ANY, MemberSources, holds, source_text
 from imagekit.spec.dependency_groups import read_groups
 from imagekit.spec.toml import read_toml
 from imagekit.spec.uv_workspace import Workspace
@@ -66,7 +64,7 @@ def check_fresh(
             name,
             locked.get("metadata") or {},
             pyproject,
-            _Place(directory, workspace, pyproject),
+            MemberSources(directory, workspace),
             target,
             extras=extras if own else None,
             groups=groups if own else (),
@@ -86,40 +84,11 @@ def read_root(workspace: Workspace) -> dict[str, Any]:
     return read_toml(workspace.root / "pyproject.toml", InvalidProject)
 
 
-class _Place:
-    """A member, and the sources that its requirements have."""
-
-    def __init__(self, directory: Path, workspace: Workspace, tables: Mapping[str, Any]) -> None:
-        self.directory = directory
-        self.workspace = workspace
-        # A member's own sources go before the root's (uv, "Workspace sources").
-        of_root = _table(read_root(workspace), "tool", "uv", "sources")
-        named = [(of_root, workspace.root), (_table(tables, "tool", "uv", "sources"), directory)]
-        self.sources = {canonicalize_name(n): (s, base) for table, base in named for n, s in table.items()}
-
-    def source_of(self, requirement: Requirement, target: Target, extra: str) -> str:
-        if requirement.url:
-            return _source_text(_of_url(requirement.url))
-        source, base = self.sources.get(canonicalize_name(requirement.name), ({}, self.directory))
-        for one in source if isinstance(source, list) else [source]:
-            if isinstance(one, dict) and _holds(one.get("marker"), target, extra):
-                return _source_text(self._local(one, requirement.name, base))
-        return "index"
-
-    def _local(self, source: Mapping[str, Any], name: str, base: Path) -> Mapping[str, Any]:
-        if source.get("workspace") is True:
-            found = self.workspace.members.get(canonicalize_name(name))
-            return {"path": os.path.relpath(found, self.workspace.root)} if found is not None else {}
-        if isinstance(source.get("path"), str):
-            return {"path": os.path.relpath(base / source["path"], self.workspace.root)}
-        return source
-
-
 def _of_member(
     name: str,
     metadata: Mapping[str, Any],
     tables: Mapping[str, Any],
-    place: _Place,
+    place: MemberSources,
     target: Target,
     *,
     extras: Sequence[str] | None,
@@ -134,13 +103,14 @@ def _of_member(
     found: list[str] = []
     for extra in ("", *chosen) if "dependencies" not in dynamic else ():
         texts = optional.get(extra, ()) if extra else project.get("dependencies") or ()
-        wanted = _wanted_of(texts, place, target, "")
+        wanted = _wanted_of(texts, place, target, extra=extra)
         locked = _locked_of(locked_lines, target, extra)
         found += _differences(f"{name}[{extra}]" if extra else name, wanted, locked)
     locked_groups = metadata.get("requires-dev") or {}
     written = _groups(tables)
     for group in groups:
-        wanted = _wanted_of(written.get(canonicalize_name(group), ()), place, target, "")
+        name_of = canonicalize_name(group)
+        wanted = _wanted_of(written.get(name_of, ()), place, target, group=name_of)
         locked = _locked_of(_by_name(locked_groups, group), target, "")
         found += _differences(f"the group {group} of {name}", wanted, locked)
     return found
@@ -163,22 +133,24 @@ def _differences(who: str, wanted: Iterable[_Wanted], locked: Iterable[_Wanted])
 def _of_settings(manifest: Mapping[str, Any], uv: Mapping[str, Any], target: Target) -> list[str]:
     found: list[str] = []
     for key, of in (("constraints", "constraint-dependencies"), ("overrides", "override-dependencies")):
-        wanted = [(n, e, s, "") for n, e, s, _ in _wanted_of(uv.get(of) or (), None, target, "")]
+        wanted = [(n, e, s, "") for n, e, s, _ in _wanted_of(uv.get(of) or (), None, target)]
         locked = [(n, e, s, "") for n, e, s, _ in _locked_of(manifest.get(key) or (), target, "")]
         found += _differences(f"[tool.uv] {of}", wanted, locked)
     return found
 
 
-def _wanted_of(texts: Iterable[Any], place: _Place | None, target: Target, extra: str) -> list[_Wanted]:
+def _wanted_of(
+    texts: Iterable[Any], place: MemberSources | None, target: Target, *, extra: str = "", group: str = ""
+) -> list[_Wanted]:
     found: list[_Wanted] = []
     for text in texts:
         try:
             requirement = Requirement(text)
         except (InvalidRequirement, TypeError):
             continue  # the readers of the project say what is wrong with it
-        if requirement.marker is not None and not requirement.marker.evaluate({**target.environment, "extra": extra}):
+        if requirement.marker is not None and not requirement.marker.evaluate({**target.environment, "extra": ""}):
             continue
-        source = "" if place is None else place.source_of(requirement, target, extra)
+        source = "" if place is None else place.of(requirement, target, extra=extra, group=group)
         names = frozenset(canonicalize_name(e) for e in requirement.extras)
         found.append((canonicalize_name(requirement.name), names, requirement.specifier, source))
     return found
@@ -189,47 +161,16 @@ def _locked_of(lines: Iterable[Any], target: Target, extra: str) -> list[_Wanted
     found: list[_Wanted] = []
     for line in lines:
         marker = line.get("marker")
-        applies = _holds(marker, target, extra)
-        if not applies or (extra and _holds(marker, target, "")):
+        applies = holds(marker, target, extra)
+        if not applies or (extra and holds(marker, target, "")):
             continue
         try:
             specifier = SpecifierSet(line.get("specifier", ""))
         except InvalidSpecifier:
             continue
         names = frozenset(canonicalize_name(e) for e in line.get("extras") or ())
-        found.append((canonicalize_name(line["name"]), names, specifier, _source_text(line)))
+        found.append((canonicalize_name(line["name"]), names, specifier, source_text(line)))
     return found
-
-
-def _holds(marker: Any, target: Target, extra: str) -> bool:
-    if not isinstance(marker, str):
-        return True
-    try:
-        return Marker(marker).evaluate({**target.environment, "extra": extra})
-    except InvalidMarker:
-        return True
-
-
-def _of_url(url: str) -> dict[str, Any]:
-    if not url.startswith("git+"):
-        return {"url": url.split("#")[0]}
-    repository, _, ref = url.removeprefix("git+").split("#")[0].partition("@")
-    return {"git": repository, "rev": ref} if ref else {"git": repository}
-
-
-def _source_text(source: Mapping[str, Any]) -> str:
-    """Where a package comes from, in one spelling for what pyproject.toml and what the lock say."""
-    for key in ("path", "editable", "directory", "virtual"):
-        if isinstance(source.get(key), str):
-            return f"path {os.path.normpath(source[key])}"
-    if isinstance(source.get("git"), str):
-        url, _, query = source["git"].partition("?")
-        asked = dict(re.findall(r"(rev|tag|branch)=([^&]+)", query))
-        asked |= {key: source[key] for key in ("rev", "tag", "branch") if isinstance(source.get(key), str)}
-        return f"git {url.removesuffix('.git')} {next(iter(asked.values()), '')}".rstrip()
-    if isinstance(source.get("url"), str):
-        return f"url {source['url'].split('#')[0]}"
-    return "index"
 
 
 def _groups(tables: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -260,5 +201,5 @@ def _table(tables: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 
 def _shown(one: _Wanted) -> str:
     name, extras, specifier, source = one
-    where = "" if source in ("index", "") else f" ({source})"
+    where = "" if source in (ANY, "") else f" ({source})"
     return f"{name}{f'[{chr(44).join(sorted(extras))}]' if extras else ''}{specifier}{where}"

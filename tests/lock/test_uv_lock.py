@@ -232,7 +232,7 @@ def test_a_source_that_changed_is_told(index, target, tmp_path):
     path, project = locked(index, tmp_path, text)
     assert [line.text.split(" @ ")[0] for line in export_uv_lock(path, project, target).direct] == ["lib"]
     write(project, text.replace('{ path = "lib" }', '{ git = "https://example.com/lib", tag = "v1" }'))
-    with pytest.raises(StaleLock, match=r"lib \(git https://example.com/lib v1\), and then for lib \(path lib\)"):
+    with pytest.raises(StaleLock, match=r"lib \(git https://example.com/lib tag v1\), and then for lib \(path lib\)"):
         export_uv_lock(path, project, target)
 
 
