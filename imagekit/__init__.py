@@ -15,20 +15,24 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from imagekit.errors import ImagekitError as ImagekitError
     from imagekit.image import DockerImage as DockerImage
-    from imagekit.image import run as run
+    from imagekit.running import DockerFlowRunner as DockerFlowRunner
+    from imagekit.running import run as run
+    from imagekit.runs.settings import RunSettings as RunSettings
     from imagekit.runs.values import RunResult as RunResult
     from imagekit.secret import Secret as Secret
 
 # Where each public name lives: imported when it is first used, so that importing imagekit costs nothing.
 _HOMES = {
+    "DockerFlowRunner": "imagekit.running",
     "DockerImage": "imagekit.image",
     "ImagekitError": "imagekit.errors",
     "RunResult": "imagekit.runs.values",
+    "RunSettings": "imagekit.runs.settings",
     "Secret": "imagekit.secret",
-    "run": "imagekit.image",
+    "run": "imagekit.running",
 }
 
-__all__ = ["DockerImage", "ImagekitError", "RunResult", "Secret", "run"]
+__all__ = ["DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret", "run"]
 
 
 def __getattr__(name: str) -> object:

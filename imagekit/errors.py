@@ -24,6 +24,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── NotAnEngine                   something answers that is no Docker Engine
     │   ├── EngineTimeout                 no answer within the deadline
     │   ├── EngineLost                    the engine went away in the middle
+    │   ├── ContainerNameTaken            a container of that name is there already
     │   ├── BuildxMissing                 the docker client or its buildx plug-in is not there
     │   ├── BaseNotFound                  a base image that is neither here nor can be pulled
     │   └── BaseUnusable                  a base image without a usable Python
@@ -175,6 +176,10 @@ class EngineTimeout(EngineError):
 
 class EngineLost(EngineError):
     """The engine went away in the middle of a call."""
+
+
+class ContainerNameTaken(EngineError):
+    """A container of that name is there already, and it is another one."""
 
 
 class BuildxMissing(EngineError):

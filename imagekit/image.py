@@ -1,4 +1,4 @@
-"""``DockerImage`` and ``run``: the library's face.
+"""``DockerImage``: the library's face for images.
 
 ``DockerImage`` has the signature and the meaning of Prefect's ``prefect.docker.DockerImage``,
 so that Prefect's own ``flow.deploy(image=…)`` takes it as it is, and more keywords besides.
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from imagekit.explaining.results import BuildResult, BuiltLayer, WrittenResult
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
-    from imagekit.runs.values import RunResult
-    from imagekit.runs.watch import Sink
+    from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
 
 AUTO = "auto"
@@ -197,6 +196,11 @@ class DockerImage:
         return f"DockerImage({str(self._asked)!r}, dockerfile={self.dockerfile!r})"
 
     @property
+    def is_built(self) -> bool:
+        """Whether ``build()`` has made it."""
+        return self._built is not None
+
+    @property
     def _result(self) -> BuildResult | WrittenResult:
         if self._built is None:
             raise BuildError(f"{self._asked} is not built yet", hint="call build() first")
@@ -224,7 +228,7 @@ class DockerImage:
             _pull_base(pipeline, spec)
         reference = pipeline.reference(spec, str(self._asked), None)
         if self._values.get("builder") == "buildkit":
-            return pipeline.build_by_buildkit(spec, reference, buildkit_of(self._values))
+            return pipeline.build_by_buildkit(spec, reference, buildkit_of(self._values), **steps_of(self._values))
         result = pipeline.build(spec, reference, no_cache=no_cache, **steps_of(self._values))
         if self._where.outputs:
             pipeline.write([spec], reference, self._where.outputs)
@@ -250,51 +254,10 @@ class DockerImage:
         return {"dockerfile": Path(self.dockerfile), "name": str(self._asked), **fields}
 
 
-def run(
-    entrypoint: str,
-    *,
-    image: DockerImage | str,
-    parameters: Mapping[str, Any] | None = None,
-    env: Mapping[str, str] | None = None,
-    timeout: float | None = None,
-    name: str | None = None,
-    on_output: Sink | None = None,
-    raise_on_failure: bool = True,
-) -> RunResult:
-    """Run one flow, ``"PATH.py:FUNCTION"``, in one container of ``image``, which is gone afterwards.
-
-    A ``DockerImage`` is built first where it has not been. The flow's output goes to standard output and
-    error as it comes, or to ``on_output`` as ``(1 or 2, bytes)``. What the flow returns (JSON) is
-    ``.result`` of what this returns. ``timeout`` is in seconds.
-
-    Raises ``InvalidEntrypoint`` and ``InvalidParameters`` before an engine is asked; ``FlowFailed``,
-    ``ResultNotSerializable`` or ``RunCrashed`` unless ``raise_on_failure`` is false.
-    """
-    from imagekit.runs.request import check_environment
-    from imagekit.runs.runner import run_flow
-    from imagekit.spec.entrypoint import Entrypoint
-
-    asked = Entrypoint.parse(entrypoint)
-    check_environment(env or {})
-    if isinstance(image, DockerImage):
-        if image.dockerfile == AUTO:
-            asked.signature(image.context).check(dict(parameters or {}))
-        if image._built is None:
-            image.build()
-        image = image.image_id
-    else:
-        Reference.parse(image)
-    return run_flow(
-        _pipeline(SilentReporter()).engine,
-        image=image,
-        entrypoint=str(asked),
-        parameters=parameters,
-        env=env,
-        timeout=timeout,
-        name=name,
-        on_output=on_output or _to_own_streams,
-        raise_on_failure=raise_on_failure,
-    )
+def open_pipeline(reporter: Reporter) -> tuple[Pipeline, Settings]:
+    """The pipeline of this machine, and its settings."""
+    pipeline = _pipeline(reporter)
+    return pipeline, pipeline.settings
 
 
 def _pipeline(reporter: Reporter, *, needs_engine: bool = True, values: Mapping[str, Any] | None = None) -> Pipeline:
@@ -322,14 +285,3 @@ def _pull_base(pipeline: Pipeline, spec: ImageSpec) -> None:
         return
     with pipeline.reporter.task(f"pulling {spec.base_image}"):
         pipeline.engine.pull(spec.base_image, spec.platform)
-
-
-def _to_own_streams(stream: int, data: bytes) -> None:
-    target = sys.stdout if stream == 1 else sys.stderr
-    # Text streams without bytes below (a notebook's, a test's) get text.
-    buffer = getattr(target, "buffer", None)
-    if buffer is not None:
-        buffer.write(data)
-    else:
-        target.write(data.decode(errors="replace"))
-    target.flush()

@@ -89,12 +89,10 @@ class Pipeline:
         """The engine, connected at the first use."""
         from imagekit.engine.client import Engine
         from imagekit.engine.containers import sweep
-        from imagekit.export.engine_load import sweep_loading
 
         engine = Engine.connect(self._settings.engine_address, deadline=self._settings.engine_deadline)
         # What a process of ours that was killed left behind.
         sweep(engine)
-        sweep_loading(engine)
         return engine
 
     # What is wanted
@@ -187,13 +185,14 @@ class Pipeline:
         ``steps`` are fields of ``stages.dockerfile.DockerfileBuild`` for what the specification has of commands.
         """
         from imagekit.building.engine_build import build_in_engine
-        from imagekit.building.leak_gate import refuse_in_arguments
+        from imagekit.building.leak_gate import refuse_in_steps
+        from imagekit.export.engine_load import sweep_loading
 
         began = time.monotonic()
-        handed, arguments = refuse_in_arguments(steps.get("build_args") or {}, self._handed, self.reporter)
-        steps = {**steps, "build_args": arguments, "handed": handed}
+        steps = refuse_in_steps(steps, self._handed, self.reporter)
         try:
             planned = self.planned(spec, making=True)
+            sweep_loading(self.engine)
             return build_in_engine(
                 self.engine,
                 planned,
@@ -240,13 +239,22 @@ class Pipeline:
         cache = self._cache.path
         return make_and_write(make, reference, outputs, access, self.reporter, cache, fresh=no_cache, documents=wanted)
 
-    def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit) -> BuildResult:
-        """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it."""
+    def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit, **steps: Any) -> BuildResult:
+        """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it.
+
+        ``steps`` as for ``build``.
+        """
+        from imagekit.building.checking import check_built
+        from imagekit.building.leak_gate import refuse_in_steps
         from imagekit.building.reference_build import build_reference
 
         options = options.checked(self._settings.variables)
+        steps = refuse_in_steps(steps, self._handed, self.reporter)
         planned = self.planned(spec)
-        accept = partial(self._check, spec, planned)
+
+        def accept(image_id: str) -> None:
+            check_built(self.engine, spec, planned, image_id, self._cache.path, self.reporter)
+
         return build_reference(
             self.engine,
             planned,
@@ -255,7 +263,8 @@ class Pipeline:
             self._settings,
             self.reporter,
             access=self._planning.access(spec),
-            handed=self._handed,
+            handed=steps.pop("handed"),
+            steps=steps,
             accept=accept,
         )
 

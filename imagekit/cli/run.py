@@ -11,17 +11,21 @@ from typing import Annotated, Any
 import typer
 
 from imagekit.cli import options
+from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples, run_environment
+from imagekit.cli.run_options import RunOptions
 
 EPILOG = examples(
     "imagekit run flow.py:etl -p n=3",
     "imagekit run flow.py:etl -p day='\"2024-01-01\"' --env TOKEN --timeout 600",
-    "imagekit run flow.py:etl --image orders:v1 --json",
+    "imagekit run flow.py:etl --image orders:v1 --memory 2g --cpus 1.5 --json",
+    "imagekit run flow.py:etl --volume ./data:/data:ro --network-mode none --read-only",
 )
 _BY_CAUSE = {"terminate": 143}
 _BY_STATE = {"completed": 0, "failed": 1, "crashed": 8, "timed-out": 124, "cancelled": 130}
 
 
+@with_options
 def run(
     entrypoint: Annotated[str, typer.Argument(metavar="FILE.py:FUNCTION", help="The flow, or any function.")],
     parameter: Annotated[
@@ -39,10 +43,12 @@ def run(
         list[str] | None,
         typer.Option("--env", "-e", metavar="K[=V]", help="A variable for this run; K alone passes on its value here."),
     ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop the run after this long.")
+    *,
+    how: RunOptions,
+    result_file: Annotated[
+        Path | None,
+        typer.Option("--result-file", metavar="FILE", help="Write the result there, as its serializer has it."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The container's name.")] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -54,42 +60,34 @@ def run(
     """
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
-    from imagekit.oci.reference import Reference
-    from imagekit.runs.request import check_environment
-    from imagekit.runs.runner import run_flow
+    from imagekit.running import Asked, carry_out, prepare
+    from imagekit.runs.settings import RunSettings
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
     asked = Entrypoint.parse(entrypoint)
     parameters = parse_parameters(parameter or ())
-    environment = run_environment(env, os.environ)
-    check_environment(environment)
+    settings = RunSettings.of({**given(how), "env": run_environment(env, os.environ), "image": image})
     if image is None:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.signature(project).check(parameters)
-    else:
-        Reference.parse(image)
-    settings = load_settings()
+    machine = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(settings, reporter)
+        pipeline = open_pipeline(machine, reporter)
         if image is None:
             spec = pipeline.spec(project, entrypoints=[str(asked)])
-            image = str(pipeline.build(spec, pipeline.reference(spec, None, None)).reference)
+            built = pipeline.build(spec, pipeline.reference(spec, None, None))
+            settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
+        prepared = prepare(pipeline, machine, Asked(entrypoint=asked, settings=settings, parameters=parameters))
     # The flow has the terminal to itself: no bar is drawn from here on.
-    result = run_flow(
-        pipeline.engine,
-        image=image,
-        entrypoint=str(asked),
-        parameters=parameters,
-        env=environment,
-        timeout=timeout,
-        name=name,
-        on_output=_to_stderr if as_json else _to_own_streams,
-    ).to_json()
+    result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
+    if result_file is not None:
+        _keep(result.result, result_file)
+    document = result.to_json()
     if as_json:
-        put_json(result)
+        put_json(document)
     if not quiet:
-        _say(result)
-    raise typer.Exit(exit_code(result))
+        _say(document, is_kept=result_file is not None)
+    raise typer.Exit(exit_code(document))
 
 
 def exit_code(result: dict[str, Any]) -> int:
@@ -112,7 +110,15 @@ def _write(stream: Any, data: bytes) -> None:
         stream.buffer.flush()
 
 
-def _say(result: dict[str, Any]) -> None:
+def _keep(result: Any, path: Path) -> None:
+    from imagekit.atomic import write_whole
+    from imagekit.runs.values import SerializedResult
+
+    data = result.data if isinstance(result, SerializedResult) else json.dumps(result, ensure_ascii=False).encode()
+    write_whole(path, data)
+
+
+def _say(result: dict[str, Any], *, is_kept: bool = False) -> None:
     """State, result and seconds, on stderr; for a run that failed its error."""
     from imagekit.cli.output import put, seconds, styled
 
@@ -122,7 +128,7 @@ def _say(result: dict[str, Any]) -> None:
     error = result.get("error")
     if error:
         _say_error(error)
-    elif result["result"] is not None:
+    elif result["result"] is not None and not is_kept:
         put(f"result: {json.dumps(result['result'], ensure_ascii=False)}", stream=sys.stderr)
 
 

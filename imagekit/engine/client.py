@@ -108,6 +108,10 @@ class Engine:
         self._is_docker = "libpod-api-version" not in answer.headers
         return version
 
+    def speaks(self, major: int, minor: int) -> bool:
+        """Whether it knows that version of the API."""
+        return tuple(map(int, self.api_version.split("."))) >= (major, minor)
+
     @cached_property
     def _wire(self) -> Wire:
         plain = self.address.startswith(("unix://", "tcp://", "http://"))
@@ -236,14 +240,23 @@ class Engine:
         path = query(f"/images/{part(reference)}", force=force)
         return self.ask(f"removing {reference}", "DELETE", path, accept=(404, 409)).status < 400
 
-    def pull(self, reference: str, platform: Platform, *, on_event: Callable[[], object] = lambda: None) -> EngineImage:
+    def pull(
+        self,
+        reference: str,
+        platform: Platform | None,
+        *,
+        auth: Mapping[str, str] | None = None,
+        on_event: Callable[[], object] = lambda: None,
+    ) -> EngineImage:
         """Pull ``reference`` for ``platform``; ``BaseNotFound`` with the registry's words where it cannot be had.
 
-        ``on_event`` is called whenever the engine has something to say.
+        Without a platform it is the engine's own. ``auth`` is the login that the engine uses; by default what
+        ``docker login`` keeps. ``on_event`` is called whenever the engine has something to say.
         """
+        wanted = str(platform) if platform else None
         try:
             with translated(f"pulling {reference}", self.address):
-                for event in self.api.pull(reference, platform=str(platform), stream=True, decode=True):
+                for event in self.api.pull(reference, platform=wanted, auth_config=auth, stream=True, decode=True):
                     on_event()
                     self._raise_event(event)
         except EngineError as error:

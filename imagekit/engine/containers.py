@@ -22,11 +22,14 @@ from typing import Any
 
 from imagekit.engine.client import Engine
 from imagekit.engine.faults import lost
-from imagekit.engine.wire import query
-from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.engine.wire import part, query
+from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
+LABEL_RECORDED = "imagekit.recorded"  # a run that the record of runs has, or one whose container is to stay
+
+_BOUNDED_LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +39,20 @@ class ContainerSpec:
     image: str
     command: Sequence[str]
     kind: str
+    called: str | None = None  # the image's name in messages, where ``image`` is an ID
     entrypoint: Sequence[str] | None = None  # None: the image's own; (): none
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict)  # None takes one of the image's away
     user: str | None = None
     workdir: str | None = None
     name: str | None = None
     network: str | None = None  # "none": no network; None: the engine's default
+    networks: Sequence[str] = ()  # user-defined ones, all of which it joins
     labels: Mapping[str, str] = field(default_factory=dict)
     interactive: bool = False  # stdin is attached, and its end ends it
     auto_remove: bool = False
     keeps_output: bool = False  # the engine keeps what it writes; who is attached has it either way
     host_config: Mapping[str, Any] = field(default_factory=dict)  # more of the API's HostConfig
+    more: Mapping[str, Any] = field(default_factory=dict)  # more of the API's body
 
 
 class Container:
@@ -59,19 +65,19 @@ class Container:
     @classmethod
     def create(cls, engine: Engine, spec: ContainerSpec) -> Container:
         host_config: dict[str, Any] = {"AutoRemove": spec.auto_remove, **spec.host_config}
-        if not spec.keeps_output:
-            # As JSON in a file, bytecode took the engine longer than unpacking it.
-            host_config["LogConfig"] = {"Type": "none"}
+        # As JSON in a file, bytecode took the engine longer than unpacking it; and what a flow writes has no end.
+        host_config["LogConfig"] = _BOUNDED_LOG if spec.keeps_output else {"Type": "none"}
         if spec.network is not None:
             host_config["NetworkMode"] = spec.network
         body: dict[str, Any] = {
             "Image": spec.image,
             "Cmd": list(spec.command),
-            "Env": [f"{k}={v}" for k, v in spec.env.items()],
+            "Env": [k if v is None else f"{k}={v}" for k, v in spec.env.items()],
             "Labels": {LABEL_KIND: spec.kind, LABEL_OWNER: owner(), **spec.labels},
             "AttachStdout": True,
             "AttachStderr": True,
             "HostConfig": host_config,
+            **spec.more,
         }
         if spec.entrypoint is not None:
             # An empty list would mean "the image's own"; one empty string means none.
@@ -82,11 +88,32 @@ class Container:
             body["WorkingDir"] = spec.workdir
         if spec.interactive:
             body |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
-        doing = f"creating a container of {spec.image}"
-        answer = engine.ask(doing, "POST", query("/containers/create", name=spec.name), body=body, accept=(404,))
+        later: Sequence[str] = ()
+        if spec.networks:
+            # Before 1.44 the API takes one network here.
+            at_once = spec.networks if engine.speaks(1, 44) else spec.networks[:1]
+            body["NetworkingConfig"] = {"EndpointsConfig": {name: {} for name in at_once}}
+            later = spec.networks[len(at_once) :]
+        doing = f"creating a container of {spec.called or spec.image}"
+        answer = engine.ask(doing, "POST", query("/containers/create", name=spec.name), body=body, accept=(404, 409))
         if answer.status == 404:
-            raise EngineError(f"{spec.image} is not in the engine", hint=f"build it, or docker pull {spec.image}")
-        return cls(engine, answer.json["Id"])
+            raise _missing(spec, answer.message)
+        if answer.status == 409:
+            raise ContainerNameTaken(
+                f"{doing}: {answer.message}", hint=f"choose another name, or: docker rm -f {spec.name}"
+            )
+        made = cls(engine, answer.json["Id"])
+        try:
+            for name in later:
+                made._join(name)
+        except BaseException:
+            made.remove()
+            raise
+        return made
+
+    def _join(self, network: str) -> None:
+        path = f"/networks/{part(network)}/connect"
+        self._engine.ask(f"joining the network {network}", "POST", path, body={"Container": self.id})
 
     def __enter__(self) -> Container:
         return self
@@ -111,6 +138,20 @@ class Container:
                 if content is not None:
                     return content.read()
         return None
+
+    def files(self, directory: str) -> dict[str, bytes]:
+        """The files right below ``directory``, by name, also after the end; none where it is not there."""
+        question = query(f"/containers/{self.id}/archive", path=directory)
+        answer = self._engine.ask("copying from a container", "GET", question, accept=(404,))
+        if answer.status == 404:
+            return {}
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isreg() and member.name.count("/") == 1 else None
+                if content is not None:
+                    found[member.name.partition("/")[2]] = content.read()
+        return found
 
     def start(self) -> None:
         self._engine.ask("starting a container", "POST", f"/containers/{self.id}/start")
@@ -138,13 +179,20 @@ class Container:
     def stop(self, grace: int) -> None:
         """SIGTERM, and SIGKILL after ``grace`` seconds."""
         path = query(f"/containers/{self.id}/stop", t=grace)
-        self._engine.ask("stopping a container", "POST", path, accept=(404,))
+        self._engine.ask("stopping a container", "POST", path, accept=(404,), alive=self._engine.ping)
 
     def remove(self) -> None:
         """Kill and remove it, with its anonymous volumes; no error where it is gone already."""
         # 404: gone; 409: its removal is under way.
         path = query(f"/containers/{self.id}", force=True, v=True)
         self._engine.ask("removing a container", "DELETE", path, accept=(404, 409))
+
+
+def _missing(spec: ContainerSpec, words: str) -> EngineError:
+    if "network" in words.lower():
+        return EngineError(words, hint="docker network ls lists those that are there")
+    name = spec.called or spec.image
+    return EngineError(f"{name} is not in the engine", hint=f"build it, or docker pull {name}")
 
 
 class Attached:
@@ -249,14 +297,22 @@ def is_abandoned(host: str, pid: str, start: str) -> bool:
     return owner(int(pid)) != f"{host}:{pid}:{start}"
 
 
+def labelled(engine: Engine, label: str) -> list[Mapping[str, Any]]:
+    """Containers with ``label`` (``NAME`` or ``NAME=VALUE``), as the API lists them."""
+    path = query("/containers/json", all=True, filters={"label": [label]})
+    found: list[Mapping[str, Any]] = engine.ask("listing containers", "GET", path).json
+    return found
+
+
 def sweep(engine: Engine) -> int:
-    """Remove containers of ours whose process is gone; how many. Those of other hosts are left alone."""
-    path = query("/containers/json", all=True, filters={"label": [LABEL_OWNER]})
-    found = engine.ask("listing containers", "GET", path).json
+    """Remove containers of ours whose process is gone; how many. Those of other hosts are left alone.
+
+    So are those of recorded runs: what they left behind is read before they go (``runs.reconcile``).
+    """
     removed = 0
-    for entry in found:
+    for entry in labelled(engine, LABEL_OWNER):
         parts = entry["Labels"].get(LABEL_OWNER, "").split(":")
-        if len(parts) == 3 and is_abandoned(*parts):
+        if len(parts) == 3 and LABEL_RECORDED not in entry["Labels"] and is_abandoned(*parts):
             Container(engine, entry["Id"]).remove()
             removed += 1
     return removed

@@ -1,8 +1,9 @@
 """Runs inside the container: calls the flow and writes down how it went.
 
 This file is shipped as text, so it imports nothing but the standard library and keeps to
-the syntax of Python 3.8. It is started as ``python bootstrap.py REQUEST OUTCOME``, where
-REQUEST is a JSON file ``{"path", "function", "parameters"}`` and OUTCOME the file to write.
+the syntax of Python 3.8. It is started as ``python bootstrap.py [REQUEST OUTCOME]``: a JSON file
+``{"path", "function", "parameters", "serializer"}`` and the file to write, by default
+``request.json`` and ``out/outcome.json`` beside this one.
 
 Two processes: the first one (the container's process 1) passes signals on, reaps what the flow
 leaves behind and, where the flow's process dies without a word, writes down of what. The
@@ -10,8 +11,12 @@ second one runs the flow, so that ``os._exit``, a segmentation fault, or the ker
 out-of-memory killer still have somebody to tell of them.
 
 The outcome's ``state`` is ``completed``, ``failed``, ``cancelled`` (SIGTERM or SIGINT, after
-the flow's ``finally`` blocks) or ``crashed``. A result must be JSON: tuples become lists,
-keys must be strings, and NaN and the infinities are refused.
+the flow's ``finally`` blocks) or ``crashed``. A result must be JSON, unless the request names
+another serializer, which then writes ``result`` beside the outcome: tuples become lists, keys must
+be strings, and NaN and the infinities are refused.
+
+When all is over the first process writes ``end.json`` beside the outcome: the exit code of the
+flow's process, the processor time and the most memory that the container used.
 """
 
 from __future__ import annotations
@@ -53,6 +58,8 @@ class Refused(Exception):
 
 
 def main(request_path: str, outcome_path: str) -> None:
+    from bootstrap_system import end_document, oom_kills, put, signal_name  # type: ignore[import-not-found]
+
     # Signals wait until both processes have said what to do with them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     child = os.fork()
@@ -88,6 +95,7 @@ def main(request_path: str, outcome_path: str) -> None:
                 "python": sys.version.split()[0],
             },
         )
+    put(os.path.join(os.path.dirname(outcome_path), "end.json"), end_document(code))
     # Not sys.exit: there is nothing of the flow's in this process to end.
     os._exit(code)
 
@@ -99,32 +107,13 @@ def pass_on(child: int, number: int) -> None:
         return  # it has ended just now
 
 
-def signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def oom_kills() -> int:
-    """How many processes of this container the kernel killed for want of memory; best effort."""
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        try:
-            with open(path) as file:
-                for line in file:
-                    key, _, value = line.partition(" ")
-                    if key == "oom_kill":
-                        return int(value)
-        except (OSError, ValueError):
-            continue
-    return 0
-
-
 def flow_process(request_path: str, outcome_path: str) -> int:
     """Run the flow and write the outcome; the exit code."""
     for number in SIGNALS:
         signal.signal(number, stop if number in STOPPING else signal.SIG_DFL)
     import json
+
+    from bootstrap_system import oom_kills
 
     with open(request_path, encoding="utf-8") as file:
         request = json.load(file)
@@ -137,7 +126,7 @@ def flow_process(request_path: str, outcome_path: str) -> int:
     started, process = time.time(), os.getpid()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        outcome, code = carry_out(request)
+        outcome, code = carry_out(request, os.path.join(os.path.dirname(outcome_path), "result"))
     except Stopped as stopped:
         # Between two blocks of carry_out, or before it.
         outcome, code = cancelled(stopped)
@@ -164,29 +153,33 @@ def stop(number: int, _: object) -> None:
 
 
 def cancelled(error: BaseException) -> tuple[dict[str, Any], int]:
+    from bootstrap_system import signal_name
+
     number = getattr(error, "number", signal.SIGINT)
     return {"state": "cancelled", "signal": signal_name(number), "error": describe(error, "cancelled")}, 128 + number
 
 
-def carry_out(request: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def carry_out(request: dict[str, Any], result_path: str) -> tuple[dict[str, Any], int]:
     """Import the flow, call it, look at what it returns: ``(outcome, exit code)``."""
+    from bootstrap_system import put
+
     phase = "import"
     try:
         function = load(request["path"], request["function"])
         phase = "flow"
         result = call(function, request["parameters"])
         phase = "result"
+        name = request.get("serializer", "json")
+        if name != "json":
+            put(result_path, serialized(result, name))
+            return {"state": "completed", "serializer": name}, 0
         return {"state": "completed", "result": plain(result, "result", set())}, 0
     except NotJson as error:
-        problem = {"kind": "result-not-serializable", "type": error.kind, "where": error.where, "message": str(error)}
-        return {"state": "failed", "error": problem}, 1
+        return unwritten(error.kind, error.where, str(error)), 1
     except RecursionError as error:
         if phase == "result":
             message = "the result is nested deeper than JSON can be written here"
-            return {
-                "state": "failed",
-                "error": {"kind": "result-not-serializable", "type": None, "where": "result", "message": message},
-            }, 1
+            return unwritten(None, "result", message), 1
         return failed(error, phase)
     except Refused as error:
         return {"state": "failed", "error": {"kind": "entrypoint", "type": None, "message": str(error)}}, 1
@@ -196,6 +189,11 @@ def carry_out(request: dict[str, Any]) -> tuple[dict[str, Any], int]:
         return cancelled(error)
     except BaseException as error:
         return failed(error, phase)
+
+
+def unwritten(kind: str | None, where: str, message: str) -> dict[str, Any]:
+    problem = {"kind": "result-not-serializable", "type": kind, "where": where, "message": message}
+    return {"state": "failed", "error": problem}
 
 
 def failed(error: BaseException, phase: str) -> tuple[dict[str, Any], int]:
@@ -311,6 +309,24 @@ def plain(value: Any, where: str, open_ones: set[int]) -> Any:
     raise NotJson(f"{where} is a {type_name(value)}, which JSON cannot hold", type_name(value), where)
 
 
+def serialized(value: Any, name: str) -> bytes:
+    """``value`` as the serializer ``name`` (``MODULE`` or ``MODULE:NAME``, with ``dumps``) writes it."""
+    import importlib
+
+    try:
+        module, _, attribute = name.partition(":")
+        found: Any = importlib.import_module(module)
+        if attribute:
+            found = getattr(found, attribute)
+        if isinstance(found, type):
+            found = found()
+        data = found.dumps(value)
+    except Exception as error:
+        message = f"the result is a {type_name(value)}, which {name} cannot write: {type(error).__name__}: {error}"
+        raise NotJson(message, type_name(value), "result") from error
+    return data.encode() if isinstance(data, str) else bytes(data)
+
+
 def type_name(value: object) -> str:
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
@@ -360,25 +376,23 @@ def flush() -> None:
 
 
 def write(path: str, outcome: dict[str, Any]) -> None:
-    """All of it or none: written aside, synced, renamed."""
+    """The outcome as JSON."""
     import json
+
+    from bootstrap_system import put
 
     try:
         # Escaped to ASCII, so that a lone surrogate in a message survives.
         data = json.dumps(outcome, allow_nan=False)
     except ValueError as error:
         # An integer of more digits than the interpreter will print.
-        problem = {"kind": "result-not-serializable", "type": "int", "where": "result", "message": str(error)}
-        outcome = dict(outcome, state="failed", error=problem, exit_code=1)
+        outcome = {**outcome, **unwritten("int", "result", str(error)), "exit_code": 1}
         outcome.pop("result", None)
         data = json.dumps(outcome, allow_nan=False)
-    aside = f"{path}.{os.getpid()}"
-    with open(aside, "w", encoding="ascii") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(aside, path)
+    put(path, data)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    here = os.path.dirname(os.path.abspath(__file__))
+    given = sys.argv[1:] or [os.path.join(here, "request.json"), os.path.join(here, "out", "outcome.json")]
+    main(given[0], given[1])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from imagekit.runs.values import CANCELLED, COMPLETED, CRASHED, FAILED, TIMED_OUT, RunProblem
+from imagekit.runs.values import CANCELLED, COMPLETED, CRASHED, FAILED, TIMED_OUT, RunProblem, SerializedResult
 
 _SIGNALS = {2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
@@ -20,8 +20,12 @@ class Facts:
     ``state`` is the engine's own ``State`` object; ``None`` where the container is gone.
     """
 
-    outcome: bytes | None
-    exit_code: int | None
+    exit_code: int | None  # the engine's word
+    outcome: bytes | None = None
+    end: bytes | None = None  # what process 1 measured when all was over
+    data: bytes | None = None  # what the flow returned, where it is no JSON
+    own_command: bool = False  # the settings' own command ran instead of ours
+    demoted: bool = False  # the image's user is root, and the flow's was another
     stopped: str | None = None
     state: Mapping[str, Any] | None = None
     engine_lost: bool = False
@@ -34,32 +38,65 @@ class Verdict:
 
     state: str
     cause: str | None = None
+    exit_code: int | None = None
     result: Any = None
     error: RunProblem | None = None
     python: str | None = None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    oom_kills: int = 0
 
 
 def judge(facts: Facts) -> Verdict:
     """The flow's own word comes first, then why it was stopped, then what the engine says."""
-    document = _document(facts.outcome)
-    python = document.get("python")
+    document, end = _document(facts.outcome), _document(facts.end)
+    code = _whole(end.get("exit_code"))
+    return replace(
+        _judged(facts, document),
+        exit_code=facts.exit_code if code is None else code,
+        python=_text(document.get("python")),
+        cpu_seconds=_number(end.get("cpu_seconds")),
+        peak_memory=_whole(end.get("peak_memory")),
+        oom_kills=_whole(document.get("oom_kills")) or 0,
+    )
+
+
+def _judged(facts: Facts, document: Mapping[str, Any]) -> Verdict:
     state = document.get("state")
     if state == COMPLETED:
-        return Verdict(state=COMPLETED, result=document.get("result"), python=python)
+        name = document.get("serializer")
+        if not isinstance(name, str):
+            return Verdict(state=COMPLETED, result=document.get("result"))
+        return Verdict(state=COMPLETED, result=SerializedResult(serializer=name, data=facts.data or b""))
     error = RunProblem.from_json(document["error"]) if isinstance(document.get("error"), dict) else None
     if facts.stopped == "timeout":
         message = f"the flow was still running after {facts.timeout:g} s" if facts.timeout else "the flow ran too long"
         problem = RunProblem(kind="timeout", message=message, traceback=error.traceback if error else None)
-        return Verdict(state=TIMED_OUT, cause="timeout", error=problem, python=python)
+        return Verdict(state=TIMED_OUT, cause="timeout", error=problem)
     if facts.stopped:
         problem = error or RunProblem(kind="cancelled", message="the run was cancelled")
-        return Verdict(state=CANCELLED, cause=facts.stopped, error=problem, python=python)
+        return Verdict(state=CANCELLED, cause=facts.stopped, error=problem)
     if state == FAILED:
-        return Verdict(state=FAILED, error=_with_hint(error, document), python=python)
+        cause = "oom" if document.get("oom_kills") else None
+        return Verdict(state=FAILED, cause=cause, error=_with_hint(error, document, demoted=facts.demoted))
     if state == CANCELLED and not facts.engine_lost:
-        return Verdict(state=CANCELLED, cause="signal", error=error, python=python)
+        return Verdict(state=CANCELLED, cause="signal", error=error)
+    if facts.own_command and not facts.engine_lost and facts.state is not None and _ended_by_itself(facts):
+        return _of_command(facts)
     cause, problem = _crash(facts, document)
-    return Verdict(state=CRASHED, cause=cause, error=problem, python=python)
+    return Verdict(state=CRASHED, cause=cause, error=problem)
+
+
+def _ended_by_itself(facts: Facts) -> bool:
+    code = facts.exit_code
+    return code is not None and code <= 128 and not (facts.state or {}).get("OOMKilled")
+
+
+def _of_command(facts: Facts) -> Verdict:
+    if facts.exit_code == 0:
+        return Verdict(state=COMPLETED)
+    problem = RunProblem(kind="exit", message=f"the command ended with exit code {facts.exit_code}")
+    return Verdict(state=FAILED, error=problem)
 
 
 def _document(data: bytes | None) -> dict[str, Any]:
@@ -71,17 +108,29 @@ def _document(data: bytes | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _with_hint(error: RunProblem | None, document: Mapping[str, Any]) -> RunProblem:
-    from dataclasses import replace
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _with_hint(error: RunProblem | None, document: Mapping[str, Any], *, demoted: bool) -> RunProblem:
     problem = error or RunProblem(kind="flow", message="the flow failed and did not say how")
     hint = None
     if document.get("oom_kills"):
         hint = "a process in the container was killed for want of memory: give the run more"
     elif problem.module and problem.type == "ModuleNotFoundError":
         hint = f"add the distribution that provides {problem.module} to the image's requirements"
+    elif problem.type == "PermissionError" and demoted:
+        hint = "the image's user is root, and runs are not: --user root (user='root') runs it as root"
     elif problem.kind == "result-not-serializable":
-        hint = "return strings, numbers, lists and dicts, or write the value to a file and return its path"
+        hint = "return strings, numbers, lists and dicts, or name another serializer: pickle"
     return replace(problem, hint=hint)
 
 

@@ -1,8 +1,8 @@
 """The directory of ours in a container: what is put there before the start and read after the end.
 
 ``/.imagekit`` lies at the root: ``/tmp`` and ``/run`` may be covered by a tmpfs, which neither takes
-files before the start nor gives them back after the end. Its files can be read by any user and ``out``
-can be written by any, as the image's user is not known by number. Where the root filesystem is
+files before the start nor gives them back after the end. Its files can be read by any user, and ``out`` and
+``home`` can be written by any, as the image's user is not known by number. Where the root filesystem is
 read-only, an anonymous volume is mounted there, which goes with the container.
 """
 
@@ -18,6 +18,7 @@ from imagekit.engine.containers import Container
 
 DIRECTORY = "/.imagekit"
 OUT = f"{DIRECTORY}/out"
+HOME = f"{DIRECTORY}/home"
 
 
 def mounted(host_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def archive(top: str, files: Mapping[str, bytes]) -> bytes:
     """A tar of the directory under the name ``top``."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, mode in ((top, 0o755), (f"{top}/out", 0o1777)):
+        for name, mode in ((top, 0o755), (f"{top}/out", 0o1777), (f"{top}/home", 0o1777)):
             directory = tarfile.TarInfo(name)
             directory.type, directory.mode = tarfile.DIRTYPE, mode
             tar.addfile(directory)

@@ -18,9 +18,10 @@ from imagekit.spec.entrypoint import Entrypoint, check_json
 BOOTSTRAP = f"{DIRECTORY}/bootstrap.py"
 REQUEST = f"{DIRECTORY}/request.json"
 OUTCOME = f"{OUT}/outcome.json"
-
-# What the engine accepts as a container's name (Docker's RestrictedNamePattern).
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+# Names in OUT.
+OUTCOME_FILE = "outcome.json"
+END_FILE = "end.json"
+RESULT_FILE = "result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,12 @@ class Request:
     path: str
     function: str
     parameters: str  # JSON object
+    serializer: str = "json"  # of the result: json, pickle, PACKAGE.MODULE:NAME
 
     @classmethod
-    def of(cls, entrypoint: Entrypoint | str, parameters: Mapping[str, Any] | None) -> Request:
+    def of(
+        cls, entrypoint: Entrypoint | str, parameters: Mapping[str, Any] | None, *, serializer: str = "json"
+    ) -> Request:
         """Raises ``InvalidEntrypoint`` or ``InvalidParameters``."""
         if isinstance(entrypoint, str):
             entrypoint = Entrypoint.parse(entrypoint)
@@ -41,16 +45,34 @@ class Request:
             path=entrypoint.path,
             function=entrypoint.function,
             parameters=json.dumps(dict(parameters or {}), allow_nan=False),
+            serializer=serializer,
         )
+
+    @property
+    def entrypoint(self) -> str:
+        return f"{self.path}:{self.function}"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters, as JSON has them."""
+        found: dict[str, Any] = json.loads(self.parameters)
+        return found
 
     def files(self) -> dict[str, bytes]:
         """What is to be put into ``DIRECTORY``."""
-        return {"bootstrap.py": bootstrap_source(), "request.json": self._document()}
+        return {**program_sources(), "request.json": self._document()}
 
     def _document(self) -> bytes:
-        head = json.dumps({"path": self.path, "function": self.function})
+        head = json.dumps({"path": self.path, "function": self.function, "serializer": self.serializer})
         # The parameters were serialized when they were checked.
         return f'{head[:-1]}, "parameters": {self.parameters}}}'.encode("ascii")
+
+
+@cache
+def program_sources() -> dict[str, bytes]:
+    """The bootstrap and what it imports, by their names beside it."""
+    system = Path(__file__).parent / "bootstrap_system.py"
+    return {"bootstrap.py": bootstrap_source(), system.name: system.read_bytes()}
 
 
 @cache
@@ -58,16 +80,10 @@ def bootstrap_source() -> bytes:
     return (Path(__file__).parent / "bootstrap.py").read_bytes()
 
 
-def container_name(given: str | None, function: str) -> str:
-    """The name that was given, or ``imagekit-run-FLOW-xxxxxx``. Raises ``InputError``."""
-    if given is None:
-        flow = re.sub(r"[^a-z0-9]+", "-", function.lower()).strip("-")[:40].strip("-")
-        return f"imagekit-run-{flow or 'flow'}-{secrets.token_hex(3)}"
-    if not _NAME.fullmatch(given):
-        raise InputError(
-            f"{given!r} is not a container's name", hint="use letters, digits, '_', '.' and '-', two at least"
-        )
-    return given
+def new_name(function: str) -> str:
+    """``imagekit-run-FLOW-xxxxxx``, of a run whose name nobody chose."""
+    flow = re.sub(r"[^a-z0-9]+", "-", function.lower()).strip("-")[:40].strip("-")
+    return f"imagekit-run-{flow or 'flow'}-{secrets.token_hex(3)}"
 
 
 def check_environment(env: Mapping[str, str]) -> None:

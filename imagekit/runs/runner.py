@@ -2,106 +2,75 @@
 
 from __future__ import annotations
 
-import math
-import secrets
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from queue import Empty, SimpleQueue
-from typing import Any
+from queue import SimpleQueue
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import Attached, Container, ContainerSpec
-from imagekit.errors import (
-    EngineError,
-    EngineLost,
-    EngineTimeout,
-    FlowFailed,
-    InputError,
-    ResultNotSerializable,
-    RunCrashed,
-)
+from imagekit.engine.containers import LABEL_RECORDED, Attached, Container
+from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
+from imagekit.runs.body import container_spec, is_demoted
+from imagekit.runs.following import Following
 from imagekit.runs.interrupts import interrupts
+from imagekit.runs.order import RunOrder
 from imagekit.runs.outcome import Facts, judge
-from imagekit.runs.own_directory import mounted, put_files
-from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST, Request, check_environment, container_name
-from imagekit.runs.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
-from imagekit.runs.values import CANCELLED, COMPLETED, FAILED, RunResult
-from imagekit.runs.watch import Ended, Happening, Lost, Output, Sink, StopAsked, watch, watch_again
-from imagekit.spec.entrypoint import Entrypoint
+from imagekit.runs.own_directory import put_files
+from imagekit.runs.raising import raise_for
+from imagekit.runs.recording import Recording
+from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST
+from imagekit.runs.start import PYTHONS, NoSuchProgram, start
+from imagekit.runs.values import RunResult
+from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch, watch_again
+from imagekit.store.store import Store
 
-LABEL_RUN = "imagekit.run"  # unique to each container, also before its ID is known
-
-# An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
-RECONNECT_SECONDS = 15.0
-
-# After so long without a word from the container the engine is asked whether it is still there.
-PULSE_SECONDS = 30.0
+LABEL_RUN = "imagekit.run"  # the run's ID
+LABEL_KEPT = "imagekit.keep"  # auto_remove=False: nobody but its user removes it
 
 
 def run_flow(
     engine: Engine,
+    order: RunOrder,
     *,
-    image: str,
-    entrypoint: Entrypoint | str,
-    parameters: Mapping[str, Any] | None = None,
-    env: Mapping[str, str] | None = None,
-    workdir: str | None = None,
-    name: str | None = None,
-    timeout: float | None = None,
-    network: str | None = None,
+    store: Store | None = None,
     on_output: Sink | None = None,
-    grace: int = 10,
-    host_config: Mapping[str, Any] | None = None,
-    labels: Mapping[str, str] | None = None,
     raise_on_failure: bool = False,
 ) -> RunResult:
-    """Run ``entrypoint`` (``PATH.py:FUNCTION``, the path relative to the image's working directory) in ``image``.
+    """Carry out ``order``.
 
     ``on_output`` gets ``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error as they come, from
-    another thread, one call at a time. After ``timeout`` seconds, Ctrl-C or SIGTERM the flow gets SIGTERM
-    (its ``finally`` blocks run) and after ``grace`` seconds more SIGKILL; a second Ctrl-C kills at once.
-    ``network`` is a network's name, ``"none"`` for no network, ``None`` for the engine's default.
-    ``host_config`` are keys of the API's HostConfig, which take the place of ``SAFE_DEFAULTS``.
+    another thread, one call at a time. After the time limit, Ctrl-C or SIGTERM the flow gets SIGTERM (its ``finally``
+    blocks run) and after the grace SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before
+    its container is started, and has ended before that is removed.
 
-    Raises ``InvalidEntrypoint``, ``InvalidParameters`` or ``InputError`` before the engine is called, ``EngineError``
-    where no container can be had, ``BaseUnusable`` where the image has no Python. However the flow ends is in the
-    result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
+    Raises ``InputError`` before the engine is asked, ``EngineError`` where no container can be had,
+    ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the image has no Python,
+    ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the result; with
+    ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
     ``KeyboardInterrupt`` are raised instead.
     """
-    request = Request.of(entrypoint, parameters)
-    check_environment(env or {})
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise InputError(f"a time limit of {timeout} seconds cannot be kept", hint="give a number above 0")
-    if grace < 0:
-        raise InputError(f"a grace of {grace} seconds cannot be given", hint="give 0 or more")
-    run = _Run(
-        engine=engine,
-        request=request,
-        reference=image,
-        name=container_name(name, request.function),
-        env=env or {},
-        workdir=workdir,
-        network=network,
-        host_config={**SAFE_DEFAULTS, **(host_config or {})},
-        labels=labels or {},
-        timeout=timeout,
-        grace=grace,
-    )
-    output = Output(on_output)
-    happenings: SimpleQueue[Happening] = SimpleQueue()
+    recording = Recording(store, order)
+    log = store.log_writer(order.run_id) if store is not None else None
+    output = Output(on_output if order.settings.stream_output else None, log)
+    run = _Run(engine=engine, order=order, recording=recording, output=output, happenings=SimpleQueue())
 
     def asked(number: int) -> None:
-        happenings.put(StopAsked(why="interrupt" if number == signal.SIGINT else "terminate"))
+        run.happenings.put(StopAsked(why="interrupt" if number == signal.SIGINT else "terminate"))
 
     with interrupts(asked):
-        for python in PYTHONS:
-            with suppress(NoSuchProgram):
-                result = run.carry_out(python, output, happenings)
-                break
+        recording.begin()
+        try:
+            for python in PYTHONS:
+                with suppress(NoSuchProgram):
+                    result = run.carry_out(python)
+                    break
+        except BaseException as error:
+            recording.failed(error)
+            raise
+        finally:
+            output.close()
     if output.failure is not None:
         raise output.failure
     if raise_on_failure:
@@ -109,183 +78,138 @@ def run_flow(
     return result
 
 
-def raise_for(result: RunResult) -> None:
-    """Raise what fits a run that did not complete; nothing for one that did."""
-    if result.state == COMPLETED:
-        return
-    problem = result.error
-    message = problem.message if problem else result.state
-    hint, details = (problem.hint, problem.traceback) if problem else (None, None)
-    if result.state == CANCELLED:
-        raise KeyboardInterrupt(message)
-    if result.state != FAILED:
-        raise RunCrashed(message, hint=hint, details=details)
-    if problem and problem.kind == "result-not-serializable":
-        raise ResultNotSerializable(message, hint=hint)
-    kind = problem.type.rpartition(".")[2] if problem and problem.type else ""
-    line = f"{kind}: {message}" if kind and message else message or kind
-    raise FlowFailed(line.partition("\n")[0], hint=hint, details=details)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     engine: Engine
-    request: Request
-    reference: str
-    name: str
-    env: Mapping[str, str]
-    workdir: str | None
-    network: str | None
-    host_config: Mapping[str, Any]
-    labels: Mapping[str, str]
-    timeout: float | None
-    grace: int
+    order: RunOrder
+    recording: Recording
+    output: Output
+    happenings: SimpleQueue[Happening]
 
-    def carry_out(self, python: str, output: Output, happenings: SimpleQueue[Happening]) -> RunResult:
-        container = self._create(python)
+    def carry_out(self, python: str) -> RunResult:
+        order = self.order
+        container, status = self._container(python)
         streams: Attached | None = None
         facts: Facts | None = None
+        keeps = False
         try:
-            put_files(container, self.host_config, self.request.files())
-            streams = container.attach()
-            started, clock = datetime.now(timezone.utc), time.monotonic()
-            start(container, self.reference, python)
-            watch(container, streams, output, happenings)
-            facts, image = self._follow(container, output, happenings, clock)
-            seconds = time.monotonic() - clock
+            if status == "created":
+                put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
+                streams = container.attach()
+                self.recording.settled()
+                started, clock = datetime.now(timezone.utc), time.monotonic()
+                start(container, order.reference, python)
+                watch(container, streams, self.output, self.happenings)
+            else:
+                self.recording.settled()
+                started, clock = datetime.now(timezone.utc), time.monotonic()
+                streams = self._take_over(container, status)
+            self.recording.started(container.id, _iso(started))
+            facts = Following(
+                container=container,
+                output=self.output,
+                happenings=self.happenings,
+                clock=clock,
+                timeout=order.settings.timeout,
+                grace=int(order.settings.stop_grace),
+            ).until_ended()
+            result = self._result(container, facts, started, time.monotonic() - clock)
+            unrecorded = self.recording.ended(result)
+            if unrecorded:
+                keeps = True
+                result = replace(result, warnings=(*result.warnings, f"the end is not recorded: {unrecorded}"))
+            elif not order.settings.auto_remove:
+                keeps = True
+                container.stop(0)
         finally:
             if streams is not None:
                 streams.close()
-            try:
-                container.remove()
-            except (EngineLost, EngineTimeout):
-                # Nothing can be removed without an engine; the next sweep does it. How the flow ended is known.
-                if facts is None:
-                    raise
-        verdict = judge(facts)
+            if not keeps:
+                self._remove(container, known=facts is not None)
+        return result
+
+    def _container(self, python: str) -> tuple[Container, str]:
+        """The run's container and its state: ``created``, or what it is in where it was there already."""
+        order = self.order
+        kept = {} if order.settings.auto_remove else {LABEL_KEPT: "true"}
+        if kept or self.recording.is_recorded:
+            kept[LABEL_RECORDED] = "true"
+        spec = container_spec(
+            order.settings,
+            order.facts,
+            reference=order.image.id,
+            called=order.reference,
+            command=[python, BOOTSTRAP, REQUEST, OUTCOME],
+            name=order.name,
+            labels={**order.labels, **kept, LABEL_RUN: order.run_id},
+            cwd=order.cwd,
+            memory=order.memory,
+        )
+        try:
+            return Container.create(self.engine, spec), "created"
+        except ContainerNameTaken:
+            found = Container(self.engine, order.name).inspect() or {}
+            if (found.get("Config", {}).get("Labels") or {}).get(LABEL_RUN) != order.run_id:
+                raise
+            # The same run, by whoever saw to it before: it is not begun twice.
+            return Container(self.engine, found["Id"]), found["State"]["Status"]
+        except (KeyboardInterrupt, EngineTimeout):
+            # The engine may have made it without our having heard.
+            with suppress(EngineError):
+                found = Container(self.engine, order.name).inspect() or {}
+                if (found.get("Config", {}).get("Labels") or {}).get(LABEL_RUN) == order.run_id:
+                    Container(self.engine, found["Id"]).remove()
+            raise
+
+    def _take_over(self, container: Container, status: str) -> Attached | None:
+        if status not in ("running", "paused"):
+            self.happenings.put(Ended(exit_code=None))
+            return None
+        streams = container.attach()
+        watch_again(container, streams, self.output, self.happenings)
+        return streams
+
+    def _remove(self, container: Container, *, known: bool) -> None:
+        try:
+            container.remove()
+        except (EngineLost, EngineTimeout):
+            # Nothing can be removed without an engine; the next sweep does it. How the flow ended is known.
+            if not known:
+                raise
+
+    def _result(self, container: Container, facts: Facts, started: datetime, seconds: float) -> RunResult:
+        order = self.order
+        verdict = judge(
+            replace(
+                facts,
+                demoted=is_demoted(order.settings, order.facts),
+                own_command=order.settings.command is not None,
+            )
+        )
         return RunResult(
             state=verdict.state,
-            exit_code=facts.exit_code,
+            exit_code=verdict.exit_code,
             result=verdict.result,
-            image=image or self.reference,
-            reference=self.reference,
-            name=self.name,
+            image=order.image.id,
+            reference=order.reference,
+            name=order.name,
             seconds=seconds,
             started=_iso(started),
             ended=_iso(datetime.now(timezone.utc)),
             cause=verdict.cause,
             error=verdict.error,
             python=verdict.python,
+            id=order.run_id,
+            container_id=container.id,
+            repo_digest=order.repo_digest,
+            lock_digest=order.lock_digest,
+            source=order.source,
+            extras=order.extras,
+            parameters=order.request.given,
+            cpu_seconds=verdict.cpu_seconds,
+            peak_memory=verdict.peak_memory,
+            oom_kills=verdict.oom_kills,
         )
-
-    def _create(self, python: str) -> Container:
-        mark = secrets.token_hex(8)
-        spec = ContainerSpec(
-            image=self.reference,
-            command=[python, BOOTSTRAP, REQUEST, OUTCOME],
-            entrypoint=(),
-            kind="run",
-            env=self.env,
-            workdir=self.workdir,
-            name=self.name,
-            network=self.network,
-            labels={**self.labels, LABEL_RUN: mark},
-            keeps_output=True,
-            host_config=mounted(self.host_config),
-        )
-        try:
-            return Container.create(self.engine, spec)
-        except (KeyboardInterrupt, EngineTimeout):
-            # The engine may have made it without our having heard.
-            with suppress(EngineError):
-                made = Container(self.engine, self.name)
-                found = made.inspect()
-                if found and found["Config"]["Labels"].get(LABEL_RUN) == mark:
-                    made.remove()
-            raise
-
-    def _follow(
-        self, container: Container, output: Output, happenings: SimpleQueue[Happening], clock: float
-    ) -> tuple[Facts, str | None]:
-        """Wait until it is over, for whatever reason; what is known then, and the image's ID."""
-        image: str | None = None
-        stopped: str | None = None
-        lost = False
-        exit_code: int | None = None
-        try:
-            with suppress(EngineError):
-                # While the flow runs this costs nothing.
-                image = (container.inspect() or {}).get("Image")
-            while True:
-                left = None if self.timeout is None or stopped else clock + self.timeout - time.monotonic()
-                try:
-                    happening = happenings.get(
-                        timeout=PULSE_SECONDS if left is None else min(max(left, 0), PULSE_SECONDS)
-                    )
-                except Empty:
-                    if left is not None and left <= PULSE_SECONDS:
-                        happening = StopAsked(why="timeout")
-                    else:
-                        # Silence may be the flow's or the engine's: the latter is asked. Of one that
-                        # went away the watching thread hears too, and then it is waited for.
-                        with suppress(EngineLost):
-                            container.inspect()
-                        continue
-                if isinstance(happening, StopAsked):
-                    stopped = stopped or happening.why
-                    try:
-                        container.stop(self.grace)
-                    except EngineTimeout:
-                        raise
-                    except EngineError:
-                        # Gone already, or the engine is: either end is on its way.
-                        continue
-                elif isinstance(happening, Ended):
-                    exit_code = happening.exit_code
-                    break
-                elif isinstance(happening, Lost):
-                    lost = True
-                    if not self._adopt(container, output, happenings):
-                        with suppress(Empty):
-                            asked = happenings.get_nowait()
-                            stopped = stopped or (asked.why if isinstance(asked, StopAsked) else None)
-                        return Facts(outcome=None, exit_code=None, stopped=stopped, engine_lost=True), image
-            outcome = container.get(OUTCOME)
-            state = None if outcome else (container.inspect() or {}).get("State")
-        except KeyboardInterrupt:
-            # The second signal: whatever the flow was about, it is killed by the removal.
-            stopped = stopped or "interrupt"
-            return Facts(outcome=None, exit_code=None, stopped=stopped, state={}, engine_lost=lost), image
-        except (EngineLost, EngineTimeout):
-            return Facts(outcome=None, exit_code=exit_code, stopped=stopped, engine_lost=True), image
-        facts = Facts(
-            outcome=outcome,
-            exit_code=exit_code,
-            stopped=stopped,
-            state=state,
-            engine_lost=lost,
-            timeout=self.timeout,
-        )
-        return facts, image
-
-    def _adopt(self, container: Container, output: Output, happenings: SimpleQueue[Happening]) -> bool:
-        """Find the container again on an engine that comes back.
-
-        ``False`` where it does not come back, or where a signal (left in ``happenings``) ends the waiting.
-        """
-        until = time.monotonic() + RECONNECT_SECONDS
-        while time.monotonic() < until:
-            try:
-                if container.inspect() is not None:
-                    watch_again(container, container.attach(), output, happenings)
-                else:
-                    happenings.put(Ended(exit_code=None))
-                return True
-            except EngineError:
-                with suppress(Empty):
-                    happenings.put(happenings.get(timeout=0.25))
-                    return False
-        return False
 
 
 def _iso(moment: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 COMPLETED = "completed"
@@ -54,6 +54,33 @@ _TEXTS = ("kind", "message", "type", "traceback", "module", "file", "where")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SerializedResult:
+    """What a flow returned, as ``serializer`` wrote it. Nothing of it is read before ``load()``."""
+
+    serializer: str  # pickle, or PACKAGE.MODULE:NAME
+    data: bytes = field(repr=False)
+
+    def load(self) -> Any:
+        """The value. Unpickling runs what the flow's image says: do it only where that image is trusted.
+
+        Raises ``RunError`` where the serializer, or what it needs, is not installed here.
+        """
+        from imagekit.errors import RunError
+        from imagekit.runs.serializers import serializer
+
+        try:
+            return serializer(self.serializer).loads(self.data)
+        except Exception as error:
+            raise RunError(
+                f"the result cannot be read by {self.serializer} here: {type(error).__name__}: {error}",
+                hint="install what the flow's result is made of, in the versions of its image",
+            ) from error
+
+    def to_json(self) -> dict[str, Any]:
+        return {"serializer": self.serializer, "bytes": len(self.data)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """One run's end.
 
@@ -64,8 +91,8 @@ class RunResult:
     """
 
     state: str  # completed, failed, crashed, cancelled, timed-out
-    exit_code: int | None  # the container's; None where the engine cannot say
-    result: Any  # JSON
+    exit_code: int | None  # of the flow's process; None where nobody can say
+    result: Any  # JSON; a SerializedResult where another serializer was asked for
     image: str  # the ID of the image that ran
     reference: str  # the image as it was asked for
     name: str  # the container's
@@ -75,6 +102,17 @@ class RunResult:
     cause: str | None = None
     error: RunProblem | None = None
     python: str | None = None  # the version that ran the flow
+    id: str = ""  # of the run: a UUID, and the container's label imagekit.run
+    container_id: str = ""
+    repo_digest: str | None = None  # NAME@sha256:… of the image, where it is of a registry
+    lock_digest: str | None = None  # of the lock that the image was built from
+    source: Mapping[str, Any] = field(default_factory=lambda: {"kind": "baked"})
+    extras: Mapping[str, Any] | None = None  # packages that were added for this run
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    cpu_seconds: float | None = None  # of all processes in the container
+    peak_memory: int | None = None  # bytes of the container at its largest, its file cache included
+    oom_kills: int = 0  # processes that the kernel killed for want of memory
+    warnings: tuple[str, ...] = ()  # what went wrong beside the flow: its end could not be recorded, …
 
     @property
     def ok(self) -> bool:
@@ -84,7 +122,7 @@ class RunResult:
         return {
             "state": self.state,
             "exit_code": self.exit_code,
-            "result": self.result,
+            "result": self.result.to_json() if isinstance(self.result, SerializedResult) else self.result,
             "image": self.image,
             "reference": self.reference,
             "name": self.name,
@@ -94,4 +132,15 @@ class RunResult:
             "cause": self.cause,
             "error": self.error.to_json() if self.error else None,
             "python": self.python,
+            "id": self.id,
+            "container_id": self.container_id,
+            "repo_digest": self.repo_digest,
+            "lock_digest": self.lock_digest,
+            "source": dict(self.source),
+            "extras": dict(self.extras) if self.extras is not None else None,
+            "parameters": dict(self.parameters),
+            "cpu_seconds": self.cpu_seconds,
+            "peak_memory": self.peak_memory,
+            "oom_kills": self.oom_kills,
+            "warnings": list(self.warnings),
         }

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 from imagekit.engine.containers import Attached, Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.store.logs import LogWriter
 
 Sink = Callable[[int, bytes], None]
 
@@ -44,17 +45,29 @@ LAST_OUTPUT_SECONDS = 1.0
 
 
 class Output:
-    """Hands output on to ``sink``, until that fails.
+    """Keeps output in ``log`` and hands it on to ``sink``, until that fails.
 
     A terminal or pipe that is closed ends the showing and not the flow; any other exception of
     the sink is kept in ``failure`` for the caller to raise when the container is gone.
     """
 
-    def __init__(self, sink: Sink | None) -> None:
+    def __init__(self, sink: Sink | None, log: LogWriter | None = None) -> None:
         self._sink = sink
+        self._log = log
+        self._guard = threading.Lock()
         self.failure: Exception | None = None
 
+    def close(self) -> None:
+        """Nothing is kept any more."""
+        with self._guard:
+            if self._log is not None:
+                self._log.close()
+                self._log = None
+
     def write(self, stream: int, data: bytes) -> None:
+        with self._guard:
+            if self._log is not None:
+                self._log.write(stream, data)
         if self._sink is None:
             return
         try:

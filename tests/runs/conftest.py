@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from imagekit.engine.client import Engine
-from imagekit.runs.runner import run_flow
 from imagekit.runs.values import RunResult
+
+from .ordering import run_flow
 
 FLOWS = Path(__file__).parent / "flows"
 FILES = {f"app/{path.relative_to(FLOWS)}": path.read_text() for path in FLOWS.rglob("*.py")}
@@ -38,9 +39,7 @@ class Ran:
         def keep(stream: int, data: bytes) -> None:
             self.output[stream] += data
 
-        result = run_flow(
-            self.engine, **{"image": self.image, "entrypoint": entrypoint, "network": "none", "on_output": keep, **more}
-        )
+        result = run_flow(self.engine, entrypoint, **{"image": self.image, "on_output": keep, **more})
         assert Engine.connect(self.engine.address).api.containers(all=True, filters={"name": result.name}) == []
         return result
 

@@ -7,7 +7,8 @@ import json
 import sys
 
 from imagekit.engine.client import Engine
-from imagekit.runs.runner import run_flow
+
+from .ordering import run_flow
 
 
 def show(stream: int, data: bytes) -> None:
@@ -19,12 +20,11 @@ if __name__ == "__main__":
     address, image, entrypoint, parameters, grace = sys.argv[1:6]
     result = run_flow(
         Engine.connect(address),
+        entrypoint,
         image=image,
-        entrypoint=entrypoint,
         parameters=json.loads(parameters),
-        network="none",
         on_output=show,
-        grace=int(grace),
+        stop_grace=int(grace),
         labels={"imagekit.test": sys.argv[6]},
     )
     print(json.dumps(result.to_json()))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from imagekit.engine.client import Engine
-from imagekit.runs.runner import run_flow
+
+from .ordering import run_flow
 
 FLOW = """
 import os
@@ -21,5 +22,5 @@ def test_a_forked_childs_word_does_not_count(
     engine: Engine, python_image: str, build_image: Callable[..., str]
 ) -> None:
     image = build_image(f"FROM {python_image}\nWORKDIR /app\nCOPY flow.py flow.py\n", {"flow.py": FLOW})
-    result = run_flow(engine, image=image, entrypoint="flow.py:forks")
+    result = run_flow(engine, "flow.py:forks", image=image)
     assert (result.state, result.result, result.exit_code) == ("crashed", None, 3)

@@ -19,10 +19,10 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import LABEL_OWNER, Container, ContainerSpec, host_id, sweep
-from imagekit.runs.runner import run_flow
 from imagekit.runs.values import RunResult
 
 from ..own_engine import OwnEngine
+from .ordering import run_flow
 
 SCRIPT = Path(__file__).parent / "script.py"
 
@@ -126,7 +126,7 @@ def running(engine: Engine, image: str, entrypoint: str, **more: Any) -> Iterato
         said.set()
 
     def work() -> None:
-        state["result"] = run_flow(engine, image=image, entrypoint=entrypoint, network="none", on_output=heard, **more)
+        state["result"] = run_flow(engine, entrypoint, image=image, on_output=heard, **more)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -257,7 +257,7 @@ def test_an_engine_that_stays_frozen_ends_the_run(
     own = own_engine()
     load(own, engine, flow_image).close()
     hasty = Engine.connect(own.address, deadline=2)
-    more = {"parameters": {"seconds": 3600}, "timeout": timeout, "grace": 1}
+    more = {"parameters": {"seconds": 3600}, "timeout": timeout, "stop_grace": 1}
     try:
         with running(hasty, flow_image, "flow.py:silent", **more) as found:
             own.freeze()

@@ -22,9 +22,9 @@ from imagekit.errors import (
     ResultNotSerializable,
     RunCrashed,
 )
-from imagekit.runs.runner import run_flow
 
 from .conftest import Ran
+from .ordering import run_flow
 
 
 def test_a_flow_completes_with_its_result_and_output(run: Ran, engine: Engine) -> None:
@@ -155,11 +155,11 @@ def test_a_process_that_dies_without_a_word(run: Ran, entrypoint: str, cause: st
 
 
 def test_out_of_memory_is_told_from_a_kill(run: Ran) -> None:
-    limits = {"Memory": 64 << 20, "MemorySwap": 64 << 20}
-    result = run("flow.py:greedy", host_config=limits)
+    limits = {"mem_limit": "64m", "memswap_limit": "64m"}
+    result = run("flow.py:greedy", **limits)
     assert (result.state, result.cause) == ("crashed", "oom")
-    child = run("flow.py:greedy_child", host_config=limits)
-    assert child.state == "failed"
+    child = run("flow.py:greedy_child", **limits)
+    assert (child.state, child.cause) == ("failed", "oom")
     assert child.error is not None
     assert child.error.hint is not None
     assert "memory" in child.error.hint
@@ -176,7 +176,7 @@ def test_the_time_limit_ends_a_flow_with_its_finally_blocks(run: Ran, entrypoint
 
 def test_a_flow_that_is_deaf_is_killed_after_the_grace(run: Ran) -> None:
     began = time.monotonic()
-    result = run("flow.py:deaf", timeout=1.0, grace=1)
+    result = run("flow.py:deaf", timeout=1.0, stop_grace=1)
     assert (result.state, result.exit_code) == ("timed-out", 137)
     assert time.monotonic() - began >= 2
 
@@ -234,7 +234,7 @@ def test_what_a_flow_sees(run: Ran) -> None:
 
 def test_a_read_only_root_filesystem(run: Ran, engine: Engine) -> None:
     before = {volume["Name"] for volume in engine.api.volumes()["Volumes"] or ()}
-    result = run("flow.py:total", host_config={"ReadonlyRootfs": True, "Tmpfs": {"/tmp": "", "/run": ""}})
+    result = run("flow.py:total", read_only=True)
     assert result.state == "completed"
     assert {volume["Name"] for volume in engine.api.volumes()["Volumes"] or ()} <= before
 
@@ -294,7 +294,7 @@ def test_raising_for_a_result(run: Ran) -> None:
         ({"name": "a b"}, InputError),
         ({"timeout": 0}, InputError),
         ({"timeout": float("nan")}, InputError),
-        ({"grace": -1}, InputError),
+        ({"stop_grace": -1}, InputError),
     ],
 )
 def test_bad_input_is_refused_before_the_engine_is_called(settings: dict[str, object], error: type[Exception]) -> None:
@@ -307,7 +307,7 @@ def test_several_at_once_from_threads(run: Ran, engine: Engine) -> None:
     results: dict[int, object] = {}
 
     def one(n: int) -> None:
-        results[n] = run_flow(engine, image=run.image, entrypoint="flow.py:give", parameters={"value": n}).result
+        results[n] = run_flow(engine, "flow.py:give", image=run.image, parameters={"value": n}).result
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -320,12 +320,15 @@ def test_several_at_once_from_threads(run: Ran, engine: Engine) -> None:
 def test_the_bootstrap_keeps_to_old_syntax_and_the_standard_library() -> None:
     import ast
 
-    from imagekit.runs.request import bootstrap_source
+    from imagekit.runs.request import program_sources
 
-    tree = ast.parse(bootstrap_source(), feature_version=(3, 8))
-    imported = {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+    programs = program_sources()
+    for source in programs.values():
+        tree = ast.parse(source, feature_version=(3, 8))
+        imported = {n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
+        imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        own = {name.removesuffix(".py") for name in programs}
+        assert {name.partition(".")[0] for name in imported} - own <= set(sys.stdlib_module_names)
 
 
 def test_importing_the_runner_is_quick() -> None:
@@ -341,7 +344,7 @@ def test_a_forked_childs_word_does_not_count(run: Ran) -> None:
 
 @pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -float("inf"), 0, -1])
 def test_time_limits_that_are_none(run: Ran, timeout: float) -> None:
-    with pytest.raises(InputError, match="time limit"):
+    with pytest.raises(InputError, match=r"time limit|number of seconds"):
         run("flow.py:give", parameters={"value": 1}, timeout=timeout)
 
 
@@ -351,8 +354,9 @@ def test_a_time_limit_longer_than_any_clock(run: Ran) -> None:
 
 def test_an_image_that_is_not_there(engine: Engine) -> None:
     with pytest.raises(EngineError, match=r"^imagekit-test/nosuch:1 is not in the engine$") as caught:
-        run_flow(engine, image="imagekit-test/nosuch:1", entrypoint="flow.py:give")
-    assert caught.value.hint == "build it, or docker pull imagekit-test/nosuch:1"
+        run_flow(engine, "flow.py:give", image="imagekit-test/nosuch:1")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("build it, or docker pull imagekit-test/nosuch:1")
     assert caught.value.exit_code == 3
 
 

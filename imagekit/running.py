@@ -1,0 +1,241 @@
+"""Running flows: ``run`` and ``DockerFlowRunner``, and the one way that every run goes.
+
+Settings are checked, the image is built, found or pulled, extra packages are added to it, the flow's source is put
+where it is to be; then the flow runs in a container, and its end is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.errors import InputError, InvalidEntrypoint
+from imagekit.image import DockerImage, open_pipeline
+from imagekit.progress import SilentReporter
+from imagekit.runs.settings import RunSettings
+from imagekit.spec.entrypoint import Entrypoint
+from imagekit.store.values import new_run_id
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import Engine
+    from imagekit.pipeline import Pipeline
+    from imagekit.runs.order import RunOrder
+    from imagekit.runs.values import RunResult
+    from imagekit.runs.watch import Sink
+    from imagekit.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A run as it is asked for; ``settings.image`` names its image."""
+
+    entrypoint: Entrypoint
+    settings: RunSettings
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = field(default_factory=new_run_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run of which all is known and nothing has been started."""
+
+    order: RunOrder
+    engine: Engine
+    store: Path  # the directory of the record of runs
+
+
+def run(
+    entrypoint: str,
+    *,
+    image: DockerImage | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    env: Mapping[str, str | None] | None = None,
+    timeout: float | None = None,
+    name: str | None = None,
+    settings: RunSettings | None = None,
+    on_output: Sink | None = None,
+    raise_on_failure: bool = True,
+    **variables: Any,
+) -> RunResult:
+    """Run one flow, ``"PATH.py:FUNCTION"``, in one container of ``image``, which is gone afterwards.
+
+    A ``DockerImage`` is built first where it has not been; without an image it is the working directory's project's.
+    The flow's output goes to standard output and error as it comes, or to ``on_output`` as ``(1 or 2, bytes)``. What
+    the flow returns (JSON, unless ``serializer`` says otherwise) is ``.result`` of what this returns. ``timeout`` is
+    in seconds. ``variables`` are the fields of ``RunSettings`` (``mem_limit="1g"``, ``volumes=["./data:/data"]`` …),
+    and go before those of ``settings``.
+
+    Raises ``InputError``'s kinds before an engine is asked; ``EngineError`` where the image or a container cannot be
+    had; ``FlowFailed``, ``ResultNotSerializable`` or ``RunCrashed`` unless ``raise_on_failure`` is false.
+    """
+    given = {"env": env, "timeout": timeout, "name": name}
+    wanted = _settings(settings, {**{key: value for key, value in given.items() if value is not None}, **variables})
+    asked = Asked(entrypoint=Entrypoint.parse(entrypoint), settings=wanted, parameters=dict(parameters or {}))
+    if image is None and wanted.image is None:
+        image = DockerImage(Path.cwd().name.lower(), stream_progress_to=None)
+    if isinstance(image, DockerImage):
+        asked = _built(asked, image)
+    elif image is not None:
+        asked = replace(asked, settings=wanted.with_(image=image))
+    pipeline, machine = open_pipeline(SilentReporter())
+    with pipeline:
+        prepared = prepare(pipeline, machine, asked)
+        return carry_out(prepared, on_output=on_output or to_own_streams, raise_on_failure=raise_on_failure)
+
+
+class DockerFlowRunner:
+    """Runs flows now, each in a container of its own.
+
+    ``image=None`` is the default image: Prefect's of the version and the Python in use, decided here and now, or
+    the project's own where Prefect is not installed. ``variables`` are the fields of ``RunSettings``.
+
+    >>> DockerFlowRunner(image="orders:v1", env={"STAGE": "test"}).run("flow.py:etl", parameters={"n": 3})
+    """
+
+    def __init__(
+        self,
+        image: DockerImage | str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        *,
+        settings: RunSettings | None = None,
+        **variables: Any,
+    ) -> None:
+        self.settings = _settings(settings, {**({} if env is None else {"env": env}), **variables})
+        self.image = image if image is not None else self.settings.image or default_image()
+
+    def run(
+        self,
+        flow: str | Callable[..., Any],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        on_output: Sink | None = None,
+        raise_on_failure: bool = True,
+        **variables: Any,
+    ) -> RunResult:
+        """Run ``flow``, ``"PATH.py:FUNCTION"`` or the function itself; see ``imagekit.run``."""
+        return run(
+            flow if isinstance(flow, str) else entrypoint_of(flow),
+            image=self.image,
+            parameters=parameters,
+            settings=self.settings,
+            on_output=on_output,
+            raise_on_failure=raise_on_failure,
+            **variables,
+        )
+
+    def __repr__(self) -> str:
+        return f"DockerFlowRunner(image={self.image!r})"
+
+
+def default_image() -> str | None:
+    """The image of the framework's version and the Python version in use; ``None`` where no framework is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        framework = version("prefect")
+    except PackageNotFoundError:
+        return None
+    return f"prefecthq/prefect:{framework.partition('+')[0]}-python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def entrypoint_of(flow: Callable[..., Any]) -> str:
+    """``PATH.py:FUNCTION`` of a function, or of a Prefect flow, below the working directory."""
+    function = getattr(flow, "fn", flow)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise InvalidEntrypoint(f"{flow!r} is no function", hint="pass a function, or 'PATH.py:FUNCTION'")
+    path = os.path.relpath(os.path.realpath(code.co_filename), os.path.realpath(os.getcwd()))
+    return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))
+
+
+def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
+    """Image, extra packages, source: in this order, each step from what the one before came to.
+
+    What can be refused without an engine is refused first.
+    """
+    from imagekit.runs.order import RunOrder
+    from imagekit.runs.pulling import present
+    from imagekit.runs.request import Request, new_name
+
+    settings = asked.settings
+    if settings.image is None:
+        raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
+    request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
+    image = present(
+        pipeline.engine,
+        settings.image,
+        policy=settings.image_pull_policy,
+        access=machine.registry_access(),
+        reporter=pipeline.reporter,
+        credentials=settings.login,
+    )
+    order = RunOrder(
+        request=request,
+        settings=settings,
+        image=image,
+        reference=settings.image,
+        name=settings.name or new_name(request.function),
+        run_id=asked.run_id,
+        memory=_memory_here(machine),
+    )
+    return Prepared(order=order, engine=pipeline.engine, store=machine.state_dir)
+
+
+def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: bool = False) -> RunResult:
+    """Run it, and record how that went. See ``runs.runner.run_flow``."""
+    from imagekit.runs.reconcile import reconcile
+    from imagekit.runs.runner import run_flow
+    from imagekit.store.store import Store
+
+    with Store.open(prepared.store) as store:
+        reconcile(store, prepared.engine)
+        return run_flow(
+            prepared.engine, prepared.order, store=store, on_output=on_output, raise_on_failure=raise_on_failure
+        )
+
+
+def _built(asked: Asked, image: DockerImage) -> Asked:
+    """``asked`` in ``image``, which is built where it has not been."""
+    if image.dockerfile == "auto":
+        # Against the source, before anything is built: a mistyped parameter must not cost a build.
+        asked.entrypoint.signature(image.context).check(dict(asked.parameters))
+    if not image.is_built:
+        image.build()
+    settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")
+    return replace(asked, settings=settings)
+
+
+def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> RunSettings:
+    if settings is None:
+        return RunSettings.of(variables)
+    RunSettings.of(variables)
+    return settings.with_(**variables) if variables else settings
+
+
+def _memory_here(machine: Settings) -> int | None:
+    """Bytes that a run may have where nothing is said: nine tenths of this machine's, so that it is the run that ends.
+
+    Of an engine elsewhere nothing is known.
+    """
+    if not machine.engine_address.startswith("unix:"):
+        return None
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
+    except (ValueError, OSError):
+        return None
+
+
+def to_own_streams(stream: int, data: bytes) -> None:
+    """Output as it comes, to this process's standard output and error."""
+    target = sys.stdout if stream == 1 else sys.stderr
+    # Text streams without bytes below (a notebook's, a test's) get text.
+    buffer = getattr(target, "buffer", None)
+    if buffer is not None:
+        buffer.write(data)
+    else:
+        target.write(data.decode(errors="replace"))
+    target.flush()

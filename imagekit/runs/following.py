@@ -1,0 +1,130 @@
+"""A container that runs a flow, from start to end, through signals, the time limit and an engine that goes away."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from imagekit.engine.containers import Container
+from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.runs.outcome import Facts
+from imagekit.runs.own_directory import OUT
+from imagekit.runs.request import END_FILE, OUTCOME_FILE, RESULT_FILE
+from imagekit.runs.watch import Ended, Happening, Lost, Output, StopAsked, watch_again
+
+# An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
+RECONNECT_SECONDS = 15.0
+
+# After so long without a word from the container the engine is asked whether it is still there.
+PULSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """``until_ended()`` waits until it is over, for whatever reason, and tells what is known then.
+
+    ``clock`` is ``time.monotonic()`` at the start; ``timeout`` counts from there.
+    """
+
+    container: Container
+    output: Output
+    happenings: SimpleQueue[Happening]
+    clock: float
+    timeout: float | None
+    grace: int
+
+    def until_ended(self) -> Facts:
+        stopped: str | None = None
+        lost = False
+        exit_code: int | None = None
+        try:
+            while True:
+                happening = self._next(timed=stopped is None)
+                if isinstance(happening, StopAsked):
+                    stopped = stopped or happening.why
+                    try:
+                        self.container.stop(self.grace)
+                    except EngineTimeout:
+                        raise
+                    except EngineError:
+                        # Gone already, or the engine is: either end is on its way.
+                        continue
+                elif isinstance(happening, Ended):
+                    exit_code = happening.exit_code
+                    break
+                elif isinstance(happening, Lost):
+                    lost = True
+                    if not self._found_again():
+                        with suppress(Empty):
+                            asked = self.happenings.get_nowait()
+                            stopped = stopped or (asked.why if isinstance(asked, StopAsked) else None)
+                        return Facts(exit_code=None, stopped=stopped, engine_lost=True)
+            return self._facts(exit_code, stopped, lost=lost)
+        except KeyboardInterrupt:
+            # The second signal: whatever the flow was about, it is killed by the removal.
+            return Facts(exit_code=None, stopped=stopped or "interrupt", state={}, engine_lost=lost)
+        except (EngineLost, EngineTimeout):
+            return Facts(exit_code=exit_code, stopped=stopped, engine_lost=True)
+
+    def _next(self, *, timed: bool) -> Happening:
+        while True:
+            left = self.clock + self.timeout - time.monotonic() if timed and self.timeout is not None else None
+            try:
+                return self.happenings.get(timeout=PULSE_SECONDS if left is None else min(max(left, 0), PULSE_SECONDS))
+            except Empty:
+                if left is not None and left <= PULSE_SECONDS:
+                    return StopAsked(why="timeout")
+                # Silence may be the flow's or the engine's: the latter is asked. Of one that went away the
+                # watching thread hears too, and then it is waited for.
+                with suppress(EngineLost):
+                    self.container.inspect()
+
+    def _facts(self, exit_code: int | None, stopped: str | None, *, lost: bool) -> Facts:
+        return facts_of(self.container, exit_code=exit_code, stopped=stopped, engine_lost=lost, timeout=self.timeout)
+
+    def _found_again(self) -> bool:
+        """Find the container again on an engine that comes back.
+
+        ``False`` where it does not come back, or where a signal (left in ``happenings``) ends the waiting.
+        """
+        until = time.monotonic() + RECONNECT_SECONDS
+        while time.monotonic() < until:
+            try:
+                if self.container.inspect() is not None:
+                    watch_again(self.container, self.container.attach(), self.output, self.happenings)
+                else:
+                    self.happenings.put(Ended(exit_code=None))
+                return True
+            except EngineError:
+                with suppress(Empty):
+                    self.happenings.put(self.happenings.get(timeout=0.25))
+                    return False
+        return False
+
+
+def facts_of(
+    container: Container,
+    *,
+    exit_code: int | None,
+    stopped: str | None = None,
+    engine_lost: bool = False,
+    timeout: float | None = None,
+) -> Facts:
+    """What a container that has ended left behind."""
+    files = container.files(OUT)
+    # The engine's own account is wanted only where the flow's is missing.
+    state = None if OUTCOME_FILE in files else (container.inspect() or {}).get("State")
+    if exit_code is None and state is not None:
+        exit_code = state.get("ExitCode")
+    return Facts(
+        outcome=files.get(OUTCOME_FILE),
+        end=files.get(END_FILE),
+        data=files.get(RESULT_FILE),
+        exit_code=exit_code,
+        stopped=stopped,
+        state=state,
+        engine_lost=engine_lost,
+        timeout=timeout,
+    )

@@ -1,0 +1,60 @@
+"""Runs whose process ended before they did: found by their label, and ended as what they left behind tells."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from imagekit.engine.client import Engine
+from imagekit.engine.containers import Container, labelled
+from imagekit.errors import EngineError
+from imagekit.runs.following import facts_of
+from imagekit.runs.outcome import judge
+from imagekit.runs.runner import LABEL_KEPT, LABEL_RUN
+from imagekit.runs.values import SerializedResult
+from imagekit.store.store import Store
+from imagekit.store.values import RunEnd, StoredRun
+
+_LOST = {"kind": "crash", "message": "the process that saw to the run was killed"}
+
+
+def reconcile(store: Store, engine: Engine) -> int:
+    """End every open run of a process that is gone, and remove its container; how many there were.
+
+    Nothing is asked of the engine where there are none. One that completed or failed is recorded so; what still runs
+    is stopped, since nobody waits for it, and ``crashed`` by ``worker``.
+    """
+    orphans = store.orphans()
+    for run in orphans:
+        _end(store, engine, run)
+    return len(orphans)
+
+
+def _end(store: Store, engine: Engine, run: StoredRun) -> None:
+    found = labelled(engine, f"{LABEL_RUN}={run.id}")
+    if not found:
+        # Its process would have removed it only after the end was written down, or it never was.
+        store.end(run.id, RunEnd(state="crashed", cause="worker" if run.started is None else "removed", error=_LOST))
+        return
+    for entry in found:
+        container = Container(engine, entry["Id"])
+        was_running = entry.get("State") in ("running", "paused", "created")
+        if was_running:
+            with suppress(EngineError):
+                container.stop(0)
+        facts = facts_of(container, exit_code=None)
+        verdict = judge(facts)
+        lost = (was_running and verdict.state not in ("completed", "failed")) or entry.get("State") == "created"
+        end = RunEnd(
+            state="crashed" if lost else verdict.state,
+            cause="worker" if lost else verdict.cause,
+            exit_code=verdict.exit_code,
+            error=_LOST if lost else verdict.error.to_json() if verdict.error else None,
+            result=verdict.result.to_json() if isinstance(verdict.result, SerializedResult) else verdict.result,
+            python=verdict.python,
+            cpu_seconds=verdict.cpu_seconds,
+            peak_memory=verdict.peak_memory,
+            container_id=container.id,
+        )
+        store.end(run.id, end)
+        if LABEL_KEPT not in entry["Labels"]:
+            container.remove()
