@@ -14,8 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from imagekit.engine.client import Engine
@@ -110,24 +109,6 @@ class OwnEngine:
         os.kill(self.pid, signal.SIGCONT)
         # nsenter stops itself with its child.
         self._daemon.send_signal(signal.SIGCONT)
-
-    @contextmanager
-    def registry(self, directory: Path) -> Iterator[str]:
-        """A registry in the engine's own network, which keeps what it gets in ``directory``; its name."""
-        config, inside = directory / "registry.yml", ["nsenter", f"--target={self._first}", "--net", "--"]
-        storage = {"filesystem": {"rootdirectory": str(directory / "storage")}}
-        config.write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": "127.0.0.1:5000"}}))
-        subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
-        with open(directory / "log", "wb") as log:
-            process = subprocess.Popen([*inside, "docker-registry", "serve", str(config)], stdout=log, stderr=log)
-        answers = [*inside, sys.executable, "-c", "import socket; socket.create_connection(('127.0.0.1', 5000))"]
-        try:
-            while subprocess.run(answers, stderr=subprocess.DEVNULL).returncode != 0:
-                assert process.poll() is None, (directory / "log").read_text(errors="replace")
-            yield "127.0.0.1:5000"
-        finally:
-            process.kill()
-            process.wait()
 
     def close(self) -> None:
         """End all of it and remove what it leaves on disk."""

@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 def build_and_check(
     connect: Callable[[], Engine], build: DockerfileBuild, settings: Settings, reporter: Reporter
 ) -> None:
-    """Build; the reference names the image when no credential was found in it.
+    """Build; the reference names the image when no credential was found in it, and only then caches leave.
 
     Raises ``DockerfileFailed`` with BuildKit's last words, ``CheckFailed`` with the places of what was found.
     """
     name = loading_name()
     try:
-        build_dockerfile(replace(build, reference=name), settings.engine_address, reporter)
+        build_dockerfile(replace(build.without_caches(), reference=name), settings.engine_address, reporter)
         engine = connect()
         image = engine.image(name)
         if image is None:
             raise EngineError("BuildKit's image did not reach the engine", hint="docker buildx ls; docker info")
         refuse_in_image(engine, image, build, settings.usable_cache_dir(), reporter)
+        if (caches := build.caches()) is not None:
+            build_dockerfile(caches, settings.engine_address, reporter)
         engine.tag(image.id, build.reference)
     finally:
         # What failed is what is told: an engine that went away is not asked again.

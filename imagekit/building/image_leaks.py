@@ -35,8 +35,8 @@ def image_leaks(
 
     ``below`` ``None``: no layer is read.
     """
-    inherited = _document(engine, base) if base is not None else None
-    found = leaks_of_config(_document(engine, image), inherited, needles)
+    inherited = document_of(engine, base) if base is not None else None
+    found = leaks_of_config(document_of(engine, image), inherited, needles)
     if below is not None:
         found += leaks_of_archive(engine.save(image.id), image.diff_ids, below=below, needles=needles)
     return found
@@ -108,6 +108,7 @@ def _read(path: Path) -> set[bytes]:
     return {data[at : at + _SHORT] for at in range(0, len(data), _SHORT)}
 
 
-def _document(engine: Engine, image: EngineImage) -> dict[str, Any]:
+def document_of(engine: Engine, image: EngineImage) -> dict[str, Any]:
+    """What an engine tells of the configuration of ``image``: its settings and its history."""
     history = [{"created_by": entry.created_by} for entry in engine.history(image.id)]
     return {"config": dict(image.settings), "history": history}

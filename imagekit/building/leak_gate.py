@@ -13,12 +13,11 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import write_whole
+from imagekit.building.scan_notes import found_path, note_path, put_note, read_note
 from imagekit.check import leaks as gate
-from imagekit.errors import CheckFailed, DiskFull, InputError
-from imagekit.oci.digest import Digest, digest_of, digest_of_json, short
+from imagekit.errors import CheckFailed, InputError
+from imagekit.oci.digest import Digest, short
 from imagekit.progress import Reporter
-from imagekit.secrets import shapes
 from imagekit.secrets.file_names import telling_file
 from imagekit.secrets.handed import Handed
 
@@ -62,29 +61,44 @@ def refuse_in_dockerfile(
     file: Path,
     build_args: Mapping[str, str | None],
     labels: Mapping[str, str],
+    contexts: Mapping[str, str],
     handed: Handed,
     reporter: Reporter,
 ) -> tuple[Handed, dict[str, str | None]]:
     """``CredentialExposed`` for credentials in a Dockerfile, its arguments (``None``: the environment's) and labels.
 
+    In ``contexts``, by their names, they are refused in any case: no process may show them.
+
     Where they are allowed, the arguments come back without them, and ``handed`` with them: no process shows them.
     """
     from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
 
+    _refuse_in_contexts(contexts)
     problems: list[InputError] = [*_in_arguments(build_args, handed), *exposed_values(labels, "label")]
     problems += exposed_in_dockerfile(file.read_bytes().decode("utf-8", "replace"), file.name)
     refuse(problems, allow=handed.may_be_seen, reporter=reporter)
     return _unshown(build_args, handed)
 
 
-def refuse_in_arguments(
-    build_args: Mapping[str, str | None], handed: Handed, reporter: Reporter
-) -> tuple[Handed, dict[str, str | None]]:
-    """As ``refuse_in_dockerfile``, for the arguments of instructions that were looked at with the project."""
+def refuse_in_steps(steps: Mapping[str, Any], handed: Handed, reporter: Reporter) -> dict[str, Any]:
+    """As ``refuse_in_dockerfile``, for what reaches instructions that were looked at with the project.
+
+    ``steps``: fields of ``DockerfileBuild``; the same comes back, with ``handed`` among them.
+    """
     from imagekit.secrets.refusal import refuse
 
+    build_args = steps.get("build_args") or {}
+    _refuse_in_contexts(steps.get("build_contexts") or {})
     refuse(_in_arguments(build_args, handed), allow=handed.may_be_seen, reporter=reporter)
-    return _unshown(build_args, handed)
+    handed, plain = _unshown(build_args, handed)
+    return {**steps, "build_args": plain, "handed": handed}
+
+
+def _refuse_in_contexts(contexts: Mapping[str, str]) -> None:
+    from imagekit.secrets.refusal import exposed_values
+
+    if problems := exposed_values(contexts, "build context"):
+        raise InputError.join(problems)
 
 
 def _in_arguments(build_args: Mapping[str, str | None], handed: Handed) -> Sequence[InputError]:
@@ -113,13 +127,13 @@ def check_source(spec: ImageSpec, inputs: Inputs, cache: Path, handed: Handed, r
     """
     tree = inputs.tree
     _say_names(tree, spec.dockerignore, reporter)
-    note = cache / "scanned" / _key("all", inputs.source, sorted(inputs.files.items()), _names_of(inputs))
+    note = note_path(cache, "all", inputs.source, sorted(inputs.files.items()), _names_of(inputs))
     if not handed and note.exists():
         return
     mapped = {mapping.target: mapping.source for mapping in spec.files}
     digests = {**inputs.contents, **{target: inputs.files[target][2:] for target in mapped}}
-    clean_path = cache / "scanned" / f"{_key('files', str(spec.context))}.files"
-    clean = _read_clean(clean_path)
+    clean_path = note_path(cache, "files", str(spec.context), suffix=".files")
+    clean = read_note(clean_path)
     found: list[gate.Leak] = []
     if handed:
         clean_now = frozenset[str]()
@@ -135,11 +149,10 @@ def check_source(spec: ImageSpec, inputs: Inputs, cache: Path, handed: Handed, r
         if leaks:
             unclean.add(sha[:_SHORT])
     now = {sha[:_SHORT] for sha in digests.values()} - unclean
-    with suppress(OSError, DiskFull):
-        if not now <= clean or len(clean) > 2 * len(now):
-            write_whole(clean_path, "\n".join(sorted(now)).encode())
-        if not found:
-            write_whole(note, b"")
+    if not now <= clean or len(clean) > 2 * len(now):
+        put_note(clean_path, sorted(now))
+    if not found:
+        put_note(note)
     _refuse(sorted(found), handed, reporter, of="the source", hint=_HINT)
 
 
@@ -148,7 +161,7 @@ def check_plan(planned: Planned, cache: Path, handed: Handed, reporter: Reporter
     plan = planned.plan
     own = {name: value for name, value in plan.labels.items() if name not in _CHANGING}
     titles = [layer.title for layer in plan.layers]
-    note = cache / "scanned" / _key("plan", plan.base.image_id, sorted(own.items()), sorted(plan.env.items()), titles)
+    note = note_path(cache, "plan", plan.base.image_id, sorted(own.items()), sorted(plan.env.items()), titles)
     if not handed and note.exists():
         return
     from imagekit.plan.config import image_config
@@ -156,8 +169,7 @@ def check_plan(planned: Planned, cache: Path, handed: Handed, reporter: Reporter
     config = image_config(plan, [layer.key for layer in plan.layers])
     found = gate.leaks_of_config(config.document, plan.base.config.document, handed.needles)
     if not found:
-        with suppress(OSError, DiskFull):
-            write_whole(note, b"")
+        put_note(note)
     _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
 
 
@@ -168,14 +180,11 @@ def refuse_in_image(
 
     An image that passed once is known by its ID; with secrets it is looked at each time.
     """
-    from imagekit.building.image_leaks import base_of, bases_named, image_leaks, suspicious_files
+    from imagekit.building.image_leaks import base_of, bases_named, image_leaks
 
     handed = build.handed
-    own_rules = build.dockerfile.with_name(f"{build.dockerfile.name}.dockerignore")
-    notes = cache / "scanned" / f"{_key('context', str(build.context))}.files"
-    suspicious = suspicious_files(build.context, own_rules if own_rules.is_file() else None, notes)
-    reads_layers = bool(handed.needles or suspicious)
-    note = cache / "scanned" / _key("image", image.id, reads_layers)
+    reads_layers = reads_layers_of(build, cache)
+    note = note_path(cache, "image", image.id, reads_layers)
     if not handed.needles and note.exists():
         return
     text = build.dockerfile.read_bytes().decode("utf-8", "replace")
@@ -185,24 +194,46 @@ def refuse_in_image(
         found = image_leaks(engine, image, base=base, below=below if reads_layers else None, needles=handed.needles)
     found += _of_earlier_builds(image.diff_ids[below:], found, cache)
     if not found:
-        with suppress(OSError, DiskFull):
-            write_whole(note, b"")
+        put_note(note)
     _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
+
+
+def reads_layers_of(build: DockerfileBuild, cache: Path) -> bool:
+    """Whether there is a reason to look into the layers of what ``build`` makes: secrets, or tokens in its context."""
+    from imagekit.building.image_leaks import suspicious_files
+
+    if build.handed.needles:
+        return True
+    own_rules = build.dockerfile.with_name(f"{build.dockerfile.name}.dockerignore")
+    notes = note_path(cache, "context", str(build.context), suffix=".files")
+    return bool(suspicious_files(build.context, own_rules if own_rules.is_file() else None, notes))
 
 
 def check_steps(
     engine: Engine, planned: Planned, image_id: str, cache: Path, handed: Handed, reporter: Reporter
 ) -> None:
-    """Look at the layers that a user's own instructions made, where they had secrets."""
-    image = engine.image(image_id) if handed and planned.plan.commands else None
+    """Look at the layers that a user's own instructions made on an assembled image, where they had secrets."""
+    if handed and planned.plan.commands:
+        below = len(planned.plan.base.config.diff_ids) + len(planned.plan.layers)
+        check_layers(engine, image_id, below, cache, handed, reporter)
+
+
+def check_layers(engine: Engine, image_id: str, below: int, cache: Path, handed: Handed, reporter: Reporter) -> None:
+    """Look at the layers of an image above its lowest ``below``, which steps made that had secrets."""
+    image = engine.image(image_id) if handed.needles else None
     if image is None:
         return
     from imagekit.building.image_leaks import image_leaks
 
-    below = len(planned.plan.base.config.diff_ids) + len(planned.plan.layers)
     found = image_leaks(engine, image, base=None, below=below, needles=handed.needles)
-    found += _of_earlier_builds(image.diff_ids[below:], found, cache)
-    _refuse(found, handed, reporter, of="the image", hint=_IMAGE_HINT)
+    refuse_found(found, image.diff_ids[below:], cache, handed, reporter)
+
+
+def refuse_found(
+    found: Sequence[gate.Leak], layers: Sequence[Digest], cache: Path, handed: Handed, reporter: Reporter
+) -> None:
+    """``CheckFailed`` for what was ``found`` in an image, and for ``layers`` of it in which something was before."""
+    _refuse([*found, *_of_earlier_builds(layers, found, cache)], handed, reporter, of="the image", hint=_IMAGE_HINT)
 
 
 def _of_earlier_builds(layers: Sequence[Digest], found: Sequence[gate.Leak], cache: Path) -> list[gate.Leak]:
@@ -210,12 +241,11 @@ def _of_earlier_builds(layers: Sequence[Digest], found: Sequence[gate.Leak], cac
 
     BuildKit's cache has such a layer, and gives it to a build whose secret is another by now.
     """
-    notes = {layer: cache / "scanned" / _key("leaks", layer) for layer in layers}
+    notes = {layer: found_path(cache, layer) for layer in layers}
     now = {leak.layer for leak in found}
     earlier = [layer for layer, note in notes.items() if layer not in now and note.exists()]
-    with suppress(OSError, DiskFull):
-        for layer in now & set(notes):
-            write_whole(notes[Digest(layer)], b"")
+    for layer in now & set(notes):
+        put_note(notes[Digest(layer)])
     kind = "a secret of an earlier build"
     return [gate.Leak(path=f"layer {short(layer)}", kind=kind, layer=layer) for layer in earlier]
 
@@ -256,18 +286,6 @@ def _say_names(tree: SourceTree | None, dockerignore: Path | None, reporter: Rep
         reporter.line(f"{name} may hold credentials and goes into the image; to leave it out, add to {rules}: {name}")
     if len(names) > _MOST_NAMED:
         reporter.line(f"and {len(names) - _MOST_NAMED} more such files")
-
-
-def _key(*of: Any) -> str:
-    known = digest_of(Path(shapes.__file__).read_bytes())  # other shapes may find more
-    return digest_of_json([known, *of]).removeprefix("sha256:")
-
-
-def _read_clean(path: Path) -> frozenset[str]:
-    try:
-        return frozenset(path.read_text("ascii").split())
-    except (OSError, ValueError):
-        return frozenset()
 
 
 def _written_at(context: Path, name: str) -> str:

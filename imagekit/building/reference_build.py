@@ -10,8 +10,9 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from imagekit.building.planned import Planned
 from imagekit.engine.client import Engine
@@ -24,11 +25,13 @@ from imagekit.export.presence import LABEL
 from imagekit.lock.access import IndexAccess
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
+from imagekit.plan.values import Plan
 from imagekit.progress import Reporter
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
 from imagekit.stages.cache_options import cache_sources, cache_targets
 from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
+from imagekit.stages.dockerfile_text import in_network
 from imagekit.stages.reference_context import DOCKERFILE, write_context
 from imagekit.stages.reference_dockerfile import CA, CLIENT_CERT, ENVIRONMENT, NETRC
 
@@ -64,12 +67,16 @@ def build_reference(
     *,
     access: IndexAccess,
     handed: Handed = NOTHING,
+    steps: Mapping[str, Any] | None = None,
     accept: Callable[[str], object] = lambda image_id: None,
 ) -> BuildResult:
     """Make ``reference`` name the image that BuildKit builds of ``planned``, once ``accept`` took its ID.
 
-    Raises ``DockerfileFailed`` with BuildKit's last lines, and what ``accept`` raises.
+    ``steps`` are fields of ``DockerfileBuild`` that reach the plan's commands. Raises ``DockerfileFailed`` with
+    BuildKit's last lines, ``CheckFailed`` for a credential in a layer above the base, and what ``accept`` raises.
     """
+    from imagekit.building.leak_gate import check_layers
+
     began = time.monotonic()
     # Seen by nobody, and swept like an assembled image's temporary name.
     name = f"{LOADING}:{owner().replace(':', '-')}-{secrets.token_hex(4)}"
@@ -77,7 +84,8 @@ def build_reference(
     previous = engine.image(reference)
     with tempfile.TemporaryDirectory(prefix="imagekit-dockerfile-") as temporary:
         context = Path(temporary, "context")
-        write_context(context, planned.plan, planned.lock, planned.tree, uv_image=options.uv_image)
+        plan, steps = _of_commands(planned.plan, steps or {})
+        write_context(context, plan, planned.lock, planned.tree, uv_image=options.uv_image)
         build = DockerfileBuild(
             context=context,
             dockerfile=context / DOCKERFILE,
@@ -89,16 +97,21 @@ def build_reference(
             builder=options.builder,
             no_cache=options.no_cache,
             provenance="false",
+            **steps,
         )
         try:
             try:
-                build_dockerfile(build, settings.engine_address, reporter)
+                build_dockerfile(build.without_caches(), settings.engine_address, reporter)
             except DockerfileFailed as error:
                 raise _explained(error, planned, options) from None
             image = engine.image(name)
             if image is None:
                 raise EngineError("BuildKit's image did not reach the engine", hint="docker buildx ls; docker info")
             accept(image.id)
+            below = len(planned.plan.base.config.diff_ids)
+            check_layers(engine, image.id, below, settings.usable_cache_dir(), build.handed, reporter)
+            if (caches := build.caches()) is not None:
+                build_dockerfile(caches, settings.engine_address, reporter)
             engine.tag(image.id, reference)
         finally:
             engine.remove_image(name)
@@ -115,6 +128,17 @@ def build_reference(
         base=planned.plan.base.reference,
         lock_digest=planned.lock.digest,
     )
+
+
+def _of_commands(plan: Plan, steps: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
+    """The network that is asked for is the commands' own: what installs packages keeps the usual one."""
+    network = steps.get("network")
+    if network is None:
+        return plan, dict(steps)
+    rest = {name: value for name, value in steps.items() if name != "network"}
+    if network == "host":
+        rest["allow"] = tuple(dict.fromkeys((*rest.get("allow", ()), "network.host")))
+    return replace(plan, commands=in_network(plan.commands, network)), rest
 
 
 def _handed(handed: Handed, access: IndexAccess) -> Handed:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.building.naming import asked_reference, dockerfile_tag
-from imagekit.building.outputs import REGISTRY
 from imagekit.errors import InvalidProject
 from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, WrittenResult
@@ -32,7 +29,6 @@ _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
-    from imagekit.stages.dockerfile import DockerfileBuild
 
 
 def build_user_dockerfile(
@@ -77,7 +73,8 @@ def build_user_dockerfile(
         platforms=platforms,
         labels=labels,
     )
-    handed, plain_args = refuse_in_dockerfile(file, build_args or {}, labels or {}, handed, reporter)
+    contexts = more.get("build_contexts") or {}
+    handed, plain_args = refuse_in_dockerfile(file, build_args or {}, labels or {}, contexts, handed, reporter)
     build = DockerfileBuild(
         context=context,
         dockerfile=file,
@@ -93,7 +90,9 @@ def build_user_dockerfile(
         **more,
     )
     if push and len(platforms) > 1:
-        return _into_registry(build, settings, reporter, began)
+        from imagekit.building.several_platforms import build_and_push
+
+        return build_and_push(connect, build, settings, reporter, began)
     watching = _ContextWatch(reporter)
     build_and_check(connect, build, settings, watching)
     if watching.sent > LARGE_BYTES:
@@ -127,22 +126,6 @@ class _ContextWatch:
         if found := _TRANSFERRED.search(text):
             self.sent = max(self.sent, int(float(found[1]) * _UNITS[found[2]]))
         self._reporter.line(text)
-
-
-def _into_registry(build: DockerfileBuild, settings: Settings, reporter: Reporter, began: float) -> WrittenResult:
-    """Build, and have BuildKit push what it built."""
-    from imagekit.stages.dockerfile import build_dockerfile
-
-    with tempfile.TemporaryDirectory(prefix="imagekit-built-") as temporary:
-        metadata = Path(temporary, "metadata.json")
-        build_dockerfile(replace(build, push=True, metadata=metadata), settings.engine_address, reporter)
-        digest = json.loads(metadata.read_text("utf-8"))["containerimage.digest"]
-    return WrittenResult(
-        reference=build.reference,
-        images=(),
-        written=({"output": REGISTRY, "digest": digest},),
-        seconds=time.monotonic() - began,
-    )
 
 
 def dockerfile_reference(

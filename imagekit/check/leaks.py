@@ -6,6 +6,7 @@ an index are public, and not looked at. A finding tells where and of what kind, 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _PUBLIC = (
     "/node_modules/",
     "/pkgs/",
 )
+_COMMANDS = ("Cmd", "Entrypoint", "Shell", "Test")  # lists of words, of which two together may say what none does
 _MOST_SHOWN = 20
 _LARGEST_TEXT, _HEAD = 16 << 20, 8192  # bytes
 
@@ -85,17 +87,19 @@ def leaks_of_file(path: str, file: Path, needles: Needles) -> list[Leak]:
 def leaks_of_config(config: Mapping[str, Any], inherited: Mapping[str, Any] | None, needles: Needles) -> list[Leak]:
     """What an image's configuration (OCI image-spec, config.md) holds that its base's does not.
 
-    ``env`` and labels by name and value, all else, the history too, by what stands in it.
+    Variables and labels by name and value; all else, commands and the history too, as a line of a Dockerfile is.
     """
-    from imagekit.secrets.telling import credential, in_text
+    from imagekit.secrets.command_text import in_command, in_pair
 
     old = _strings(inherited or {})
     found = set()
     for path, text in _fields(config):
         if text in old:
             continue
-        name, equals, value = text.partition("=") if path.startswith("Env") else (path, "=", text)
-        kind = credential(name, value) if equals else in_text(text)
+        name, value = path, text
+        if path.startswith("Env"):
+            name, _, value = text.partition("=")
+        kind = in_pair(name, value) if path.startswith(("Env", "Labels")) else in_command(text)
         if needles.found_in(text.encode("utf-8", "surrogateescape")):
             kind = OF_THIS_BUILD
         if kind is not None:
@@ -142,6 +146,8 @@ def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for item in value:
             yield from _fields(item, path)
+        if len(value) > 1 and path.rpartition(".")[2] in _COMMANDS and all(isinstance(item, str) for item in value):
+            yield path, json.dumps(value)
 
 
 def _strings(value: Any) -> set[str]:

@@ -184,15 +184,15 @@ def build(
             with memory.watch.reading_source() if memory is not None else nullcontext():
                 pipeline.inputs(spec)
             reference = pipeline.reference(spec, wanted_name, wanted_tag)
+            steps = {"build_args": arguments} if arguments else {}
             if buildkit is not None:
-                result = pipeline.build_by_buildkit(spec, reference, buildkit)
+                result = pipeline.build_by_buildkit(spec, reference, buildkit, **steps)
             else:
                 if memory is not None:
                     pipeline.resolved(spec)
                     # It is read once more for a label, after the watch.
                     read_revision(spec.context)
                     memory.watch.end()
-                steps = {"build_args": arguments} if arguments else {}
                 result = pipeline.build(spec, reference, no_cache=no_cache, **steps)
                 others = [each for each in outputs if each.kind not in (ENGINE, REGISTRY)]
                 as_ever = not (no_cache or push or arguments or handed or handed.may_be_seen)
@@ -221,6 +221,7 @@ def _build_dockerfile(
     push: bool,
 ) -> Any:
     from imagekit.errors import InputError
+    from imagekit.keywords import checks
 
     for key in overrides:
         if key not in _OF_ANY_DOCKERFILE:
@@ -228,14 +229,14 @@ def _build_dockerfile(
             raise InputError(f"{option} does not go with --dockerfile", hint="say it in the Dockerfile")
     return pipeline.build_dockerfile(
         path,
-        dockerfile=dockerfile,
+        dockerfile=checks.path(dockerfile, "--dockerfile"),
         name=name,
         tag=tag,
-        build_args=arguments,
-        target=target,
+        build_args=checks.arguments(arguments, "--build-arg"),
+        target=checks.stage(target, "--target") if target else None,
         platforms=platform.split(",") if (platform := overrides.get("platform")) else [],
         push=push,
-        labels=overrides.get("labels"),
+        labels=checks.labels(overrides.get("labels") or {}, "--label"),
         builder=buildkit.builder,
         cache_from=buildkit.cache_from,
         cache_to=buildkit.cache_to,

@@ -35,7 +35,7 @@ _LOOKS = 3  # at a blob or tag that was acknowledged and is not seen
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """A manifest or index to be written."""
 
     digest: Digest
@@ -43,7 +43,7 @@ class _Document:
     data: bytes
 
     @classmethod
-    def of(cls, data: bytes, media_type: str) -> _Document:
+    def of(cls, data: bytes, media_type: str) -> Document:
         return cls(digest_of(data), media_type, data)
 
 
@@ -52,13 +52,23 @@ def push_content(
 ) -> Pushed:
     """Write ``images``, one a platform, under ``reference``'s tag: one manifest, or an index of several.
 
+    As ``push_written``.
+    """
+    return push_written(_blobs(images), _documents(images), reference, registry, reporter)
+
+
+def push_written(
+    blobs: Sequence[Blob], documents: Sequence[Document], reference: Reference, registry: Registry, reporter: Reporter
+) -> Pushed:
+    """Write ``blobs``, and ``documents`` byte for byte, those that others name first; the tag names the last one.
+
     ``registry`` is the reference's own; after a failure it is closed. Where the tag has that very digest, a
     look at each blob is all. Raises ``AuthError`` or ``PushError``; the tag is then what it was.
     """
     began = time.monotonic()
     try:
-        with reporter.task(f"pushing {reference}", sum(b.descriptor.size for b in _blobs(images)), "B") as task:
-            push = _Push(images, reference, registry, task.advance, task.note)
+        with reporter.task(f"pushing {reference}", sum(b.descriptor.size for b in blobs), "B") as task:
+            push = _Push(blobs, documents, reference, registry, task.advance, task.note)
             is_there = push.run()
     except Stopped:
         raise PushError(f"{reference} could not be pushed: the work was called off", hint="push it again") from None
@@ -86,7 +96,8 @@ def push_content(
 class _Push:
     def __init__(
         self,
-        images: Sequence[ImageContent],
+        blobs: Sequence[Blob],
+        documents: Sequence[Document],
         reference: Reference,
         registry: Registry,
         advance: Callable[[int], None],
@@ -97,8 +108,8 @@ class _Push:
         self._tag = reference.tag or "latest"
         self._advance = advance
         self._note = note
-        self.blobs = _blobs(images)
-        self.documents = _documents(images)  # the last is the tag's
+        self.blobs = tuple(blobs)
+        self.documents = tuple(documents)  # the last is the tag's
         self._lock = threading.Lock()
         self._lost: frozenset[Digest] = frozenset()  # blobs that cannot be read, whatever a HEAD says
         self._checked: list[Future[None]] = []
@@ -237,7 +248,7 @@ class _Push:
             hint="push again; where it is lost again, the registry's storage is full or damaged",
         )
 
-    def _write(self, document: _Document) -> None:
+    def _write(self, document: Document) -> None:
         """Write a manifest by its digest, and read it back."""
         self._registry.put_manifest(self._repository, document.digest, document.data, document.media_type)
         for number in range(_LOOKS):
@@ -250,7 +261,7 @@ class _Push:
             hint="push again; where it is lost again, the registry's storage is full or damaged",
         )
 
-    def _look_at_tag(self, top: _Document, before: HeldManifest | None) -> None:
+    def _look_at_tag(self, top: Document, before: HeldManifest | None) -> None:
         for number in range(_LOOKS):
             now = self._registry.manifest_digest(self._repository, self._tag)
             # Another digest than both: somebody else has pushed meanwhile, and theirs is whole, too.
@@ -313,12 +324,12 @@ def _blobs(images: Sequence[ImageContent]) -> tuple[Blob, ...]:
     return tuple(found.values())
 
 
-def _documents(images: Sequence[ImageContent]) -> tuple[_Document, ...]:
-    manifests = tuple(_Document.of(image.manifest.to_bytes(), MANIFEST) for image in images)
+def _documents(images: Sequence[ImageContent]) -> tuple[Document, ...]:
+    manifests = tuple(Document.of(image.manifest.to_bytes(), MANIFEST) for image in images)
     if len(images) == 1:
         return manifests
     entries = [(image.manifest.descriptor, image.config.platform) for image in images]
-    return (*manifests, _Document.of(index_bytes(entries), INDEX))
+    return (*manifests, Document.of(index_bytes(entries), INDEX))
 
 
 def _blobs_in(held: HeldManifest) -> Iterator[Digest]:

@@ -109,7 +109,8 @@ def _exec_form(text: str) -> list[str]:
 
     found = re.fullmatch(_EXEC_FORM, text)
     try:
-        words = json.loads(found["words"]) if found is not None else []
+        # An image's history has the words of a CMD without commas.
+        words = json.loads(re.sub(r'"[ \t]+"', '", "', found["words"])) if found is not None else []
     except ValueError:
         return []
     return [word for word in words if isinstance(word, str)] if isinstance(words, list) else []

@@ -70,6 +70,13 @@ def _error(what: str, name: str, kind: str, where: str) -> CredentialExposed:
     variable = re.sub(r"\W", "_", name or "TOKEN")
     handed = f'secrets=["id={secret},env={variable}"]'
     shown = "the image"
+    before = f"{where}: " if where else ""
+    if what == "build context":
+        return CredentialExposed(
+            f"{before}{subject} holds {kind}, and everyone on this machine would see it",
+            hint="leave it out of the address: BuildKit takes the login of a git repository from a secret "
+            '(secrets=["id=GIT_AUTH_TOKEN,env=TOKEN"])',
+        )
     if what in _OF_STEPS:
         shown = "the image's history"
         how = (
@@ -82,5 +89,4 @@ def _error(what: str, name: str, kind: str, where: str) -> CredentialExposed:
         how = f"give it to each run (imagekit run --env {name}), or to a step of the build ({handed})"
     else:
         how = f"hand it to the step that needs it ({handed}, RUN --mount=type=secret,id={secret} COMMAND)"
-    before = f"{where}: " if where else ""
     return CredentialExposed(f"{before}{subject} holds {kind}, and {shown} would show it", hint=f"{how}; {ALLOWED}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagekit.engine.faults import reach
@@ -41,14 +41,14 @@ class DockerfileBuild:
     network: str | None = None
     shm_size: str | None = None  # bytes, or with a unit
     provenance: str | None = None  # "false": none; None: the builder's default
-    push: bool = False  # into the registry of the reference, and not into the engine
+    layout: Path | None = None  # an OCI layout that is written, and nothing comes into the engine
+    only_caches: bool = False  # nothing but ``cache_to`` is written
     metadata: Path | None = None  # where buildx writes what came of it
 
     def arguments(self) -> list[str]:
         """What follows ``docker`` on the command line."""
-        words = ["buildx", "build", "--progress", "plain", "--push" if self.push else "--load"]
-        words += ["--file", str(self.dockerfile)]
-        words += ["--tag", self.reference]
+        words = ["buildx", "build", "--progress", "plain", *self._output(), "--file", str(self.dockerfile)]
+        words += ["--tag", self.reference] if not self.only_caches else []
         for name, value in self.build_args.items():
             words += ["--build-arg", name if value is None else f"{name}={value}"]
         for name, value in self.labels.items():
@@ -78,9 +78,35 @@ class DockerfileBuild:
         words += ["--no-cache"] * self.no_cache + ["--pull"] * self.pull
         return [*words, "--", str(self.context)]
 
+    def without_caches(self) -> DockerfileBuild:
+        """The same, and no cache leaves for elsewhere but one that is part of the image."""
+        return replace(self, cache_to=tuple(each for each in self.cache_to if _is_inline(each)))
+
+    def caches(self) -> DockerfileBuild | None:
+        """What brings the caches of ``cache_to`` where they are to be, once that was built; ``None``: there are none.
+
+        Whatever is built is in the builder's own cache by then.
+        """
+        elsewhere = tuple(each for each in self.cache_to if not _is_inline(each))
+        if not elsewhere:
+            return None
+        plain = replace(self, cache_to=elsewhere, only_caches=True, layout=None, metadata=None)
+        return replace(plain, no_cache=False, pull=False, provenance="false")
+
+    def _output(self) -> list[str]:
+        if self.only_caches:
+            return ["--output", "type=cacheonly"]
+        if self.layout is not None:
+            return ["--output", f'"type=oci","dest={self.layout}","tar=false"']
+        return ["--load"]
+
+
+def _is_inline(cache: str) -> bool:
+    return cache.split(",")[0] == "type=inline"
+
 
 def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Reporter) -> None:
-    """Build, and load the image into the engine under its reference.
+    """Build, and load the image into the engine under its reference, or write what ``build`` says instead.
 
     Raises ``DockerfileFailed`` with the last lines of what BuildKit said.
     """
@@ -100,7 +126,7 @@ def build_dockerfile(build: DockerfileBuild, engine_address: str, reporter: Repo
 
 def _failed(build: DockerfileBuild, words: str) -> DockerfileFailed:
     if "Multi-platform build is not supported for the docker driver" in words or (
-        build.push and "push is not supported" in words
+        build.layout is not None and "is not supported" in words
     ):
         return DockerfileFailed(
             "this builder builds for one platform: its engine has the classic image store",

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Sequence
 
 from imagekit.errors import InputError
-from imagekit.spec.commands import sets_user
+from imagekit.spec.commands import instruction_of, sets_user
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 
@@ -51,6 +51,16 @@ def paths(words: Sequence[str], what: str) -> str:
 def as_root(commands: Sequence[str], user: str) -> list[str]:
     """``commands`` run as root, and ``user`` again for whoever runs the image, unless one of them says who does."""
     return ["USER 0:0", *commands, *([] if sets_user(commands) else [f"USER {word(user, 'the user')}"])]
+
+
+def in_network(commands: Sequence[str], network: str) -> tuple[str, ...]:
+    """``commands`` with every ``RUN`` in ``network`` that does not say its own: others of the build keep theirs."""
+    return tuple(
+        re.sub(r"\A(?i:RUN)(?=\s)", f"RUN --network={network}", command)
+        if instruction_of(command) == "RUN" and not re.match(r"\w+(?:\s+--\S+)*?\s+--network=", command)
+        else command
+        for command in commands
+    )
 
 
 def shell_word(text: str, what: str) -> str:

@@ -17,6 +17,7 @@ from imagekit import DockerImage
 from imagekit.engine.client import Engine
 from imagekit.errors import BuildError, DockerfileFailed, EngineNotFound
 from imagekit.explaining.results import BuildResult, WrittenResult
+from imagekit.registry.client import Registry
 
 from ..conftest import MakeEngine
 from ..own_registry import OwnRegistry
@@ -251,9 +252,13 @@ def test_from_the_equivalent_dockerfile(library: Imagekit, flow: Path, inside: I
 
 @pytest.mark.xdist_group("own_engine")
 def test_several_platforms_of_a_dockerfile(
-    own_engine: MakeEngine, library: Imagekit, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own_engine: MakeEngine,
+    library: Imagekit,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    start_registry: Callable[..., OwnRegistry],
 ) -> None:
-    """Where an engine's image store holds several: into a registry that is in its network."""
+    """Where BuildKit of an engine builds for several; it goes to the registry from here, looked at."""
     (root / "Dockerfile").write_text("FROM scratch\nCOPY own.txt /\n")
     keywords: dict[str, Any] = {"dockerfile": "Dockerfile", "context": root, "stream_progress_to": None}
     platforms = ["linux/amd64", "linux/arm64"]
@@ -262,17 +267,19 @@ def test_several_platforms_of_a_dockerfile(
     assert "docker buildx create" in str(caught.value.hint)
     other = own_engine(containerd_store=True)
     monkeypatch.setenv("IMAGEKIT_ENGINE", other.address)
-    with other.registry(tmp_path) as registry:
-        name = f"{registry}/several"
-        image = DockerImage(name, "v1", platforms=platforms, push=True, **keywords)
-        result = image.build()
-        words = ("build", root, "-t", f"{name}:v2", "--dockerfile", "Dockerfile", "--platform", ",".join(platforms))
-        (written,) = library.json(*words, "--push", env={"IMAGEKIT_ENGINE": other.address})["written"]
-        assert written["output"] == "registry"
+    registry = start_registry()
+    name = f"{registry.name}/several"
+    image = DockerImage(name, "v1", platforms=platforms, push=True, **keywords)
+    result = image.build()
+    words = ("build", root, "-t", f"{name}:v2", "--dockerfile", "Dockerfile", "--platform", ",".join(platforms))
+    (written,) = library.json(*words, "--push", env={"IMAGEKIT_ENGINE": other.address})["written"]
+    assert written["output"] == "registry"
     assert isinstance(result, WrittenResult)
     assert image.push() == image.digest == result.pushed
-    (blob,) = tmp_path.glob(f"storage/docker/registry/v2/blobs/sha256/*/{image.digest.partition(':')[2]}/data")
-    found = [entry["platform"]["architecture"] for entry in json.loads(blob.read_text())["manifests"]]
+    with Registry(registry.name) as asked:
+        held = asked.manifest("several", image.digest)
+    assert held is not None
+    found = [entry["platform"]["architecture"] for entry in held.document["manifests"]]
     assert [architecture for architecture in found if architecture != "unknown"] == ["amd64", "arm64"]
 
 
