@@ -35,6 +35,7 @@ def package_indexes(settings: Settings, *, offline: bool = False) -> Iterator[Fi
     yield from _passed_over(found)
     yield from _ways(found, access)
     yield from _policies(found, access)
+    yield from _unheeded(found)
     if access.offline:
         yield Finding(name="offline", status=OK, message=f"nothing is fetched ({_offline_by(settings, found)})")
     elif not offline:
@@ -138,6 +139,19 @@ def _policies(found: PackageIndexes, access: IndexAccess) -> Iterator[Finding]:
             setting = found.setting(key)
             origin = f" ({setting.origin})" if setting is not None else ""
             yield Finding(name=name, status=WARN if key == "strategy" else OK, message=f"{message}{origin}")
+
+
+def _unheeded(found: PackageIndexes) -> Iterator[Finding]:
+    chosen, other = found.unheeded
+    for what in chosen:
+        yield Finding(
+            name="not honoured",
+            status=WARN,
+            message=f"{what} would change what uv or pip chooses; imagekit does not tell them",
+            mend="say it in the project: [tool.imagekit], [tool.uv], or -c FILE in a requirements file",
+        )
+    if other:
+        yield Finding(name="uv and pip", status=OK, message=f"of no matter to resolving: {', '.join(other)}")
 
 
 def _offline_by(settings: Settings, found: PackageIndexes) -> str:

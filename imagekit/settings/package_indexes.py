@@ -22,6 +22,7 @@ from imagekit.network.proxies import Proxies
 from imagekit.settings.found import Found
 from imagekit.settings.netrc_file import netrc_path, read_netrc
 from imagekit.settings.pip_config import read_pip
+from imagekit.settings.tool_variables import handed_on, not_honoured
 from imagekit.settings.uv_config import read_uv
 from imagekit.spec.image import Indexes, NamedIndex
 
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
 _PLACES = ("default", "extra", "find-links", "no-index")
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<url>.+)")
 _LOGIN = re.compile(r"UV_INDEX_(?P<name>[A-Z0-9_]+)_(?P<what>USERNAME|PASSWORD)")
-# What the access says instead.
-_SAID = re.compile(
-    r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|INDEX_STRATEGY|INSECURE_HOST|PRERELEASE|EXCLUDE_NEWER"
-    r"|OFFLINE|CONFIG_FILE|NO_CONFIG|KEYRING_PROVIDER|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))"
-    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|PRE|KEYRING_PROVIDER"
-    r"|CONFIG_FILE)|SSL_CLIENT_CERT|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +84,16 @@ class PackageIndexes:
         """``key`` of uv's configuration, else of pip's."""
         return self.uv.get(key) or self.pip.get(key)
 
+    @property
+    def unheeded(self) -> tuple[list[str], list[str]]:
+        """What uv or pip would be told by a variable or a file and imagekit does not tell them; and what is no matter.
+
+        Settings of files stand with their file: ``resolution (/home/me/.config/uv/uv.toml)``.
+        """
+        chosen, other = not_honoured(self.variables)
+        of_files = (found for said in (self.uv, self.pip) for found in all_of(said.get("unheeded")))
+        return [*chosen, *of_files], other
+
     def access(
         self,
         *,
@@ -141,9 +145,9 @@ class PackageIndexes:
             exclude_newer=newer.text if newer is not None and newer.text not in ("", "false") else None,
             any_index=self.any_index,
             pip_only=tuple(
-                redacted(url) for key in ("default", "extra", "find-links") for url in _all(passed.get(key))
+                redacted(url) for key in ("default", "extra", "find-links") for url in all_of(passed.get(key))
             ),
-            variables={name: value for name, value in self.variables.items() if not _SAID.fullmatch(name)},
+            variables=handed_on(self.variables),
             **({"secret": secret} if secret is not None else {}),
         )
 
@@ -195,7 +199,7 @@ def _as_url(text: str) -> str:
     return text if "://" in text else Path(text).expanduser().absolute().as_uri()
 
 
-def _all(found: Found | None) -> tuple[str, ...]:
+def all_of(found: Found | None) -> tuple[str, ...]:
     return () if found is None else (found.texts or ((found.text,) if found.text else ()))
 
 

@@ -28,13 +28,22 @@ _KEYS = {
     "pre": ("prereleases", bool),
     "keyring-provider": ("keyring", str),
 }
+# What would change a resolution, too, and is not told to pip.
+_UNHEEDED = frozenset(
+    "build-constraint constraint no-binary no-build-isolation no-deps only-binary prefer-binary require-hashes"
+    " requirement upgrade-strategy use-deprecated use-feature".split()
+)
 
 
 def read_pip(environ: Mapping[str, str], home: Path) -> dict[str, Found]:
     """What is set, by our names. ``InvalidConfig`` names a file that cannot be read."""
     found: dict[str, Found] = {}
     for path in pip_files(environ, home):
-        found |= _of_file(path)
+        further = _of_file(path)
+        if "unheeded" in found and "unheeded" in further:
+            both = (*found["unheeded"].texts, *further["unheeded"].texts)
+            further["unheeded"] = Found(both, further["unheeded"].origin)
+        found |= further
     for name, (key, kind) in _KEYS.items():
         variable = f"PIP_{name.replace('-', '_').upper()}"
         if environ.get(variable):
@@ -77,7 +86,11 @@ def _of_file(path: Path) -> dict[str, Found]:
         if not parser.has_section(section):
             continue
         for name, text in parser.items(section):
-            known = _KEYS.get(name.lower().replace("_", "-").removeprefix("--"))
+            key = name.lower().replace("_", "-").removeprefix("--")
+            known = _KEYS.get(key)
+            if key in _UNHEEDED and text.strip():
+                before = found.get("unheeded", Found((), "")).texts
+                found["unheeded"] = Found((*before, f"{key} ({path})"), str(path))
             if known is not None:
                 found[known[0]] = Found(_value(text, known[1], f"{path}: {name}"), str(path))
     return found

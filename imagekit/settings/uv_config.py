@@ -38,6 +38,13 @@ _KEYS = {
     "exclude-newer": "exclude-newer",
     "offline": "offline",
 }
+# What would change a resolution, too, and is not told to uv.
+_UNHEEDED = (
+    *("build-constraint-dependencies", "config-settings", "constraint-dependencies", "dependency-metadata"),
+    *("exclude-dependencies", "exclude-newer-package", "fork-strategy", "no-binary", "no-binary-package", "no-build"),
+    *("no-build-isolation", "no-build-package", "no-deps", "no-sources", "no-sources-package", "only-binary"),
+    *("override-dependencies", "prerelease-package", "resolution", "torch-backend"),
+)
 
 
 def read_uv(environ: Mapping[str, str], home: Path) -> dict[str, Found]:
@@ -66,15 +73,20 @@ def read_uv(environ: Mapping[str, str], home: Path) -> dict[str, Found]:
 
 def uv_files(environ: Mapping[str, str], home: Path) -> list[Path]:
     """The files that uv reads here, the one that rules out the others first."""
-    if (environ.get("UV_NO_CONFIG") or "0").lower() not in ("", "0", "false"):
+    if _is_set(environ, "UV_NO_CONFIG"):
         return []
     if chosen := environ.get("UV_CONFIG_FILE"):
         return [Path(chosen)]
     own = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     shared = [Path(d, "uv", "uv.toml") for d in (environ.get("XDG_CONFIG_DIRS") or "").split(":") if d]
-    machine = next((p for p in (*shared, Path("/etc/uv/uv.toml")) if p.is_file()), None)
+    shared = [] if _is_set(environ, "UV_NO_SYSTEM_CONFIG") else [*shared, Path("/etc/uv/uv.toml")]
+    machine = next((path for path in shared if path.is_file()), None)
     places = [own / "uv" / "uv.toml", *([machine] if machine is not None else [])]
     return [path for path in places if path.is_file()]
+
+
+def _is_set(environ: Mapping[str, str], variable: str) -> bool:
+    return (environ.get(variable) or "0").lower() not in ("", "0", "false")
 
 
 def _of_file(path: Path) -> dict[str, Found]:
@@ -85,6 +97,8 @@ def _of_file(path: Path) -> dict[str, Found]:
     for name, key in _KEYS.items():
         if name in merged:
             found[key] = Found(_value(merged[name], path, name), str(path))
+    if unheeded := tuple(f"{name} ({path})" for name in _UNHEEDED if merged.get(name)):
+        found["unheeded"] = Found(unheeded, str(path))
     extra: list[str] = []
     for index in _tables(tables, path):
         url = _text(index.get("url"), path, "index.url")

@@ -133,3 +133,13 @@ def test_a_configuration_that_cannot_be_read(machine: Machine) -> None:
     path = machine.write("pip.conf", f"index-url = https://reader:{CANARY}@team.example.com/simple\n")
     (finding,) = found(machine, PIP_CONFIG_FILE=str(path))
     assert (finding.status, finding.message) == (FAIL, f"{path}:1: pip's configuration cannot be read")
+
+
+def test_what_uv_and_pip_would_go_by_and_are_not_told(machine: Machine) -> None:
+    findings = found(machine, UV_RESOLUTION="lowest", PIP_CONSTRAINT="limits.txt", UV_LINK_MODE="copy")
+    told = "would change what uv or pip chooses; imagekit does not tell them"
+    assert lines(findings)[1:] == [
+        f"warn not honoured: PIP_CONSTRAINT {told}",
+        f"warn not honoured: UV_RESOLUTION {told}",
+        "ok uv and pip: of no matter to resolving: UV_LINK_MODE",
+    ]

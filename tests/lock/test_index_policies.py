@@ -166,3 +166,17 @@ def test_what_is_neither_yes_nor_no(machine: Machine) -> None:
         machine.settings(IMAGEKIT_OFFLINE="perhaps")
     with pytest.raises(InvalidConfig, match="UV_OFFLINE is neither true nor false"):
         machine.access(machine.spec("alpha"), UV_OFFLINE="perhaps")
+
+
+@pytest.mark.parametrize("resolver", ["uv", "pip-tools"])
+def test_variables_that_would_choose_other_versions_reach_no_resolver(
+    machine: Machine, index: FaultyIndex, tmp_path: Path, resolver: str, host: Target
+) -> None:
+    machine.target = host
+    index.add("chosen", "1.0")
+    index.add("chosen", "2.0")
+    limits = tmp_path / "limits.txt"
+    limits.write_text("chosen<2\n")
+    variables = {"UV_RESOLUTION": "lowest", "UV_CONSTRAINT": str(limits), "PIP_CONSTRAINT": str(limits)}
+    lock = machine.lock("chosen", variables={"UV_DEFAULT_INDEX": index.url, **variables}, resolver=resolver)
+    assert versions(lock) == {"chosen": "2.0"}
