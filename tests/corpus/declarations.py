@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -33,6 +32,9 @@ def laid_out(row: Row, scratch: Path) -> Path:
         # Its index is the machine's own.
         lock = json.loads(pipfile.read_text())
         lock["_meta"]["sources"] = []
+        for package in (package for section in lock.values() for package in section.values()):
+            if isinstance(package, dict):
+                package.pop("index", None)
         pipfile.write_text(json.dumps(lock))
     return root / member
 
@@ -41,20 +43,26 @@ def tell_addresses(pipeline: Pipeline, spec: ImageSpec) -> None:
     """Write into the lock of ``spec`` where this machine's index has the very files that it names by hash.
 
     The pins are resolved without their dependencies; what comes of it is matched by its hash, so that nothing but
-    the addresses is told.
+    the addresses is told. A source distribution lies where the wheels do.
     """
     path = spec.lock_file
     if path is None or _LEFT_OUT not in (text := path.read_text()):
         return
-    locked = [p for p in pipeline.lock(spec).packages if p.artifact.url.startswith(_LEFT_OUT)]
+    locked = [p.artifact for p in pipeline.lock(spec).packages if p.artifact.url.startswith(_LEFT_OUT)]
     pins = tuple(
         RequirementLine(text=f"{p.name}=={p.version}", origin="the lock", hashes=(f"sha256:{p.artifact.sha256}",))
-        for p in locked
+        for p in pipeline.lock(spec).packages
+        if p.artifact in locked and p.artifact.is_wheel
     )
     found = _without_dependencies(pipeline, spec, pins)
     places = {p.artifact.sha256: p.artifact.url for p in found.packages}
-    for package in locked:
-        text = text.replace(package.artifact.url, places[package.artifact.sha256])
+    for artifact in locked:
+        if artifact.is_wheel:
+            text = text.replace(artifact.url, places[artifact.sha256])
+            inside = artifact.url.removeprefix(_LEFT_OUT)
+            root = places[artifact.sha256].removesuffix(inside)
+    for artifact in locked:
+        text = text.replace(artifact.url, root + artifact.url.removeprefix(_LEFT_OUT))
     path.write_text(text)
 
 
@@ -69,9 +77,3 @@ def _without_dependencies(pipeline: Pipeline, spec: ImageSpec, pins: tuple[Requi
         access=settings.index_access(asked.resolver),
         complete=True,
     )
-
-
-def pinned(spec: ImageSpec) -> dict[str, str]:
-    """The versions that the requirements of ``spec`` leave no choice about, whatever the index has."""
-    found = (re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[.*\])?==([^;,*\s]+)", line.text) for line in spec.requirements)
-    return {re.sub(r"[-_.]+", "-", m[1]).lower(): m[2] for m in found if m is not None}

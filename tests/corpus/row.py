@@ -31,7 +31,7 @@ BUILT = End()
 class Unless:
     """Another end where this machine's index does not have ``requirement`` (yet), or does not reach ``host``."""
 
-    requirement: str | None = None  # NAME and a specifier
+    requirement: str = ""  # NAME and a specifier
     host: str | None = None
     ends: End
 
@@ -62,8 +62,9 @@ class Row:
     locked: int | None = None
     versions: tuple[str, ...] = ()
     # The second level (make corpus).
+    members: tuple[str, ...] = ()  # of the workspace, built and installed as the packages are
     ends: End | None = BUILT  # None: not tried, and ``why`` says why
-    unless: Unless | None = None
+    unless: tuple[Unless, ...] = ()  # the first that is so
     weighs: bool = False  # gigabytes of packages: resolved, and the image is not built
     quick: bool = False  # stands in make test, too
 

@@ -25,7 +25,8 @@ LOCKS = [
         has={"prek<1.0.0,>=0.4.11": "pyproject.toml:3"},
         lock="uv.lock",
         locked=77,
-        versions=("fastapi", "app"),
+        versions=("fastapi", "prek"),
+        members=("app",),
     ),
     Row(
         project="fastapi-template/backend",
@@ -106,7 +107,7 @@ LOCKS = [
         has={"poetry-core @ git+https://github.com/python-poetry/poetry-core.git": "pyproject.toml:6"},
         lock="poetry.lock",
         built=True,
-        unless=Unless(host="github.com", ends=End(error=ResolveError, says=("https://github.com/python-poetry/",))),
+        unless=(Unless(host="github.com", ends=End(error=ResolveError, says=("https://github.com/python-poetry/",))),),
     ),
     Row(
         project="pdm-own",

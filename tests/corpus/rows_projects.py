@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from imagekit.errors import InvalidProject
-from tests.corpus.row import Row
+from imagekit.errors import InputError, InvalidProject, NoWheel, ResolveError, SourceBuildFailed, Unsatisfiable
+from tests.corpus.row import End, Row, Unless
+
+# An index may have what was published in the last weeks later than others, or never.
+NEW_CERTIFI = (
+    Unless(
+        requirement="certifi>=2026.10.19",
+        ends=End(error=Unsatisfiable, says=("no set of versions fits:", "you require certifi>=2026.10.19")),
+    ),
+)
 
 PROJECTS = [
     Row(
@@ -22,6 +30,7 @@ PROJECTS = [
         has={'tomli>=1.1.0; python_version < "3.11"': "pyproject.toml", "s3fs": "pyproject.toml"},
         hasnt=("bentoml",),
         built=True,
+        unless=NEW_CERTIFI,
     ),
     Row(
         project="pandas",
@@ -31,8 +40,39 @@ PROJECTS = [
         has={'tzdata; sys_platform == "emscripten"': "pyproject.toml:31", "scipy>=1.16.1": "pyproject.toml"},
         hasnt=("pandas[",),
         built=True,
+        ends=End(error=NoWheel, says=("no wheel of odfpy", "--allow-source-build odfpy")),
     ),
-    Row(project="mlflow", arguments={"extras": ["gateway"]}, why="many extras", count=26, built=True),
+    Row(
+        project="pandas",
+        arguments={"extras": ["all"], "source_builds": True},
+        why="the same: psycopg2 is built where PostgreSQL's headers are",
+        count=45,
+        built=True,
+        ends=End(
+            error=SourceBuildFailed,
+            says=("psycopg2: building its wheel from source failed", "the base has no pg_config", "libpq-dev"),
+        ),
+    ),
+    Row(
+        project="pandas",
+        arguments={"extras": ["excel", "parquet", "plot"], "source_builds": ["odfpy"]},
+        why="some of its extras, one package of them from source",
+        count=13,
+        built=True,
+    ),
+    Row(
+        project="mlflow",
+        arguments={"extras": ["gateway"]},
+        why="many extras",
+        count=26,
+        built=True,
+        unless=(
+            Unless(
+                requirement="mlflow-skinny==3.18.0",
+                ends=End(error=Unsatisfiable, says=("no set of versions fits:", "mlflow-skinny==3.18.0")),
+            ),
+        ),
+    ),
     Row(
         project="dask",
         arguments={"extras": ["complete"]},
@@ -138,6 +178,16 @@ GROUPS = [
             'pendulum<4,>=3.1.0; python_version < "3.13"': "pyproject.toml",
         },
         built=True,
+        unless=(
+            Unless(
+                host="github.com",
+                ends=End(
+                    error=ResolveError,
+                    says=("https://github.com/zzstoatzz/python-cli-bench.git could not be read", "git ls-remote"),
+                ),
+            ),
+            *NEW_CERTIFI,
+        ),
     ),
     Row(
         project="pdm",
@@ -147,6 +197,7 @@ GROUPS = [
         has={"pytest-httpserver>=1.0.6": "pyproject.toml"},
         hasnt=("pdm[",),
         built=True,
+        unless=NEW_CERTIFI,
     ),
     Row(
         project="poetry",
@@ -173,7 +224,12 @@ GROUPS = [
     Row(
         project="dagster",
         why="the same; and one package of a repository of many has its sources outside of itself",
-        refused=InvalidProject,
-        says=("pyproject.toml:169: [tool.uv] exclude-newer = '48h' is no date", "lock it with uv: uv lock"),
+        refused=InputError,
+        problems=3,
+        says=(
+            "3 problems: pyproject.toml:169: [tool.uv] exclude-newer = '48h' is no date",
+            "lock it with uv: uv lock",
+            "dagster-pipes' is outside the project directory",
+        ),
     ),
 ]

@@ -7,6 +7,7 @@ from imagekit.errors import (
     InvalidProject,
     InvalidRequirement,
     NoWheel,
+    SourceBuildFailed,
     Unsatisfiable,
 )
 from tests.corpus.row import End, Row, Unless, asks
@@ -25,9 +26,11 @@ PINNED = [
         why="the output of uv pip compile",
         count=35,
         has={"abi3audit==0.0.26": "constraints-python311.txt:3"},
-        unless=Unless(
-            requirement="certifi==2026.10.23",
-            ends=End(error=Unsatisfiable, says=("no set of versions fits:", "certifi==2026.10.23")),
+        unless=(
+            Unless(
+                requirement="certifi==2026.10.23",
+                ends=End(error=Unsatisfiable, says=("no set of versions fits:", "certifi==2026.10.23")),
+            ),
         ),
     ),
     Row(
@@ -38,10 +41,12 @@ PINNED = [
             "dill @ https://github.com/uqfoundation/dill/archive/2308ffb0d0c605b9c050fa4c9fd5793d65c67022.zip"
             "#sha256=090190c7a7f6d6c3bd22f0be94e571e2c70c679d66ccf5be08baa51303607331": "requirements.txt:2"
         },
-        unless=Unless(
-            host="github.com",
-            ends=End(
-                error=IndexUnreachable, says=("dill: could not be fetched from https://github.com/uqfoundation/",)
+        unless=(
+            Unless(
+                host="github.com",
+                ends=End(
+                    error=IndexUnreachable, says=("dill: could not be fetched from https://github.com/uqfoundation/",)
+                ),
             ),
         ),
     ),
@@ -49,6 +54,17 @@ PINNED = [
         project="home-assistant",
         python="3.14",
         why="-c with 139 limits, and requires-python with a patch release",
+        count=50,
+        has={"zeroconf==0.152.0": "pyproject.toml:72"},
+        constraints=139,
+        built=True,
+        ends=End(error=NoWheel, says=("no wheel of pyric fits Python 3.14", "--allow-source-build pyric")),
+    ),
+    Row(
+        project="home-assistant",
+        arguments={"source_builds": True},
+        python="3.14",
+        why="the same, where what has no wheel may be built",
         count=50,
         has={"zeroconf==0.152.0": "pyproject.toml:72"},
         constraints=139,
@@ -74,13 +90,29 @@ PINNED = [
         why="dependencies that setuptools reads of requirements.txt",
         count=29,
         has={"aiohttp==3.14.3": "requirements.txt:3"},
+        ends=End(error=NoWheel, says=("no wheel of cpe fits Python 3.14", "--allow-source-build cpe")),
+    ),
+    Row(
+        project="supervisor",
+        arguments={"source_builds": ["cpe", "pulsectl", "deepmerge"]},
+        python="3.14",
+        why="the same, where the packages that have no wheel may be built",
+        count=29,
+        has={"aiohttp==3.14.3": "requirements.txt:3", "cpe==1.3.1": "requirements.txt:11"},
     ),
     Row(
         project="python-tutorial",
         why="UTF-16 with CRLF, as PowerShell writes it; half of it is too old to have a wheel for this Python",
         count=19,
         has={"astroid==2.0.4": "requirements.txt:1", "wrapt==1.10.11": "requirements.txt:19"},
-        ends=End(error=NoWheel, says=("no wheel of ",)),
+        ends=End(error=NoWheel, says=("no wheel of lazy-object-proxy", "--allow-source-build")),
+    ),
+    Row(
+        project="python-tutorial",
+        arguments={"source_builds": True},
+        why="the same, where what has no wheel may be built: sources of 2018 with a Python of 2022",
+        count=19,
+        has={"PyYAML==3.13": "requirements.txt:14", "wrapt==1.10.11": "requirements.txt:19"},
     ),
     Row(
         project="scikit-learn/binder",
@@ -147,6 +179,13 @@ INCLUDES = [
         why="--requirement three files deep, one of them by many",
         count=96,
         has={'pyarrow>=14; python_version >= "3.12"': "reqs/requirements-dev-arrow.txt:2"},
+        ends=End(error=NoWheel, says=("no wheel of sqlalchemy-dremio", "--allow-source-build sqlalchemy-dremio")),
+    ),
+    Row(
+        project="great-expectations",
+        arguments=asks("requirements-dev.txt", source_builds=True),
+        why="the same, where what has no wheel may be built: some two hundred packages",
+        count=96,
     ),
     Row(
         project="keystone",
@@ -154,6 +193,7 @@ INCLUDES = [
         why="two files at once, beside a project whose dependencies pbr tells",
         count=20,
         has={"oslo.db[fixtures,mysql,postgresql]>=6.0.0": "test-requirements.txt:6", "ldappool>=2.0.0": "doc"},
+        ends=End(error=NoWheel, says=("no wheel of python-ldap", "--allow-source-build python-ldap")),
     ),
     Row(
         project="jupyterhub",
@@ -173,6 +213,19 @@ INCLUDES = [
             'pywatchman; sys_platform != "win32"': "tests/requirements/py3.txt:14",
         },
         built=True,
+        ends=End(error=NoWheel, says=("no wheel of pylibmc fits Python 3.13", "--allow-source-build pylibmc")),
+    ),
+    Row(
+        project="django",
+        python="3.13",
+        arguments=asks("tests/requirements/py3.txt", source_builds=True),
+        why="the same: a package in C is built where the base has a compiler, and this one has none",
+        count=23,
+        built=True,
+        ends=End(
+            error=SourceBuildFailed,
+            says=("pylibmc: building its wheel from source failed", "the base has no", "apt-get install gcc"),
+        ),
     ),
     Row(
         project="pdm",

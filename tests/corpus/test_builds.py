@@ -29,7 +29,7 @@ from imagekit.pipeline import Pipeline
 from imagekit.settings import Settings
 from imagekit.spec.image import ImageSpec
 from tests.corpus.declarations import laid_out, tell_addresses
-from tests.corpus.row import BUILT, End, Row
+from tests.corpus.row import BUILT, End, Row, Unless
 from tests.corpus.table import ROWS
 
 TRIED = [row for row in ROWS if row.refused is None and row.ends is not None]
@@ -58,18 +58,16 @@ def reachable(host: str) -> bool:
     return True
 
 
+def lacks(unless: Unless) -> bool:
+    if unless.host is not None:
+        return not reachable(unless.host)
+    wanted = Requirement(unless.requirement)
+    return not any(wanted.specifier.contains(version, prereleases=True) for version in versions(wanted.name))
+
+
 def expected(row: Row) -> End:
     assert row.ends is not None
-    unless = row.unless
-    if unless is None:
-        return row.ends
-    if unless.host is not None and not reachable(unless.host):
-        return unless.ends
-    if unless.requirement is not None:
-        wanted = Requirement(unless.requirement)
-        if not [version for version in versions(wanted.name) if wanted.specifier.contains(version, prereleases=True)]:
-            return unless.ends
-    return row.ends
+    return next((unless.ends for unless in row.unless if lacks(unless)), row.ends)
 
 
 def wanted(row: Row, pipeline: Pipeline, scratch: Path) -> ImageSpec:
@@ -128,8 +126,9 @@ def matches(row: Row, found: dict[str, str]) -> None:
     for text in row.versions:
         name, _, version = text.partition("==")
         assert version in ("", found[canonicalize_name(name)]), (text, found)
+    assert set(row.members) <= set(found)
     if row.locked is not None:
-        assert len(found) >= row.locked
+        assert len(found) == row.locked + len(row.members)
 
 
 @pytest.mark.soak
