@@ -33,8 +33,9 @@ bench-memory: setup ## what a build of 2 GB of wheels holds in memory
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
 
-corpus: $(BIN)/imagekit ## public projects' declarations, read, and resolved where that has been seen
-	@$(BIN)/pytest tests/corpus -m 'soak or not soak' $(PYTEST_ARGS)
+corpus: setup ## public projects' dependencies: read, resolved, built and checked, or refused as their table says
+	@for python in 3.13 3.14; do $(BIN)/imagekit base ensure --quiet --python $$python >/dev/null; done
+	@$(BIN)/pytest tests/corpus -m 'soak or not soak' --durations=0 --durations-min=1 $(PYTEST_ARGS)
 
 fuzz: $(BIN)/imagekit ## every parser with any bytes, a minute each, guided by coverage; FUZZ_ARGS='-t 600 requirement'
 	@$(BIN)/pip install -q --disable-pip-version-check --group fuzz
