@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from imagekit.errors import BuildError, InputError
-from imagekit.keywords.checks import text
+from imagekit.keywords.checks import path, text
 from imagekit.keywords.understand import dockerfile_fields, understand
 from imagekit.oci.reference import Reference
 from imagekit.progress import PlainReporter, Reporter, SilentReporter
@@ -86,7 +86,7 @@ class DockerImage:
         **build_kwargs: Any,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "build_kwargs")}
-        given["name"] = text(name, "name")
+        given["name"], given["dockerfile"] = text(name, "name"), path(dockerfile, "dockerfile")
         understood = understand({**given, **build_kwargs})
         values = understood.values
         self.build_kwargs = build_kwargs

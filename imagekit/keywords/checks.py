@@ -21,6 +21,8 @@ _SIZE = re.compile(r"[1-9][0-9]*([bkmg]b?)?", re.IGNORECASE)
 _HOST = re.compile(r"[^\s:,\"=]+")
 _ADDRESS = re.compile(r"[^\s,\"]+")
 _ARGUMENT = re.compile(r"[^\s=\x00-\x1f\x7f]+")
+# moby/buildkit, frontend/dockerfile/instructions: the name of a stage; or how many stages are before it.
+_STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*|[0-9]+")
 # What BuildKit has; a network of the engine's own is docker-py's alone.
 _NETWORKS = ("default", "none", "host")
 
@@ -30,6 +32,16 @@ def text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise wrong(value, name, "a text", _quoted(value, name))
     return one_line(value, name)
+
+
+def stage(value: Any, name: str) -> str:
+    """The name of a Dockerfile's stage, or its number."""
+    found = text(value, name)
+    if not _STAGE.fullmatch(found):
+        raise InputError(
+            f"{name}: {found!r} is no stage of a Dockerfile", hint="name one that a FROM line has: FROM … AS NAME"
+        )
+    return found
 
 
 def path(value: Any, name: str) -> Path:
@@ -189,9 +201,14 @@ def contexts(value: Any, name: str) -> dict[str, str]:
 
 def secrets(value: Any, name: str) -> Any:
     """Texts as buildx has them, or a dict of ``Secret`` by their IDs; what they say is read when they are needed."""
-    if isinstance(value, Mapping) and all(isinstance(k, str) and hasattr(v, "get") for k, v in value.items()):
-        return dict(value)
-    return texts(value, name)
+    if not isinstance(value, Mapping):
+        return texts(value, name)
+    for key, item in value.items():
+        if not isinstance(key, str) or isinstance(item, Mapping) or not callable(getattr(item, "get", None)):
+            raise InputError(
+                f"{name}: a dict has a Secret for each id", hint=f"write {name}={{'ID': Secret.load('NAME')}}"
+            )
+    return dict(value)
 
 
 def platforms(value: Any, name: str) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ _WORDS = (
     ("a Google OAuth secret", "GOCSPX- ya29.", r"GOCSPX-[0-9A-Za-z_-]{28}|ya29\.[0-9A-Za-z_-]{30,}"),
     ("a Stripe key", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_", r"[sr]k_[a-z]{4}_[0-9A-Za-z]{16,}"),
     ("a Stripe key", "whsec_", r"whsec_[0-9A-Za-z+/]{32,}"),
-    ("a payment provider's key", "sq0atp- sq0csp- EAAA", r"sq0[a-z]{3}-[0-9A-Za-z_-]{22,43}|EAAA[0-9A-Za-z_-]{60}"),
+    ("a payment provider's key", "sq0atp- sq0csp-", r"sq0[a-z]{3}-[0-9A-Za-z_-]{22,43}"),
+    # Zeros of a font or a picture in base64 look like the beginning of this one.
+    ("a payment provider's key", "EAAA", r"(?<![+/])EAAA[0-9A-Za-z_-]{60}(?![0-9A-Za-z_+/=-])"),
     ("a payment provider's key", "access_token$", r"access_token\$production\$[0-9a-z]{16}\$[0-9a-f]{32}"),
     ("a package index's token", "pypi-AgE", r"pypi-AgE[0-9A-Za-z_-]{60,}"),
     ("a package index's token", "npm_ rubygems_", r"npm_[0-9A-Za-z]{36}|rubygems_[0-9a-f]{48}"),

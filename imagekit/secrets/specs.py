@@ -63,7 +63,7 @@ def read_secrets(
     environment, ``load`` gives a stored secret.
     """
     if isinstance(specs, Mapping):
-        return tuple(_checked(_id(name, "secrets"), holder.get().encode(), None) for name, holder in specs.items())
+        return tuple(_held(_id(name, "secrets"), holder) for name, holder in specs.items())
     found: dict[str, StepSecret] = {}
     problems: list[InputError] = []
     for text in [specs] if isinstance(specs, str) else specs:
@@ -133,6 +133,18 @@ def _read(text: str, variables: Mapping[str, str], load: Callable[[str], Holder]
         return _checked(name, path.read_bytes(), path)
     except OSError as error:
         raise InvalidSecret(f"--secret id={name}: {path} cannot be read: {error.strerror}", hint=_FORMS) from None
+
+
+def _held(name: str, holder: Holder) -> StepSecret:
+    value = holder.get()
+    if not isinstance(value, str):
+        raise InvalidSecret(f"--secret id={name}: what it is given holds no text", hint="give it a Secret('…')")
+    try:
+        return _checked(name, value.encode(), None)
+    except UnicodeEncodeError:
+        raise InvalidSecret(
+            f"--secret id={name}: it is no valid text (UTF-8)", hint=f"keep bytes in a file: id={name},src=FILE"
+        ) from None
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -85,6 +85,7 @@ class SecretStore:
             entries = self._read()
             if name in entries and not replace:
                 raise InvalidSecret(f"there is a secret {name!r} already", hint="save(…, overwrite=True)")
+            before = entries.get(name)
             if usable_keyring():
                 with _keyring_errors(name):
                     import keyring
@@ -92,8 +93,17 @@ class SecretStore:
                     keyring.set_password(SERVICE, name, value)
                 entries[name] = {"in": KEYRING}
             else:
+                if before is not None and before["in"] == KEYRING:
+                    # It would stay there for good, with nobody who knows of it.
+                    _forget_in_keyring(name)
                 entries[name] = {"in": FILE, "value": value}
-            self._write(entries)
+            try:
+                self._write(entries)
+            except BaseException:
+                if before is None and entries[name]["in"] == KEYRING:
+                    with contextlib.suppress(InvalidSecret):
+                        _forget_in_keyring(name)
+                raise
         return StoredName(name=name, where=entries[name]["in"])
 
     def delete(self, name: str) -> None:
@@ -105,13 +115,7 @@ class SecretStore:
                     f"there is no secret {name!r}", hint=nearest_hint(name, entries) if entries else None
                 )
             if entries.pop(name)["in"] == KEYRING:
-                with _keyring_errors(name):
-                    import keyring
-                    from keyring.errors import PasswordDeleteError
-
-                    # Gone from there already, which is what was asked for.
-                    with contextlib.suppress(PasswordDeleteError):
-                        keyring.delete_password(SERVICE, name)
+                _forget_in_keyring(name)
             self._write(entries)
 
     def _read(self) -> dict[str, dict[str, Any]]:
@@ -179,6 +183,22 @@ def usable_keyring() -> bool:
     except Exception:
         # Whatever a backend stumbles over when it is asked whether it works: it does not.
         return False
+
+
+def _forget_in_keyring(name: str) -> None:
+    """Take ``name`` out of the keyring; ``InvalidSecret`` where it is still there afterwards."""
+    with _keyring_errors(name):
+        import keyring
+        from keyring.errors import PasswordDeleteError
+
+        # Gone from there already, or not to be had away: which of them, the keyring itself must say.
+        with contextlib.suppress(PasswordDeleteError):
+            keyring.delete_password(SERVICE, name)
+        left = keyring.get_password(SERVICE, name)
+    if left is not None:
+        raise InvalidSecret(
+            f"the keyring does not let go of {name!r}", hint="unlock it and delete the entry of imagekit there"
+        )
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagekit import Secret
-from imagekit.errors import InvalidSecret
+from imagekit import DockerImage, Secret
+from imagekit.errors import InputError, InvalidSecret
 from imagekit.secrets.handed import Handed
 from imagekit.secrets.needles import needles
 
@@ -209,3 +209,29 @@ def test_what_is_a_secret_within_a_value_is_looked_for_alone(document: str) -> N
 def test_a_document_of_ordinary_fields_is_looked_for_as_a_whole_alone() -> None:
     document = json.dumps({"url": "https://example.com/simple", "no_proxy": "localhost,.example.com", "level": "info"})
     assert not needles([document.encode()]).found_in(b"https://example.com/simple localhost,.example.com info")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words", "hint"),
+    [
+        ({"secrets": {"t": {}}}, "secrets: a dict has a Secret for each id", "Secret.load"),
+        ({"secrets": {"t": "value"}}, "secrets: a dict has a Secret for each id", "Secret.load"),
+        ({"secrets": {3: Secret("x")}}, "secrets: a dict has a Secret for each id", "Secret.load"),
+        ({"dockerfile": None}, "dockerfile is a path, and not None", "dockerfile='PATH'"),
+    ],
+)
+def test_what_is_no_secret_is_said_in_plain_words(keywords: dict[str, object], words: str, hint: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        DockerImage("x", **keywords)  # type: ignore[arg-type]
+    assert hint in str(caught.value.hint)
+
+
+def test_a_secret_that_is_no_text() -> None:
+    class Holds:
+        def get(self) -> bytes:
+            return b"x"
+
+    for holder, words in ((Secret("a\udcff"), "no valid text"), (Holds(), "holds no text")):
+        with pytest.raises(InvalidSecret, match=words) as caught:
+            read({"t": holder})
+        assert caught.value.hint

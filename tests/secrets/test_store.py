@@ -18,9 +18,10 @@ from pathlib import Path
 
 import keyring.core
 import pytest
+from keyring.backend import KeyringBackend
 
 from imagekit import Secret
-from imagekit.errors import InvalidSecret
+from imagekit.errors import DiskFull, InvalidSecret
 from imagekit.secrets.store import SecretStore
 
 CANARY = "canary-" + "Zq8Xv2" * 3
@@ -45,7 +46,7 @@ class Kept(KeyringBackend):
         self._keep({**self._all(), service + "/" + username: password})
     def delete_password(self, service, username):
         values = self._all()
-        if service + "/" + username not in values:
+        if service + "/" + username not in values or username == "stuck":
             raise PasswordDeleteError("not there")
         values.pop(service + "/" + username)
         self._keep(values)
@@ -204,6 +205,52 @@ def test_in_a_keyring(tmp_path: Path, own_data: Path) -> None:
     assert "NoKeyringError" in missing.stderr
     assert program(tmp_path, "delete", "a", **environ).returncode == 0
     assert json.loads((tmp_path / "kept.json").read_text()) == {}
+
+
+def test_nothing_stays_in_the_keyring_that_nobody_knows_of(tmp_path: Path, own_data: Path) -> None:
+    (tmp_path / "kept_backend.py").write_text(BACKEND)
+    kept = tmp_path / "kept.json"
+    environ = {"PYTHON_KEYRING_BACKEND": "kept_backend.Kept", "PYTHONPATH": str(tmp_path), "KEPT_IN": str(kept)}
+    without = {**environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    assert program(tmp_path, "set", "a", stdin="value-a", **environ).returncode == 0
+    # The keyring is not to be had this time: the old value would stay there.
+    done = program(tmp_path, "set", "a", stdin="value-b", **without)
+    assert (done.returncode, "the keyring did not" in done.stderr) == (2, True)
+    assert json.loads(program(tmp_path, "ls", "--json", **without).stdout) == {
+        "secrets": [{"name": "a", "in": "keyring"}]
+    }
+    # One that says it cannot delete.
+    assert program(tmp_path, "set", "stuck", stdin="value-s", **environ).returncode == 0
+    stuck = program(tmp_path, "delete", "stuck", **environ)
+    assert (stuck.returncode, "does not let go of 'stuck'" in stuck.stderr) == (2, True)
+    assert "stuck" in program(tmp_path, "ls", **environ).stdout
+
+
+def test_a_name_that_could_not_be_written_down_leaves_no_value(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: dict[str, str] = {}
+
+    class Kept(KeyringBackend):
+        priority = 5  # type: ignore[assignment]
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return values.get(username)
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            values[username] = password
+
+        def delete_password(self, service: str, username: str) -> None:
+            del values[username]
+
+    def full(path: Path, data: bytes) -> None:
+        raise DiskFull(f"no space left for {path}", hint="free some")
+
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Kept())
+    store = SecretStore(own_data)
+    store.set("kept", "value-kept")
+    monkeypatch.setattr("imagekit.secrets.store.write_whole", full)
+    with pytest.raises(DiskFull):
+        store.set("new", "value-new")
+    assert values == {"kept": "value-kept"}
 
 
 def test_a_keyring_that_lost_it_is_said(tmp_path: Path) -> None:
