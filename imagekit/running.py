@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
     from imagekit.settings import Settings
+    from imagekit.spec.image import ImageSpec
+
+# The packages that it names are added to the image for the run (``extras``).
+EXTRAS = "EXTRA_PIP_PACKAGES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Asked:
     settings: RunSettings
     parameters: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
+    project: ImageSpec | None = None  # whose indexes extra packages come from
+    upgrade_extras: bool = False  # the newest versions of these, and not those of the last run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +171,11 @@ def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
     if settings.image is None:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
     request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
+    wanted = None
+    if settings.env.get(EXTRAS):
+        from imagekit.extras.of_run import wanted_by
+
+        wanted = wanted_by(settings.env, machine, like=asked.project)
     image = present(
         pipeline.engine,
         settings.image,
@@ -173,6 +184,13 @@ def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
         reporter=pipeline.reporter,
         credentials=settings.login,
     )
+    extras = None
+    if wanted is not None or any(entry.startswith(f"{EXTRAS}=") for entry in image.settings.get("Env") or ()):
+        from imagekit.extras.of_run import with_extras
+
+        added = with_extras(pipeline, settings.image, image, settings.env, wanted, upgrade=asked.upgrade_extras)
+        if added is not None:
+            image, extras = pipeline.engine.image(added.image_id) or image, added.to_record()
     order = RunOrder(
         request=request,
         settings=settings,
@@ -180,6 +198,7 @@ def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
         reference=settings.image,
         name=settings.name or new_name(request.function),
         run_id=asked.run_id,
+        extras=extras,
         memory=_memory_here(machine),
     )
     return Prepared(order=order, engine=pipeline.engine, store=machine.state_dir)
@@ -198,11 +217,21 @@ def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: b
         )
 
 
+def check_extras_of(settings: RunSettings) -> None:
+    """``InputError`` where a run asks for extra packages by what is no requirement: said before a build."""
+    text = settings.env.get(EXTRAS)
+    if text:
+        from imagekit.extras.grammar import read_extras
+
+        read_extras(text)
+
+
 def _built(asked: Asked, image: DockerImage) -> Asked:
     """``asked`` in ``image``, which is built where it has not been."""
     if image.dockerfile == "auto":
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.entrypoint.signature(image.context).check(dict(asked.parameters))
+    check_extras_of(asked.settings)
     if not image.is_built:
         image.build()
     settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")

@@ -19,6 +19,7 @@ EPILOG = examples(
     "imagekit run flow.py:etl -p n=3",
     "imagekit run flow.py:etl -p day='\"2024-01-01\"' --env TOKEN --timeout 600",
     "imagekit run flow.py:etl --image orders:v1 --memory 2g --cpus 1.5 --json",
+    "imagekit run flow.py:etl --env EXTRA_PIP_PACKAGES='boto3 pandas>=2,<3'",
     "imagekit run flow.py:etl --volume ./data:/data:ro --network-mode none --read-only",
 )
 _BY_CAUSE = {"terminate": 143}
@@ -49,6 +50,10 @@ def run(
         Path | None,
         typer.Option("--result-file", metavar="FILE", help="Write the result there, as its serializer has it."),
     ] = None,
+    upgrade_extras: Annotated[
+        bool,
+        typer.Option("--upgrade-extras", help="The newest versions of EXTRA_PIP_PACKAGES, not those of the last run."),
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -60,7 +65,7 @@ def run(
     """
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
-    from imagekit.running import Asked, carry_out, prepare
+    from imagekit.running import Asked, carry_out, check_extras_of, prepare
     from imagekit.runs.settings import RunSettings
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
@@ -70,14 +75,19 @@ def run(
     if image is None:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.signature(project).check(parameters)
+        check_extras_of(settings)
     machine = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         pipeline = open_pipeline(machine, reporter)
+        spec = None
         if image is None:
             spec = pipeline.spec(project, entrypoints=[str(asked)])
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
-        prepared = prepare(pipeline, machine, Asked(entrypoint=asked, settings=settings, parameters=parameters))
+        wanted = Asked(
+            entrypoint=asked, settings=settings, parameters=parameters, project=spec, upgrade_extras=upgrade_extras
+        )
+        prepared = prepare(pipeline, machine, wanted)
     # The flow has the terminal to itself: no bar is drawn from here on.
     result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
     if result_file is not None:

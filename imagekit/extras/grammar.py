@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from imagekit.errors import InvalidRequirement
 from imagekit.spec.image import RequirementLine
@@ -26,15 +27,8 @@ _VALUE = r"(?:'[^']*'|\"[^\"]*\"|[a-z_.]+)"
 _COMPARED = rf"(?:\s*\()*\s*{_VALUE}\s*(?:===|~=|==|!=|<=|>=|<|>|in\b|not\s+in\b)\s*{_VALUE}(?:\s*\))*"
 # An "and" that nothing follows is no package of that name.
 _MARKER = rf"\s*;{_COMPARED}(?:\s*\b(?:and|or)\b{_COMPARED})*(?!\s*\b(?:and|or)\b)"
-# The extent of one; ``packaging`` says whether it is right.
-_REQUIREMENT = re.compile(
-    rf"{_NAME}(?:\s*\[[^\[\]]*\])?"
-    rf"(?:\s*@\s*[^\s;]\S*(?:\s{_MARKER})?|(?:\s*(?:\(\s*{_SPECIFIERS}\s*\)|{_SPECIFIERS}))?(?:{_MARKER})?)"
-    r"(?=\s|$)",
-    re.ASCII,
-)
-_HOST = re.compile(r"(?:git@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
-_GAP = re.compile(r"[ \t\r\n]+")
+_HOST = r"(?:git@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"
+_GAP = r"[ \t\r\n]+"
 
 
 def read_extras(text: str) -> tuple[RequirementLine, ...]:
@@ -65,6 +59,17 @@ def read_extras(text: str) -> tuple[RequirementLine, ...]:
     return tuple(dict.fromkeys(parse_each(split(text), parse)))
 
 
+@cache
+def _requirement() -> re.Pattern[str]:
+    """The extent of one; ``packaging`` says whether it is right. A start that was seen before needs none of it."""
+    return re.compile(
+        rf"{_NAME}(?:\s*\[[^\[\]]*\])?"
+        rf"(?:\s*@\s*[^\s;]\S*(?:\s{_MARKER})?|(?:\s*(?:\(\s*{_SPECIFIERS}\s*\)|{_SPECIFIERS}))?(?:{_MARKER})?)"
+        r"(?=\s|$)",
+        re.ASCII,
+    )
+
+
 def split(text: str) -> tuple[str, ...]:
     """The requirements of ``text`` one by one, as they are written but for white space, which becomes one space.
 
@@ -80,16 +85,16 @@ def _pieces(text: str) -> Iterator[str]:
             at += 1
         if at == end:
             return
-        found = _REQUIREMENT.match(text, at)
+        found = _requirement().match(text, at)
         if found is None:
             raise _refusal(text, at)
-        yield _GAP.sub(" ", found[0])
+        yield re.sub(_GAP, " ", found[0])
         at = found.end()
 
 
 def _refusal(text: str, at: int) -> InvalidRequirement:
     # A word of the variable, with what separates others in it: a token in a URL must not be shown.
-    word = _GAP.split(text[at:], maxsplit=1)[0]
+    word = re.split(_GAP, text[at:], maxsplit=1)[0]
     # A login may have a space in it, and then a word is the first part of one.
     shown = re.sub(r"://.*", "://…", word)
     shown = repr(shown if len(shown) <= 120 else f"{shown[:117]}...")
@@ -122,7 +127,7 @@ def _check_url(piece: str) -> None:
     place, _, query = url.partition("#")[0].partition("?")
     found = re.match(r"[A-Za-z0-9+.-]+://(?P<host>[^/]*)", place)
     host = "" if found is None else found["host"]
-    if host and not _HOST.fullmatch(host):
+    if host and not re.fullmatch(_HOST, host):
         raise InvalidRequirement(
             f"{VARIABLE}: the URL of {name.strip()} has a user or password in it, or its host is not valid",
             hint="take the login out of the URL, and put it into ~/.netrc for that host",

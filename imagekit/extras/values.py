@@ -32,6 +32,15 @@ class Derived:
         """Whether the image has all that was asked for."""
         return self.image_id == self.origin_id
 
+    def to_record(self) -> dict[str, Any]:
+        """What is kept with a run: enough to ask for the same again."""
+        return {
+            "requirements": list(self.requirements),
+            "packages": list(self.packages),
+            "lock_digest": self.lock_digest,
+            "image": self.reference,
+        }
+
     def to_json(self) -> dict[str, Any]:
         return {
             "image_id": self.image_id,

@@ -1,0 +1,47 @@
+"""The extra packages of a run: what its environment asks for, or else the image's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from imagekit.extras.derive import Wanted, check_extras, derive
+from imagekit.extras.grammar import VARIABLE
+from imagekit.extras.values import Derived
+
+if TYPE_CHECKING:
+    from imagekit.engine.client import EngineImage
+    from imagekit.pipeline import Pipeline
+    from imagekit.settings import Settings
+    from imagekit.spec.image import ImageSpec
+
+
+def wanted_by(env: Mapping[str, str | None], settings: Settings, *, like: ImageSpec | None = None) -> Wanted | None:
+    """What ``env`` asks for, ``None`` where that is nothing; ``InputError`` for what is no list of requirements.
+
+    Nothing is asked of anyone. ``like`` is the project whose indexes are asked later, if there is one.
+    """
+    text = env.get(VARIABLE)
+    return check_extras(settings, text, like=like) if text and text.strip() else None
+
+
+def with_extras(
+    pipeline: Pipeline,
+    reference: str,
+    image: EngineImage,
+    env: Mapping[str, str | None],
+    wanted: Wanted | None,
+    *,
+    upgrade: bool = False,
+) -> Derived | None:
+    """The image to run in, ``image`` with what is wanted in it; ``None`` where nothing is.
+
+    ``wanted`` is what ``wanted_by`` gave. What the image's own environment says holds where ``env`` says nothing; a
+    run that takes the variable away has none of it. What else it raises: see ``derive``.
+    """
+    if VARIABLE not in env:
+        own = dict(entry.partition("=")[::2] for entry in image.settings.get("Env") or ())
+        wanted = wanted_by(own, pipeline.settings)
+    if wanted is None:
+        return None
+    return derive(pipeline, reference, image, wanted, upgrade=upgrade)
