@@ -34,6 +34,7 @@ def plan(
         open_pipeline(settings, reporter, needs_engine=False) as pipeline,
     ):
         spec = pipeline.spec(path, **given(project))
+        pipeline.inputs(spec)  # what cannot be sent is refused before anything is asked of anyone
         document = pipeline.strategy(spec).to_json()
     if as_json:
         put_json(document)

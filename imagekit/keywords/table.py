@@ -184,7 +184,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     Keyword(
         name="target",
         of="docker-py",
-        check=check.text,
+        check=check.stage,
         auto=_refused("an automatic image has no stages: dockerfile='PATH' names a Dockerfile that has"),
         dockerfile=_honoured("the stage to build"),
         field="target",

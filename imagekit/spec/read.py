@@ -26,6 +26,7 @@ from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_each
 from imagekit.spec.requirements_file import RequirementsFile
 from imagekit.spec.table import Table, layered, project_table
+from imagekit.spec.table_checks import buildable
 from imagekit.spec.told import Told
 from imagekit.spec.url import check_index_url, refuse_login
 from imagekit.spec.uv_table import UvTable, joined
@@ -265,6 +266,8 @@ def _source_builds(given: bool | Sequence[str] | None, files: Sequence[Requireme
         return ("*",)
     if isinstance(given, str):
         given = [given]
+    if given:
+        buildable(tuple(given), "source-builds")
     asked = [*(given or ()), *(name for file in files for name in file.no_binary)]
     if ":all:" in asked or "*" in asked:
         return ("*",)

@@ -194,7 +194,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def _reaching_out() -> Iterator[list[str]]:
+def reaching_out() -> Iterator[list[str]]:
     """The processes and connections of the block (PEP 578 events; a hook stays for the process's life)."""
     if not getattr(_note, "installed", False):
         sys.addaudithook(_note)
@@ -225,8 +225,9 @@ def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("IMAGEKIT_CACHE_DIR", str(tmp_path / "cache"))
 
     def start(*words: str) -> tuple[int, Any, str]:
-        with _reaching_out() as reached:
-            done = CliRunner().invoke(app, [words[0], "--json", *words[1:]])
+        with reaching_out() as reached:
+            at = words.index("--") if "--" in words else len(words)
+            done = CliRunner().invoke(app, [*words[:at], "--json", *words[at:]])
         assert done.exit_code != 2 or not reached
         return done.exit_code, json.loads(done.stdout), done.output
 

@@ -121,6 +121,8 @@ def test_what_asks_for_nothing_is_never_refused(keyword: Keyword) -> None:
         ("extra_hosts", {"a": 1}, "is a text, and not 1"),
         ("network_mode", "bridge", "default, none, host"),
         ("target", 1, "target is a text"),
+        ("target", "a b", "no stage"),
+        ("target", "-x", "no stage"),
         ("cache_from", [1], "a list with other things"),
         ("cache_from", {"type": 1}, "is a text"),
         ("secrets", 3, "secrets is a list of texts"),
