@@ -53,7 +53,7 @@ def wheels_only(
         for package in lock.packages
     ]
     if spec.builds_project:
-        packages.append(_project_wheel(spec, tree, stage, cache))
+        packages.append(_project_wheel(spec, tree, stage, store, cache))
     return replace(lock, packages=tuple(sorted(packages, key=lambda package: package.name)))
 
 
@@ -70,7 +70,9 @@ def sources(spec: ImageSpec, stage: InBase, store: WheelStore, git: Git, cache: 
     return Sources(store=store, git=git, build=build)
 
 
-def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cache: Path) -> LockedPackage:
+def _project_wheel(
+    spec: ImageSpec, tree: SourceTree | None, stage: InBase, store: WheelStore, cache: Path
+) -> LockedPackage:
     from packaging.utils import canonicalize_name, parse_wheel_filename
 
     from imagekit.stages.source_build import build_project_wheel
@@ -82,6 +84,7 @@ def _project_wheel(spec: ImageSpec, tree: SourceTree | None, stage: InBase, cach
         {file.path: tree.root / file.path for file in tree.files if file.kind != "dir"},
         tree.digest(),
         stage,
+        store=store,
         cache_dir=cache,
     )
     _, version, _, _ = parse_wheel_filename(wheel.filename)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
 from imagekit.errors import DiskFull
-from imagekit.lock.values import Artifact
+from imagekit.lock.values import Artifact, is_file_name
 from imagekit.oci.digest import Digest
 from imagekit.sharing.leases import mark_used
+from imagekit.stages.build_tools import Tool
+
+# Begins with a dot: all other files here lie under their hash.
+_NOTE = ".note.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,7 @@ class LocalWheel:
     path: Path
     sha256: str  # 64 hex digits
     filename: str
+    tools: tuple[Tool, ...] = ()  # what its build had at hand
 
     @property
     def version(self) -> str:
@@ -42,36 +48,38 @@ class LocalWheel:
 class BuiltWheels:
     """A directory of ``<key>/<sha256>/<filename>``; a key's directory appears whole, or not at all.
 
-    Several processes may share it. Where two build the same, the first to finish is kept and
-    used by both, so that an image never mixes two builds of one source.
+    Beside the wheel stands what is to be there: the key, the file's name and hash, and the tools that made it. Several
+    processes may share the directory. Where two build the same, the first to finish is kept and used by both, so that
+    an image never mixes two builds of one source.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def get(self, key: Digest) -> LocalWheel | None:
-        """The wheel kept for ``key``; one whose content changed on disk counts as none, and is dropped."""
+        """The wheel kept for ``key``; one that is not what was noted of it counts as none, and is dropped."""
         place = self._directory / key.removeprefix("sha256:")
-        path = next(iter(sorted(place.glob("*/*.whl"))), None)
-        if path is None:
+        if not place.is_dir():
             return None
-        mark_used(path, self._directory.parent)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        if sha256 != path.parent.name:
+        known = _read_note(place / _NOTE, key)
+        path = None if known is None else place / known.sha256 / known.filename
+        if known is None or path is None or _sha256(path) != known.sha256:
             shutil.rmtree(place, ignore_errors=True)
             return None
-        return LocalWheel(path=path, sha256=sha256, filename=path.name)
+        mark_used(path, self._directory.parent)
+        return replace(known, path=path)
 
-    def put(self, key: Digest, wheel: Path) -> LocalWheel:
+    def put(self, key: Digest, wheel: Path, tools: tuple[Tool, ...] = ()) -> LocalWheel:
         """Keep ``wheel`` for ``key``; what is kept is returned, which may be another process's."""
         place = self._directory / key.removeprefix("sha256:")
-        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        made = LocalWheel(path=wheel, sha256=_sha256(wheel), filename=wheel.name, tools=tools)
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._directory))
             try:
-                (temporary / sha256).mkdir()
-                shutil.copyfile(wheel, temporary / sha256 / wheel.name)
+                (temporary / made.sha256).mkdir()
+                shutil.copyfile(wheel, temporary / made.sha256 / wheel.name)
+                (temporary / _NOTE).write_text(_note(made, key), "utf-8")
                 with contextlib.suppress(OSError):  # there already, and not empty: another was first
                     os.rename(temporary, place)
             finally:
@@ -80,5 +88,37 @@ class BuiltWheels:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(f"no space left for {place}", hint="free some space") from error
             raise
-        kept = self.get(key)
-        return kept if kept is not None else LocalWheel(path=wheel, sha256=sha256, filename=wheel.name)
+        return self.get(key) or made
+
+
+def _note(wheel: LocalWheel, key: Digest) -> str:
+    content = json.dumps(
+        {
+            "key": key,
+            "filename": wheel.filename,
+            "sha256": wheel.sha256,
+            "tools": [[tool.name, tool.version, tool.filename, tool.sha256] for tool in wheel.tools],
+        }
+    )
+    return f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}\n"
+
+
+def _read_note(path: Path, key: Digest) -> LocalWheel | None:
+    """What was noted, its ``path`` that of the note; ``None`` where it is damaged, or of another key."""
+    try:
+        content, _, check = path.read_text("utf-8").partition("\n")
+        if check.strip() != hashlib.sha256(content.encode()).hexdigest():
+            return None
+        known = json.loads(content)
+        tools = tuple(Tool(name=n, version=v, filename=f, sha256=s) for n, v, f, s in known["tools"])
+        wheel = LocalWheel(path=path, sha256=known["sha256"], filename=known["filename"], tools=tools)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return wheel if known["key"] == key and is_file_name(wheel.filename) else None
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

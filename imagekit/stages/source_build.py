@@ -1,6 +1,7 @@
 """Source distributions, and the project itself, built into wheels in a stage of the base.
 
-Build backends run there and nowhere else; what they need to build is gone with the stage. A built
+Build backends run there and nowhere else, with tools that are locked like any other package (``build_tools``) and no
+index; what they need to build is gone with the stage. A built
 wheel is kept by the hash of its source, the base's ID and the Python version, so that it is built
 once; one built anew need not be the same bytes, which is why the kept one is what a lock's image
 is made of.
@@ -18,17 +19,19 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import CheckFailed, SourceBuildFailed
-from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.git import Git
+from imagekit.lock.logins import Logins
 from imagekit.lock.runner import DIRECTORIES
 from imagekit.lock.target import Target
-from imagekit.lock.uv import find_uv, in_base_indexes, index_arguments
+from imagekit.lock.uv import find_uv
 from imagekit.lock.values import Directory as DirectoryOrigin
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.secrets.handed import Handed
+from imagekit.spec.image import Indexes
 from imagekit.stages.build_hints import build_hint
+from imagekit.stages.build_tools import Tools, asked_beside, declared_tools, lock_tools
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
 from imagekit.stages.source_place import TREE, copy_files, place_source
@@ -36,7 +39,10 @@ from imagekit.stages.source_place import TREE, copy_files, place_source
 # 1980-01-01, the first day that a zip file can tell: the same sources, the same times.
 SOURCE_DATE_EPOCH = "315532800"
 _LAST_LINES = 60
-_FORMAT = 1  # of the cache's key: raised when the same source is to be built in another way
+# Of a build that asks for more tools, once its backend runs: one round is common.
+_ROUNDS = 5
+_CONSTRAINTS = "build-constraints.txt"
+_FORMAT = 2  # of the cache's key: raised when the same source is to be built in another way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +64,13 @@ def build_wheels(
     cache_dir: Path,
     git: Git | None = None,
     threads: int = 2,
+    building: tuple[str, ...] = (),
 ) -> dict[str, LocalWheel]:
     """A wheel for each of ``packages``, by name: source distributions, commits, directories.
 
-    What they are built from is fetched and verified on the host, a commit by ``git``. A version of ``""`` may
-    become any. Errors: those of fetching, those of a stage, and :class:`SourceBuildFailed` naming the package.
+    What they are built from is fetched and verified on the host, a commit by ``git``, and so are the tools of their
+    builds. A version of ``""`` may become any. ``building``: those whose tools these are. Errors: those of fetching,
+    those of a stage, and :class:`SourceBuildFailed` naming the package.
     """
     kept = BuiltWheels(cache_dir / "built")
     git = git or Git()
@@ -78,7 +86,9 @@ def build_wheels(
             # What a directory's version is now need not be what it was when it was locked.
             version = None if isinstance(artifact.origin, DirectoryOrigin) else package.version or None
             source = Source(name=package.name, version=version, directory=Path(directory), path=path, key=key)
-            return _build(source, stage, kept)
+            return _Build(
+                source=source, stage=stage, store=store, git=git, cache_dir=cache_dir, building=building
+            ).made()
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         try:
@@ -94,6 +104,7 @@ def build_project_wheel(
     content: Digest,
     stage: InBase,
     *,
+    store: WheelStore,
     cache_dir: Path,
 ) -> LocalWheel:
     """The wheel of the project itself, built from ``files`` (relative POSIX path → file on the host).
@@ -108,7 +119,7 @@ def build_project_wheel(
     with tempfile.TemporaryDirectory(prefix="imagekit-source-") as directory:
         copy_files(files, Path(directory, TREE))
         source = Source(name=name, version=None, directory=Path(directory), path=TREE, key=key)
-        return _build(source, stage, kept)
+        return _Build(source=source, stage=stage, store=store, git=Git(), cache_dir=cache_dir).made()
 
 
 def wheel_key(source: str, stage: InBase) -> Digest:
@@ -117,34 +128,78 @@ def wheel_key(source: str, stage: InBase) -> Digest:
     return digest_of_json({"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version})
 
 
-def build_argv(source: Source, access: IndexAccess) -> list[str]:
-    """The arguments that build ``source`` in the stage."""
+def build_argv(source: Source) -> list[str]:
+    """The arguments that build ``source`` in the stage, with the tools at hand and no others."""
     argv = ["uv", "build", "--wheel", "--no-config", "--no-sources", "--color", "never"]
-    argv += index_arguments(access, in_base=True)
+    argv += ["--no-index", "--find-links", str(DIRECTORIES / "tools")]
+    argv += ["--build-constraints", _CONSTRAINTS, "--require-hashes"]
     # Backends write beside their source, and the directory is read-only: the driver gives a copy.
     return [*argv, "--out-dir", "dist", "--", f"source/{source.path}"]
 
 
-def _build(source: Source, stage: InBase, kept: BuiltWheels) -> LocalWheel:
-    seen, directories = in_base_indexes(stage.access.indexes)
-    titled = replace(stage, title=f"building {source.name} from source")
-    with tempfile.TemporaryDirectory(prefix="imagekit-built-") as temporary:
-        ran = titled.run(
-            build_argv(source, replace(stage.access, indexes=seen)),
-            inputs={},
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Build:
+    """One source's way to its wheel."""
+
+    source: Source
+    stage: InBase
+    store: WheelStore
+    git: Git
+    cache_dir: Path
+    building: tuple[str, ...] = ()
+
+    def made(self) -> LocalWheel:
+        """The wheel, which is kept."""
+        source = self.source
+        requires = declared_tools(source.directory / source.path)
+        with tempfile.TemporaryDirectory(prefix="imagekit-built-") as temporary:
+            for number in range(_ROUNDS):
+                tools = self._tools(requires, Path(temporary, f"tools{number}"))
+                ran = self._run(tools, Path(temporary, f"out{number}"))
+                more = asked_beside(ran.stderr, requires) if ran.exit_code != 0 else ()
+                if not more:
+                    break
+                requires = (*requires, *more)
+            wheels = sorted((ran.outputs / "dist").glob("*.whl"))
+            if ran.exit_code != 0 or len(wheels) != 1:
+                raise failure(source.name, ran)
+            check(source, wheels[0].name, Target.of(self.stage.base))
+            _refuse_secrets(source.name, wheels[0], self.stage.handed)
+            return BuiltWheels(self.cache_dir / "built").put(source.key, wheels[0], tools.packages)
+
+    def _tools(self, requires: Sequence[str], into: Path) -> Tools:
+        chain = (*self.building, canonicalize_name(self.source.name))
+
+        def build(package: LockedPackage) -> LocalWheel:
+            if package.name in chain:
+                raise SourceBuildFailed(
+                    f"{package.name}: no wheel of it fits, and it takes itself to be built: {' → '.join(chain)}",
+                    hint=f"build a wheel of {package.name} for this platform yourself, and name a directory of it: "
+                    "find-links in [tool.imagekit]",
+                )
+            built = build_wheels(
+                [package], self.stage, store=self.store, cache_dir=self.cache_dir, git=self.git, building=chain
+            )
+            return built[package.name]
+
+        return lock_tools(
+            self.source.name, requires, self.stage, store=self.store, cache_dir=self.cache_dir, into=into, build=build
+        )
+
+    def _run(self, tools: Tools, into: Path) -> RanInBase:
+        # No index is asked, and so none of their logins is in reach of the build.
+        access = replace(self.stage.access, indexes=Indexes(no_index=True), logins=Logins(), by_name={}, keyring=None)
+        stage = replace(self.stage, title=f"building {self.source.name} from source", access=access)
+        return stage.run(
+            build_argv(self.source),
+            inputs={_CONSTRAINTS: tools.constraints.encode()},
             programs={"uv": find_uv()},
-            directories={"source": source.directory, **directories},
+            directories={"source": self.source.directory, "tools": tools.directory},
             outputs=["dist/*.whl"],
             copies={"source": str(DIRECTORIES / "source")},
-            into=Path(temporary, "out"),
+            into=into,
             environment={"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "PYTHONHASHSEED": "0"},
         )
-        wheels = sorted((ran.outputs / "dist").glob("*.whl"))
-        if ran.exit_code != 0 or len(wheels) != 1:
-            raise failure(source.name, ran)
-        check(source, wheels[0].name, Target.of(stage.base))
-        _refuse_secrets(source.name, wheels[0], stage.handed)
-        return kept.put(source.key, wheels[0])
 
 
 def check(source: Source, filename: str, target: Target) -> None:

@@ -253,11 +253,12 @@ def test_a_project_is_built_from_the_files_given(stage, tmp_path):
     (project / "src" / "orders" / "__init__.py").write_text("VERSION = '3.1'\n")
     files = {p.relative_to(project).as_posix(): p for p in project.rglob("*") if p.is_file()}
     content = digest_of(b"the content of the project")
-    wheel = build_project_wheel("orders", files, content, stage, cache_dir=tmp_path / "cache")
+    store = WheelStore(tmp_path / "wheels")
+    wheel = build_project_wheel("orders", files, content, stage, store=store, cache_dir=tmp_path / "cache")
     assert wheel.filename == "orders-3.1-py3-none-any.whl"
     assert sorted(p.name for p in project.iterdir()) == [".dockerignore", "README.md", "pyproject.toml", "src"]
     with pytest.raises(SourceBuildFailed, match="other"):
-        build_project_wheel("other", files, digest_of(b"other"), stage, cache_dir=tmp_path / "cache")
+        build_project_wheel("other", files, digest_of(b"other"), stage, store=store, cache_dir=tmp_path / "cache")
 
 
 def test_a_proxy_that_is_dead_is_no_success(stage, tmp_path):
