@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,27 @@ def changed_files(layer: Path, below: str, tree: SourceTree) -> FileChanges | No
             return _compared(archive, f"{below}/" if below else "", tree)
     except (OSError, tarfile.TarError):
         return None
+
+
+def files_of(layer: Path) -> dict[str, str] | None:
+    """The files of the uncompressed ``layer``: ``/PATH`` in the image → digest of its content, kind and mode.
+
+    ``None`` where the layer cannot be read.
+    """
+    found = {}
+    try:
+        with tarfile.open(layer, "r:") as archive:
+            for member in archive:
+                if member.isdir():
+                    continue
+                digest = hashlib.sha256(f"{member.type!r} {member.mode:o} {member.linkname}\0".encode())
+                content = archive.extractfile(member) if member.isreg() else None
+                while content is not None and (piece := content.read(_PIECE)):
+                    digest.update(piece)
+                found[f"/{member.name}"] = digest.hexdigest()
+    except (OSError, tarfile.TarError):
+        return None
+    return found
 
 
 def _compared(archive: tarfile.TarFile, below: str, tree: SourceTree) -> FileChanges:

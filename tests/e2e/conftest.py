@@ -106,6 +106,7 @@ def imagekit(engine: Engine, session_prefix: str, session_directory: Path, tmp_p
         "IMAGEKIT_CACHE_DIR": str(session_directory / "cache"),
         "IMAGEKIT_CONFIG_FILE": str(tmp_path / "config.toml"),
         "TMPDIR": str(tmp_path / "tmp"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
     }
     return Imagekit(env, session_prefix, tmp_path)
 

@@ -1,0 +1,1 @@
+"""Two runs, or two images: what is different."""

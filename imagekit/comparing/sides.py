@@ -1,0 +1,141 @@
+"""The sides of a comparison: found among the runs and in the engine, and read from what each image tells of itself.
+
+Packages come from the records in an image's layers, which are read once on a machine and kept; nothing of it runs.
+Of an image of ours that is gone from the engine, the note that was kept when it was built still tells most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from imagekit.attest.materials import Materials, materials_from
+from imagekit.attest.subject import Subject
+from imagekit.building.attesting import Places, engine_subject
+from imagekit.building.made_images import made_image
+from imagekit.comparing.values import ImageSide, Side
+from imagekit.engine.client import Engine
+from imagekit.errors import EngineError, UnknownRun
+from imagekit.explaining.built_image import in_engine
+from imagekit.layers.cache import LayerCache
+from imagekit.layers.source_files import files_of
+from imagekit.oci.reference import Reference
+from imagekit.plan.image_facts import ImageFacts
+from imagekit.progress import Reporter
+from imagekit.store.store import Store
+
+_BASE = "org.opencontainers.image.base."
+_REVISION = "org.opencontainers.image.revision"
+_LOCK = "imagekit.lock"
+# A run's name has neither, so with one it can be meant as an image alone.
+_ONLY_AN_IMAGE = re.compile(r"[:/@]")
+
+
+def find_side(name: str, *, store: Store, engine: Callable[[], Engine], cache: Path, reporter: Reporter) -> Side:
+    """The run that ``name`` names, with its image, else the image.
+
+    Raises ``UnknownRun``, ``EngineError`` or ``InvalidReference`` where it is neither.
+    """
+    unknown: UnknownRun | None = None
+    if not _ONLY_AN_IMAGE.search(name):
+        try:
+            run = store.run(name)
+            wanted = run.record.image_id or run.record.reference
+            return Side(name=name, run=run, image=read_image(wanted, run.record.reference, engine(), cache, reporter))
+        except UnknownRun as error:
+            if error.details:  # several begin so
+                raise
+            unknown = error
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", name):
+        Reference.parse(name)
+    image = read_image(name, name, engine(), cache, reporter)
+    if image is None:
+        if unknown is not None:
+            raise UnknownRun(f"{name!r} is neither a run nor an image in the engine", hint=unknown.hint)
+        raise EngineError(f"{name} is not in the engine", hint=f"build it, or docker pull {name}")
+    return Side(name=name, image=image)
+
+
+def read_image(image: str, reference: str, engine: Engine, cache: Path, reporter: Reporter) -> ImageSide | None:
+    """The image with that ID or reference; from what is noted of it where the engine has it no more, else ``None``."""
+    facts = in_engine(engine, image)
+    if facts is not None:
+        return _of_engine(facts, reference, engine, cache, reporter)
+    made = made_image(cache, image)
+    if made is None:
+        return None
+    materials = None
+    with suppress(KeyError, TypeError, ValueError):
+        materials = materials_from(made.note)
+    return _of_note(image, reference, materials)
+
+
+def _of_engine(facts: ImageFacts, reference: str, engine: Engine, cache: Path, reporter: Reporter) -> ImageSide:
+    subject = engine_subject(engine, facts.image_id, Places(cache, reporter))
+    assert subject is not None
+    labels, record = facts.labels, facts.record
+    materials = subject.materials
+    base = materials.base.reference if materials is not None else labels.get(f"{_BASE}name", "")
+    distro = subject.packages.distro
+    return ImageSide(
+        reference=reference,
+        image_id=facts.image_id,
+        python=subject.python,
+        base=base or (distro.name if distro is not None else ""),
+        base_digest=record.base if record is not None else labels.get(f"{_BASE}digest", ""),
+        lock=labels.get(_LOCK, ""),
+        commit=labels.get(_REVISION, ""),
+        packages=_python_packages(subject),
+        system={f"{p.name}:{p.architecture}": p.version for p in subject.packages.system},
+        source=record.source if record is not None else "",
+        files=_files(facts, cache),
+        env=facts.env,
+        settings=_settings(facts, str(subject.platform)),
+    )
+
+
+def _of_note(image_id: str, reference: str, materials: Materials | None) -> ImageSide:
+    if materials is None:
+        return ImageSide(reference=reference, image_id=image_id)
+    return ImageSide(
+        reference=reference,
+        image_id=image_id,
+        python=materials.python,
+        base=materials.base.reference,
+        lock=materials.lock,
+        commit=materials.commit,
+        packages={wheel.name: wheel.version for wheel in materials.wheels},
+        source=(materials.source or "").removeprefix("sha256:")[:12],
+    )
+
+
+def _python_packages(subject: Subject) -> dict[str, str]:
+    found: dict[str, str] = {}
+    site = subject.materials.site if subject.materials is not None else ""
+    # Of two of a name that of the image's own environment is the one that is imported.
+    for package in sorted(subject.packages.python, key=lambda p: not (site and p.location.startswith(site))):
+        found.setdefault(package.name, package.version)
+    return found
+
+
+def _files(facts: ImageFacts, cache: Path) -> dict[str, str] | None:
+    """The files of the source; ``None`` where the cache has not their layer any more."""
+    layer = next((layer for layer in facts.layers if layer.kind == "source"), None)
+    if layer is None:
+        return {} if facts.record is not None and not facts.record.source else None
+    entry = LayerCache(cache / "layers").look_up(layer.key) if layer.key else None
+    return files_of(entry.path) if entry is not None and entry.diff_id == layer.diff_id else None
+
+
+def _settings(facts: ImageFacts, platform: str) -> dict[str, str]:
+    found = facts.settings
+    texts = {
+        "platform": platform,
+        "user": str(found.get("User") or ""),
+        "workdir": str(found.get("WorkingDir") or ""),
+        "entrypoint": " ".join(found.get("Entrypoint") or ()),
+        "command": " ".join(found.get("Cmd") or ()),
+    }
+    return {name: text for name, text in texts.items() if text}
