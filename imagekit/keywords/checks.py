@@ -181,7 +181,7 @@ def size(value: Any, name: str) -> str:
 
 def caches(value: Any, name: str) -> tuple[str, ...]:
     """Caches as buildx takes them; also a dict of one's fields, as python-on-whales has it."""
-    several = value if isinstance(value, (list, tuple)) else (value,)
+    several = value if isinstance(value, (list, tuple)) else (value,) if value else ()
     found = []
     for each in several:
         if isinstance(each, Mapping):

@@ -24,7 +24,7 @@ class Understood:
 
 
 def understand(given: Mapping[str, Any]) -> Understood:
-    """What ``given`` comes to, by the table; those that are ``None`` were not given.
+    """What ``given`` comes to, by the table; those that are ``None``, or ``""`` of docker-py's and buildx's, were not given.
 
     Raises ``UnknownKeyword`` with the nearest name, and ``InputError`` for a refused keyword or a value of the
     wrong type: all of them at once.
@@ -35,7 +35,7 @@ def understand(given: Mapping[str, Any]) -> Understood:
     for name, value in given.items():
         if name not in BY_NAME:
             problems.append(_unknown(name))
-        elif value is not None:
+        elif value is not None and not _is_left_open(value, BY_NAME[name]):
             try:
                 _take(BY_NAME[name], value, values, said)
             except InputError as problem:
@@ -67,6 +67,11 @@ def _take(keyword: Keyword, value: Any, values: dict[str, Any], said: dict[str, 
         raise InputError(f"{said[one]} and {keyword.name} are the same: both are given", hint="give one of them")
     values[one] = keyword.check(value, keyword.name)
     said[one] = keyword.name
+
+
+def _is_left_open(value: Any, keyword: Keyword) -> bool:
+    """docker-py and buildx take an empty text for no text at all."""
+    return keyword.of in ("docker-py", "buildx") and isinstance(value, str) and not value
 
 
 def _is_harmless(value: Any, keyword: Keyword) -> bool:

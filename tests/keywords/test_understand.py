@@ -67,9 +67,25 @@ def test_the_verdict_is_what_happens(keyword: Keyword, auto: bool) -> None:
 
 @pytest.mark.parametrize("keyword", OTHERS, ids=lambda keyword: keyword.name)
 def test_what_asks_for_nothing_is_never_refused(keyword: Keyword) -> None:
-    for value in (None, *keyword.harmless):
+    empty: list[object] = [value for value in ([], {}) if _takes(keyword, type(value))]
+    if keyword.of in ("docker-py", "buildx"):
+        empty.append("")
+    for value in (None, *keyword.harmless, *empty):
         for dockerfile in ("auto", "Dockerfile"):
             assert understand({"dockerfile": dockerfile, keyword.name: value}).ignored == ()
+
+
+def _takes(keyword: Keyword, kind: type) -> bool:
+    """Whether the keyword takes something of the kind that is not empty."""
+    candidates: tuple[object, ...] = (value_for(keyword), *CANDIDATES)
+    for value in candidates:
+        try:
+            keyword.check(value, keyword.name)
+        except InputError:
+            continue
+        if isinstance(value, kind):
+            return True
+    return False
 
 
 @pytest.mark.parametrize(
