@@ -24,7 +24,7 @@ class Understood:
 
 
 def understand(given: Mapping[str, Any]) -> Understood:
-    """What ``given`` comes to, by the table; those that are ``None``, or ``""`` of docker-py's and buildx's, were not given.
+    """What ``given`` comes to, by the table; ``None``, and ``""`` of docker-py's and buildx's, were not given.
 
     Raises ``UnknownKeyword`` with the nearest name, and ``InputError`` for a refused keyword or a value of the
     wrong type: all of them at once.

@@ -67,7 +67,7 @@ def test_the_verdict_is_what_happens(keyword: Keyword, auto: bool) -> None:
 
 @pytest.mark.parametrize("keyword", OTHERS, ids=lambda keyword: keyword.name)
 def test_what_asks_for_nothing_is_never_refused(keyword: Keyword) -> None:
-    empty: list[object] = [value for value in ([], {}) if _takes(keyword, type(value))]
+    empty: list[object] = [kind() for kind in (list, dict) if _takes(keyword, kind)]
     if keyword.of in ("docker-py", "buildx"):
         empty.append("")
     for value in (None, *keyword.harmless, *empty):
