@@ -77,6 +77,13 @@ def test_in_the_middle_of_other_words_there_is_none() -> None:
     assert [s.offset for s in shapes_in(("a=" + GITHUB).encode())] == [2]
 
 
+def test_a_font_in_base64_has_none() -> None:
+    token = "EA" + "AA" + "mX0kQ3vTz9" * 6
+    assert [s.kind for s in shapes_in(f"key: {token}\n".encode())] == ["a payment provider's key"]
+    for before, after in (("+", ""), ("/", ""), (" ", "a"), (" ", "+"), (" ", "=")):
+        assert not list(shapes_in(f"url(data:font/woff2;base64,d09GMg{before}{token}{after}x)".encode()))
+
+
 def test_a_build_argument_is_told_with_the_line_that_does_it_right() -> None:
     url = "https://me:s3cretpw@index.example.com/simple"
     [problem] = exposed_values({"AUTHED_ARTIFACT_REG_URL": url, "VERSION": "1", "FROM_HERE": None}, "build argument")
