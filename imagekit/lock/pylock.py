@@ -256,13 +256,26 @@ def _unselectable(error: PylockSelectError, file: LockFile, target: Target) -> I
     if words.startswith("No wheel found"):
         name = words.split("for package ")[-1].split(" ")[0].strip("'\"")
         return no_wheel([name], target)
+    pythons = file.pylock.requires_python
+    if pythons is not None and not pythons.contains(target.python, prereleases=True):
+        minors = (f"3.{minor}" for minor in range(9, 30))
+        fitting = next((minor for minor in minors if pythons.contains(f"{minor}.99")), "X.Y")
+        return StaleLock(
+            f"{file.origin}: the lock is for Python {pythons}, and the image has {target.python}",
+            hint=f"ask for a Python that it is for: --python {fitting}, or make it anew: {_maker(file)}",
+        )
     if "python_full_version" in words or "any of the environments" in words:
         return StaleLock(
             f"{file.origin}: the lock is not for Python {target.python} on {target.platform}",
-            hint="make the lock anew for this target: imagekit lock",
+            hint=f"make the lock anew for this target: {_maker(file)}",
             details=words,
         )
     return InvalidProject(f"{file.origin}: packages: {words}")
+
+
+def _maker(file: LockFile) -> str:
+    """The command that makes ``file``, as far as it is known."""
+    return "uv lock" if file.origin.name == "uv.lock" else "imagekit lock"
 
 
 def _version(package: Package, artifact: Artifact, origin: Path) -> str:

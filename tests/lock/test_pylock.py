@@ -161,8 +161,9 @@ def test_neither_a_wheel_nor_a_source_is_no_wheel(target):
 
 
 def test_a_lock_for_another_python_is_stale(other_target):
-    with pytest.raises(StaleLock, match=r"3\.9\.2"):
+    with pytest.raises(StaleLock, match=r"the lock is for Python >=3\.10, and the image has 3\.9\.2") as caught:
         select(parse(FOREIGN, ORIGIN), other_target("3.9.2"), inputs=INPUTS)
+    assert "--python 3.10" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
