@@ -18,6 +18,7 @@ from imagekit.lock.inputs import inputs_digest
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.read import read_spec
 from tests.corpus.declarations import HERE, laid_out
+from tests.corpus.page import PAGE, rendered
 from tests.corpus.row import Row
 from tests.corpus.table import ROWS
 from tests.lock.conftest import make_target
@@ -114,3 +115,7 @@ def test_what_is_copied_says_where_it_is_from(project: Path) -> None:
     assert there == names | {"SOURCE"}
     # Declarations are data: no code but empty modules, where a build backend's metadata needs one.
     assert all(path.stat().st_size == 0 for path in project.rglob("*.py"))
+
+
+def test_the_page_is_the_table() -> None:
+    assert PAGE.read_text() == rendered()
