@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
 _FORMAT = 1
 # The file is called as the keyword is: an error of BuildKit's names it.
 _FILE = "extra_dockerfile_commands"
-# Whatever a pattern could take for more than itself.
-_SPECIAL = re.compile(r"[^\w./@+=,-]")
+# What makes a pattern of a path; what BuildKit trims, or takes for a sign; what means something then.
+_WILD = re.compile(r"[*?\[\]\\\n\udc80-\udcff]")
+_AT_THE_ENDS = re.compile(r"\A[!\s]|\s\Z")
+_SPECIAL = re.compile(r"[*?\[\]\\.+^$(){}|]")
+_UNWRITABLE = re.compile(r"[\n\udc80-\udcff]")
+_ANY = "?"  # any character
 
 
 def refuse_commands(spec: ImageSpec) -> None:
@@ -126,7 +131,7 @@ def _run(
         if planned.tree is not None and reads_context(plan.commands):
             context = planned.tree.root
             # BuildKit looks for it under this name before it looks into the context.
-            file.with_name(f"{_FILE}.dockerignore").write_text("".join(_left_out(planned.tree)), "utf-8")
+            file.with_name(f"{_FILE}.dockerignore").write_text("".join(left_out(planned.tree)), "utf-8")
         file.write_text("\n".join([f"FROM {below}", *as_root(plan.commands, user)]) + "\n", "utf-8")
         platform = plan.base.config.platform
         build = DockerfileBuild(
@@ -172,11 +177,22 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
 
 
-def _left_out(tree: SourceTree) -> Iterator[str]:
+def left_out(tree: SourceTree) -> Iterator[str]:
     """Lines of a ``.dockerignore`` by which BuildKit gets what the source layer has, and no more."""
     taken = {file.path for file in tree.files}
     for directory in ("", *(f"{file.path}/" for file in tree.files if file.kind == "dir")):
-        for name in sorted(os.listdir(tree.root / directory)):
-            if f"{directory}{name}" not in taken:
-                # A character that means something in a pattern is matched by the one that means any.
-                yield _SPECIAL.sub("?", f"/{directory}{name}") + "\n"
+        names = [f"{directory}{name}" for name in sorted(os.listdir(tree.root / directory))]
+        out = [pattern(name) for name in names if name not in taken]
+        yield from (f"/{each}\n" for each in out)
+        # What can be written of a name may match another one, too.
+        if any(_ANY in each for each in out):
+            yield from (f"!/{pattern(name)}\n" for name in names if name in taken)
+
+
+def pattern(path: str) -> str:
+    """``path`` as a pattern of a ``.dockerignore`` that matches it alone, but for what no line can hold."""
+    if not (_WILD.search(path) or _AT_THE_ENDS.search(path)):
+        return path  # compared as it is
+    parts = [_UNWRITABLE.sub(_ANY, _SPECIAL.sub(r"\\\g<0>", part)) for part in _AT_THE_ENDS.split(path)]
+    ends = (f"[{found[0]}]" for found in _AT_THE_ENDS.finditer(path))
+    return "".join(part + end for part, end in zip_longest(parts, ends, fillvalue=""))
