@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecut
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError
@@ -257,14 +257,17 @@ def fetch_all(
 
 
 def _local_chunks(url: str, name: str) -> Iterator[bytes]:
-    path = _local_path(url)
     try:
-        with path.open("rb") as source:
+        with _local_path(url).open("rb") as source:
             while chunk := source.read(_CHUNK):
                 yield chunk
-    except FileNotFoundError:
+    except (OSError, ValueError) as problem:
+        # ValueError: a NUL in a path, or what is no URL.
+        why = "is not there" if isinstance(problem, FileNotFoundError) else f"cannot be read: {problem}"
+        path = unquote(url.removeprefix("file://"))
         raise IndexUnreachable(
-            f"{name}: {path} is not there", hint="put the file back, or lock anew: imagekit lock"
+            f"{name}: {path!r} {why}" if "\0" in path else f"{name}: {path} {why}",
+            hint="put the file back, or lock anew: imagekit lock",
         ) from None
 
 
@@ -275,7 +278,7 @@ def _local_path(url: str) -> Path:
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

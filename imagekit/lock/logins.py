@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from imagekit.lock.redaction import without_credentials
+from imagekit.errors import InvalidRequirement
+from imagekit.lock.redaction import redacted, without_credentials
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -80,9 +81,12 @@ def _looked_for(sought: Iterable[Sought], server: tuple[str, str, int]) -> list[
 
 
 def server_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    """Scheme, host and port. ``InvalidRequirement`` for what is no URL."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        raise InvalidRequirement(f"{redacted(url)!r} is not a URL", hint="write https://HOST/PATH") from None
 
 
 def split_login(url: str) -> tuple[str, str | None, str | None]:

@@ -19,10 +19,15 @@ from imagekit.errors import InvalidProject, StaleLock
 from imagekit.lock.target import Target
 from imagekit.lock.uv_lock_sources import ANY, MemberSources, holds, source_text
 from imagekit.spec.dependency_groups import read_groups
+from imagekit.spec.local_source import Places
+from imagekit.spec.origins import Origins
 from imagekit.spec.toml import read_toml
-from imagekit.spec.uv_workspace import Workspace
+from imagekit.spec.typed_table import TypedTable
+from imagekit.spec.uv_workspace import Workspace, uv_table
 
 REMEDY = "make it anew: uv lock"
+# The kinds of sources that a member of the workspace has.
+_LOCAL = frozenset({"editable", "virtual", "directory"})
 # (name, extras, specifier, where it comes from)
 _Wanted = tuple[str, frozenset[str], SpecifierSet, str]
 
@@ -40,36 +45,35 @@ def check_fresh(
 
     All differences are told at once.
     """
-    tables = read_toml(path, InvalidProject)
-    if tables.get("version") != 1:
+    lock = TypedTable(read_toml(path, InvalidProject), Origins(path), ())
+    version = lock.values.get("version")
+    if version != 1:
         raise InvalidProject(
-            f"{path.name}: its version is {tables.get('version')!r}, and 1 is known", hint="update imagekit, or uv lock"
+            f"{path.name}: its version is {version!r}, and 1 is known", hint="update imagekit, or uv lock"
         )
-    packages = [p for p in tables.get("package") or () if isinstance(p, dict)]
-    manifest = tables.get("manifest") if isinstance(tables.get("manifest"), dict) else {}
-    assert isinstance(manifest, dict)
+    packages = {p.text("name"): p for p in lock.tables("package") if _LOCAL & {*p.table("source")}}
+    manifest = lock.table("manifest")
     differences: list[str] = []
-    locked_members = set(manifest.get("members") or workspace.members)
+    locked_members = set(manifest.texts("members") or workspace.members)
     differences += [f"{name} is no member of it" for name in sorted(set(workspace.members) - locked_members)]
     differences += [f"its member {name} is gone" for name in sorted(locked_members - set(workspace.members))]
     for name, directory in sorted(workspace.members.items()):
-        locked = next((p for p in packages if p.get("name") == name and _is_local(p)), None)
+        locked = packages.get(name)
         if locked is None or name not in locked_members:
             if name in locked_members:
                 differences.append(f"it has no {name}")
             continue
         own = directory == project
-        pyproject = read_toml(directory / "pyproject.toml", InvalidProject)
         differences += _of_member(
             name,
-            locked.get("metadata") or {},
-            pyproject,
+            locked.table("metadata"),
             MemberSources(directory, workspace),
             target,
             extras=extras if own else None,
             groups=groups if own else (),
         )
-    differences += _of_settings(manifest, _table(read_root(workspace), "tool", "uv"), target)
+    differences += _of_settings(manifest, uv_table(workspace.root, project), target)
+    lock.raise_problems()
     if differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         raise StaleLock(
@@ -79,39 +83,35 @@ def check_fresh(
         )
 
 
-def read_root(workspace: Workspace) -> dict[str, Any]:
-    """The tables of the root's ``pyproject.toml``."""
-    return read_toml(workspace.root / "pyproject.toml", InvalidProject)
-
-
 def _of_member(
     name: str,
-    metadata: Mapping[str, Any],
-    tables: Mapping[str, Any],
+    metadata: TypedTable,
     place: MemberSources,
     target: Target,
     *,
     extras: Sequence[str] | None,
     groups: Sequence[str],
 ) -> list[str]:
-    project = _table(tables, "project")
-    dynamic = project.get("dynamic") or ()
-    locked_lines = metadata.get("requires-dist") or ()
-    written_extras = project.get("optional-dependencies") or {}
-    optional: dict[str, Any] = {canonicalize_name(name): texts for name, texts in written_extras.items()}
+    path = place.directory / "pyproject.toml"
+    tables = read_toml(path, InvalidProject)
+    project = TypedTable(tables.get("project"), Origins(path), ("project",))
+    locked_lines = metadata.tables("requires-dist")
+    written_extras = project.table("optional-dependencies")
+    optional = {canonicalize_name(extra): written_extras.texts(extra) for extra in written_extras}
     chosen = list(optional) if extras is None else [canonicalize_name(e) for e in extras]
     found: list[str] = []
-    for extra in ("", *chosen) if "dependencies" not in dynamic else ():
-        texts = optional.get(extra, ()) if extra else project.get("dependencies") or ()
+    for extra in ("", *chosen) if "dependencies" not in project.texts("dynamic") else ():
+        texts = optional.get(extra, ()) if extra else project.texts("dependencies")  # type: ignore[call-overload]
         wanted = _wanted_of(texts, place, target, extra=extra)
         locked = _locked_of(locked_lines, target, extra)
         found += _differences(f"{name}[{extra}]" if extra else name, wanted, locked)
-    locked_groups = metadata.get("requires-dev") or {}
-    written = _groups(tables)
-    for group in groups:
-        name_of = canonicalize_name(group)
-        wanted = _wanted_of(written.get(name_of, ()), place, target, group=name_of)
-        locked = _locked_of(_by_name(locked_groups, group), target, "")
+    project.raise_problems()
+    locked_groups = metadata.table("requires-dev")
+    by_name = {canonicalize_name(group): locked_groups.tables(group) for group in locked_groups}
+    written = _groups(tables, path, place)
+    for group in map(canonicalize_name, groups):
+        wanted = _wanted_of(written.get(group, ()), place, target, group=group)
+        locked = _locked_of(by_name.get(group, ()), target, "")
         found += _differences(f"the group {group} of {name}", wanted, locked)
     return found
 
@@ -130,23 +130,24 @@ def _differences(who: str, wanted: Iterable[_Wanted], locked: Iterable[_Wanted])
     ]
 
 
-def _of_settings(manifest: Mapping[str, Any], uv: Mapping[str, Any], target: Target) -> list[str]:
+def _of_settings(manifest: TypedTable, uv: TypedTable, target: Target) -> list[str]:
     found: list[str] = []
     for key, of in (("constraints", "constraint-dependencies"), ("overrides", "override-dependencies")):
-        wanted = [(n, e, s, "") for n, e, s, _ in _wanted_of(uv.get(of) or (), None, target)]
-        locked = [(n, e, s, "") for n, e, s, _ in _locked_of(manifest.get(key) or (), target, "")]
+        wanted = [(n, e, s, "") for n, e, s, _ in _wanted_of(uv.texts(of), None, target)]
+        locked = [(n, e, s, "") for n, e, s, _ in _locked_of(manifest.tables(key), target, "")]
         found += _differences(f"[tool.uv] {of}", wanted, locked)
+    uv.raise_problems()
     return found
 
 
 def _wanted_of(
-    texts: Iterable[Any], place: MemberSources | None, target: Target, *, extra: str = "", group: str = ""
+    texts: Iterable[str], place: MemberSources | None, target: Target, *, extra: str = "", group: str = ""
 ) -> list[_Wanted]:
     found: list[_Wanted] = []
     for text in texts:
         try:
             requirement = Requirement(text)
-        except (InvalidRequirement, TypeError):
+        except InvalidRequirement:
             continue  # the readers of the project say what is wrong with it
         if requirement.marker is not None and not requirement.marker.evaluate({**target.environment, "extra": ""}):
             continue
@@ -156,47 +157,32 @@ def _wanted_of(
     return found
 
 
-def _locked_of(lines: Iterable[Any], target: Target, extra: str) -> list[_Wanted]:
+def _locked_of(lines: Iterable[TypedTable], target: Target, extra: str) -> list[_Wanted]:
     """What the lock recorded: that of the extra alone, or that of none."""
     found: list[_Wanted] = []
     for line in lines:
-        marker = line.get("marker")
+        marker, name = line.text("marker"), line.text("name")
         applies = holds(marker, target, extra)
-        if not applies or (extra and holds(marker, target, "")):
+        if name is None or not applies or (extra and holds(marker, target, "")):
             continue
         try:
-            specifier = SpecifierSet(line.get("specifier", ""))
+            specifier = SpecifierSet(line.text("specifier") or "")
         except InvalidSpecifier:
             continue
-        names = frozenset(canonicalize_name(e) for e in line.get("extras") or ())
-        found.append((canonicalize_name(line["name"]), names, specifier, source_text(line)))
+        names = frozenset(canonicalize_name(e) for e in line.texts("extras"))
+        found.append((canonicalize_name(name), names, specifier, source_text(line.values)))
     return found
 
 
-def _groups(tables: Mapping[str, Any]) -> dict[str, list[str]]:
-    found = {
-        n: [line.text for line in lines] for n, lines in read_groups(_table(tables, "dependency-groups"), "").items()
-    }
-    legacy = _table(tables, "tool", "uv").get("dev-dependencies")
-    if isinstance(legacy, list):
+def _groups(tables: Mapping[str, Any], path: Path, place: MemberSources) -> dict[str, list[str]]:
+    table = TypedTable(tables.get("dependency-groups"), Origins(path), ("dependency-groups",))
+    table.raise_problems()
+    places = Places(base=place.directory, root=place.workspace.root)
+    groups = read_groups(table.values, path.name, places, Origins(path))
+    found = {name: [line.text for line in lines] for name, lines in groups.items()}
+    if legacy := uv_table(place.directory, place.directory).texts("dev-dependencies"):
         found["dev"] = [*found.get("dev", []), *legacy]
     return found
-
-
-def _by_name(table: Mapping[str, Any], name: str) -> Sequence[Any]:
-    return next((v for k, v in table.items() if canonicalize_name(k) == canonicalize_name(name)), ())
-
-
-def _is_local(package: Mapping[str, Any]) -> bool:
-    source = package.get("source")
-    return isinstance(source, dict) and bool({"editable", "virtual", "directory"} & set(source))
-
-
-def _table(tables: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    found: Any = tables
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _shown(one: _Wanted) -> str:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import Requirement
@@ -72,12 +72,12 @@ class MemberSources:
 
 
 def source_text(source: Mapping[str, Any]) -> str:
-    """``source``, an entry of ``[tool.uv.sources]`` or of a lock's ``requires-dist``, as text to compare and to show."""
+    """``source``, of ``[tool.uv.sources]`` or of a lock's ``requires-dist``, as text to compare and to show."""
     for key in ("path", "editable", "directory", "virtual"):
         if isinstance(source.get(key), str):
             return f"path {os.path.normpath(source[key])}"
     if isinstance(source.get("git"), str):
-        parts = urlsplit(source["git"])
+        parts = _split(source["git"])
         said = {**dict(parse_qsl(parts.query)), **{k: v for k, v in source.items() if isinstance(v, str)}}
         ref = next((f" {key} {said[key]}" for key in _REFS if key in said), "")
         place = _bare(source["git"]).removesuffix("/").removesuffix(".git")
@@ -101,11 +101,18 @@ def holds(marker: Any, target: Target, extra: str = "") -> bool:
 
 def _of_url(url: str) -> str:
     if not url.startswith("git+"):
-        return source_text({"url": url, **fragment_items(urlsplit(url).fragment)})
-    parts = urlsplit(url.removeprefix("git+"))
+        return source_text({"url": url, **fragment_items(_split(url).fragment)})
+    parts = _split(url.removeprefix("git+"))
     path, ref = split_ref(parts.path)
     source = {"git": parts._replace(path=path, fragment="").geturl(), **fragment_items(parts.fragment)}
     return source_text({**source, "rev": ref} if ref else source)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # which the reader of the requirement says, too
+        return SplitResult("", "", url, "", "")
 
 
 def _inside(source: Mapping[str, Any]) -> str:
@@ -115,5 +122,5 @@ def _inside(source: Mapping[str, Any]) -> str:
 
 def _bare(url: str) -> str:
     """``url`` without login, query and fragment; git's user of ssh is none of the place's, too."""
-    parts = urlsplit(url)
+    parts = _split(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

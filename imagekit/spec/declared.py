@@ -11,8 +11,10 @@ from packaging.utils import canonicalize_name
 from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.local_source import Places, declared_name
+from imagekit.spec.pdm_sources import pdm_indexes
 from imagekit.spec.pyproject import PyProject, Unknown, refused
 from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.toml import read_toml
 from imagekit.spec.uv_sources import with_sources
 from imagekit.spec.uv_table import UvTable, joined, read_uv_table
 from imagekit.spec.uv_workspace import find_workspace
@@ -98,13 +100,18 @@ def read_declared(
             lines, sources = sourced.lines, sourced.indexes
         except InputError as problem:
             problems.append(problem)
+    of_pdm = Indexes()
+    try:
+        of_pdm = pdm_indexes(pyproject.path, read_toml(pyproject.path, InvalidProject))
+    except InputError as problem:
+        problems.append(problem)
     if problems:
         raise InputError.join(problems)
     return Declared(
         requirements=lines,
         project=project,
         installs_project=project is not None or is_built,
-        indexes=joined(joined(uv.indexes, sources), pyproject.indexes),
+        indexes=joined(joined(uv.indexes, sources), joined(pyproject.indexes, of_pdm)),
         uv=uv,
     )
 

@@ -80,7 +80,10 @@ def path_within(path: str, places: Places, origin: str) -> Path:
 
 def path_of_url(url: str, origin: str) -> str:
     """The path of a ``file:`` URL, which may also be a relative one (``file:./wheels/x.whl``)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise InvalidRequirement(f"{origin}: {url!r} is not a URL", hint="write file:///PATH") from None
     if parts.netloc not in ("", "localhost") or parts.query:
         raise InvalidRequirement(f"{origin}: {url!r} names another machine's file", hint="write file:///PATH")
     path = unquote(parts.path)

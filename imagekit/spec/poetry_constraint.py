@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from poetry.core.packages.dependency import Dependency
 
 # poetry-core's schema of a dependency (poetry/core/json/schemas/poetry-schema.json), and what locks add.
-_KEYS = frozenset(
-    "version python platform markers allow-prereleases allows-prereleases optional extras develop source"
-    " git branch tag rev subdirectory path file url".split()
-)
+_TEXTS = frozenset("version python platform markers source git branch tag rev subdirectory path file url".split())
+_FLAGS = frozenset("allow-prereleases allows-prereleases optional develop".split())
+_KEYS = _TEXTS | _FLAGS | {"extras"}
 
 
 def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str) -> Dependency:
@@ -34,6 +33,12 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
         raise InvalidRequirement(
             f"{origin}: {name}: {unknown[0]!r} is not a key of a dependency", hint=nearest_hint(unknown[0], _KEYS)
         )
+    for key, value in constraint.items() if isinstance(constraint, Mapping) else ():
+        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        fits = isinstance(value, str) if key in _TEXTS else isinstance(value, bool) if key in _FLAGS else is_list
+        if not fits:
+            what = "a string" if key in _TEXTS else "true or false" if key in _FLAGS else "a list of strings"
+            raise InvalidRequirement(f"{origin}: {name}: {key} is not {what}", hint=f"make it {what}")
     try:
         return Factory.create_dependency(name, constraint, root_dir=root)
     except Exception as problem:  # also its parser's own, which share no class; it reads text and nothing else

@@ -55,7 +55,7 @@ def read_wanted(
     default = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
     lock = None
     if given is not None:
-        paths = [context / name for name in given]
+        paths = [_named(context, name) for name in given]
     elif named is not None:
         paths = list(named)
         lock = path_in(context, "pylock.toml", "pylock.toml") if (context / "pylock.toml").exists() else None
@@ -91,6 +91,15 @@ def read_wanted(
     return Wanted(lock_file=lock, files=(*files, environment.requirements), environment=environment)
 
 
+def _named(context: Path, name: str | Path) -> Path:
+    try:
+        path = context / name
+        path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise InvalidProject(f"{str(name)!r} is not a path", hint="name a requirements file, or a lock") from None
+    return path
+
+
 def _is_lock(path: Path) -> bool:
     return path.name in FOREIGN_LOCKS or _PYLOCK.fullmatch(path.name) is not None
 
@@ -115,6 +124,6 @@ def _locked_python(lock: Path | None) -> str | None:
     try:
         requires = json.loads(lock.read_bytes())["_meta"]["requires"]
         version = requires.get("python_version") or ".".join(requires["python_full_version"].split(".")[:2])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return version if isinstance(version, str) else None
