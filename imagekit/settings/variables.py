@@ -17,9 +17,16 @@ OWN = {
 OTHERS = {
     "SOURCE_DATE_EPOCH": "the image's time of creation, in seconds (reproducible-builds.org)",
     "NO_COLOR": "no colours (no-color.org)",
-    "XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_DATA_HOME": "where configuration, cache and stored secrets lie",
+    "XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_DATA_HOME, XDG_STATE_HOME": (
+        "where configuration, cache, stored secrets and the record of runs lie"
+    ),
+    "XDG_CONFIG_DIRS": "where the machine's configuration of uv and pip lies",
     "DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG": "the engine and the credentials, as docker itself has them",
-    "PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE, PREFECT_PROFILE": "the default namespace, as Prefect has it",
+    "DOCKER_TLS_VERIFY": "refused for an engine over TCP: use ssh://",
+    "PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE, PREFECT_DEPLOYMENTS_DEFAULT_DOCKER_BUILD_NAMESPACE": (
+        "the default namespace, as Prefect has it"
+    ),
+    "PREFECT_PROFILE, PREFECT_HOME, PREFECT_PROFILES_PATH": "which of Prefect's profiles it is read from",
     "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, PIP_CERT, CURL_CA_BUNDLE": "certificates to trust: the first that is there",
     "HTTPS_PROXY, HTTP_PROXY, NO_PROXY, ALL_PROXY": "proxies",
 }

@@ -39,6 +39,7 @@ def test_it_is_as_the_page_says(tmp_path: Path, line: str, said: str) -> None:
             or found.constraints
             or found.installs_project
             or found.indexes.default
+            or found.indexes.find_links
             or line[:2] == "--"
         )
         return

@@ -1,0 +1,69 @@
+"""The documentation names what the program has: commands, variables, inputs; each is derived from the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import imagekit
+from imagekit.cli.page import markdown
+from imagekit.spec import requirements_options, wanted
+from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
+
+ROOT = Path(__file__).parents[1]
+CODE = Path(imagekit.__file__).parent
+PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
+VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|NETRC")
+
+
+def variables() -> set[str]:
+    """Every name of a variable in the rooms that read the environment."""
+    files = [path for room in ("settings", "cli") for path in (CODE / room).rglob("*.py")]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if VARIABLE.fullmatch(text)}
+
+
+def test_every_command_and_option_is_on_the_page() -> None:
+    assert PAGES["commands.md"] == markdown(), "run scripts/configuration-docs"
+
+
+def test_every_variable_that_is_read_is_named() -> None:
+    said = {name for page in PAGES.values() for name in re.findall(r"`([A-Z][A-Z0-9_]+)(?:=[^`]*)?`", page)}
+    found = variables()
+    assert len(found) > 40
+    # A key's own variable is told by a rule: IMAGEKIT_ and the key in capitals.
+    keys = {
+        f"IMAGEKIT_{key.upper().replace('-', '_')}"
+        for key in re.findall(r"\| `([a-z-]+)` \|", PAGES["configuration.md"])
+    }
+    assert sorted(found - said - keys) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["pylock.toml", *wanted.FOREIGN_LOCKS, *wanted._REFUSED, *ENVIRONMENTS, "requirements.txt"]
+)
+def test_every_file_that_is_read_or_refused_is_named(name: str) -> None:
+    assert f"`{name}`" in PAGES["inputs.md"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    sorted(
+        requirements_options._WITH_VALUE
+        | requirements_options._FLAGS
+        | set(requirements_options._REFUSED)
+        | set(requirements_options._SPELLINGS)
+    ),
+)
+def test_every_option_of_a_requirements_file_is_named(option: str) -> None:
+    assert re.search(rf"`[^`]*(?<![\w-]){re.escape(option)}(?![\w-])", PAGES["inputs.md"])
+
+
+def test_every_page_is_led_to() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    told = {name for text in PAGES.values() for name in re.findall(r"\]\(([\w-]+\.md)\b", text)}
+    assert [name for name in sorted(PAGES) if f"docs/{name}" not in readme and name not in told] == []
