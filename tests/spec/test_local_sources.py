@@ -220,3 +220,46 @@ def test_a_text_for_other_machines(root: Path) -> None:
 def test_a_missing_context_is_no_path(tmp_path: Path) -> None:
     with pytest.raises(InvalidProject):
         read_spec(tmp_path / "none")
+
+
+# Extras and markers that stand in unusual places
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("git+https://example.com/x#egg=made[dev,b]", "made[b,dev] @ git+https://example.com/x#egg=made"),
+        (
+            "-e git+https://example.com/x@v1#egg=made[dev]&subdirectory=a ; python_version > '3'",
+            'made[dev] @ git+https://example.com/x@v1#egg=made&subdirectory=a ; python_version > "3"',
+        ),
+        (
+            "git+https://example.com/x#subdirectory=a&egg=made%5Bdev%5D",
+            "made[dev] @ git+https://example.com/x#subdirectory=a&egg=made",
+        ),
+        ("file:lib#egg=made[dev]", "made[dev] @ LIB"),
+        ("./lib[dev] ; python_version > '3'", 'made[dev] @ LIB ; python_version > "3"'),
+    ],
+)
+def test_extras_and_markers_of_places_are_kept(root: Path, line: str, text: str) -> None:
+    project(root / "lib", "made")
+    (found,) = read(root, f"{line}\n")
+    assert found.text.replace((root / "lib").as_uri(), "LIB") == text
+
+
+def test_the_project_itself_by_a_url_with_extras(root: Path) -> None:
+    (root / "requirements.txt").write_text("file:.#egg=app[dev]\n")
+    found = read_requirements(root / "requirements.txt", root, {})
+    assert (found.installs_project, found.project_extras) == (True, ("dev",))
+
+
+@pytest.mark.parametrize("line", [". ; python_version < '3'", "-e .[dev] ; sys_platform == 'win32'"])
+def test_the_project_itself_takes_no_marker(root: Path, line: str) -> None:
+    with pytest.raises(InvalidRequirement, match=r"^requirements\.txt:1: the project itself has a marker"):
+        read(root, f"{line}\n")
+
+
+@pytest.mark.parametrize("line", ["git+https://[x/r#egg=x", "file://[x/r", "x @ file://[x/r", "x @ https://[x/r.whl"])
+def test_what_is_no_url(root: Path, line: str) -> None:
+    with pytest.raises(InvalidRequirement, match=r"^requirements\.txt:1: .*is not a URL"):
+        read(root, f"{line}\n")
