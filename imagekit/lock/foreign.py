@@ -6,9 +6,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from imagekit.lock import pdm_lock, poetry_lock
 from imagekit.lock.locked_set import LockedSet, edge_of, walk
+from imagekit.lock.pdm_lock import read_pdm_lock
 from imagekit.lock.pipfile_lock import read_pipfile_lock
+from imagekit.lock.poetry_lock import read_poetry_lock
 from imagekit.lock.target import Target
 from imagekit.lock.uv_lock import UvExport, export_uv_lock
 from imagekit.spec.image import ImageSpec
@@ -45,10 +46,8 @@ def foreign_set(spec: ImageSpec, path: Path, target: Target) -> LockedSet:
         return read_pipfile_lock(path, target, spec.groups)
     pyproject = path.with_name("pyproject.toml")
     if path.name == "poetry.lock":
-        packages = poetry_lock.read_poetry_lock(path, spec.extras)
-        poetry_lock.check_fresh(path, pyproject)
+        packages = read_poetry_lock(path, spec.extras, pyproject=pyproject)
     else:
-        packages = pdm_lock.read_pdm_lock(path, (*spec.extras, *spec.groups))
-        pdm_lock.check_fresh(path, pyproject)
+        packages = read_pdm_lock(path, (*spec.extras, *spec.groups), pyproject=pyproject)
     roots = [(edge_of(Requirement(line.text)), line.origin) for line in spec.requirements]
     return walk(roots, packages, target, file=path.name, remedy=REMEDIES[path.name])

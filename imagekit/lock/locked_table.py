@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
@@ -94,13 +95,8 @@ class LockedTable:
 
     def parsed_marker(self, text: str) -> Marker | None:
         """``text`` as a marker; ``None`` where it is empty."""
-        if not text:
-            return None
         try:
-            marker = Marker(text)
-            # What it compares is seen only now: names that one environment lacks, and versions that are none.
-            marker.evaluate({"extra": "", "extras": frozenset(), "dependency_groups": frozenset()})
-            return marker
+            return _marker(text) if text else None
         except (*_NO_MARKER, ValueError, TypeError, RecursionError) as problem:
             raise self.wrong(f"{_shown(text)} is no marker: {_one_line(problem)}") from None
 
@@ -131,6 +127,14 @@ class LockedTable:
         if not isinstance(item, kind):
             raise self.wrong(f"{key} has {_shown(item)} in it, and must be a list of {_KINDS[kind][2:]}s")
         return item
+
+
+@lru_cache(maxsize=4096)  # a lock has few that differ
+def _marker(text: str) -> Marker:
+    marker = Marker(text)
+    # What it compares is seen only now: names that one environment lacks, and versions that are none.
+    marker.evaluate({"extra": "", "extras": frozenset(), "dependency_groups": frozenset()})
+    return marker
 
 
 def _shown(value: Any) -> str:

@@ -27,11 +27,11 @@ from imagekit.spec.toml import read_toml
 REMEDY = "make it anew: pdm lock"
 
 
-def read_pdm_lock(path: Path, names: Iterable[str]) -> dict[str, list[LockedVersion]]:
+def read_pdm_lock(path: Path, names: Iterable[str], *, pyproject: Path | None = None) -> dict[str, list[LockedVersion]]:
     """Every package of ``path`` by its normalized name; ``names`` are the extras and groups that are asked for.
 
-    :class:`StaleLock` where one of ``names`` is not in the lock; :class:`InvalidProject` names what cannot be
-    honoured, all at once, by file and line.
+    :class:`StaleLock` where one of ``names`` is not in the lock, or ``pyproject`` has changed since;
+    :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
     """
     tables = read_toml(path, InvalidProject)
     metadata = locked_metadata(path, tables, REMEDY)
@@ -41,12 +41,14 @@ def read_pdm_lock(path: Path, names: Iterable[str]) -> dict[str, list[LockedVers
     known = {canonicalize_name(group) for group in metadata.texts("groups")}
     if absent := sorted({canonicalize_name(name) for name in names} - known):
         raise StaleLock(f"{path.name} has no group {', '.join(absent)}", hint=f"lock it too: pdm lock -G {absent[0]}")
-    return read_each(path, tables.get("package"), REMEDY, lambda package, name: _package(package, name, path))
+    packages = read_each(path, tables.get("package"), REMEDY, lambda package, name: _package(package, name, path))
+    if pyproject is not None:
+        _check_fresh(path, metadata, pyproject)
+    return packages
 
 
-def check_fresh(path: Path, pyproject: Path) -> None:
-    """:class:`StaleLock` where ``pyproject`` has changed since the lock ``path`` was made."""
-    kind, _, locked = locked_metadata(path, read_toml(path, InvalidProject), REMEDY).text("content_hash").partition(":")
+def _check_fresh(path: Path, metadata: LockedTable, pyproject: Path) -> None:
+    kind, _, locked = metadata.text("content_hash").partition(":")
     if not locked:
         return
     written = LockedTable.of(read_toml(pyproject, InvalidProject), "pyproject.toml", "mend it there")

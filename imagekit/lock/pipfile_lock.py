@@ -25,6 +25,7 @@ from imagekit.spec.toml import read_toml
 
 REMEDY = "make it anew: pipenv lock"
 _SECTIONS = ("source", "packages", "dev-packages", "requires", "scripts", "pipfile", "pipenv", "default", "develop")
+_TABLE = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*\{')
 # Short forms of markers, each a key of its own with "OPERATOR 'VALUE'" (``pipenv/utils/dependencies.py``).
 _MARKERS = (
     "os_name",
@@ -54,6 +55,7 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
     meta = document.table("_meta")
     _check_fresh(path, meta)
     sources = _sources(text, meta, path)
+    places = _Lines(text)
     sections: dict[str, str] = {canonicalize_name(name): name for name in document.values if name != "_meta"}
     lines: dict[str, RequirementLine] = {}
     indexes: dict[str, LockedIndex] = {}
@@ -66,7 +68,7 @@ def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> Lock
             raise StaleLock(f"{path.name} has no category {group!r}", hint=f"it has {', '.join(sorted(sections))}")
         for name, value in document.table(section).values.items():
             try:
-                entry = LockedTable.of(value, f"{path.name}:{_line_of(text, section, name)}", REMEDY, name)
+                entry = LockedTable.of(value, f"{path.name}:{places.of(section, name)}", REMEDY, name)
                 normalized = _normalized(entry, name)
                 if not _applies(entry, target, categories):
                     continue
@@ -199,10 +201,21 @@ def _line(name: str, entry: LockedTable, path: Path) -> RequirementLine:
     return pinned_line(name, pinned.version(), hashes, origin)
 
 
-def _line_of(text: str, section: str, name: str) -> int:
-    """The line of the entry ``name`` in ``section``: there it is a key of a table, and in a list it is none."""
-    begins = re.search(rf"{re.escape(json.dumps(section))}\s*:\s*\{{", text)
-    start = begins.end() if begins is not None else 0
-    key = re.escape(json.dumps(name, ensure_ascii=False))
-    found = re.compile(rf"{key}\s*:\s*\{{").search(text, start) or re.compile(rf"{key}\s*:").search(text, start)
-    return text.count("\n", 0, found.start()) + 1 if found else 1
+class _Lines:
+    """On which lines the entries stand: there a name is the key of a table, and in a list of extras it is none."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tables: dict[str, list[tuple[int, int]]] = {}  # a key as it is written → (position, line)
+        line, counted = 1, 0
+        for found in _TABLE.finditer(text):
+            line += text.count("\n", counted, found.start())
+            counted = found.start()
+            self._tables.setdefault(found[1], []).append((counted, line))
+
+    def of(self, section: str, name: str) -> int:
+        """The line of the entry ``name`` of ``section``."""
+        start = next(iter(self._tables.get(json.dumps(section), ())), (0, 1))
+        written = (json.dumps(name), json.dumps(name, ensure_ascii=False))
+        places = (place for key in written for place in self._tables.get(key, ()) if place > start)
+        return next(places, start)[1]

@@ -32,10 +32,13 @@ _LEGACY = ("dependencies", "source", "extras", "dev-dependencies")
 _PROJECT = ("requires-python", "dependencies", "optional-dependencies")
 
 
-def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[LockedVersion]]:
+def read_poetry_lock(
+    path: Path, extras: Sequence[str] = (), *, pyproject: Path | None = None
+) -> dict[str, list[LockedVersion]]:
     """Every package of ``path`` by its normalized name; ``extras`` are those of the project that are asked for.
 
-    :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
+    :class:`InvalidProject` names what cannot be honoured, all at once, by file and line; :class:`StaleLock` where
+    ``pyproject`` has changed since the lock was made.
     """
     tables = read_toml(path, InvalidProject)
     metadata = locked_metadata(path, tables, REMEDY)
@@ -46,15 +49,17 @@ def read_poetry_lock(path: Path, extras: Sequence[str] = ()) -> dict[str, list[L
     def read(package: LockedTable, name: str) -> LockedVersion:
         return _package(package, name, metadata, path, extras)
 
-    return read_each(path, tables.get("package"), REMEDY, read)
+    packages = read_each(path, tables.get("package"), REMEDY, read)
+    if pyproject is not None:
+        _check_fresh(path, metadata, pyproject)
+    return packages
 
 
-def check_fresh(path: Path, pyproject: Path) -> None:
-    """:class:`StaleLock` where ``pyproject`` has changed since the lock ``path`` was made."""
-    locked = locked_metadata(path, read_toml(path, InvalidProject), REMEDY).text("content-hash")
+def _check_fresh(path: Path, metadata: LockedTable, pyproject: Path) -> None:
     tables = read_toml(pyproject, InvalidProject)
     # Before 2.3 dependency groups were not part of it.
-    if locked not in {_content_hash(tables, groups=True), _content_hash(tables, groups=False)}:
+    hashes = {_content_hash(tables, groups=True), _content_hash(tables, groups=False)}
+    if metadata.text("content-hash") not in hashes:
         raise StaleLock(f"{path.name} was made from another pyproject.toml than the one at hand", hint=REMEDY)
 
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from imagekit.errors import ImagekitError, StaleLock
-from imagekit.lock import pdm_lock, poetry_lock
 from imagekit.lock.foreign import foreign_set
 from imagekit.lock.locked_indexes import with_locked_indexes
 from imagekit.lock.locked_set import edge_of, walk
@@ -197,7 +196,7 @@ def read(name: str, document: dict[str, Any]) -> None:
             roots = [(edge_of(Requirement(text)), "pyproject.toml") for text in ("alpha", "beta[x]", "gamma", "delta")]
             with_locked_indexes(Indexes(), walk(roots, packages, TARGET, file=name, remedy="lock it"))
             with suppress(StaleLock):
-                (poetry_lock if is_poetry else pdm_lock).check_fresh(path, root / "pyproject.toml")
+                foreign_set(ImageSpec(context=root), path, TARGET)
 
 
 ONE_OF_EACH = [(name, path) for name, document in LOCKS.items() for path in paths(document)]
