@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from imagekit.explaining.results import BuildResult, BuiltLayer, WrittenResult
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
-    from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
 
 AUTO = "auto"
 # The keywords that a specification takes as they are.
 _OF_SPEC = tuple(
     """requirements packages extras groups env files base_image python resolver source_builds include_source
-    dockerignore workdir entrypoints health_check extra_dockerfile_commands labels""".split()
+    dockerignore workdir entrypoints health_check runtime_extras extra_dockerfile_commands labels""".split()
 )
 
 
@@ -79,6 +78,7 @@ class DockerImage:
         workdir: str | None = None,
         entrypoints: Sequence[str] | None = None,
         health_check: bool | None = None,
+        runtime_extras: bool | None = None,
         extra_dockerfile_commands: Sequence[str] | None = None,
         builder: str | None = None,
         output: str | Sequence[str] | None = None,
@@ -252,12 +252,6 @@ class DockerImage:
     def _dockerfile_arguments(self) -> dict[str, Any]:
         fields = dockerfile_fields(self._values)
         return {"dockerfile": Path(self.dockerfile), "name": str(self._asked), **fields}
-
-
-def open_pipeline(reporter: Reporter) -> tuple[Pipeline, Settings]:
-    """The pipeline of this machine, and its settings."""
-    pipeline = _pipeline(reporter)
-    return pipeline, pipeline.settings
 
 
 def _pipeline(reporter: Reporter, *, needs_engine: bool = True, values: Mapping[str, Any] | None = None) -> Pipeline:

@@ -10,18 +10,19 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.errors import InputError, InvalidEntrypoint
-from imagekit.image import DockerImage, open_pipeline
-from imagekit.progress import SilentReporter
+from imagekit.progress import Reporter, SilentReporter
 from imagekit.runs.settings import RunSettings
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.store.values import new_run_id
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
+    from imagekit.image import DockerImage
     from imagekit.pipeline import Pipeline
     from imagekit.runs.order import RunOrder
     from imagekit.runs.values import RunResult
@@ -43,6 +44,55 @@ class Asked:
     run_id: str = field(default_factory=new_run_id)
     project: ImageSpec | None = None  # whose indexes extra packages come from
     upgrade_extras: bool = False  # the newest versions of these, and not those of the last run
+
+
+class Machine:
+    """Where a run is: the settings of this machine, its engine and, for those steps that want it, the pipeline."""
+
+    def __init__(self, settings: Settings, reporter: Reporter, open_pipeline: Callable[[], Pipeline]) -> None:
+        self.settings = settings
+        self.reporter = reporter
+        self._open_pipeline = open_pipeline
+
+    @classmethod
+    def here(cls, reporter: Reporter) -> Machine:
+        """By the environment and the configuration file."""
+        from imagekit.settings import Settings
+
+        settings = Settings.load()
+
+        def opened() -> Pipeline:
+            from imagekit.pipeline import Pipeline
+            from imagekit.secrets.handed import Handed
+
+            return Pipeline(settings, reporter, handed=Handed(variables=settings.variables))
+
+        return cls(settings, reporter, opened)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Opened where it is asked for: importing it takes as long as the rest of a run's preparation."""
+        return self._open_pipeline()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, connected at the first use; the pipeline's, where that is open."""
+        if "pipeline" in self.__dict__:
+            return self.pipeline.engine
+        from imagekit.engine.client import Engine
+        from imagekit.engine.containers import sweep
+
+        engine = Engine.connect(self.settings.engine_address, deadline=self.settings.engine_deadline)
+        # What a process of ours that was killed left behind.
+        sweep(engine)
+        return engine
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if "pipeline" in self.__dict__:
+            self.pipeline.__exit__(*exc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +131,12 @@ def run(
     given = {"env": env, "timeout": timeout, "name": name}
     wanted = _settings(settings, {**{key: value for key, value in given.items() if value is not None}, **variables})
     asked = Asked(entrypoint=Entrypoint.parse(entrypoint), settings=wanted, parameters=dict(parameters or {}))
-    if image is None and wanted.image is None:
-        image = DockerImage(Path.cwd().name.lower(), stream_progress_to=None)
-    if isinstance(image, DockerImage):
+    if not isinstance(image, str) and (image is not None or wanted.image is None):
         asked = _built(asked, image)
     elif image is not None:
         asked = replace(asked, settings=wanted.with_(image=image))
-    pipeline, machine = open_pipeline(SilentReporter())
-    with pipeline:
-        prepared = prepare(pipeline, machine, asked)
+    with Machine.here(SilentReporter()) as machine:
+        prepared = prepare(machine, asked)
         return carry_out(prepared, on_output=on_output or to_own_streams, raise_on_failure=raise_on_failure)
 
 
@@ -158,7 +205,7 @@ def entrypoint_of(flow: Callable[..., Any]) -> str:
     return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))
 
 
-def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
+def prepare(machine: Machine, asked: Asked) -> Prepared:
     """Image, extra packages, source: in this order, each step from what the one before came to.
 
     What can be refused without an engine is refused first.
@@ -175,22 +222,22 @@ def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
     if settings.env.get(EXTRAS):
         from imagekit.extras.of_run import wanted_by
 
-        wanted = wanted_by(settings.env, machine, like=asked.project)
+        wanted = wanted_by(settings.env, machine.settings, like=asked.project)
     image = present(
-        pipeline.engine,
+        machine.engine,
         settings.image,
         policy=settings.image_pull_policy,
-        access=machine.registry_access(),
-        reporter=pipeline.reporter,
+        access=machine.settings.registry_access(),
+        reporter=machine.reporter,
         credentials=settings.login,
     )
     extras = None
     if wanted is not None or any(entry.startswith(f"{EXTRAS}=") for entry in image.settings.get("Env") or ()):
         from imagekit.extras.of_run import with_extras
 
-        added = with_extras(pipeline, settings.image, image, settings.env, wanted, upgrade=asked.upgrade_extras)
+        added = with_extras(machine.pipeline, settings.image, image, settings.env, wanted, upgrade=asked.upgrade_extras)
         if added is not None:
-            image, extras = pipeline.engine.image(added.image_id) or image, added.to_record()
+            image, extras = machine.engine.image(added.image_id) or image, added.to_record()
     order = RunOrder(
         request=request,
         settings=settings,
@@ -199,9 +246,9 @@ def prepare(pipeline: Pipeline, machine: Settings, asked: Asked) -> Prepared:
         name=settings.name or new_name(request.function),
         run_id=asked.run_id,
         extras=extras,
-        memory=_memory_here(machine),
+        memory=_memory_here(machine.settings),
     )
-    return Prepared(order=order, engine=pipeline.engine, store=machine.state_dir)
+    return Prepared(order=order, engine=machine.engine, store=machine.settings.state_dir)
 
 
 def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: bool = False) -> RunResult:
@@ -226,12 +273,15 @@ def check_extras_of(settings: RunSettings) -> None:
         read_extras(text)
 
 
-def _built(asked: Asked, image: DockerImage) -> Asked:
-    """``asked`` in ``image``, which is built where it has not been."""
-    if image.dockerfile == "auto":
+def _built(asked: Asked, image: DockerImage | None) -> Asked:
+    """``asked`` in ``image``, or the working directory's project's, which is built where it has not been."""
+    from imagekit.image import AUTO, DockerImage
+
+    if image is None:
+        image = DockerImage(Path.cwd().name.lower(), stream_progress_to=None)
+    if image.dockerfile == AUTO:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.entrypoint.signature(image.context).check(dict(asked.parameters))
-    check_extras_of(asked.settings)
     if not image.is_built:
         image.build()
     settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")
@@ -245,12 +295,12 @@ def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> Run
     return settings.with_(**variables) if variables else settings
 
 
-def _memory_here(machine: Settings) -> int | None:
+def _memory_here(settings: Settings) -> int | None:
     """Bytes that a run may have where nothing is said: nine tenths of this machine's, so that it is the run that ends.
 
     Of an engine elsewhere nothing is known.
     """
-    if not machine.engine_address.startswith("unix:"):
+    if not settings.engine_address.startswith("unix:"):
         return None
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10

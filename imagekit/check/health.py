@@ -16,7 +16,7 @@ from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.errors import CheckFailed
 from imagekit.runs.own_directory import DIRECTORY, OUT, put_files
-from imagekit.runs.request import bootstrap_source
+from imagekit.runs.request import program_sources
 from imagekit.runs.start import PYTHONS, SAFE_DEFAULTS, NoSuchProgram, start
 from imagekit.spec.entrypoint import Entrypoint
 
@@ -119,7 +119,7 @@ def _probe(
     env: Mapping[str, str],
     network: str | None,
 ) -> Any:
-    files = {"bootstrap.py": bootstrap_source(), "probe_program.py": _probe_source(), "request.json": request}
+    files = {**program_sources(), "probe_program.py": _probe_source(), "request.json": request}
     for python in PYTHONS:
         spec = ContainerSpec(
             image=image_id,

@@ -65,7 +65,7 @@ def run(
     """
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
-    from imagekit.running import Asked, carry_out, check_extras_of, prepare
+    from imagekit.running import Asked, Machine, carry_out, check_extras_of, prepare
     from imagekit.runs.settings import RunSettings
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
@@ -76,18 +76,15 @@ def run(
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.signature(project).check(parameters)
         check_extras_of(settings)
-    machine = load_settings()
+    own = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        pipeline = open_pipeline(machine, reporter)
-        spec = None
+        machine = Machine(own, reporter, lambda: open_pipeline(own, reporter))
         if image is None:
+            pipeline = machine.pipeline
             spec = pipeline.spec(project, entrypoints=[str(asked)])
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
-        wanted = Asked(
-            entrypoint=asked, settings=settings, parameters=parameters, project=spec, upgrade_extras=upgrade_extras
-        )
-        prepared = prepare(pipeline, machine, wanted)
+        prepared = prepare(machine, Asked(entrypoint=asked, settings=settings, parameters=parameters))
     # The flow has the terminal to itself: no bar is drawn from here on.
     result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
     if result_file is not None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from imagekit.errors import ImagekitError
-from imagekit.runs.order import RunOrder
-from imagekit.runs.values import RunResult, SerializedResult
-from imagekit.store.store import Store
 from imagekit.store.values import RunEnd
+
+if TYPE_CHECKING:
+    from imagekit.runs.order import RunOrder
+    from imagekit.runs.values import RunResult
+    from imagekit.store.store import Store
 
 
 class Recording:
@@ -50,6 +53,8 @@ class Recording:
 
     def ended(self, result: RunResult) -> str | None:
         """Write down how it ended; where that fails, the reason: the container is to stay then, to be found again."""
+        from imagekit.runs.values import SerializedResult
+
         error = result.error.to_json() if result.error else None
         value = result.result
         return self._end(

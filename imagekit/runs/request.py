@@ -71,13 +71,8 @@ class Request:
 @cache
 def program_sources() -> dict[str, bytes]:
     """The bootstrap and what it imports, by their names beside it."""
-    system = Path(__file__).parent / "bootstrap_system.py"
-    return {"bootstrap.py": bootstrap_source(), system.name: system.read_bytes()}
-
-
-@cache
-def bootstrap_source() -> bytes:
-    return (Path(__file__).parent / "bootstrap.py").read_bytes()
+    names = ("bootstrap.py", "bootstrap_json.py", "bootstrap_ends.py")
+    return {name: (Path(__file__).parent / name).read_bytes() for name in names}
 
 
 def new_name(function: str) -> str:

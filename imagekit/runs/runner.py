@@ -8,23 +8,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import LABEL_RECORDED, Attached, Container
 from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 from imagekit.runs.body import container_spec, is_demoted
-from imagekit.runs.following import Following
 from imagekit.runs.interrupts import interrupts
 from imagekit.runs.order import RunOrder
-from imagekit.runs.outcome import Facts, judge
 from imagekit.runs.own_directory import put_files
-from imagekit.runs.raising import raise_for
 from imagekit.runs.recording import Recording
 from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST
 from imagekit.runs.start import PYTHONS, NoSuchProgram, start
-from imagekit.runs.values import RunResult
 from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch, watch_again
-from imagekit.store.store import Store
+
+if TYPE_CHECKING:
+    from imagekit.runs.outcome import Facts
+    from imagekit.runs.values import RunResult
+    from imagekit.store.store import Store
 
 LABEL_RUN = "imagekit.run"  # the run's ID
 LABEL_KEPT = "imagekit.keep"  # auto_remove=False: nobody but its user removes it
@@ -74,8 +76,15 @@ def run_flow(
     if output.failure is not None:
         raise output.failure
     if raise_on_failure:
+        from imagekit.runs.raising import raise_for
+
         raise_for(result)
     return result
+
+
+def _import_what_ends_it() -> None:
+    import imagekit.runs.following
+    import imagekit.runs.outcome  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +106,17 @@ class _Run:
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
                 streams = container.attach()
                 self.recording.settled()
-                started, clock = datetime.now(timezone.utc), time.monotonic()
+                # The engine takes a while: what is wanted at the end is imported meanwhile.
+                Thread(target=_import_what_ends_it, daemon=True).start()
                 start(container, order.reference, python)
+                started, clock = datetime.now(timezone.utc), time.monotonic()
                 watch(container, streams, self.output, self.happenings)
             else:
                 self.recording.settled()
                 started, clock = datetime.now(timezone.utc), time.monotonic()
                 streams = self._take_over(container, status)
+            from imagekit.runs.following import Following
+
             self.recording.started(container.id, _iso(started))
             facts = Following(
                 container=container,
@@ -178,6 +191,9 @@ class _Run:
                 raise
 
     def _result(self, container: Container, facts: Facts, started: datetime, seconds: float) -> RunResult:
+        from imagekit.runs.outcome import judge
+        from imagekit.runs.values import RunResult
+
         order = self.order
         verdict = judge(
             replace(

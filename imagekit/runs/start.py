@@ -21,10 +21,19 @@ class NoSuchProgram(Exception):
 
 
 def start(container: Container, reference: str, python: str) -> None:
-    """Start it; ``NoSuchProgram`` where another of ``PYTHONS`` is to be tried, ``BaseUnusable`` after the last."""
+    """Start it; ``NoSuchProgram`` where another of ``PYTHONS`` is to be tried, ``BaseUnusable`` after the last.
+
+    Raises ``EngineError`` in plain words where a GPU was asked for and there is none.
+    """
     try:
         container.start()
     except EngineError as error:
+        if "could not select device driver" in error.message or "nvidia-container-cli" in error.message:
+            raise EngineError(
+                "the engine has nothing that gives GPUs to containers",
+                hint="install the NVIDIA Container Toolkit where the engine runs, or leave gpus out",
+                details=error.message,
+            ) from error
         if "executable file not found" not in error.message:
             raise
         if python != PYTHONS[-1]:
