@@ -1,17 +1,12 @@
-"""URLs and other programs' words, without the credentials in them."""
+"""URLs without the credentials in them: to be shown (``redacted``, of ``spec.url``), and to be fetched."""
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit, urlunsplit
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@]*(?::[^\s/?#]*)?@")
-_QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`)]+)\?[^\s#'\"`)]+")
+from imagekit.spec.url import redacted
 
-
-def redacted(text: str) -> str:
-    """``text`` with the user information and query of every URL in it replaced by ``***``."""
-    return _QUERY.sub(r"\g<url>?***", _USERINFO.sub(r"\g<scheme>***@", text))
+__all__ = ["has_credentials", "redacted", "without_credentials"]
 
 
 def without_credentials(url: str) -> str:

@@ -9,7 +9,13 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from imagekit.errors import InvalidRequirement
 
-_LOGIN = re.compile(r"(://)[^\s/]*@|(://)\S*?:\S*?@")
+# The user information of a URL, also where the password has signs in it that belong escaped; a port is none.
+_LOGIN = re.compile(
+    r"""://(?: [^\s/?#]*@
+          | (?! (?:[^\s/?#:@]+ | \[[^\s\]]*\]) :\d{1,5} (?:[/?#]|$) ) (?!\[) [^\s/?#:@]*:\S*?@ )""",
+    re.VERBOSE,
+)
+_QUERY = re.compile(r"(?P<url>[A-Za-z][A-Za-z0-9+.-]*://[^\s?#'\"`)]+)\?[^\s#'\"`)]+")
 _GIT = {"git+https", "git+ssh", "git+http", "git+file"}
 _OTHER_CONTROL = re.compile(r"(hg|svn|bzr)(\+|$)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -18,8 +24,8 @@ _ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip")
 
 
 def redacted(text: str) -> str:
-    """``text`` with the login of every URL in it taken out."""
-    return _LOGIN.sub("://***@", text)
+    """``text``, a URL or another program's words, with the login and the query of every URL in it taken out."""
+    return _QUERY.sub(r"\g<url>?***", _LOGIN.sub("://***@", text))
 
 
 def refuse_login(url: str, origin: str) -> SplitResult:
