@@ -132,5 +132,5 @@ def base_source(
     if access is None:
         yield EngineBases(connect, cache, reporter, offline=offline)
     else:
-        with FileBases(connect, access, cache, reporter) as files:
+        with FileBases(connect, access, cache, reporter, offline=offline) as files:
             yield NearestBases(connect, EngineBases(connect, cache, reporter, offline=offline), files)

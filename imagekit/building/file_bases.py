@@ -29,11 +29,20 @@ if TYPE_CHECKING:
 class FileBases:
     """Base images of registries and OCI layouts, read without an engine; closed at the end of a ``with`` block."""
 
-    def __init__(self, connect: Callable[[], Engine], access: Access, cache: Path, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Engine],
+        access: Access,
+        cache: Path,
+        reporter: Reporter,
+        *,
+        offline: bool = False,
+    ) -> None:
         self._connect = connect
         self._access = access
         self._cache = cache
         self._reporter = reporter
+        self._offline = offline  # no registry is asked
         self._registries: dict[str | None, Registry] = {}
         self._found: dict[str, tuple[ImageSpec, ImageContent]] = {}  # by the base's image ID
 
@@ -119,6 +128,11 @@ class FileBases:
         from imagekit.registry.client import Registry
         from imagekit.registry.read import read_image
 
+        if self._offline:
+            raise BaseNotFound(
+                f"offline, and the base image {reference} is in a registry",
+                hint="take one of an OCI layout (oci:DIRECTORY), or of the engine: docker pull it once",
+            )
         registry = self._registries.get(reference.registry)
         if registry is None:
             registry = self._registries[reference.registry] = Registry(reference.registry, self._access)

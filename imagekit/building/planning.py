@@ -94,7 +94,7 @@ class Planning:
             upgrade=upgrade,
             previous=previous,
             contents=lambda: self._bases().contents(base),
-            sources=sources(spec, self._stage(spec, base), self._store(spec), self._git, self._cache()),
+            sources=sources(spec, self._stage(spec, base), self._store(spec), self._git(spec), self._cache()),
         )
         if making:
             self._foresee_compiling(base, lock)
@@ -165,17 +165,17 @@ class Planning:
         from imagekit.building.assembly import wheels_only
 
         tree = self.inputs(spec).tree if spec.builds_project else None
-        return wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git, self._cache())
+        return wheels_only(spec, lock, tree, self._stage(spec, base), self._store(spec), self._git(spec), self._cache())
 
     def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
         """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""
         self._resolved = (spec, resolved)
 
-    @property
-    def _git(self) -> Git:
+    def _git(self, spec: ImageSpec) -> Git:
         from imagekit.lock.git import Git
 
-        return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle)
+        offline = self.access(spec).offline
+        return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle, offline=offline)
 
     def access(self, spec: ImageSpec) -> IndexAccess:
         """How the package indexes of ``spec`` are reached, read once."""

@@ -71,6 +71,7 @@ class Git:
     environment: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     deadline: float = _DEADLINE
+    offline: bool = False  # only repositories of this machine (file:) are asked
     _running: _Running = field(default_factory=_Running, init=False, repr=False, compare=False)
 
     def end(self) -> None:
@@ -89,6 +90,7 @@ class Git:
         """
         if ref is not None and _COMMIT.fullmatch(ref):
             return ref
+        self._refuse_offline(url)
         known = self._refs(url)
         if ref is None:
             if "HEAD" in known:
@@ -112,6 +114,7 @@ class Git:
 
     def checkout(self, url: str, commit: str, into: Path) -> None:
         """Write the files of ``commit`` into the directory ``into``, which is made."""
+        self._refuse_offline(url)
         with tempfile.TemporaryDirectory(prefix="imagekit-git-") as directory:
             repository = Path(directory, "repository")
             self._fetch(repository, url, commit)
@@ -122,6 +125,7 @@ class Git:
 
     def describe(self, url: str, commit: str) -> str | None:
         """``TAG-DISTANCE-gCOMMIT`` of the last tag with a number before ``commit``; ``None`` where there is none."""
+        self._refuse_offline(url)
         with tempfile.TemporaryDirectory(prefix="imagekit-git-") as directory:
             at = ["--git-dir", directory]
             self._git(url, ["init", "--bare", "--quiet", "--template=", "--", directory])
@@ -130,6 +134,13 @@ class Git:
             self._git(url, [*fetch, "--", url, *_ALL_REFS])
             found = self._run([*at, "describe", "--tags", "--long", "--match=*[0-9]*", commit], url)
             return found.stdout.strip() if found.returncode == 0 else None
+
+    def _refuse_offline(self, url: str) -> None:
+        if self.offline and urlsplit(url).scheme != "file":
+            raise ResolveError(
+                f"offline, and {_shown(url)} is asked for",
+                hint="build once with the network: wheels made of a commit are kept",
+            )
 
     def _fetch(self, repository: Path, url: str, commit: str) -> None:
         """The commit, alone where the server gives single ones, else with all branches and tags."""

@@ -1,4 +1,4 @@
-"""What BuildKit gets of the project for instructions of a user's own: the source layer's files, whatever their names."""
+"""What BuildKit gets of a project for the instructions of a user's own: the source layer's files, whatever they are."""
 
 from __future__ import annotations
 

@@ -63,3 +63,15 @@ def test_a_base_is_not_pulled(imagekit: Imagekit, nowhere: dict[str, str]) -> No
         "build", ".", "-t", imagekit.name(), "--base", "registry.example.com/none:1", "--offline", env=nowhere
     )
     assert "offline, and the engine does not have registry.example.com/none:1" in refused["message"]
+
+
+def test_neither_a_registry_nor_a_repository_is_asked(imagekit: Imagekit, nowhere: dict[str, str]) -> None:
+    (imagekit.cwd / "requirements.txt").write_text("")
+    words = ("build", ".", "-t", imagekit.name(), "--offline")
+    elsewhere = ("--output", f"oci:{imagekit.cwd}/out", "--base-image", "127.0.0.1:1/team/base:1")
+    refused = imagekit.refused(*words, *elsewhere, env=nowhere)
+    assert refused["message"] == "offline, and the base image 127.0.0.1:1/team/base:1 is in a registry"
+    assert "oci:DIRECTORY" in refused["hint"]
+    (imagekit.cwd / "requirements.txt").write_text("x @ git+http://127.0.0.1:1/team/x@main\n")
+    refused = imagekit.refused(*words, "--allow-source-build", "x", env=nowhere)
+    assert refused["message"] == "offline, and http://127.0.0.1:1/team/x is asked for"

@@ -193,3 +193,17 @@ def test_what_is_under_way_can_be_ended() -> None:
 def test_without_git_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(ResolveError, match="git is not installed"):
         Git(environment={"PATH": str(tmp_path)}).commit("https://example.com/r", "main")
+
+
+def test_offline_only_this_machine_is_asked(repository: Repository, tmp_path: Path) -> None:
+    git = Git(environment=GIT.environment, offline=True)
+    url = "https://me@127.0.0.1:1/team/x"
+    for ask in (
+        lambda: git.commit(url, "main"),
+        lambda: git.checkout(url, "0" * 40, tmp_path / "out"),
+        lambda: git.describe(url, "0" * 40),
+    ):
+        with pytest.raises(ResolveError, match=r"offline, and https://127.0.0.1:1/team/x is asked for") as caught:
+            ask()
+        assert "kept" in str(caught.value.hint)
+    assert git.commit(url, "0" * 40) == "0" * 40
