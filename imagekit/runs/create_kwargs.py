@@ -63,7 +63,8 @@ def converted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         config["ports"] = [tuple(str(port).split("/", 1)) for port in host["port_bindings"]]
     version = DEFAULT_DOCKER_API_VERSION
     try:
-        in_host = dict(HostConfig(version=version, **host))
+        unset = HostConfig(version=version)
+        in_host = {key: value for key, value in HostConfig(version=version, **host).items() if value != unset.get(key)}
         body = dict(ContainerConfig(version, None, None, **config)) if config else {}
         plain = dict(ContainerConfig(version, None, None)) if config else {}
     except (DockerException, TypeError, ValueError, AttributeError, KeyError) as error:
