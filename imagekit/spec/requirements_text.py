@@ -93,7 +93,7 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
         if not parts:
             first = number
         if line.endswith("\\") and not is_comment:
-            parts.append(line.rstrip("\\"))
+            parts.append(line.strip("\\"))  # a leading one, too, as pip has it
             continue
         # The space keeps a comment that follows a continuation recognizable as one.
         parts.append(f" {line}" if is_comment else line)
