@@ -174,3 +174,56 @@ def surroundings():
 
 
 not_a_function = 3
+
+
+def no_json(number):
+    return {number: complex(number, 1)}
+
+
+def unpicklable():
+    return lambda: None
+
+
+def keeping(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+    with open(path) as file:
+        return file.read()
+
+
+def home():
+    with open(os.path.expanduser("~/kept"), "w") as file:
+        file.write("x")
+    return [os.getuid(), os.path.expanduser("~")]
+
+
+def limits():
+    found = {}
+    for name, path in (
+        ("memory", "memory/memory.limit_in_bytes"),
+        ("memory", "memory.max"),
+        ("pids", "pids/pids.max"),
+        ("pids", "pids.max"),
+    ):
+        if os.path.exists("/sys/fs/cgroup/" + path):
+            with open("/sys/fs/cgroup/" + path) as file:
+                found[name] = int(file.read())
+    found["shm"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize
+    return found
+
+
+def resolving(name):
+    with open("/etc/hosts") as file:
+        return [line.split()[0] for line in file if line.split()[1:2] == [name]]
+
+
+def interfaces():
+    return sorted(os.listdir("/sys/class/net"))
+
+
+def busy():
+    held = bytearray(os.urandom(1 << 20) * 100)
+    until = time.process_time() + 0.5
+    while time.process_time() < until:
+        pass
+    return len(held)
