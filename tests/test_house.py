@@ -23,6 +23,7 @@ ROOMS = [
 ]
 # Sent into containers, where they read what is there.
 PROGRAMS = {
+    "extras/start_program.py",
     *("runs/bootstrap.py", "check/probe_program.py"),
     *("stages/probe_program.py", "stages/installed_program.py", "stages/compile_server.py", "stages/inside_base.py"),
 }

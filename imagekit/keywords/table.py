@@ -154,6 +154,12 @@ KEYWORDS: tuple[Keyword, ...] = (
     _project("entrypoints", check.texts, "flows, `path.py:function`, that the health check imports"),
     _project("health_check", check.flag, "whether the image is tried out before it gets its tag", harmless=(False,)),
     _project(
+        "runtime_extras",
+        check.flag,
+        "whether the image installs `EXTRA_PIP_PACKAGES` itself, where other engines start it",
+        harmless=(False,),
+    ),
+    _project(
         "extra_dockerfile_commands",
         check.instructions,
         "instructions that BuildKit runs on the assembled image, as root, in the project's directory",

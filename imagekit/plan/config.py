@@ -19,7 +19,11 @@ def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
     layers = [(diff_id, History(created_by(layer))) for diff_id, layer in zip(diff_ids, plan.layers, strict=True)]
     return plan.base.config.extended(
         layers=layers,
-        settings={"User": user_setting(plan.base, plan.user), "WorkingDir": plan.workdir},
+        settings={
+            "User": user_setting(plan.base, plan.user),
+            "WorkingDir": plan.workdir,
+            **({"Entrypoint": list(plan.entrypoint)} if plan.entrypoint is not None else {}),
+        },
         env=plan.env,
         labels=plan.labels,
         created=plan.created,

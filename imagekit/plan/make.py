@@ -29,6 +29,7 @@ from imagekit.plan.values import (
 from imagekit.spec.base import BaseImage, real_directory
 from imagekit.spec.image import ImageSpec, Project
 from imagekit.spec.installed import Distribution
+from imagekit.spec.runtime_extras import entrypoint_before
 
 
 def make_plan(
@@ -82,6 +83,7 @@ def make_plan(
         labels={**labels, "imagekit.lock": lock.digest, **dict(spec.labels), LABEL: record.to_label()},
         workdir=spec.workdir,
         created=created,
+        entrypoint=entrypoint_before(base.config.settings.get("Entrypoint")) if spec.runtime_extras else None,
         commands=spec.extra_dockerfile_commands,
         kept=tuple(f"{name}=={version}" for name, version in sorted(lock.kept.items())),
         replaced=replaced,

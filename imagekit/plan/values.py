@@ -150,6 +150,7 @@ class Plan:
     labels: Mapping[str, str]
     workdir: str
     created: str | None  # RFC 3339, from SOURCE_DATE_EPOCH alone
+    entrypoint: tuple[str, ...] | None = None  # in place of the base's
     commands: tuple[str, ...] = ()  # instructions that BuildKit runs on the image of these layers
     kept: tuple[str, ...] = ()  # name==version of what is needed and left to the base, which has it
     replaced: tuple[Replacement, ...] = ()  # what the base has and another version takes the place of

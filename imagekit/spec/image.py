@@ -138,6 +138,7 @@ class ImageSpec:
     extra_dockerfile_commands: tuple[str, ...] = ()  # one instruction each, run on the assembled image
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
+    runtime_extras: bool = False  # it honours EXTRA_PIP_PACKAGES wherever it is started
 
     @property
     def builds_project(self) -> bool:

@@ -25,6 +25,7 @@ from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_each
 from imagekit.spec.requirements_file import RequirementsFile
+from imagekit.spec.runtime_extras import with_runtime_extras
 from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.table_checks import buildable
 from imagekit.spec.told import Told
@@ -54,6 +55,7 @@ def read_spec(
     labels: Mapping[str, str] | None = None,
     include_source: bool | None = None,
     health_check: bool | None = None,
+    runtime_extras: bool | None = None,
     entrypoints: Sequence[str] = (),
     workdir: str | None = None,
     dockerignore: str | Path | None = None,
@@ -119,7 +121,7 @@ def read_spec(
         if base_image is not None:
             check_base_image(base_image)
         python = python or table.python or wanted.environment.python
-        return ImageSpec(
+        spec = ImageSpec(
             context=context,
             name=name or table.name or (pyproject.name if pyproject else None) or wanted.environment.name,
             requirements=tuple(dict.fromkeys((*from_files, *declared.requirements, *inline))),
@@ -157,6 +159,7 @@ def read_spec(
             entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
             health_check=_first(health_check, table.health_check, True),
         )
+        return with_runtime_extras(spec) if _first(runtime_extras, table.runtime_extras, False) else spec
 
 
 def _several(texts: str | Sequence[str]) -> Sequence[str]:

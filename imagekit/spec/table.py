@@ -162,6 +162,10 @@ class Table:
     ] = None
     include_source: Annotated[bool | None, Key("put the project's own files into the image", default=True)] = None
     health_check: Annotated[bool | None, Key("try the image out when it is built", default=True, by_user=True)] = None
+    runtime_extras: Annotated[
+        bool | None,
+        Key("carry an entrypoint that installs EXTRA_PIP_PACKAGES, for engines that are not imagekit", default=False),
+    ] = None
     workdir: Annotated[
         _Text, Key("the image's working directory, where the source is", default="/app", check=checks.directory)
     ] = None

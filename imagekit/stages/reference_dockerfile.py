@@ -8,6 +8,7 @@ be fetched from a registry on every build.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from imagekit.errors import InputError
@@ -138,6 +139,11 @@ def _image_stage(plan: Plan) -> str:
         # By name, as the image's own accounts have it.
         lines.append("# hadolint ignore=DL3066")
     lines.append(f"USER {word(user, 'the user')}")
+    if plan.entrypoint is not None:
+        lines.append(f"ENTRYPOINT {json.dumps(list(plan.entrypoint))}")
+        # An entrypoint that is set takes the base's command away.
+        if command := base.config.settings.get("Cmd"):
+            lines.append(f"CMD {json.dumps(list(command))}")
     if plan.commands:
         if reads_context(plan.commands):
             raise InputError(
