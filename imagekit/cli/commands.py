@@ -42,6 +42,7 @@ COMMANDS = {
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "matrix": ("imagekit.cli.matrix", "Base images as a matrix: list, plan, build, name them."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),
+    "prune": ("imagekit.cli.prune", "Take away images, layers and containers that no recent run needs."),
     "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),
     "config": ("imagekit.cli.config", "Settings: set, unset, get, view; profiles."),
     "doctor": ("imagekit.cli.doctor", "Find what is wrong here, and the command that mends it."),

@@ -1,0 +1,96 @@
+"""What planning and building a matrix come to; each value is what ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagekit.matrix.values import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPlan:
+    """A cell after it was resolved; ``reason`` is why it cannot be had."""
+
+    cell: Cell
+    tags: tuple[str, ...]
+    packages: tuple[str, ...]  # name==version
+    reason: str | None = None
+    is_unsatisfiable: bool = False
+
+    @property
+    def state(self) -> str:
+        if self.reason is None:
+            return "ready"
+        return "unsatisfiable" if self.is_unsatisfiable else "unavailable"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.cell.to_json(),
+            "state": self.state,
+            "reason": self.reason,
+            "tags": list(self.tags),
+            "packages": list(self.packages),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixPlan:
+    """Every selected cell, and those that the file excludes."""
+
+    name: str
+    cells: tuple[CellPlan, ...]
+    excluded: tuple[tuple[Cell, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "cells": [cell.to_json() for cell in self.cells],
+            "excluded": [{**cell.to_json(), "reason": reason} for cell, reason in self.excluded],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """What became of a cell."""
+
+    plan: CellPlan
+    result: Mapping[str, Any] | None = None  # a BuildResult as JSON
+    error: tuple[str, str | None, str | None] | None = None  # message, hint, details
+    pushed: Mapping[str, str] = field(default_factory=dict)  # digest of the manifest by reference
+
+    @property
+    def state(self) -> str:
+        """``built``, ``unchanged``, ``failed``, or why it was not tried: ``unsatisfiable``, ``unavailable``."""
+        if self.error is not None:
+            return "failed"
+        if self.result is None:
+            return self.plan.state
+        return "unchanged" if self.result["up_to_date"] else "built"
+
+    def to_json(self) -> dict[str, Any]:
+        message, hint, details = self.error or (None, None, None)
+        return {
+            **self.plan.to_json(),
+            "state": self.state,
+            "result": dict(self.result) if self.result is not None else None,
+            "error": {"message": message, "hint": hint, "details": details} if self.error else None,
+            "pushed": dict(self.pushed),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixResult:
+    """What became of every selected cell."""
+
+    plan: MatrixPlan
+    cells: tuple[CellResult, ...]
+
+    @property
+    def failed(self) -> tuple[CellResult, ...]:
+        """Those that could be had and were not built."""
+        return tuple(cell for cell in self.cells if cell.state in ("failed", "unavailable"))
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.plan.to_json(), "cells": [cell.to_json() for cell in self.cells]}
