@@ -1,12 +1,14 @@
 """A program that runs one flow, to be interrupted or killed.
 
-Arguments: ADDRESS IMAGE ENTRYPOINT PARAMETERS GRACE MARK.
+Arguments: ADDRESS IMAGE ENTRYPOINT PARAMETERS GRACE MARK [DIRECTORY of the record of runs].
 """
 
 import json
 import sys
+from pathlib import Path
 
 from imagekit.engine.client import Engine
+from imagekit.store.store import Store
 
 from .ordering import run_flow
 
@@ -26,5 +28,6 @@ if __name__ == "__main__":
         on_output=show,
         stop_grace=int(grace),
         labels={"imagekit.test": sys.argv[6]},
+        store=Store.open(Path(sys.argv[7])) if sys.argv[7:] else None,
     )
     print(json.dumps(result.to_json()))

@@ -30,13 +30,15 @@ SCRIPT = Path(__file__).parent / "script.py"
 class Script:
     """``script.py`` under way in a process of its own."""
 
-    def __init__(self, address: str, image: str, entrypoint: str, parameters: dict[str, Any], grace: int) -> None:
+    def __init__(
+        self, address: str, image: str, entrypoint: str, parameters: dict[str, Any], grace: int, *store: str
+    ) -> None:
         self.mark = secrets.token_hex(4)
         self.address = address
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.runs.script", address, image, entrypoint),
-                *(json.dumps(parameters), str(grace), self.mark),
+                *(json.dumps(parameters), str(grace), self.mark, *store),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -227,3 +227,9 @@ def busy():
     while time.process_time() < until:
         pass
     return len(held)
+
+
+def saying_and_then(seconds, value):
+    print("asleep", flush=True)
+    time.sleep(seconds)
+    return value
