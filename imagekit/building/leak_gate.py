@@ -7,9 +7,8 @@ made with secrets, or of a context in which credentials lie, is read from the en
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from imagekit.oci.digest import Digest, short
 from imagekit.progress import Reporter
 from imagekit.secrets.file_names import telling_file
 from imagekit.secrets.handed import Handed
+from imagekit.spec.told import written_at
 
 if TYPE_CHECKING:
     from imagekit.building.inputs import Inputs
@@ -49,9 +49,11 @@ def refuse_in_spec(spec: ImageSpec, handed: Handed, reporter: Reporter) -> None:
     from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
 
     problems: list[InputError] = []
-    for pairs, what in ((dict(spec.env), "environment variable"), (dict(spec.labels), "label")):
+    kinds = (("env", dict(spec.env), "environment variable"), ("labels", dict(spec.labels), "label"))
+    for key, pairs, what in kinds:
         for name, value in pairs.items():
-            problems += exposed_values({name: value}, what, _written_at(spec.context, name))
+            if exposed_values({name: value}, what):
+                problems += exposed_values({name: value}, what, written_at(spec.context, (key, name)))
     for command in spec.extra_dockerfile_commands:
         problems += exposed_in_dockerfile(command, "extra_dockerfile_commands", None)
     refuse(problems, allow=handed.may_be_seen, reporter=reporter)
@@ -286,14 +288,3 @@ def _say_names(tree: SourceTree | None, dockerignore: Path | None, reporter: Rep
         reporter.line(f"{name} may hold credentials and goes into the image; to leave it out, add to {rules}: {name}")
     if len(names) > _MOST_NAMED:
         reporter.line(f"and {len(names) - _MOST_NAMED} more such files")
-
-
-def _written_at(context: Path, name: str) -> str:
-    """``FILE:LINE`` where the project's own configuration sets ``name``."""
-    pattern = re.compile(rf"(?m)^[^#\n]*?[\"']?\b{re.escape(name)}[\"']?\s*=")
-    for file in ("imagekit.toml", "pyproject.toml"):
-        with suppress(OSError, ValueError):
-            text = (context / file).read_text("utf-8")
-            if found := pattern.search(text):
-                return f"{file}:{text.count(chr(10), 0, found.start()) + 1}"
-    return ""

@@ -7,7 +7,9 @@ wrong with the table is told at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -68,6 +70,19 @@ class Told:
         if isinstance(value, Mapping):
             return self._source.where((key, item))
         return self._source.where((key, value.index(item)) if isinstance(value, tuple) else (key,))
+
+
+def written_at(context: Path, path: Sequence[str]) -> str:
+    """``FILE:LINE`` where the project's own table has ``path``; nothing where it has it not."""
+    from imagekit.spec.toml_places import places_of
+
+    tables: tuple[tuple[str, tuple[str, ...]], ...] = (("imagekit.toml", ()), ("pyproject.toml", ("tool", "imagekit")))
+    for file, table in tables:
+        with suppress(OSError, ValueError):
+            place = places_of((context / file).read_text("utf-8-sig")).get((*table, *path))
+            if place is not None:
+                return f"{file}:{place.line}"
+    return ""
 
 
 def _has(value: object, item: str) -> bool:

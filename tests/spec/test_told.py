@@ -9,6 +9,7 @@ import pytest
 from imagekit.errors import InputError, InvalidEntrypoint, InvalidProject, InvalidRequirement
 from imagekit.spec.read import read_spec
 from imagekit.spec.table import Table
+from imagekit.spec.told import written_at
 
 PYPROJECT = """\
 [project]
@@ -120,3 +121,20 @@ def test_without_a_pyproject_extras_and_groups_are_told_with_their_lines(tmp_pat
         "imagekit.toml:2: extras[0]: 'a' is asked for, and there is no pyproject.toml",
         "imagekit.toml:3: groups[0]: 'b' is asked for, and there is no pyproject.toml",
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "path", "place"),
+    [
+        ("imagekit.toml", '# A = 1\n[env]\nB = "A ="\nA = "x"\n', ("env", "A"), "imagekit.toml:4"),
+        ("imagekit.toml", 'labels = {A = "1"}\nenv = {"A" = "x"}\n', ("env", "A"), "imagekit.toml:2"),
+        ("imagekit.toml", 'env.A = "x"\n', ("env", "A"), "imagekit.toml:1"),
+        ("imagekit.toml", 'env = {AB = "x"}\n', ("env", "A"), ""),
+        ("pyproject.toml", '[env]\nA = "y"\n[tool.imagekit.env]\nA = "x"\n', ("env", "A"), "pyproject.toml:4"),
+        ("pyproject.toml", '[env]\nA = "y"\n', ("env", "A"), ""),
+        ("other.toml", "", ("env", "A"), ""),
+    ],
+)
+def test_where_a_name_is_set(tmp_path: Path, file: str, text: str, path: tuple[str, ...], place: str) -> None:
+    (tmp_path / file).write_text(text)
+    assert written_at(tmp_path, path) == place
