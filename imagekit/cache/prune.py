@@ -45,13 +45,14 @@ def prune(
     down_to: int | None = None,
     older_than: float | None = None,
     everything: bool = False,
+    notes: bool = True,
     dry_run: bool = False,
 ) -> Pruned:
     """Make room in the cache directory ``root``.
 
     ``keep``: bytes that may stay; where there are more, the ones unused for longest go until ``down_to``
-    (``keep``) is reached. ``older_than``: what was not used for
-    that many seconds goes. ``everything``: all goes. Of kinds that are bounded by number, the entries beyond it
+    (``keep``) is reached. ``older_than``: what was not used for that many seconds goes; without ``notes``, notes
+    go by a time of their own. ``everything``: all goes. Of kinds that are bounded by number, the entries beyond it
     go in any case. What a running process may be using stays. Raises
     ``Busy`` where another process is pruning, and ``LocksUnavailable``.
     """
@@ -59,7 +60,7 @@ def prune(
         return Pruned(entries=0, freed=0, kept=0, in_use=0)
     with closed_gate(root) as gate:
         contents = scan(root)
-        wanted = _wanted(contents, keep, keep if down_to is None else down_to, older_than, everything)
+        wanted = _wanted(contents, keep, keep if down_to is None else down_to, older_than, everything, notes)
         chosen = [unit for unit in wanted if gate.is_free(unit.used)]
         in_use = len(wanted) - len(chosen)
         if not dry_run:
@@ -112,7 +113,12 @@ def remove(units: Sequence[Unit], root: Path) -> None:
 
 
 def _wanted(
-    contents: Contents, keep: int | None, down_to: int | None, older_than: float | None, everything: bool
+    contents: Contents,
+    keep: int | None,
+    down_to: int | None,
+    older_than: float | None,
+    everything: bool,
+    notes: bool,
 ) -> list[Unit]:
     """The entries that should go, the one unused for longest first."""
     now = time.time()
@@ -124,7 +130,8 @@ def _wanted(
     beyond = {kind: len(contents.of(kind)) - kind.most for kind in KINDS if kind.most is not None}
     for unit in units:
         age = now - unit.used
-        is_old = age > older_than if older_than is not None else unit.kind.is_note and age > _NOTES_KEPT
+        by_own_time = unit.kind.is_note and (older_than is None or not notes)
+        is_old = age > _NOTES_KEPT if by_own_time else older_than is not None and age > older_than
         # The ones unused for longest come first.
         is_beyond = beyond.get(unit.kind, 0) > 0
         if is_beyond:

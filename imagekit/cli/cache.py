@@ -102,7 +102,7 @@ def prune(
     age = seconds_of(older_than, "--older-than") if older_than is not None else None
     if limit is None and age is None and not everything:
         limit = settings.cache_size
-    done = _prune(settings, limit, age, everything, dry_run)
+    done = prune_cache(settings, limit, age, everything, dry_run)
     if as_json:
         put_json({**done.to_json(), "dry_run": dry_run})
         return
@@ -149,7 +149,16 @@ def _layers(contents: Contents) -> list[dict[str, object]]:
     ]
 
 
-def _prune(settings: Settings, limit: int | None, age: float | None, everything: bool, dry_run: bool) -> Pruned:
+def prune_cache(
+    settings: Settings,
+    limit: int | None,
+    age: float | None,
+    everything: bool,
+    dry_run: bool,
+    *,
+    notes: bool = True,
+) -> Pruned:
+    """``cache.prune.prune``; ``ImagekitError`` where another process is at it, or the directory cannot be locked."""
     from imagekit.cache.prune import prune as pruned
     from imagekit.errors import ImagekitError
     from imagekit.sharing.flock import LocksUnavailable
@@ -157,7 +166,7 @@ def _prune(settings: Settings, limit: int | None, age: float | None, everything:
 
     root: Path = settings.cache_dir
     try:
-        return pruned(root, keep=limit, older_than=age, everything=everything, dry_run=dry_run)
+        return pruned(root, keep=limit, older_than=age, everything=everything, notes=notes, dry_run=dry_run)
     except Busy:
         raise ImagekitError(f"another process is pruning {root}", hint="try again when it is done") from None
     except LocksUnavailable as error:

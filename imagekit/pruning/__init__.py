@@ -1,0 +1,1 @@
+"""What of ours in an engine nobody needs any more: chosen, weighed, and taken away."""
