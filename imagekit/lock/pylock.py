@@ -49,8 +49,8 @@ class LockFile:
 
     @cached_property
     def lines(self) -> Mapping[str, int]:
-        """The line of each package, by its name."""
-        return named_lines(self.text, "packages")
+        """The line of each package, by its name; uv.lock has them under another key."""
+        return named_lines(self.text, "packages") or named_lines(self.text, "package")
 
     @property
     def own(self) -> Mapping[str, Any] | None:
@@ -102,16 +102,20 @@ def _package_table(package: LockedPackage, relative_to: Path | None) -> dict[str
     return table
 
 
-def parse(text: str, origin: Path) -> LockFile:
-    """The lock file in ``text``, read from ``origin``; :class:`InvalidProject` names the key that is wrong."""
+def parse(text: str, origin: Path, *, written: str | None = None) -> LockFile:
+    """The lock file in ``text``, read from ``origin``; :class:`InvalidProject` names line and key that are wrong.
+
+    ``written``: what stands in ``origin``, where ``text`` was made of it.
+    """
+    shown = text if written is None else written
     document = parse_toml(text, str(origin), InvalidProject)
     try:
         pylock = Pylock.from_dict(document)
     except PylockValidationError as error:
-        raise _invalid(text, origin, error.context or "", _one_line(error.message)) from None
+        raise _invalid(shown, origin, error.context or "", _one_line(error.message)) from None
     except (ValueError, TypeError, RecursionError) as error:  # of a URL, a marker: what it does not foresee
-        raise _invalid(text, origin, "", _one_line(str(error)) or type(error).__name__) from None
-    return LockFile(pylock=pylock, origin=origin, text=text)
+        raise _invalid(shown, origin, "", _one_line(str(error)) or type(error).__name__) from None
+    return LockFile(pylock=pylock, origin=origin, text=shown)
 
 
 def _invalid(text: str, origin: Path, key: str, words: str) -> InvalidProject:

@@ -6,6 +6,7 @@ frozen. So it writes nothing into the project, runs no build backend, and needs 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +16,6 @@ from pathlib import Path
 from packaging.pylock import Package
 
 from imagekit.errors import InputError, InvalidProject, StaleLock
-from imagekit.lock.locked_places import named_lines
 from imagekit.lock.locked_source import git_line, inside_archive, path_line, url_line
 from imagekit.lock.pylock import LockFile, parse
 from imagekit.lock.redaction import redacted
@@ -27,6 +27,8 @@ from imagekit.spec.toml import toml_text
 from imagekit.spec.uv_workspace import Workspace, find_workspace
 
 REMEDY = "make it anew: uv lock"
+# The line that uv stumbles over; its last words say over what.
+_PLACE = re.compile(r"Failed to parse `uv\.lock`\s+cause: TOML parse error at line (\d+), column \d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +51,11 @@ def export_uv_lock(
     if workspace.root != path.parent:
         workspace = replace(workspace, root=path.parent)
     check_fresh(path, workspace, project, target, extras=extras, groups=groups)
-    file = parse(_exported(path, workspace, project, extras, groups), path)
+    written = toml_text(path, InvalidProject)
+    file = parse(_exported(path, workspace, project, extras, groups), path, written=written)
     lines: list[RequirementLine] = []
     rest: list[Package] = []
     problems: list[InputError] = []
-    positions = named_lines(toml_text(path, InvalidProject))
     environment: dict[str, str | frozenset[str]] = {
         **target.environment,
         "extras": frozenset(extras),
@@ -63,7 +65,7 @@ def export_uv_lock(
         if package.wheels or package.sdist:
             rest.append(package)
         elif package.marker is None or package.marker.evaluate(environment, context="lock_file"):
-            origin = f"{path.name}:{positions.get(package.name, 1)}"
+            origin = f"{path.name}:{file.lines.get(package.name, 1)}"
             try:
                 lines.append(_line(package, workspace.root, origin))
             except InputError as problem:
@@ -101,7 +103,11 @@ def _exported(path: Path, workspace: Workspace, project: Path, extras: Sequence[
     first = next((line.removeprefix("error: ") for line in words.splitlines() if line.startswith("error: ")), "")
     if "needs to be updated" in words or "is not defined in" in words:
         raise StaleLock(f"{path.name}: {first}", hint=REMEDY, details=words)
-    raise InvalidProject(f"{path.name}: uv cannot use it: {first}", hint=REMEDY, details=words)
+    place = _PLACE.search(words)
+    if place is not None:
+        first = words.splitlines()[-1].strip()
+    where = path.name if place is None else f"{path.name}:{place[1]}"
+    raise InvalidProject(f"{where}: uv cannot use it: {first}", hint=REMEDY, details=words)
 
 
 def _line(package: Package, root: Path, origin: str) -> RequirementLine:

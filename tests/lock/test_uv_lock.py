@@ -170,6 +170,26 @@ def test_a_lock_that_cannot_be_read(target, tmp_path, text, words):
         export_uv_lock(project / "uv.lock", project, target)
 
 
+def test_what_uv_stumbles_over_is_told_by_line(index, target, tmp_path):
+    lock, project = locked(index, tmp_path)
+    text = lock.read_text()
+    assert 'version = "2.0"' in text
+    lock.write_text(text.replace('version = "2.0"', "version = 2.0", 1))
+    with pytest.raises(InvalidProject, match=r"^uv\.lock:\d+: uv cannot use it: invalid type: floating point"):
+        export_uv_lock(lock, project, target)
+
+
+@pytest.mark.parametrize("name", ["utf-8-sig", "utf-8"])
+def test_marks_of_byte_order_and_line_ends_of_windows(index, target, tmp_path, name):
+    lock, project = locked(index, tmp_path)
+    expected = names(export_uv_lock(lock, project, target))
+    lock.write_bytes(lock.read_text().replace("\n", "\r\n").encode(name))
+    assert names(export_uv_lock(lock, project, target)) == expected
+    lock.write_bytes(lock.read_bytes().decode(name).encode("utf-16"))
+    with pytest.raises(InvalidProject, match=r"^uv\.lock:1: not UTF-8"):
+        export_uv_lock(lock, project, target)
+
+
 @pytest.fixture
 def workspace(index, tmp_path) -> Path:
     root = write(
