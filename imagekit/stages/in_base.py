@@ -82,6 +82,7 @@ class InBase:
                 directories=directories,
                 outputs=outputs,
                 into=Path(directory, "out"),
+                answers=True,
             )
             found = {name: (ran.outputs / name).read_bytes() for name in outputs if (ran.outputs / name).is_file()}
             return CompletedInBase(exit_code=ran.exit_code, stdout=ran.stdout, stderr=ran.stderr, outputs=found)
@@ -98,11 +99,13 @@ class InBase:
         copies: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         network: str | None = None,
+        answers: bool = False,
     ) -> RanInBase:
         """As a call, with the outputs left in the directory ``into``; ``outputs`` may be glob patterns.
 
         ``copies`` are copied into the working directory (name there → path in the base), to be written to.
         ``environment`` is of this program alone and no secret. ``network`` is BuildKit's ``RUN --network``.
+        ``answers``: stdout is an answer, and comes byte for byte; else secrets in it are ``***``, as in ``stderr``.
         """
         if programs and self.base.config.platform.architecture != Platform.host().architecture:
             raise BuildError(
@@ -115,7 +118,7 @@ class InBase:
         with tempfile.TemporaryDirectory(prefix="imagekit-stage-") as temporary:
             context = Path(temporary, "context")
             beside = Path(temporary, "programs")
-            self._write_context(context, argv, inputs, outputs, copies or {}, environment or {})
+            self._write_context(context, argv, inputs, outputs, copies or {}, environment or {}, answers=answers)
             beside.mkdir()
             for name, path in programs.items():
                 shutil.copy2(path, beside / name)
@@ -147,6 +150,8 @@ class InBase:
         outputs: Sequence[str],
         copies: Mapping[str, str],
         environment: Mapping[str, str],
+        *,
+        answers: bool,
     ) -> None:
         driver = context / "in"
         (driver / "inputs").mkdir(parents=True)
@@ -160,6 +165,7 @@ class InBase:
             "outputs": list(outputs),
             "copies": dict(copies),
             "out": _OUT,
+            "answers": answers,
             "python": self.base.python.executable,
             "programs": str(_ROOT / "programs"),
             "ca_bundle": str(_ROOT / "ca.pem"),

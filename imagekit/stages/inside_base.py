@@ -11,11 +11,13 @@ import base64
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from urllib.parse import quote, unquote
 
 
 def main() -> None:
@@ -31,7 +33,7 @@ def main() -> None:
     for name, path in plan["copies"].items():
         shutil.copytree(path, os.path.join(work, name), symlinks=True)
     try:
-        code = run(plan["argv"], work, environment(plan), out)
+        code = run(plan["argv"], work, environment(plan), out, answers=plan["answers"])
     except OSError as error:
         code = 127
         with open(os.path.join(out, "stderr"), "ab") as stream:
@@ -71,8 +73,11 @@ def environment(plan: dict) -> dict:  # type: ignore[type-arg]
 
 
 def secret_values(env: dict) -> list:  # type: ignore[type-arg]
-    """What the program is not to show: secrets of the user's, and logins for indexes, raw and in base64."""
+    """What the program is not to show: secrets of the user's, and logins of indexes and proxies, in usual encodings."""
     found = [value for name, value in env.items() if name.endswith("_PASSWORD")]
+    for value in env.values():
+        for user, password in re.findall(r"://([^\s/@:]*)(?::([^\s/@]*))?@", value):
+            found.append(password or (user if len(user) >= 16 else ""))
     for path in [*glob.glob("/run/secrets/*"), env.get("NETRC", "")]:
         if os.path.isfile(path):
             with open(path, "rb") as stream:
@@ -81,12 +86,31 @@ def secret_values(env: dict) -> list:  # type: ignore[type-arg]
             if path == env.get("NETRC"):
                 found += [words[n + 1] for n, word in enumerate(words[:-1]) if word == "password"]
             else:
-                found += [text.strip(), *(line.strip() for line in text.splitlines() if "-----" not in line)]
-    data = [value.encode("utf-8", "surrogateescape") for value in found if len(value) >= 6]
-    return sorted({*data, *map(base64.b64encode, data)}, key=len, reverse=True)
+                found += secret_parts(text)
+    forms = {form for value in found for plain in (value, unquote(value)) if len(plain) >= 6 for form in encoded(plain)}
+    return sorted(forms, key=len, reverse=True)
 
 
-def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type-arg]
+def secret_parts(text: str) -> list:  # type: ignore[type-arg]
+    """A secret, its lines, and what stands in it behind a name: ``KEY=value``, ``"password": "value"``."""
+    found = [text.strip(), *(line.strip() for line in text.splitlines() if "-----" not in line)]
+    fields = re.findall(r"[\w.-]\"?\s*[=:]\s*(?:\"((?:[^\"\\\\]|\\\\.)*)\"|'([^']*)'|([^\s\"',;}]+))", text)
+    # Of a short value no more is known than that it is one of a name.
+    found += [value for field in fields for value in field if len(value) >= 8 and not value.isalpha()]
+    return found + re.findall(r"://[^\s/@:]*:([^\s/@]+)@", text)
+
+
+def encoded(value: str) -> set:  # type: ignore[type-arg]
+    data = value.encode("utf-8", "surrogateescape")
+    found = {data, quote(data, safe="").encode(), quote(data).encode(), json.dumps(value)[1:-1].encode()}
+    for before in range(3):  # in base64 at any place of a longer text
+        whole = base64.b64encode(bytes(before) + data)
+        found.add(whole[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6])
+    return found
+
+
+def run(argv: list, work: str, env: dict, out: str, *, answers: bool) -> int:  # type: ignore[type-arg]
+    """``answers``: what is on stdout is asked for byte for byte; whoever asks shows none of it."""
     secrets = secret_values(env)
     program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
     with subprocess.Popen(
@@ -97,9 +121,10 @@ def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
+        places = [(process.stdout, "stdout", answers), (process.stderr, "stderr", False)]
         tees = [
-            threading.Thread(target=tee, args=(process.stdout, os.path.join(out, "stdout"), secrets)),
-            threading.Thread(target=tee, args=(process.stderr, os.path.join(out, "stderr"), secrets)),
+            threading.Thread(target=tee, args=(source, os.path.join(out, name), secrets, as_it_is))
+            for source, name, as_it_is in places
         ]
         for thread in tees:
             thread.start()
@@ -108,17 +133,18 @@ def run(argv: list, work: str, env: dict, out: str) -> int:  # type: ignore[type
         return process.wait()
 
 
-def tee(source, path: str, secrets: list) -> None:  # type: ignore[no-untyped-def, type-arg]
+def tee(source, path: str, secrets: list, as_it_is: bool) -> None:  # type: ignore[no-untyped-def, type-arg]
     """Every line of ``source`` into the file, and to the build's log, where it is seen while it happens.
 
-    BuildKit keeps that log, so none of ``secrets`` goes there.
+    BuildKit keeps that log, so none of ``secrets`` goes there, and into the file only ``as_it_is``.
     """
     with open(path, "ab") as copy:
         for line in source:
+            shown = line
             for secret in secrets:
-                line = line.replace(secret, b"***")
-            copy.write(line)
-            sys.stdout.buffer.write(line)
+                shown = shown.replace(secret, b"***")
+            copy.write(line if as_it_is else shown)
+            sys.stdout.buffer.write(shown)
             sys.stdout.buffer.flush()
 
 
