@@ -17,11 +17,8 @@ def name(value: str, where: str) -> str:
     from imagekit.oci.reference import Reference
 
     if "/" in value or ":" in value:
-        try:
-            reference = Reference.parse(value, target=True)
-        except InputError as problem:
-            raise _placed(problem, where) from None
-        if reference.tag:
+        _check(lambda: Reference.parse(value, target=True), where)
+        if Reference.parse(value, target=True).tag:
             raise InvalidConfig(
                 f"{where}: {value!r} has a tag", hint="leave it away; --tag gives one, or else the content does"
             )
@@ -33,29 +30,21 @@ def name(value: str, where: str) -> str:
 def python(value: str, where: str) -> str:
     from imagekit.spec.python_version import check_python
 
-    try:
-        return check_python(value, "")
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: check_python(value, ""), where)
+    return value
 
 
 def base_image(value: str, where: str) -> str:
     from imagekit.spec.base import check_base_image
 
-    try:
-        check_base_image(value)
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: check_base_image(value), where)
     return value
 
 
 def platform(value: str, where: str) -> str:
     from imagekit.oci.platform import Platform
 
-    try:
-        Platform.parse(value)
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: Platform.parse(value), where)
     return value
 
 
@@ -117,29 +106,21 @@ def moment(value: str, where: str) -> str:
 def entrypoints(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     from imagekit.spec.entrypoint import Entrypoint
 
-    try:
-        return _all(value, Entrypoint.parse)
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: _all(value, Entrypoint.parse), where)
+    return value
 
 
 def variables(value: Mapping[str, str], where: str) -> Mapping[str, str]:
     from imagekit.spec.files import check_env
 
-    try:
-        check_env(value)
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: check_env(value), where)
     return value
 
 
 def labels(value: Mapping[str, str], where: str) -> Mapping[str, str]:
     from imagekit.spec.files import check_labels
 
-    try:
-        check_labels(value)
-    except InputError as problem:
-        raise _placed(problem, where) from None
+    _check(lambda: check_labels(value), where)
     return value
 
 
@@ -168,7 +149,12 @@ def _all(values: tuple[str, ...], check: Callable[[str], object]) -> tuple[str, 
     return values
 
 
-def _placed(problem: InputError, where: str) -> InputError:
-    """``problem``, each of those that it holds, told where the value stands."""
-    found = problem.problems or (problem,)
-    return InputError.join([type(p)(f"{where}: {p.message}", hint=p.hint, details=p.details) for p in found])
+def _check(check: Callable[[], object], where: str) -> None:
+    """``check``; what it refuses, each of it, is told where the value stands."""
+    try:
+        check()
+    except InputError as problem:
+        found = problem.problems or (problem,)
+        raise InputError.join(
+            [type(p)(f"{where}: {p.message}", hint=p.hint, details=p.details) for p in found]
+        ) from None

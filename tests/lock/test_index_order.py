@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imagekit.errors import InvalidConfig, InvalidProject, ResolveError, Unsatisfiable
+from imagekit.lock.default_index import uv_default_index
+from imagekit.lock.resolve import resolve
 from imagekit.lock.target import Target
+from imagekit.spec.image import RequirementLine
 from tests.lock.conftest import wheel_bytes
 from tests.lock.faulty_index import FaultyIndex
-from tests.lock.indexed import Machine
+from tests.lock.indexed import Machine, versions
 
 
 @pytest.fixture
@@ -231,3 +235,75 @@ def test_find_links_of_the_project_and_of_the_machine(machine: Machine, public: 
         "epsilon": "1.0",
         "gamma": "1.0",
     }
+
+
+# Indexes that a project's other tools name
+
+
+def _poetry(machine: Machine, corp: FaultyIndex, priority: str, more: str = "") -> None:
+    (machine.project / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\ndependencies = ["acme"]\n'
+        f'[[tool.poetry.source]]\nname = "corp"\nurl = "{corp.url}"\npriority = "{priority}"\n{more}'
+    )
+
+
+def test_poetrys_supplemental_source_is_asked_after_the_default(
+    machine: Machine, corp: FaultyIndex, public: FaultyIndex
+) -> None:
+    variables = {"UV_DEFAULT_INDEX": public.url}
+    corp.add("delta", "1.0")
+    _poetry(machine, corp, "supplemental")
+    assert machine.both("delta", variables=variables) == {"acme": "99.0", "delta": "1.0"}
+    assert "/simple/acme/" not in corp.asked
+
+
+def test_poetrys_primary_source_is_asked_in_place_of_the_default(
+    machine: Machine, corp: FaultyIndex, public: FaultyIndex
+) -> None:
+    variables = {"UV_DEFAULT_INDEX": public.url}
+    _poetry(machine, corp, "primary")
+    with pytest.raises(Unsatisfiable, match="gamma"):
+        machine.lock(variables=variables)
+    # And before it, where it has a place of its own.
+    _poetry(machine, corp, "primary", '[[tool.poetry.source]]\nname = "PyPI"\n')
+    assert machine.both(variables=variables) == SAFE
+    assert "/simple/acme/" not in public.asked
+
+
+def test_a_requirement_that_poetry_takes_from_the_default_alone(
+    machine: Machine, corp: FaultyIndex, public: FaultyIndex
+) -> None:
+    more = '[[tool.poetry.source]]\nname = "PyPI"\n[tool.poetry.dependencies]\nacme = { source = "pypi" }\n'
+    _poetry(machine, corp, "primary", more)
+    assert machine.both(variables={"UV_DEFAULT_INDEX": public.url}) == {"acme": "99.0"}
+
+
+def test_the_default_index_that_uv_has_by_itself() -> None:
+    assert uv_default_index().startswith("https://")
+
+
+def test_what_a_project_at_a_path_takes_from_one_index_is_not_taken_from_another(
+    machine: Machine, corp: FaultyIndex, public: FaultyIndex
+) -> None:
+    """Dependency confusion by way of a wheel: its metadata say the name alone."""
+    (machine.project / "cart").mkdir()
+    (machine.project / "cart/pyproject.toml").write_text(
+        '[project]\nname = "cart"\nversion = "1"\ndependencies = ["acme"]\n[tool.uv.sources]\n'
+        'acme = { index = "corp" }\nacme-core = { index = "corp" }\n'
+        f'[[tool.uv.index]]\nname = "corp"\nurl = "{corp.url}"\nexplicit = true\n'
+    )
+    (machine.project / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\ndependencies = ["cart"]\n[tool.uv.sources]\ncart = { path = "cart" }\n'
+    )
+    spec = machine.spec()
+    # In the place of the wheel, which only a base can build: what it says that it needs.
+    asked = replace(spec, requirements=(RequirementLine(text="acme", origin="cart"),))
+    lock = resolve(
+        asked, machine.target, reporter=machine.told, access=machine.access(spec, UV_DEFAULT_INDEX=public.url)
+    )
+    assert versions(lock) == SAFE
+
+
+def test_our_own_strategy_goes_before_the_machines(machine: Machine, corp: FaultyIndex, public: FaultyIndex) -> None:
+    toml = _extra(corp, public) + 'index-strategy = "first-index"\n'
+    assert machine.both("acme", toml=toml, variables={"UV_INDEX_STRATEGY": "unsafe-best-match"}) == SAFE

@@ -40,6 +40,13 @@ def test_arguments():
     ]  # fmt: skip
 
 
+def test_wheels_alone_of_some_where_everything_may_be_built():
+    argv = compile_argv(
+        ["pip-compile"], directory="/t", access=IndexAccess(), source_builds=("*",), only_binary=("b", "a")
+    )
+    assert "--no-input --disable-pip-version-check --only-binary a --only-binary b" in argv
+
+
 def test_credentials_are_never_an_argument():
     login = Login(url="https://a.example/simple", user="u", password="canary", origin="a test")
     access = IndexAccess(

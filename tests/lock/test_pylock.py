@@ -152,6 +152,8 @@ def test_a_source_distribution_only_where_it_is_allowed(target, other_target):
     for allowed in (["alpha"], ["*"]):
         lock = select(parse(text, ORIGIN), elsewhere, inputs=INPUTS, source_builds=allowed)
         assert lock.packages[0].artifact.filename == "alpha-1.0.tar.gz"
+    with pytest.raises(NoWheel, match="alpha"):
+        select(parse(text, ORIGIN), elsewhere, inputs=INPUTS, source_builds=["*"], only_binary=["alpha"])
 
 
 def test_neither_a_wheel_nor_a_source_is_no_wheel(target):

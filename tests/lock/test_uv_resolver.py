@@ -52,6 +52,13 @@ def test_building_everything_takes_the_only_binary_option_away(target):
     assert "--no-binary" not in argv
 
 
+def test_wheels_alone_of_some_where_everything_may_be_built(target):
+    argv = compile_argv(
+        "uv", target, directory="/t", access=IndexAccess(), source_builds=("*",), only_binary=("b", "a")
+    )
+    assert [argv[n + 1] for n, word in enumerate(argv) if word == "--only-binary"] == ["a", "b"]
+
+
 def test_an_index_with_credentials_is_never_an_argument(target):
     login = Login(url="https://a.example/simple", user="user", password="canary", origin="a test")
     access = IndexAccess(
