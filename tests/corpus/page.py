@@ -53,6 +53,7 @@ def _asked(row: Row) -> str:
     for key, value in row.arguments.items():
         for each in ["'*'"] if value is True else value:
             words.append(f"{_OPTIONS[key]} {each}")
+    words += row.config.splitlines() if row.config else []
     return f"`{' '.join(words)}`" if words else ""
 
 

@@ -70,7 +70,7 @@ class Row:
 
     def __str__(self) -> str:
         words = (str(word) for words in self.arguments.values() for word in _each(words))
-        return " ".join((self.project, *words, *(["configured"] if self.config else [])))
+        return " ".join((self.project, *words, self.python))
 
 
 def _each(words: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.errors import InvalidProject, NoWheel, ResolveError, StaleLock
+from imagekit.errors import CheckFailed, InvalidProject, NoWheel, ResolveError, StaleLock
 from tests.corpus.row import End, Row, Unless
 
 LOCKS = [
@@ -149,11 +149,24 @@ LOCKS = [
     ),
     Row(
         project="pipenv",
-        arguments={"groups": ["dev"]},
+        arguments={"groups": ["dev"], "source_builds": True},
+        python="3.13",
         why="a Pipfile.lock of a hundred packages, some for Windows alone",
+        lock="Pipfile.lock",
+        locked=99,
+        versions=("click==8.0.3", "pytz"),
+    ),
+    Row(
+        project="pipenv",
+        arguments={"groups": ["dev"]},
+        why="such a lock is of one Python and does not say which: what 3.11 needs besides is not in it",
         lock="Pipfile.lock",
         locked=97,
         versions=("click==8.0.3", "pytz"),
+        ends=End(
+            error=CheckFailed,
+            says=("the image fails its health check: ", "requires backports.tarfile, which is not installed"),
+        ),
     ),
     Row(
         project="pip-build",
@@ -195,5 +208,22 @@ CONDA = [
         refused=InvalidProject,
         problems=4,
         says=("4 problems: environment.yaml:8: 'cudatoolkit=11.3' is a package of conda's", "pytorch=1.11.0"),
+    ),
+    Row(
+        project="torchrl",
+        why="one package of conda's among those of pip's",
+        refused=InvalidProject,
+        says=("environment.yml:6: 'protobuf' is a package of conda's", 'conda-packages = {protobuf = "protobuf"}'),
+    ),
+    Row(
+        project="torchrl",
+        config='conda-packages = {protobuf = "protobuf"}\n',
+        why="the same, with the line that the refusal asks for",
+        count=27,
+        has={
+            "imageio==2.26.0": "environment.yml:25",
+            "ray<2.8.0": "environment.yml:31",
+            "protobuf": "environment.yml:6",
+        },
     ),
 ]

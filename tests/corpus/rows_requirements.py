@@ -94,9 +94,9 @@ PINNED = [
     ),
     Row(
         project="supervisor",
-        arguments={"source_builds": ["cpe", "pulsectl", "deepmerge"]},
+        arguments={"source_builds": True},
         python="3.14",
-        why="the same, where the packages that have no wheel may be built",
+        why="the same, where what has no wheel may be built",
         count=29,
         has={"aiohttp==3.14.3": "requirements.txt:3", "cpe==1.3.1": "requirements.txt:11"},
     ),

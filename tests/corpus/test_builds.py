@@ -86,7 +86,8 @@ def installed(row: Row, pipeline: Pipeline, scratch: Path, name: str) -> dict[st
         return {package.name: package.version for package in pipeline.lock(spec).packages}
     result = pipeline.build(spec, Reference.parse(name))
     pairs = [package.partition("==") for layer in result.layers for package in layer.packages]
-    return {canonicalize_name(package): version for package, _, version in pairs}
+    own = canonicalize_name(spec.project.name) if spec.project is not None else None
+    return {found: version for package, _, version in pairs if (found := canonicalize_name(package)) != own}
 
 
 def check(row: Row, pipeline: Pipeline, scratch: Path) -> None:
