@@ -67,3 +67,42 @@ def test_every_page_is_led_to() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     told = {name for text in PAGES.values() for name in re.findall(r"\]\(([\w-]+\.md)\b", text)}
     assert [name for name in sorted(PAGES) if f"docs/{name}" not in readme and name not in told] == []
+
+
+# A command as a page has it: on a line of a block, or between backquotes.
+BLOCK = re.compile(r"(?ms)^```\w*\n(.*?)^```$")
+IN_BLOCK = re.compile(r"(?m)^(?:\$ )?(?:\w+=\S+ )*(imagekit [^\n#]+)")
+IN_LINE = re.compile(r"`(imagekit [^`\n]+)`")
+
+
+def shown() -> list[tuple[str, str]]:
+    pages = {**PAGES, "README.md": (ROOT / "README.md").read_text("utf-8")}
+    found = set()
+    for name, page in pages.items():
+        blocks = "\n".join(BLOCK.findall(page)).replace("\\\n", " ")
+        found |= {(name, text.strip()) for text in (*IN_BLOCK.findall(blocks), *IN_LINE.findall(BLOCK.sub("", page)))}
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("page", "text"), shown())
+def test_every_command_that_a_page_shows_is_one(page: str, text: str) -> None:
+    import typer
+
+    from imagekit.cli.app import app
+    from imagekit.cli.offline_option import offline_option
+
+    command = typer.main.get_command(app)
+    words = text.split()[1:]
+    while hasattr(command, "commands"):
+        while words and words[0].startswith("--"):  # --profile NAME
+            words = words[2:]
+        if not words or not re.fullmatch(r"[a-z-]+", words[0]):
+            return  # a group, or all of its commands
+        assert words[0] in command.commands, f"{page}: {text}"
+        command = command.commands[words.pop(0)]
+    known = {name for each in (*command.params, offline_option()) for name in (*each.opts, *each.secondary_opts)}
+    asked = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    unknown = [
+        word for word in asked if word not in known | {"--profile", "--help", "-h"} and not re.match(r"-[a-z].", word)
+    ]
+    assert not unknown, f"{page}: {text}"
