@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,30 @@ def test_a_marker_may_ask_for_the_category(tmp_path):
     for groups, names in (((), ["delta"]), (("dev",), ["delta", "gamma"]), (("develop",), ["delta", "gamma"])):
         lines = foreign_set(ImageSpec(context=tmp_path, groups=groups), path, TARGET).lines
         assert [line.text.partition("=")[0] for line in lines] == names
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text("utf-8")
+SECTION = PAGE.partition("## Entries of other programs' locks")[2]
+ROWS = re.findall(r"^\| `(?P<entry>.+?)` \| (?P<said>taken|refused|passed over)\b.*\|$", SECTION, re.MULTILINE)
+
+
+def test_the_page_s_table_is_found():
+    assert len(ROWS) == len([line for line in SECTION.splitlines() if line.startswith("|")]) - 2 >= 20
+
+
+@pytest.mark.parametrize(("entry", "said"), ROWS)
+def test_an_entry_is_as_the_page_says(tmp_path, entry, said):
+    (tmp_path / "libs" / "delta").mkdir(parents=True)
+    (tmp_path / "libs" / "delta" / "pyproject.toml").write_text('[project]\nname = "delta"\nversion = "1"\n')
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "delta-1.0-py3-none-any.whl").write_bytes(b"")
+    text = entry.replace('"ref": "…"', f'"ref": "{COMMIT}"').replace("…", A)
+    document = pipfile(json.loads(text), CORP, TEAM)
+    if said == "refused":
+        with pytest.raises(InputError, match=r"^Pipfile\.lock:\d+: "):
+            found(tmp_path, "Pipfile.lock", document)
+    else:
+        assert len(found(tmp_path, "Pipfile.lock", document).lines) == (said == "taken")
 
 
 def several(*packages: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
