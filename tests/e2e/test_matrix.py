@@ -44,7 +44,7 @@ newest = "all"
 def matrix(imagekit: Imagekit, wheels: Path, tmp_path: Path) -> Path:
     path = tmp_path / "alpha.toml"
     path.write_text(MATRIX.format(name=imagekit.name()))
-    imagekit.env |= {"UV_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1"}
+    imagekit.env |= {"PIP_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1"}
     return path
 
 
@@ -81,7 +81,7 @@ def test_built_and_built_again(imagekit: Imagekit, engine: Engine, matrix: Path)
 def test_one_that_fails_stops_no_other(imagekit: Imagekit, matrix: Path, wheels: Path, tmp_path: Path) -> None:
     name = f"hostile{secrets.token_hex(4)}"
     hostile = write_wheel(tmp_path / "hostile", name, "1.0", {"../../../outside.py": ""}).parent
-    imagekit.env["UV_FIND_LINKS"] = f"{wheels},{hostile}"
+    imagekit.env["PIP_FIND_LINKS"] = f"{wheels} {hostile}"
     matrix.write_text(matrix.read_text().replace('"{framework}", "beta"', f'"{{framework}}", "{name}"'))
     done = imagekit("matrix", "build", matrix, "--select", "1.*", "--json")
     result = json.loads(done.stdout)
