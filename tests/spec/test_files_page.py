@@ -88,6 +88,8 @@ def test_uv_s_table(root: Path, written: str, said: str) -> None:
         "index-strategy": lambda: spec.any_index,
         "exclude-newer": lambda: spec.exclude_newer == "2026-01-31",
         "prerelease": lambda: spec.prereleases,
+        "pip": lambda: spec.indexes.default == "https://example.com/simple",
+        "no-build-package": lambda: spec.only_binary == ("six",) and not spec.source_builds,
         "no-binary-package": lambda: spec.no_binary == ("six",) == spec.source_builds,
         "package": lambda: spec.project is None,
     }.get(key, lambda: key == "sources.six")()
@@ -203,5 +205,5 @@ def test_a_file(root: Path, file: str) -> None:
 
 
 def test_the_tables_are_found() -> None:
-    assert (len(UV_ROWS), len(POETRY_ROWS), len(ENVIRONMENT_ROWS)) == (28, 19, 10)
+    assert (len(UV_ROWS), len(POETRY_ROWS), len(ENVIRONMENT_ROWS)) == (32, 20, 10)
     assert {said for _, said in (*UV_ROWS, *POETRY_ROWS, *ENVIRONMENT_ROWS)} == {"taken", "refused", "passed"}
