@@ -164,8 +164,8 @@ class IndexAccess:
         return {name: value for name, value in found.items() if name not in places}
 
     def netrc(self) -> str:
-        """A netrc file with all that is known, those of the indexes first."""
-        return self.logins.netrc((*self.urls, *self.indexes.find_links))
+        """A netrc file with the logins of what is asked. Indexes have theirs by name, too; a place of files has not."""
+        return self.logins.netrc((*self.indexes.find_links, *self.urls))
 
     def environment(self, additions: Mapping[str, str]) -> dict[str, str] | None:
         """The whole environment of another program; ``None`` for this process's own."""
@@ -212,6 +212,7 @@ class IndexAccess:
         return replace(
             self.logins,
             named=(*self.logins.named, *named),
+            asked=remote,
             keyring=tuple(Sought(url=url, find=partial(self._by_keyring, url, names.get(url))) for url in keyring),
         )
 

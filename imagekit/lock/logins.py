@@ -1,6 +1,8 @@
 """Logins of package indexes: what is known on this machine, and for which URL it is good.
 
-A login is given to the server that it is known for (scheme, host and port) and to no other.
+A login is given to the server that it is known for (scheme, host and port) and to no other. A netrc file knows hosts
+alone: its logins are for what is asked there by name, and else for HTTPS; never in the clear to a server that a page or
+a redirection leads to.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Logins:
     by_host: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
     named: tuple[Sought, ...] = ()
     keyring: tuple[Sought, ...] = ()
+    asked: tuple[str, ...] = ()  # indexes and places of files, by their URLs
 
     def of(self, url: str) -> tuple[Login, ...]:
         """Those to try at ``url``, the best first: of the index whose path is most like its own."""
@@ -53,26 +56,33 @@ class Logins:
         found = [*_looked_for(self.named, server), *(login for login in self.by_url if server_of(login.url) == server)]
         found.sort(key=lambda login: -_shared(login.url, url))
         entry = self.by_host.get(server[1]) or self.by_host.get("")
-        if entry is not None:
+        if entry is not None and self._may_see_netrc(server):
             found.append(Login(url=url, user=entry[0], password=entry[1], origin="netrc"))
         if not found:
             found = _looked_for(self.keyring, server)
         return tuple({(login.user, login.password): login for login in reversed(found)}.values())[::-1]
 
+    def withheld(self, url: str) -> bool:
+        """Whether a netrc file has a login that ``url`` does not get: it would go in the clear to no index of ours."""
+        server = server_of(url)
+        return not self._may_see_netrc(server) and (server[1] in self.by_host or "" in self.by_host)
+
     def netrc(self, urls: Iterable[str]) -> str:
-        """A netrc file with what is known for the hosts of ``urls``, and then for any other."""
+        """A netrc file with what is known for the hosts of ``urls``, and for no other; the first of a host counts."""
         pairs: dict[str, tuple[str, str]] = {}
         for url in urls:
             for login in self.of(url)[:1]:
                 pairs.setdefault(server_of(url)[1], (login.user, login.password))
-        for host, pair in sorted(self.by_host.items(), reverse=True):  # "default" must be the last
-            pairs.setdefault(host, pair)
         # The format has no way to write white space.
         written = {host: pair for host, pair in pairs.items() if not any(c.isspace() for c in "".join(pair))}
         return "".join(
-            f"{f'machine {host}' if host else 'default'} login {user} password {password}\n"
-            for host, (user, password) in written.items()
+            f"machine {host} login {user} password {password}\n" for host, (user, password) in written.items()
         )
+
+    def _may_see_netrc(self, server: tuple[str, str, int]) -> bool:
+        scheme, host, _ = server
+        here = host in ("localhost", "::1") or host.startswith("127.")
+        return scheme == "https" or here or any(server_of(url) == server for url in self.asked if "://" in url)
 
 
 def _looked_for(sought: Iterable[Sought], server: tuple[str, str, int]) -> list[Login]:

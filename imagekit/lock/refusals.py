@@ -91,6 +91,12 @@ def denied(status: int, url: str, access: IndexAccess, *, about: str = "", detai
         (f"UV_INDEX_{each.name.upper()}" for each in access.indexes.named if server_of(each.url) == server_of(url)),
         "UV_INDEX_NAME",
     )
+    if access.logins.withheld(url):
+        return IndexUnreachable(
+            f"{about}{redacted(url)} asks for a login, and {host} gets none from netrc in the clear (HTTP {status})",
+            hint=f"ask it by https, or make it an index or a place of files of the project; see {DOCS}{or_proxy}",
+            details=details,
+        )
     return IndexUnreachable(
         f"{about}{redacted(url)} asks for a login, and none is known for {host} (HTTP {status})",
         hint=f"put one into ~/.netrc (machine {server_of(url)[1]} login USER password PASSWORD), or name the index and "

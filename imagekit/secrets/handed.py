@@ -61,7 +61,7 @@ class Handed:
 
         more = [StepSecret(id=name, value=_bytes(value)) for name, value in values.items() if value]
         more += [StepSecret(id=name, file=path, value=b"") for name, path in (files or {}).items()]
-        sensitive = [part for secret in more for part in parts(secret.value)]
+        sensitive = [part for secret in more for part in parts(secret.value, by_looks=False)]
         return replace(self, own=(*self.own, *more), sensitive=(*self.sensitive, *sensitive))
 
     def with_arguments(self, arguments: Mapping[str, str]) -> Handed:

@@ -65,8 +65,11 @@ def needles(values: Iterable[bytes]) -> Needles:
     return Needles(forms=tuple(sorted(forms, key=lambda form: (-len(form), form))))
 
 
-def parts(value: bytes) -> Iterator[bytes]:
-    """What in ``value`` is a secret by itself: passwords of URLs and logins, fields of documents, generated words."""
+def parts(value: bytes, *, by_looks: bool = True) -> Iterator[bytes]:
+    """What in ``value`` is a secret by itself: passwords of URLs and logins, fields of documents, generated words.
+
+    Without ``by_looks`` only what is said to be one: where hosts and users stand beside it, too.
+    """
     from urllib.parse import unquote
 
     from imagekit.secrets.telling import logins, passwords_of_connections
@@ -75,25 +78,25 @@ def parts(value: bytes) -> Iterator[bytes]:
     found = [word for login in logins(text) for word in (login, unquote(login))]
     found += passwords_of_connections(text)
     found += [match["password"] for pattern in (_NETRC, _PGPASS) for match in re.finditer(pattern, text)]
-    found += _in_fields(text)
-    if (login := re.fullmatch(_LOGIN, text.strip())) is not None:
+    found += _in_fields(text, by_looks=by_looks)
+    if by_looks and (login := re.fullmatch(_LOGIN, text.strip())) is not None:
         found.append(login["password"])
-    if len(text.split()) > 1:
-        found += [word for word in (piece.strip("\"',;") for piece in text.split()) if _is_secret("", word)]
+    if by_looks and len(text.split()) > 1:
+        found += [word for word in (piece.strip("\"',;") for piece in text.split()) if _looks_so(word)]
     for word in found:
         yield word.encode("utf-8", "surrogateescape")
 
 
-def _in_fields(text: str) -> Iterator[str]:
+def _in_fields(text: str, *, by_looks: bool) -> Iterator[str]:
     """The values of a document's fields that are secrets, by their names or their looks."""
-    from imagekit.secrets.telling import fields_of_json
+    from imagekit.secrets.telling import fields_of_json, named
 
     fields = list(fields_of_json(text))
     for match in re.finditer(_FIELD, text) if not fields else ():
         fields.append((match["name"], match["double"] or match["single"] or match["plain"] or ""))
     for name, value in fields:
         for word in {value, value.rstrip(",;}")}:
-            if _is_secret(name, word):
+            if named(name, word) is not None or (by_looks and _looks_so(word)):
                 yield word
                 yield from _in_login(word)
 
@@ -111,12 +114,9 @@ def _in_login(word: str) -> Iterator[str]:
         yield login["password"]
 
 
-def _is_secret(name: str, value: str) -> bool:
+def _looks_so(value: str) -> bool:
     from imagekit.secrets.no_credential import generated, stands_for_another
-    from imagekit.secrets.telling import named
 
-    if named(name, value) is not None:
-        return True
     # A list of hosts looks like nothing that anybody wrote.
     return any(map(generated, re.split("[,;]", value))) and not stands_for_another(value)
 

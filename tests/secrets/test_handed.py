@@ -134,6 +134,15 @@ def test_own_values_travel_likewise_and_only_their_secret_parts_are_concealed() 
     )
 
 
+def test_of_own_values_hosts_and_users_are_not_secret() -> None:
+    netrc = f"machine pkgs-1a2b3c4d5e6f.example.com login svc-9f8e7d6c5b4a3210 password {CANARY}\n"
+    settings = "export UV_INDEX_CORP_USERNAME='svc-9f8e7d6c5b4a3210'\nexport UV_INDEX_CORP_PASSWORD='Tr0ub4dor&3'\n"
+    looked_for = read().with_own({"netrc": netrc, "settings": settings}).needles
+    assert not looked_for.found_in(b"pkgs-1a2b3c4d5e6f.example.com svc-9f8e7d6c5b4a3210")
+    assert looked_for.found_in(CANARY.encode())
+    assert looked_for.found_in(b"Tr0ub4dor&3")
+
+
 def test_build_arguments_that_are_allowed_are_no_arguments_of_the_process() -> None:
     handed = read().with_arguments({"URL": CANARY})
     assert handed.arguments() == ["--build-arg", "URL"]
