@@ -29,6 +29,7 @@ from imagekit.progress import SilentReporter
 from imagekit.spec.image import ImageSpec, Indexes
 from imagekit.spec.read import read_spec
 from tests.lock.conftest import make_target, wheel_bytes
+from tests.lock.faulty_index import FaultyIndex
 
 TARGET = make_target()
 A, B = "a" * 64, "b" * 64
@@ -332,3 +333,43 @@ def test_a_key_twice_in_pipenv_s_lock_is_refused(tmp_path):
     path.write_text('{"_meta": {"pipfile-spec": 6},\n"default": {"a": {},\n"a": {}}}')
     with pytest.raises(InvalidProject, match=r"Pipfile\.lock:3: 'a' is there twice"):
         foreign_set(ImageSpec(context=tmp_path), path, TARGET)
+
+
+@pytest.mark.parametrize("name", ["Pipfile.lock", "poetry.lock"])
+def test_each_package_is_asked_of_its_own_index_and_of_no_other(tmp_path, name):
+    first, team = FaultyIndex(), FaultyIndex()
+    try:
+        first.add("alpha", "1.0")
+        team.add("delta", "1.0")
+        team.add("alpha", "1.0", requires=["beta"])  # another file of that name
+        hashes = {
+            package: f"sha256:{hashlib.sha256(index.pages[f'/files/{package}-1.0-py3-none-any.whl']).hexdigest()}"
+            for package, index in (("alpha", first), ("delta", team))
+        }
+        path = tmp_path / name
+        if name == "Pipfile.lock":
+            document = pipfile({**PINNED, "hashes": [hashes["delta"]], "index": "team"})
+            document["default"]["alpha"] = {**PINNED, "hashes": [hashes["alpha"]]}
+            document["_meta"]["sources"] = [{"name": n, "url": i.url} for n, i in (("first", first), ("team", team))]
+            path.write_text(json.dumps(document))
+            indexes = Indexes()
+        else:
+            source = {"type": "legacy", "url": team.url, "reference": "team"}
+            document = poetry({"files": [{"file": "", "hash": hashes["delta"]}], "source": source})
+            document["package"].append({"name": "alpha", "version": "1.0", "files": [{"hash": hashes["alpha"]}]})
+            path.write_text(tomli_w.dumps(document))
+            indexes = Indexes(default=first.url)
+        got = foreign_set(ImageSpec(context=tmp_path), path, TARGET) if name == "Pipfile.lock" else _both(path)
+        spec = ImageSpec(context=tmp_path, requirements=got.lines, indexes=with_locked_indexes(indexes, got))
+        lock = obtain(spec, TARGET, cache_dir=tmp_path / "cache", reporter=SilentReporter(), complete=True)
+        assert {p.name: f"sha256:{p.artifact.sha256}" for p in lock.packages} == hashes
+        assert {path for path in first.asked if path.startswith("/simple/")} == {"/simple/alpha/"}
+        assert {path for path in team.asked if path.startswith("/simple/")} == {"/simple/delta/"}
+    finally:
+        first.close()
+        team.close()
+
+
+def _both(path: Path) -> LockedSet:
+    roots = [(edge_of(Requirement(name)), "here") for name in ("alpha", "delta")]
+    return walk(roots, read_poetry_lock(path), TARGET, file=path.name, remedy="")
