@@ -289,10 +289,12 @@ def _built(asked: Asked, image: DockerImage | None) -> Asked:
 
 
 def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> RunSettings:
+    """``settings`` with ``variables``; environment and labels are added to, all else is replaced."""
+    given = RunSettings.of(variables)
     if settings is None:
-        return RunSettings.of(variables)
-    RunSettings.of(variables)
-    return settings.with_(**variables) if variables else settings
+        return given
+    joined = {name: {**getattr(settings, name), **getattr(given, name)} for name in ("env", "labels")}
+    return settings.with_(**{**variables, **joined})
 
 
 def _memory_here(settings: Settings) -> int | None:
