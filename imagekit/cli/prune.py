@@ -47,13 +47,18 @@ def prune(
     from imagekit.cli.periods import moment_of
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.pruning.prune import prune_engine
+    from imagekit.runs.reconcile import reconcile
     from imagekit.store.store import Store
 
     since = moment_of(keep_since, "--keep-since").timestamp()
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json) as reporter, Store.open(settings.state_dir) as store:
+        engine = open_pipeline(settings, reporter).engine
+        if not dry_run:
+            # What killed processes left counts as what it was, and its container may go.
+            reconcile(store, engine)
         of_engine = prune_engine(
-            open_pipeline(settings, reporter).engine,
+            engine,
             store,
             settings.cache_dir,
             reporter,

@@ -84,7 +84,7 @@ def _runs(before: StoredRun, after: StoredRun) -> Iterator[InputChange]:
     yield from _one("flow", "flow", one.entrypoint, other.entrypoint)
     yield from _one("image", "image", one.reference, other.reference)
     yield from _mapping("parameter", _texts(one.parameters), _texts(other.parameters))
-    yield from _mapping("run setting", _texts(one.settings), _texts(other.settings))
+    yield from _mapping("run setting", _texts(one.settings, but=_TOLD), _texts(other.settings, but=_TOLD))
     names = (dict.fromkeys(record.env_names, "") for record in (one, other))
     yield from _silent("environment", *names)
     yield from _mapping("run source", _texts(one.source), _texts(other.source))
@@ -113,8 +113,13 @@ def _resources(before: StoredRun, after: StoredRun) -> dict[str, tuple[float | N
     return {name: (one[name], other[name]) for name in one}
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: json.dumps(value, sort_keys=True) for name, value in values.items() if value is not None}
+# Told by themselves, or another in every run.
+_TOLD = ("image", "name")
+
+
+def _texts(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> dict[str, str]:
+    told = {name: value for name, value in values.items() if value is not None and name not in but}
+    return {name: json.dumps(value, sort_keys=True) for name, value in told.items()}
 
 
 def _one(kind: str, name: str, before: str, after: str) -> Iterator[InputChange]:

@@ -108,7 +108,7 @@ def test_what_cannot_be_compared_is_said() -> None:
 def test_runs() -> None:
     before = run(
         parameters={"n": 1, "day": "x"},
-        settings={"memory": 1, "network": None},
+        settings={"memory": 1, "network": None, "name": "a", "image": "orders:v1"},
         env_names=("TZ", "TOKEN"),
         source={"kind": "git", "commit": "a"},
     )
@@ -121,7 +121,7 @@ def test_runs() -> None:
     after = run(
         failed,
         parameters={"n": 2, "day": "x"},
-        settings={"memory": 1, "cpus": 2},
+        settings={"memory": 1, "cpus": 2, "image": "sha256:1"},
         env_names=("TZ",),
         source={"kind": "git", "commit": "b"},
         extras={"requirements": ["rich"]},
