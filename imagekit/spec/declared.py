@@ -61,7 +61,13 @@ def read_declared(
                 f"the group {groups[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
             )
         lines = pyproject.select((), groups, unknown) if pyproject is not None else ()
-        return Declared(requirements=(_built(context, declared_name(context), extras), *lines), installs_project=True)
+        uv = read_uv_table(context, locked=False, builds=True)
+        return Declared(
+            requirements=(_built(context, declared_name(context), extras), *lines),
+            installs_project=True,
+            indexes=uv.indexes,
+            uv=uv,
+        )
     if pyproject is None:
         if not (lock is not None and lock.name == "Pipfile.lock"):  # its categories
             for key, name in (*(("extras", name) for name in extras), *(("groups", name) for name in groups)):
@@ -111,7 +117,7 @@ def read_declared(
         requirements=lines,
         project=project,
         installs_project=project is not None or is_built,
-        indexes=joined(joined(uv.indexes, sources), joined(pyproject.indexes, of_pdm)),
+        indexes=joined(joined(sources, uv.indexes), joined(pyproject.indexes, of_pdm)),
         uv=uv,
     )
 

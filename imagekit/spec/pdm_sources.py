@@ -46,7 +46,9 @@ def pdm_indexes(path: Path, tables: Mapping[str, Any]) -> Indexes:
         url = url.replace("${PROJECT_ROOT}", path.parent.as_posix())
         if "${" in url:
             where = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', (name or 'NAME').upper())}_PASSWORD"
-            source.wrong("a variable in the url of a source is not honoured", f"logins come from {where} or ~/.netrc")
+            source.wrong(
+                "a variable in the url of a source is not honoured", f"logins come from {where} or ~/.netrc", "url"
+            )
             continue
         checked_url(table, url, *source.keys[len(table.keys) :], "url")
         packages = _packages(source)

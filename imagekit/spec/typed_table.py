@@ -57,7 +57,9 @@ class TypedTable:
         value = self.values.get(key)
         if single and isinstance(value, Mapping):
             return [self.table(key)]
-        if not self._fits(key, value, isinstance(value, list), "a table" if single else "an array of tables"):
+        if not self._fits(
+            key, value, isinstance(value, list), "a table, or an array of tables" if single else "an array of tables"
+        ):
             return []
         keys = (*self.keys, key)
         return [TypedTable(_or_wrong(v), self.origins, (*keys, n), self.problems) for n, v in enumerate(value or ())]

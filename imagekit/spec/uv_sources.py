@@ -79,7 +79,7 @@ class _Reader:
         for name, of in sources.items():
             for entry in of.entries:
                 if "index" in entry:
-                    self._pin(name, entry, (directory, self.workspace.root))
+                    self._pin(name, entry, reversed(self._places(directory)))
         found: list[RequirementLine] = []
         for line in lines:
             requirement = Requirement(line.text)
@@ -201,15 +201,18 @@ class _Reader:
 
     def _sources(self, directory: Path, extras: frozenset[str], groups: frozenset[str]) -> dict[str, _Of]:
         found: dict[str, _Of] = {}
-        in_workspace = directory in self.workspace.members.values()
-        # A member's own sources go before the root's.
-        for place in dict.fromkeys((self.workspace.root, directory) if in_workspace else (directory,)):
+        for place in self._places(directory):
             table = self._uv(place).table("sources")
             for key in table:
                 entries = table.tables(key, single=True)
                 applying = tuple(entry for entry in entries if _applies(entry, extras, groups))
                 found[canonicalize_name(key)] = _Of(applying, place)
         return found
+
+    def _places(self, directory: Path) -> tuple[Path, ...]:
+        """Whose tables hold for the project in ``directory``: its workspace root's, and before that its own."""
+        in_workspace = directory in self.workspace.members.values()
+        return tuple(dict.fromkeys((self.workspace.root, directory) if in_workspace else (directory,)))
 
 
 def negated(marker: str) -> str | None:

@@ -82,6 +82,20 @@ def test_what_a_member_or_a_project_at_a_path_pins_is_pinned(tmp_path: Path) -> 
         read_spec(root)
 
 
+def test_a_member_s_index_of_a_name_that_its_root_has_too(tmp_path: Path) -> None:
+    own = f'[tool.uv.sources]\nsix = {{ index = "corp" }}\n[[tool.uv.index]]\nname = "corp"\nurl = "{C}"\n'
+    root = write(tmp_path, {"pyproject.toml": ROOT, "libs/cart/pyproject.toml": member("cart", more=own)})
+    named = read_spec(root / "libs/cart").indexes.named
+    assert next(index.url for index in named if index.name == "corp") == C
+
+
+def test_an_old_project_has_the_settings_too(tmp_path: Path) -> None:
+    setup = "from setuptools import setup\nsetup(name='old')\n"
+    write(tmp_path, {"setup.py": setup, "uv.toml": f'index-url = "{A}"\n'})
+    spec = read_spec(tmp_path)
+    assert (len(spec.requirements), spec.indexes.default) == (1, A)
+
+
 # Sources that depend on an extra or a group
 
 TORCH = (
