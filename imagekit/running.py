@@ -235,7 +235,17 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
     if wanted is not None or any(entry.startswith(f"{EXTRAS}=") for entry in image.settings.get("Env") or ()):
         from imagekit.extras.of_run import with_extras
 
-        added = with_extras(machine.pipeline, settings.image, image, settings.env, wanted, upgrade=asked.upgrade_extras)
+        added = with_extras(
+            machine.engine,
+            lambda: machine.pipeline,
+            machine.settings,
+            settings.image,
+            image,
+            settings.env,
+            wanted,
+            like=asked.project,
+            upgrade=asked.upgrade_extras,
+        )
         if added is not None:
             image, extras = machine.engine.image(added.image_id) or image, added.to_record()
     order = RunOrder(
@@ -282,6 +292,7 @@ def _built(asked: Asked, image: DockerImage | None) -> Asked:
     if image.dockerfile == AUTO:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.entrypoint.signature(image.context).check(dict(asked.parameters))
+    check_extras_of(asked.settings)
     if not image.is_built:
         image.build()
     settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")

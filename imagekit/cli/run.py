@@ -79,12 +79,16 @@ def run(
     own = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         machine = Machine(own, reporter, lambda: open_pipeline(own, reporter))
+        spec = None
         if image is None:
             pipeline = machine.pipeline
             spec = pipeline.spec(project, entrypoints=[str(asked)])
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
-        prepared = prepare(machine, Asked(entrypoint=asked, settings=settings, parameters=parameters))
+        wanted = Asked(
+            entrypoint=asked, settings=settings, parameters=parameters, project=spec, upgrade_extras=upgrade_extras
+        )
+        prepared = prepare(machine, wanted)
     # The flow has the terminal to itself: no bar is drawn from here on.
     result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
     if result_file is not None:

@@ -7,6 +7,7 @@ start finds it by one question.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,21 +42,29 @@ def check_extras(settings: Settings, text: str, *, like: ImageSpec | None = None
     return Wanted(text, tickets, like)
 
 
-def derive(pipeline: Pipeline, reference: str, image: EngineImage, wanted: Wanted, *, upgrade: bool = False) -> Derived:
+def derive(
+    engine: Engine,
+    pipeline: Callable[[], Pipeline],
+    reference: str,
+    image: EngineImage,
+    wanted: Wanted,
+    *,
+    upgrade: bool = False,
+) -> Derived:
     """The image to run in: ``image``, which ``reference`` names, with the packages of ``wanted``.
 
     What it came to the last time holds until the image is another one, or ``upgrade`` asks for the newest versions.
-    Several processes that want the same make one image. Raises ``BaseUnusable`` for an image without a Python that
-    packages can be added to, ``ResolveError`` (``BaseConflict`` where what the image holds stands in the way), and
-    what a build raises.
+    Several processes that want the same make one image; ``pipeline`` is opened where one is to be made. Raises
+    ``BaseUnusable`` for an image without a Python that packages can be added to, ``ResolveError`` (``BaseConflict``
+    where what the image holds stands in the way), and what a build raises.
     """
     known = None if upgrade else wanted.tickets.find(image.id)
-    if known is not None and is_there(pipeline.engine, known):
+    if known is not None and is_there(engine, known):
         # By another name it may have been another time.
         return replace(known, origin=reference, reference=reference if known.adds_nothing else known.reference)
     from imagekit.extras.making import make_derived
 
-    return make_derived(pipeline, reference, image, wanted, upgrade=upgrade)
+    return make_derived(pipeline(), reference, image, wanted, upgrade=upgrade)
 
 
 def is_there(engine: Engine, known: Derived) -> bool:

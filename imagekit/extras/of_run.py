@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from imagekit.extras.derive import Wanted, check_extras, derive
@@ -10,7 +10,7 @@ from imagekit.extras.grammar import VARIABLE
 from imagekit.extras.values import Derived
 
 if TYPE_CHECKING:
-    from imagekit.engine.client import EngineImage
+    from imagekit.engine.client import Engine, EngineImage
     from imagekit.pipeline import Pipeline
     from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
@@ -26,22 +26,26 @@ def wanted_by(env: Mapping[str, str | None], settings: Settings, *, like: ImageS
 
 
 def with_extras(
-    pipeline: Pipeline,
+    engine: Engine,
+    pipeline: Callable[[], Pipeline],
+    settings: Settings,
     reference: str,
     image: EngineImage,
     env: Mapping[str, str | None],
     wanted: Wanted | None,
     *,
+    like: ImageSpec | None = None,
     upgrade: bool = False,
 ) -> Derived | None:
     """The image to run in, ``image`` with what is wanted in it; ``None`` where nothing is.
 
     ``wanted`` is what ``wanted_by`` gave. What the image's own environment says holds where ``env`` says nothing; a
-    run that takes the variable away has none of it. What else it raises: see ``derive``.
+    run that takes the variable away has none of it. ``pipeline`` is opened where something must be made. What else
+    it raises: see ``derive``.
     """
     if VARIABLE not in env:
         own = dict(entry.partition("=")[::2] for entry in image.settings.get("Env") or ())
-        wanted = wanted_by(own, pipeline.settings)
+        wanted = wanted_by(own, settings, like=like)
     if wanted is None:
         return None
-    return derive(pipeline, reference, image, wanted, upgrade=upgrade)
+    return derive(engine, pipeline, reference, image, wanted, upgrade=upgrade)

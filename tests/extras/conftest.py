@@ -56,7 +56,7 @@ class Machine:
         with Pipeline(settings) as pipeline:
             image = pipeline.engine.image(reference)
             assert image is not None
-            return derive(pipeline, reference, image, wanted, upgrade=upgrade)
+            return derive(pipeline.engine, lambda: pipeline, reference, image, wanted, upgrade=upgrade)
 
     def add(self, name: str, version: str, *requires: str, **files: str) -> Path:
         """A wheel of one module, whose content nobody else has."""
