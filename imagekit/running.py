@@ -42,6 +42,7 @@ class Asked:
     settings: RunSettings
     parameters: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
+    is_checked: bool = False  # the parameters were, against the source that the image was built from
     project: ImageSpec | None = None  # whose indexes extra packages come from
     upgrade_extras: bool = False  # the newest versions of these, and not those of the last run
 
@@ -256,6 +257,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         name=settings.name or new_name(request.function),
         run_id=asked.run_id,
         extras=extras,
+        is_checked=asked.is_checked,
         memory=_memory_here(machine.settings),
     )
     return Prepared(order=order, engine=machine.engine, store=machine.settings.state_dir)
@@ -296,7 +298,7 @@ def _built(asked: Asked, image: DockerImage | None) -> Asked:
     if not image.is_built:
         image.build()
     settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")
-    return replace(asked, settings=settings)
+    return replace(asked, settings=settings, is_checked=image.dockerfile == AUTO)
 
 
 def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> RunSettings:

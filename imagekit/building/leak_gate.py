@@ -19,7 +19,6 @@ from imagekit.oci.digest import Digest, short
 from imagekit.progress import Reporter
 from imagekit.secrets.file_names import telling_file
 from imagekit.secrets.handed import Handed
-from imagekit.spec.told import written_at
 
 if TYPE_CHECKING:
     from imagekit.building.inputs import Inputs
@@ -47,6 +46,7 @@ _IMAGE_HINT = (
 def refuse_in_spec(spec: ImageSpec, handed: Handed, reporter: Reporter) -> None:
     """``CredentialExposed`` for credentials in what ``spec`` puts into an image's configuration or a step."""
     from imagekit.secrets.refusal import exposed_in_dockerfile, exposed_values, refuse
+    from imagekit.spec.told import written_at
 
     problems: list[InputError] = []
     kinds = (("env", dict(spec.env), "environment variable"), ("labels", dict(spec.labels), "label"))

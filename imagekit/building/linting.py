@@ -34,7 +34,7 @@ def lint_project(
     try:
         spec = read()
     except InputError as error:
-        found += refused(error)
+        found += refused(error, context)
     else:
         found += _of_spec(spec, access)
     file = dockerfile if dockerfile is not None else context / "Dockerfile"
@@ -54,13 +54,13 @@ def _of_spec(spec: ImageSpec, access: Callable[[ImageSpec], IndexAccess] | None)
             found += lint_lock(lock, spec)
             found += lint_yanked(lock, spec, access(spec)) if access is not None else ()
     except InputError as error:
-        found += refused(error)
+        found += refused(error, spec.context)
     found += lint_spec(spec, notes_base=notes_base(lock))
     if spec.include_source:
         try:
             found += lint_source(scan(spec.context, spec.dockerignore), spec)
         except InputError as error:
-            found += refused(error)
+            found += refused(error, spec.context)
     return found
 
 

@@ -58,6 +58,10 @@ class Planning:
 
     def base(self, spec: ImageSpec) -> BaseImage:
         """The base of ``spec``. Raises ``InvalidProject`` where its Python is not the one asked for."""
+        if spec.lock_file is not None:
+            from imagekit.lock.foreign import refuse_unreadable
+
+            refuse_unreadable(spec)
         base = self._bases().find(spec)
         if spec.python and base.python.minor != spec.python:
             raise InvalidProject(

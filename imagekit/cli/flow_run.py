@@ -146,9 +146,13 @@ def delete(
             chosen = [store.run(wanted) for wanted in runs or ()]
             for run in chosen:
                 if run.end is None:
-                    raise InputError(
-                        f"the run {run.record.name} ({run.id}) has not ended", hint=f"docker stop {run.record.name}"
+                    gone_too = any(run.id == each.id for each in store.orphans())
+                    hint = (
+                        "imagekit prune ends what killed processes left"
+                        if gone_too
+                        else f"docker stop {run.record.name}"
                     )
+                    raise InputError(f"the run {run.record.name} ({run.id}) has not ended", hint=hint)
         gone = [run for run in chosen if store.delete(run.id)]
     if as_json:
         put_json({"deleted": [run.id for run in gone]})

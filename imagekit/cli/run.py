@@ -86,7 +86,12 @@ def run(
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
         wanted = Asked(
-            entrypoint=asked, settings=settings, parameters=parameters, project=spec, upgrade_extras=upgrade_extras
+            entrypoint=asked,
+            settings=settings,
+            parameters=parameters,
+            is_checked=image is None,
+            project=spec,
+            upgrade_extras=upgrade_extras,
         )
         prepared = prepare(machine, wanted)
     # The flow has the terminal to itself: no bar is drawn from here on.

@@ -63,4 +63,4 @@ def _counted(data: bytes, kind: str) -> str:
     else:
         purls = [str(component.get("purl", "")) for component in document.get("components") or ()]
     count = {name: sum(purl.startswith(f"pkg:{name}/") for purl in purls) for name in ("pypi", "deb")}
-    return f"{count['pypi']} Python packages, {count['deb']} of the system"
+    return f"{count['pypi']} Python package{'s' * (count['pypi'] != 1)}, {count['deb']} of the system"

@@ -22,8 +22,7 @@ def difference(before: Side, after: Side) -> Difference:
         changes += _images(before.image, after.image)
         unknown += _unknown(before.image, after.image)
     else:
-        gone = [side.name for side in (before, after) if side.image is None]
-        unknown.append(f"the image of {' and of '.join(gone)}: it is gone from the engine")
+        unknown += [f"the image of {side.name}: {side.why}" for side in (before, after) if side.image is None]
     resources: dict[str, tuple[float | None, float | None]] = {}
     if before.run is not None and after.run is not None:
         changes += _runs(before.run, after.run)

@@ -25,6 +25,7 @@ from imagekit.oci.reference import Reference
 from imagekit.plan.image_facts import ImageFacts
 from imagekit.progress import Reporter
 from imagekit.store.store import Store
+from imagekit.store.values import StoredRun
 
 _BASE = "org.opencontainers.image.base."
 _REVISION = "org.opencontainers.image.revision"
@@ -41,9 +42,7 @@ def find_side(name: str, *, store: Store, engine: Callable[[], Engine], cache: P
     unknown: UnknownRun | None = None
     if not _ONLY_AN_IMAGE.search(name):
         try:
-            run = store.run(name)
-            wanted = run.record.image_id or run.record.reference
-            return Side(name=name, run=run, image=read_image(wanted, run.record.reference, engine(), cache, reporter))
+            return _side_of(name, store.run(name), engine, cache, reporter)
         except UnknownRun as error:
             if error.details:  # several begin so
                 raise
@@ -58,11 +57,28 @@ def find_side(name: str, *, store: Store, engine: Callable[[], Engine], cache: P
     return Side(name=name, image=image)
 
 
+def _side_of(name: str, run: StoredRun, engine: Callable[[], Engine], cache: Path, reporter: Reporter) -> Side:
+    """A run tells much where its image cannot be looked at."""
+    image_id = (run.end.image_id if run.end is not None else None) or run.record.image_id
+    if image_id is None:
+        return Side(name=name, run=run, why="it is not known which one that was")
+    image, why = None, "it is gone from the engine"
+    try:
+        image = read_image(image_id, run.record.reference, engine(), cache, reporter)
+    except EngineError as error:
+        image, why = _noted(image_id, run.record.reference, cache), error.message
+    return Side(name=name, run=run, image=image, why=why if image is None else "")
+
+
 def read_image(image: str, reference: str, engine: Engine, cache: Path, reporter: Reporter) -> ImageSide | None:
     """The image with that ID or reference; from what is noted of it where the engine has it no more, else ``None``."""
     facts = in_engine(engine, image)
     if facts is not None:
         return _of_engine(facts, reference, engine, cache, reporter)
+    return _noted(image, reference, cache)
+
+
+def _noted(image: str, reference: str, cache: Path) -> ImageSide | None:
     made = made_image(cache, image)
     if made is None:
         return None

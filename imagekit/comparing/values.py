@@ -35,7 +35,8 @@ class Side:
 
     name: str  # as it was asked for
     run: StoredRun | None = None
-    image: ImageSide | None = None  # ``None``: it is gone, and nothing is remembered of it
+    image: ImageSide | None = None
+    why: str = ""  # there is no image to compare
 
     def to_json(self) -> dict[str, Any]:
         run, image = self.run, self.image

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from imagekit.errors import InvalidProject
 from imagekit.lock.locked_set import LockedSet, edge_of, walk
 from imagekit.lock.pdm_lock import read_pdm_lock
 from imagekit.lock.pipfile_lock import read_pipfile_lock
 from imagekit.lock.poetry_lock import read_poetry_lock
+from imagekit.lock.pylock import parse
 from imagekit.lock.target import Target
 from imagekit.lock.uv_lock import UvExport, export_uv_lock
 from imagekit.spec.image import ImageSpec
+from imagekit.spec.toml import read_toml, toml_text
 
 # By the lock's name: the command that makes it anew.
 REMEDIES = {
@@ -33,6 +36,23 @@ UPGRADES = {
 def foreign_lock(spec: ImageSpec) -> Path | None:
     """The lock of another program's own format that ``spec`` is built from, if it is from one."""
     return spec.lock_file if spec.lock_file is not None and spec.lock_file.name in REMEDIES else None
+
+
+def refuse_unreadable(spec: ImageSpec) -> None:
+    """Refuse the lock of ``spec`` for all that is wrong with it on any target, before a base is looked for."""
+    path = spec.lock_file
+    if path is None:
+        return
+    if path.name == "Pipfile.lock":
+        read_pipfile_lock(path, None, spec.groups)
+    elif path.name == "poetry.lock":
+        read_poetry_lock(path, spec.extras, pyproject=path.with_name("pyproject.toml"))
+    elif path.name == "pdm.lock":
+        read_pdm_lock(path, (*spec.extras, *spec.groups), pyproject=path.with_name("pyproject.toml"))
+    elif path.name == "uv.lock":
+        read_toml(path, InvalidProject)
+    else:
+        parse(toml_text(path, InvalidProject), path)
 
 
 def uv_export(spec: ImageSpec, path: Path, target: Target) -> UvExport:

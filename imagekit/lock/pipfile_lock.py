@@ -45,8 +45,10 @@ _MARKERS = (
 _DEVELOP = ("dev", "develop", "dev-packages")  # names of one category
 
 
-def read_pipfile_lock(path: Path, target: Target, groups: Iterable[str]) -> LockedSet:
+def read_pipfile_lock(path: Path, target: Target | None, groups: Iterable[str]) -> LockedSet:
     """What the lock's ``default`` and the categories ``groups`` (``dev`` is ``develop``) have for ``target``.
+
+    ``None``: what they have for any.
 
     :class:`StaleLock` where the Pipfile beside it has changed, or a category is not there;
     :class:`InvalidProject` names what cannot be honoured, all at once, by file and line.
@@ -174,9 +176,11 @@ def _normalized(entry: LockedTable, name: str) -> str:
         raise entry.wrong("no name of a package") from None
 
 
-def _applies(entry: LockedTable, target: Target, groups: Iterable[str]) -> bool:
+def _applies(entry: LockedTable, target: Target | None, groups: Iterable[str]) -> bool:
     short = (f"{key} {entry.text(key)}" for key in _MARKERS if entry.text(key))
-    markers = (entry.parsed_marker(marker) for marker in (entry.text("markers"), *short))
+    markers = [entry.parsed_marker(marker) for marker in (entry.text("markers"), *short)]
+    if target is None:
+        return not any(markers)
     # pipenv writes the markers of PEP 751, where it writes a pylock.toml, too: 'dev' in dependency_groups.
     return all(applies(marker, target, groups=groups) for marker in markers)
 

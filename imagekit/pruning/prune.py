@@ -40,7 +40,7 @@ def prune_engine(
     Nothing is forced: what something began to use meanwhile stays, and is in ``in_use``.
     """
     runs = store.runs()
-    with _builds(cache) as builds_run, reporter.task("looking at the engine's images"):
+    with builds(cache) as builds_run, reporter.task("looking at the engine's images"):
         found = _found(engine, runs, cache)
         chosen = choose(
             found,
@@ -71,7 +71,7 @@ def prune_engine(
 
 
 @contextlib.contextmanager
-def _builds(cache: Path) -> Iterator[bool]:
+def builds(cache: Path) -> Iterator[bool]:
     """Whether a process may be building with ``cache``; while it is looked at, none begins."""
     try:
         if not cache.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,8 +35,16 @@ class RunOrder:
     source: Mapping[str, Any] = field(default_factory=lambda: {"kind": "baked"})
     extras: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_checked: bool = False  # the parameters were, against the source that the image was built from
     cwd: str = field(default_factory=os.getcwd)
     memory: int | None = None
+
+    @property
+    def source_path(self) -> str:
+        """The flow's file in the container."""
+        return posixpath.join(
+            "/", self.image.settings.get("WorkingDir") or "/", self.settings.workdir or "", self.request.path
+        )
 
     @property
     def facts(self) -> ImageFacts:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from imagekit.errors import ImagekitError
+from imagekit.errors import ImagekitError, InputError
 from imagekit.store.values import RunEnd
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Recording:
         """It came to no container, or to none that could be followed: that is how it ended."""
         if isinstance(error, KeyboardInterrupt):
             end = RunEnd(state="cancelled", cause="interrupt")
+        elif isinstance(error, InputError):
+            end = RunEnd(state="failed", error={"kind": "parameters", "message": error.message, "hint": error.hint})
         else:
             message = error.message if isinstance(error, ImagekitError) else f"{type(error).__name__}: {error}"
             problem = {"kind": "crash", "message": message}

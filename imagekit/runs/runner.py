@@ -16,6 +16,7 @@ from imagekit.engine.containers import LABEL_RECORDED, Attached, Container
 from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 from imagekit.runs.body import container_spec, is_demoted
 from imagekit.runs.interrupts import interrupts
+from imagekit.runs.looking import Looking
 from imagekit.runs.order import RunOrder
 from imagekit.runs.own_directory import put_files
 from imagekit.runs.recording import Recording
@@ -47,10 +48,10 @@ def run_flow(
     blocks run) and after the grace SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before
     its container is started, and has ended before that is removed.
 
-    Raises ``InputError`` before the engine is asked, ``EngineError`` where no container can be had,
-    ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the image has no Python,
-    ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the result; with
-    ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
+    Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
+    where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
+    image has no Python, ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the
+    result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
     ``KeyboardInterrupt`` are raised instead.
     """
     recording = Recording(store, order)
@@ -103,8 +104,10 @@ class _Run:
         keeps = False
         try:
             if status == "created":
+                looking = Looking(container, order)
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
                 streams = container.attach()
+                looking.done()
                 self.recording.settled()
                 # The engine takes a while: what is wanted at the end is imported meanwhile.
                 Thread(target=_import_what_ends_it, daemon=True).start()

@@ -85,7 +85,14 @@ class Entrypoint:
 
     def signature(self, root: Path) -> FlowSignature:
         """The function's parameters, read from the file below ``root``; ``InvalidEntrypoint`` where it is not there."""
-        names = module_names(self._parsed(root))
+        return self._signature(self._parsed(root))
+
+    def signature_in(self, source: bytes) -> FlowSignature:
+        """The same, read from the content of the file."""
+        return self._signature(self._tree(source))
+
+    def _signature(self, tree: ast.Module) -> FlowSignature:
+        names = module_names(tree)
         binding = names.get(self.function)
         if binding is None and "*" in names:
             return FlowSignature(function=self.function, is_known=False)
@@ -118,6 +125,9 @@ class Entrypoint:
             raise InvalidEntrypoint(f"{self.path} cannot be read: {why}", hint="name a readable .py file") from None
         if not is_inside:
             raise InvalidEntrypoint(f"{self.path} leads out of the project", hint="copy the file into the project")
+        return self._tree(source)
+
+    def _tree(self, source: bytes) -> ast.Module:
         try:
             return ast.parse(source, self.path)
         except SyntaxError as problem:

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import imagekit.check.probe_program
-import imagekit.runs.bootstrap
 from imagekit.check.any_image import Expected, framework, lines
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseUnusable, EngineError, InvalidRequirement
 from imagekit.explaining.checked import check_any
+from imagekit.runs.request import program_sources
 from imagekit.spec.entrypoint import Entrypoint
 
 MARKERS = {"python_version": "3.11", "sys_platform": "linux", "extra": ""}
@@ -118,8 +118,9 @@ def test_a_framework_is_a_name_and_a_version(text: str) -> None:
 @pytest.fixture
 def probe(tmp_path: Path) -> Path:
     """The probe's programs, and packages with console scripts of many kinds."""
-    for module in (imagekit.check.probe_program, imagekit.runs.bootstrap):
-        shutil.copy(str(module.__file__), tmp_path)
+    shutil.copy(str(imagekit.check.probe_program.__file__), tmp_path)
+    for name, content in program_sources().items():
+        (tmp_path / name).write_bytes(content)
     site = tmp_path / "site"
     scripts = {
         "good": "import sys\ndef main(): raise SystemExit('was called')\n",

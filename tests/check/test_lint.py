@@ -83,7 +83,7 @@ def table(text: str) -> dict[str, str]:
 CASES = [
     Case("refused", table('base-imag = "x"\n'), "pyproject.toml:6"),
     Case("refused", {"requirements.txt": "alpha=2\n"}, "requirements.txt:1"),
-    Case("refused", {"pylock.toml": LOCK.replace("[[packages.wheels]]", "[[packages.wheel]]")}),
+    Case("refused", {"pylock.toml": LOCK.replace("[[packages.wheels]]", "[[packages.wheel]]")}, "pylock.toml:10"),
     Case("secret-value", table(f'env = {{ A = "{TOKEN}" }}\n'), "pyproject.toml:6", right=table('env = { A = "b" }\n')),
     Case("secret-value", table(f'[tool.imagekit.labels]\nx = "{TOKEN}"\n'), "pyproject.toml:7"),
     Case("secret-value", {"Dockerfile": f"FROM x@{DIGEST}\nENV API_TOKEN={TOKEN}\nUSER 1\n"}, "Dockerfile:2"),

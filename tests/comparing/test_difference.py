@@ -100,7 +100,9 @@ def test_what_cannot_be_compared_is_said() -> None:
         "the packages of x",
         "which files of the source changed",
     ]
-    gone = difference(Side(name="a", run=run()), Side(name="b", run=run(), image=IMAGE))
+    gone = difference(
+        Side(name="a", run=run(), why="it is gone from the engine"), Side(name="b", run=run(), image=IMAGE)
+    )
     assert gone.unknown == ("the image of a: it is gone from the engine",)
     assert gone.same
 

@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import ImagekitError
@@ -79,9 +78,8 @@ def wanted(row: Row, pipeline: Pipeline, scratch: Path) -> ImageSpec:
     return spec
 
 
-def installed(row: Row, pipeline: Pipeline, scratch: Path, name: str) -> dict[str, str]:
+def installed(row: Row, pipeline: Pipeline, spec: ImageSpec, name: str) -> dict[str, str]:
     """The packages of the row's image by their normalized names, or, of one that ``weighs``, of its lock."""
-    spec = wanted(row, pipeline, scratch)
     if row.weighs:
         return {package.name: package.version for package in pipeline.lock(spec).packages}
     result = pipeline.build(spec, Reference.parse(name))
@@ -95,11 +93,12 @@ def check(row: Row, pipeline: Pipeline, scratch: Path) -> None:
     name = f"imagekit-corpus/{secrets.token_hex(6)}:1"
     try:
         if end.built:
-            matches(row, installed(row, pipeline, scratch, name))
+            spec = wanted(row, pipeline, scratch)
+            matches(row, spec, installed(row, pipeline, spec, name))
             return
         assert end.error is not None
         with pytest.raises(end.error) as caught:
-            installed(row, pipeline, scratch, name)
+            installed(row, pipeline, wanted(row, pipeline, scratch), name)
         assert type(caught.value) is end.error
         told(caught.value, end)
     finally:
@@ -114,16 +113,17 @@ def told(error: ImagekitError, end: End) -> None:
     assert error.hint
 
 
-def matches(row: Row, found: dict[str, str]) -> None:
-    """What the project asked for is there, each in a version that it asked for."""
+def matches(row: Row, spec: ImageSpec, found: dict[str, str]) -> None:
+    """All that the project asked for is there, each in a version that it asked for, and what its lock says."""
     full = f"{row.python}.99"
     environment = {**default_environment(), "python_version": row.python, "python_full_version": full}
-    for text in row.has:
-        asked = Requirement(text.replace("ROOT", "file:///"))
-        if asked.marker is not None and not asked.marker.evaluate(environment):
+    for line in (*spec.requirements, *spec.constraints):
+        asked = Requirement(line.text)
+        name = canonicalize_name(asked.name)
+        is_absent = name not in found and line in spec.constraints
+        if is_absent or (asked.marker is not None and not asked.marker.evaluate({**environment, "extra": ""})):
             continue
-        version = found[canonicalize_name(asked.name)]
-        assert asked.url or SpecifierSet(str(asked.specifier)).contains(version, prereleases=True), (text, version)
+        assert asked.url or asked.specifier.contains(found[name], prereleases=True), (line, found[name])
     for text in row.versions:
         name, _, version = text.partition("==")
         assert version in ("", found[canonicalize_name(name)]), (text, found)

@@ -62,5 +62,8 @@ def test_two_runs_and_their_images(imagekit: Imagekit, engine: Engine, project: 
     engine.remove_image(f"{name}:1")
     found = imagekit.json("diff", "run-0", "run-1")
     assert ("package", "beta", "removed") in told(found)
+    # And without an engine what the runs were asked.
+    found = imagekit.json("diff", "run-0", "run-1", env={"IMAGEKIT_ENGINE": "unix:///no/engine.sock"})
+    assert ("parameter", "n", "changed") in told(found)
     assert imagekit.refused("diff", "run-0", "run-9")["error"] == "UnknownRun"
     assert imagekit.refused("diff", f"{name}:1", f"{name}:2")["error"] == "EngineError"

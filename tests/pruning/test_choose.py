@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from imagekit.oci.digest import Digest
 from imagekit.pruning.choose import ORIGIN, choose
+from imagekit.pruning.prune import builds
 from imagekit.pruning.values import Chosen, Found, FoundContainer, FoundImage
 from imagekit.pruning.weigh import unique_sizes
+from imagekit.sharing.leases import in_use
 from imagekit.store.values import RunEnd, RunRecord, StoredRun
 
 NOW = 1_800_000_000.0
@@ -125,3 +128,12 @@ def test_what_all_free_together_is_what_only_they_have(stacks: list[str], cut: i
         )
     assert sum(freed.values()) == expected
     assert list(freed) == [each.id for each in going]
+
+
+def test_a_build_under_way_is_seen(tmp_path: Path) -> None:
+    with builds(tmp_path) as under_way:
+        assert not under_way
+    with in_use(tmp_path), builds(tmp_path) as under_way:
+        assert under_way
+    with builds(tmp_path / "not there yet") as under_way:
+        assert not under_way

@@ -93,7 +93,7 @@ def test_a_flow_that_raises(run: Ran) -> None:
     [
         ("missing.py:flow", {}, "import", "no_such_module_anywhere"),
         ("flow.py:lazily_missing", {}, "flow", "cv2"),
-        ("flow.py:give", {"other": 1}, "parameters", "other"),
+        ("decorated.py:by_others", {"other": 1}, "parameters", "other"),
         ("flow.py:nothing", {}, "entrypoint", "/app/flow.py has no function nothing"),
         ("flow.py:not_a_function", {}, "entrypoint", "not_a_function"),
         ("gone.py:flow", {}, "entrypoint", "there is no file /app/gone.py"),
@@ -110,6 +110,13 @@ def test_failures_are_told_apart(
     assert result.error.kind == kind
     assert words in result.error.message
     assert result.exit_code == (3 if parameters.get("code") == 3 else 1)
+
+
+def test_parameters_are_held_to_the_signature_before_the_start(run: Ran) -> None:
+    for parameters in ({"other": 1}, {}, {"value": 1, "other": 1}):
+        with pytest.raises(InvalidParameters, match=r"value|other"):
+            run("flow.py:give", parameters=parameters)
+    assert run.output == {1: b"", 2: b""}
 
 
 def test_a_missing_module_is_named_with_its_place(run: Ran) -> None:
