@@ -19,11 +19,11 @@ from imagekit.check.saved_layers import leaks_of_archive
 from imagekit.errors import DiskFull, EngineError, InputError, InvalidReference
 from imagekit.oci.reference import Reference
 from imagekit.secrets.dockerfile_text import instructions
-from imagekit.secrets.needles import Needles
 from imagekit.spec.source_tree import scan
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage
+    from imagekit.secrets.needles import Needles
 
 _SHORT = 16  # bytes of a digest that stand for a file's marks
 
@@ -84,7 +84,7 @@ def suspicious_files(context: Path, dockerignore: Path | None, notes: Path) -> l
     for path in files:
         with suppress(OSError):
             mark = _mark(context / path, path)
-            leaks = [] if mark in clean else leaks_of_file(path, context / path, Needles())
+            leaks = [] if mark in clean else leaks_of_file(path, context / path)
             found += leaks
             if not leaks:
                 now.add(mark)

@@ -87,6 +87,8 @@ def refuse_in_steps(steps: Mapping[str, Any], handed: Handed, reporter: Reporter
 
     ``steps``: fields of ``DockerfileBuild``; the same comes back, with ``handed`` among them.
     """
+    if not steps:
+        return {"handed": handed}
     from imagekit.secrets.refusal import refuse
 
     build_args = steps.get("build_args") or {}
@@ -142,7 +144,7 @@ def check_source(spec: ImageSpec, inputs: Inputs, cache: Path, handed: Handed, r
         found += _handed_files(digests, tree, mapped, handed)
     else:
         clean_now = clean
-    needles, unclean = handed.needles, set()
+    needles, unclean = handed.needles if handed else None, set()
     for path, sha in digests.items():
         if sha[:_SHORT] in clean_now:
             continue

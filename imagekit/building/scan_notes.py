@@ -42,7 +42,7 @@ def put_note(path: Path, content: Iterable[str] = ()) -> None:
 def read_note(path: Path) -> frozenset[str]:
     """The words of a note; none where there is none."""
     try:
-        return frozenset(path.read_text("ascii").split())
+        return frozenset(path.read_text("utf-8").split())
     except (OSError, ValueError):
         return frozenset()
 

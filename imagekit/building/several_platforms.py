@@ -72,7 +72,7 @@ def _leaks(image: WrittenImage, base: ImageConfig | None, needles: Needles, *, r
     for blob, diff_id in list(zip(image.layers, image.config.diff_ids, strict=True))[below:] if reads_layers else ():
         with layer_tar(blob, diff_id, "what was built") as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in members(archive):
-                found += [replace(leak, layer=diff_id) for leak in leaks_of_member(archive, member, needles)]
+                found += [leak._replace(layer=diff_id) for leak in leaks_of_member(archive, member, needles)]
     return found
 
 

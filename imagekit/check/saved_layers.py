@@ -11,7 +11,6 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import IO, Any, TypeVar, cast
 
 from imagekit.check.leaks import Leak, leaks_of_member
@@ -93,7 +92,7 @@ def leaks_of_archive(
 
     found = read_layers(archive, read, lambda name: not names.isdisjoint(name.split("/")))
     layers = list(zip(diff_ids, found, strict=True))[below:]
-    return [replace(leak, layer=diff_id) for diff_id, leaks in layers for leak in leaks or ()]
+    return [leak._replace(layer=diff_id) for diff_id, leaks in layers for leak in leaks or ()]
 
 
 def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read:

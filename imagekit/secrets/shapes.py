@@ -111,6 +111,7 @@ _WORDS = (
 _BEFORE = {b"T3BlbkFJ": 23, b":AA": 10, b".atlasv1.": 14, b"Q~": 4, b"AZDO": 76}
 _ALL = (*_TEXTS, *_WORDS)
 _BEGINNINGS = tuple((word.encode(), n) for n, (_, words, _) in enumerate(_ALL) for word in words.split())
+_OF_TEXTS = tuple((word, n) for word, n in _BEGINNINGS if n < len(_TEXTS))
 _ALPHANUMERIC = frozenset(c for c in range(128) if chr(c).isalnum())
 # Nearly all of a text is put aside by the length of its words.
 _IN_WORDS = bytes(c if c in _ALPHANUMERIC or chr(c) in "_.-~$:" else 32 for c in range(256))
@@ -130,8 +131,10 @@ class Shape(NamedTuple):
 
 def shapes_in(data: bytes) -> Iterator[Shape]:
     """The tokens in ``data``, but for placeholders and those on a line that says ``gitleaks:allow``."""
+    if len(data) < _SHORTEST:
+        return
     long = b" ".join({word for word in data.translate(_IN_WORDS).split() if len(word) >= _SHORTEST})
-    for beginning, number in _BEGINNINGS:
+    for beginning, number in _BEGINNINGS if long else _OF_TEXTS:
         at = data.find(beginning) if number < len(_TEXTS) or beginning in long else -1
         while at >= 0:
             found = _at(data, at, beginning, number)
