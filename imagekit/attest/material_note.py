@@ -36,7 +36,13 @@ def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
         "platform": str(base.config.platform),
         "site": plan.prefix.site_path,
         "wheels": [
-            [p.name, p.version, file_note(p.artifact), file_note(p.built_from) if p.built_from is not None else None]
+            [
+                p.name,
+                p.version,
+                file_note(p.artifact),
+                file_note(p.built_from) if p.built_from is not None else None,
+                [[tool.name, tool.version, tool.filename, tool.sha256] for tool in p.built_with],
+            ]
             for p in lock.packages
         ],
         "lock": lock.digest,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagekit.attest.material_note import UNKNOWN
+from imagekit.lock.values import BuildTool
 from imagekit.oci.digest import Digest
 
 
@@ -34,6 +35,7 @@ class Wheel:
     version: str
     file: File
     source: File | None = None  # what it was built from
+    tools: tuple[BuildTool, ...] = ()  # what its build had at hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,14 @@ def materials_from(note: Mapping[str, Any]) -> Materials:
         platform=note["platform"],
         site=note["site"],
         wheels=tuple(
-            Wheel(name=name, version=version, file=File(**file), source=File(**source) if source else None)
-            for name, version, file, source in note["wheels"]
+            Wheel(
+                name=name,
+                version=version,
+                file=File(**file),
+                source=File(**source) if source else None,
+                tools=tuple(BuildTool(name=n, version=v, filename=f, sha256=s) for n, v, f, s in tools),
+            )
+            for name, version, file, source, tools in note["wheels"]
         ),
         lock=Digest(note["lock"]),
         lock_file=note["lock_file"],

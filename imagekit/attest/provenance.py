@@ -6,7 +6,7 @@ Sources: slsa.dev/spec/v1.0/provenance, in-toto attestation framework v1.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from imagekit import __version__
@@ -14,6 +14,7 @@ from imagekit.attest.material_note import UNKNOWN
 from imagekit.attest.materials import File, Materials, Wheel
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
+from imagekit.lock.values import BuildTool
 from imagekit.oci.digest import Digest
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -99,13 +100,23 @@ def _dependencies(materials: Materials) -> Iterator[dict[str, Any]]:
         if wheel.source is None:
             yield _file(wheel, wheel.file)
         else:
-            # Its build requirements are not locked: what it became is therefore told.
-            yield _file(
-                wheel,
-                wheel.source,
-                builtInto=f"{wheel.file.filename} {wheel.file.sha256}",
-                buildRequirements="resolved at build time, not locked",
-            )
+            yield _file(wheel, wheel.source, builtInto=f"{wheel.file.filename} {wheel.file.sha256}")
+    yield from _tools(materials.wheels)
+
+
+def _tools(wheels: Iterable[Wheel]) -> Iterator[dict[str, Any]]:
+    """What sources were built with, each file once, with the wheels that it took part in."""
+    made: dict[BuildTool, list[str]] = {}
+    for wheel in wheels:
+        for tool in wheel.tools:
+            made.setdefault(tool, []).append(wheel.file.filename)
+    for tool, built in sorted(made.items(), key=lambda each: each[0].filename):
+        yield {
+            "name": tool.filename,
+            "digest": {"sha256": tool.sha256},
+            "uri": f"pkg:pypi/{tool.name}@{tool.version}?file_name={tool.filename}",
+            "annotations": {"builtWithIt": sorted(built)},
+        }
 
 
 def _file(wheel: Wheel, file: File, **annotations: str) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from imagekit.spec.installed import Contents
 from imagekit.spec.source_tree import SourceTree
 
 if TYPE_CHECKING:
+    from imagekit.git.remote import Git
     from imagekit.layers.bytecode import Compiler
     from imagekit.lock.direct import Sources
     from imagekit.lock.fetch import WheelStore
-    from imagekit.lock.git import Git
     from imagekit.stages.in_base import InBase
 
 Take = Callable[[Iterator[Layer], Callable[[], bool]], list[Layer]]
@@ -47,6 +47,7 @@ def wheels_only(
             version=built[package.name].version,
             artifact=built[package.name].artifact,
             built_from=package.artifact,
+            built_with=built[package.name].tools,
         )
         if package.name in built
         else package
@@ -89,7 +90,7 @@ def _project_wheel(
     )
     _, version, _, _ = parse_wheel_filename(wheel.filename)
     name = canonicalize_name(spec.project.name)
-    return LockedPackage(name=name, version=str(version), artifact=wheel.artifact, direct=True)
+    return LockedPackage(name=name, version=str(version), artifact=wheel.artifact, direct=True, built_with=wheel.tools)
 
 
 def make_layers(

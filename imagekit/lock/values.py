@@ -67,6 +67,16 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTool:
+    """One package that the build of a wheel had at hand (PEP 518's ``requires``, and what those need)."""
+
+    name: str  # normalized (PEP 503)
+    version: str
+    filename: str
+    sha256: str  # 64 hex digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One package of a lock: the one artifact that fits the target best."""
 
@@ -75,6 +85,7 @@ class LockedPackage:
     artifact: Artifact
     direct: bool = False  # asked for by name, and not only needed by others
     built_from: Artifact | None = None  # the locked source distribution, where ``artifact`` is a wheel built of it here
+    built_with: tuple[BuildTool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from imagekit.errors import InputError, InvalidProject, ResolveError, SourceBuil
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.resolve import obtain
 from imagekit.lock.target import Target
-from imagekit.lock.values import LockedPackage
+from imagekit.lock.values import BuildTool, LockedPackage
 from imagekit.spec.image import ImageSpec
 from imagekit.spec.requirement import parse_requirements
 from imagekit.spec.toml import parse_toml
@@ -39,20 +39,10 @@ _ASKED = re.compile(r"No solution found when resolving: (?P<all>`[^`]+`(?:, `[^`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """One package that a build had at hand."""
-
-    name: str
-    version: str
-    filename: str
-    sha256: str  # 64 hex digits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """All that a build has at hand: a directory of wheels, and what of it may be installed."""
 
-    packages: tuple[Tool, ...]
+    packages: tuple[BuildTool, ...]
     directory: Path
 
     @property
@@ -103,7 +93,7 @@ def lock_tools(
     """
     into.mkdir(exist_ok=True)
     target = replace(Target.of(stage.base), installed=())  # a build sees nothing of the base's own
-    found: list[Tool] = []
+    found: list[BuildTool] = []
     try:
         lines = parse_requirements(requires, f"build-system.requires of {name}")
         if located := next((line for line in lines if Requirement(line.text).url is not None), None):
@@ -124,7 +114,7 @@ def lock_tools(
                 wheel = build(package)
                 path, sha256 = wheel.path, wheel.sha256
             shutil.copyfile(path, into / path.name)
-            found.append(Tool(name=package.name, version=package.version, filename=path.name, sha256=sha256))
+            found.append(BuildTool(name=package.name, version=package.version, filename=path.name, sha256=sha256))
     except (ResolveError, InputError) as problem:
         raise SourceBuildFailed(
             f"{name}: what its build needs is not to be had: {problem.message}",

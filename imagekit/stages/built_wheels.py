@@ -15,10 +15,9 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 
 from imagekit.errors import DiskFull
-from imagekit.lock.values import Artifact, is_file_name
+from imagekit.lock.values import Artifact, BuildTool, is_file_name
 from imagekit.oci.digest import Digest
 from imagekit.sharing.leases import mark_used
-from imagekit.stages.build_tools import Tool
 
 # Begins with a dot: all other files here lie under their hash.
 _NOTE = ".note.json"
@@ -31,7 +30,7 @@ class LocalWheel:
     path: Path
     sha256: str  # 64 hex digits
     filename: str
-    tools: tuple[Tool, ...] = ()  # what its build had at hand
+    tools: tuple[BuildTool, ...] = ()  # what its build had at hand
 
     @property
     def version(self) -> str:
@@ -69,7 +68,7 @@ class BuiltWheels:
         mark_used(path, self._directory.parent)
         return replace(known, path=path)
 
-    def put(self, key: Digest, wheel: Path, tools: tuple[Tool, ...] = ()) -> LocalWheel:
+    def put(self, key: Digest, wheel: Path, tools: tuple[BuildTool, ...] = ()) -> LocalWheel:
         """Keep ``wheel`` for ``key``; what is kept is returned, which may be another process's."""
         place = self._directory / key.removeprefix("sha256:")
         made = LocalWheel(path=wheel, sha256=_sha256(wheel), filename=wheel.name, tools=tools)
@@ -110,7 +109,7 @@ def _read_note(path: Path, key: Digest) -> LocalWheel | None:
         if check.strip() != hashlib.sha256(content.encode()).hexdigest():
             return None
         known = json.loads(content)
-        tools = tuple(Tool(name=n, version=v, filename=f, sha256=s) for n, v, f, s in known["tools"])
+        tools = tuple(BuildTool(name=n, version=v, filename=f, sha256=s) for n, v, f, s in known["tools"])
         wheel = LocalWheel(path=path, sha256=known["sha256"], filename=known["filename"], tools=tools)
     except (OSError, ValueError, KeyError, TypeError):
         return None

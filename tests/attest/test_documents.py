@@ -24,7 +24,7 @@ from imagekit.attest.materials import Base, File, Materials, Wheel
 from imagekit.attest.packages import packages_of
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
-from imagekit.lock.values import Artifact, GitCommit
+from imagekit.lock.values import Artifact, BuildTool, GitCommit
 from imagekit.oci.digest import digest_of
 from imagekit.oci.platform import Platform
 
@@ -49,6 +49,7 @@ RECORDS = {
     "Source: glibc\nVersion: 2.36-9+deb12u1\n",
     "etc/os-release": "ID=debian\nVERSION_ID=12\nPRETTY_NAME='Debian GNU/Linux 12 (bookworm)'\n",
 }
+TOOL = BuildTool(name="flit-core", version="3.9", filename="flit_core-3.9-py3-none-any.whl", sha256="4" * 64)
 MATERIALS = Materials(
     base=Base(reference="python:3.11-slim", config=digest_of(b"base"), digest=digest_of(b"base manifest")),
     python="3.11.2",
@@ -65,6 +66,7 @@ MATERIALS = Materials(
             version="2.0",
             file=File(filename="beta-2.0-py3-none-any.whl", sha256="b" * 64),
             source=File(filename="beta-2.0.tar.gz", sha256="c" * 64, url="https://example.com/beta.tar.gz"),
+            tools=(TOOL,),
         ),
         Wheel(
             name="delta",
@@ -82,6 +84,7 @@ MATERIALS = Materials(
             version="6",
             file=File(filename="zeta-6-py3-none-any.whl", sha256="2" * 64),
             source=File(filename="zeta/", sha256="3" * 64),
+            tools=(TOOL,),
         ),
     ),
     lock=digest_of(b"lock"),
@@ -260,6 +263,9 @@ def test_provenance_has_materials_with_digests_and_names_alone() -> None:
     assert found["python:3.11-slim"]["digest"]["sha256"] == digest_of(b"base manifest").removeprefix("sha256:")
     assert found["alpha-1.0-py3-none-any.whl"]["digest"] == {"sha256": "a" * 64}
     assert found["beta-2.0.tar.gz"]["annotations"]["builtInto"] == f"beta-2.0-py3-none-any.whl {'b' * 64}"
+    tool = found[TOOL.filename]
+    assert tool["digest"] == {"sha256": TOOL.sha256}
+    assert tool["annotations"]["builtWithIt"] == ["beta-2.0-py3-none-any.whl", "zeta-6-py3-none-any.whl"]
     assert found["repository"]["digest"] == {"gitCommit": "d" * 40}
     assert found["repository"]["annotations"]["workingTree"] == "clean"
     assert found["file:/etc/settings.yml"]["digest"]["sha256"]

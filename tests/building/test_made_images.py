@@ -15,7 +15,7 @@ from imagekit.oci.digest import digest_of
 from ..layers.bases import base
 
 IMAGE = digest_of(b"image")
-NOTE = {"lock": digest_of(b"lock"), "wheels": [["alpha", "1.0", {"filename": "alpha-1.0-py3-none-any.whl"}, None]]}
+NOTE = {"lock": digest_of(b"lock"), "wheels": [["alpha", "1.0", {"filename": "alpha-1.0-py3-none-any.whl"}, None, []]]}
 
 
 def path_of(cache: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import shutil
@@ -45,7 +46,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 def write_sdist(directory: Path, word: str) -> Path:
     files = {
-        "pyproject.toml": '[project]\nname = "sourced"\nversion = "1.0"\n[build-system]\nrequires = []\n'
+        "pyproject.toml": '[project]\nname = "sourced"\nversion = "1.0"\n[build-system]\nrequires = ["alpha==1.0"]\n'
         'build-backend = "backend"\nbackend-path = ["."]\n',
         "backend.py": BACKEND,
         "sourced.py": f"WORD = {word!r}\n",
@@ -107,6 +108,11 @@ def test_a_source_distribution_is_held_to_its_hash_built_only_where_allowed_and_
     assert told["digest"]["sha256"] in lock
     filename, sha256 = told["annotations"]["builtInto"].split()
     assert filename == "sourced-1.0-py3-none-any.whl"
+    # And what it was built with, each by its hash.
+    (tool,) = (d for d in found.values() if filename in d.get("annotations", {}).get("builtWithIt", ()))
+    assert tool["name"] == "alpha-1.0-py3-none-any.whl"
+    wheel = (places / tool["name"]).read_bytes()
+    assert tool["digest"]["sha256"] == hashlib.sha256(wheel).hexdigest()
     (component,) = (c for c in json.loads(imagekit("sbom", f"{name}:1").stdout)["components"] if c["name"] == "sourced")
     assert component["hashes"] == [{"alg": "SHA-256", "content": sha256}]
 

@@ -18,12 +18,12 @@ from imagekit.errors import SourceBuildFailed
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.logins import Login, Logins
-from imagekit.lock.values import Artifact, LockedPackage
+from imagekit.lock.values import Artifact, BuildTool, LockedPackage
 from imagekit.oci.digest import digest_of
 from imagekit.progress import SilentReporter
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import Indexes
-from imagekit.stages.build_tools import DEFAULT, Tool, asked_beside, declared_tools
+from imagekit.stages.build_tools import DEFAULT, asked_beside, declared_tools
 from imagekit.stages.built_wheels import BuiltWheels
 from imagekit.stages.in_base import InBase
 from imagekit.stages.probe import read_base
@@ -106,7 +106,7 @@ def test_tools_are_locked_with_those_that_a_backend_asks_for_and_stay_the_same(b
     wheel = build_wheels([package], stage, store=store, cache_dir=tmp_path / "cache")["alpha"]
     names = ("tinybackend", "tinyhelper")
     assert wheel.tools == tuple(
-        Tool(name=n, version="1.0", filename=f"{n}-1.0-py3-none-any.whl", sha256=sha256_of(links, n, "1.0"))
+        BuildTool(name=n, version="1.0", filename=f"{n}-1.0-py3-none-any.whl", sha256=sha256_of(links, n, "1.0"))
         for n in names
     )
     made = zipfile.ZipFile(wheel.path).read("alpha.py").decode()
@@ -206,7 +206,7 @@ KEY = digest_of(b"a source")
 def kept(tmp_path: Path) -> tuple[BuiltWheels, Path]:
     path = add_tool(tmp_path, "alpha", "1.0")
     wheels = BuiltWheels(tmp_path / "built")
-    tool = Tool(name="tiny", version="1.0", filename="tiny-1.0-py3-none-any.whl", sha256="a" * 64)
+    tool = BuildTool(name="tiny", version="1.0", filename="tiny-1.0-py3-none-any.whl", sha256="a" * 64)
     wheel = wheels.put(KEY, path, (tool,))
     assert wheels.get(KEY) == wheel
     assert wheel.tools == (tool,)
