@@ -34,6 +34,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── NoWheel                       only a source distribution fits, and builds are not allowed
     │   ├── IndexUnreachable              the package index did not answer
     │   ├── HashMismatch                  a file is not what the lock says
+    │   ├── RepositoryError               a git repository, or a commit of one, that is not to be had
     │   └── StaleLock                     the lock was made from other inputs
     ├── BuildError                    5
     │   ├── SourceBuildFailed             a source distribution did not become a wheel
@@ -220,6 +221,12 @@ class IndexUnreachable(ResolveError):
 
 class HashMismatch(ResolveError):
     """A downloaded file is not the one that the lock names."""
+
+
+class RepositoryError(ResolveError):
+    """A git repository, or a commit of one, is not to be had."""
+
+    asks_login = False  # the server asks for credentials, or refuses those that it got
 
 
 class StaleLock(ResolveError):

@@ -16,9 +16,9 @@ from imagekit.settings import Settings
 if TYPE_CHECKING:
     from imagekit.building.base_source import BaseSource
     from imagekit.building.planned import Planned, Resolved
+    from imagekit.git.remote import Git
     from imagekit.lock.access import IndexAccess
     from imagekit.lock.fetch import WheelStore
-    from imagekit.lock.git import Git
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
     from imagekit.spec.base import BaseImage
@@ -176,7 +176,7 @@ class Planning:
         self._resolved = (spec, resolved)
 
     def _git(self, spec: ImageSpec) -> Git:
-        from imagekit.lock.git import Git
+        from imagekit.git.remote import Git
 
         offline = self.access(spec).offline
         return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle, offline=offline)

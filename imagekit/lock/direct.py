@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import HashMismatch, InvalidRequirement, ResolveError, Unsatisfiable, WheelRefused
+from imagekit.git.remote import Git
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.inputs import applying
 from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target

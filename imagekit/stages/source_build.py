@@ -19,8 +19,8 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import CheckFailed, SourceBuildFailed
+from imagekit.git.remote import Git
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.logins import Logins
 from imagekit.lock.runner import DIRECTORIES
 from imagekit.lock.target import Target

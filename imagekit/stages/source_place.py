@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagekit.errors import SourceBuildFailed
+from imagekit.git.remote import Git
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.values import Directory, GitCommit, LockedPackage
 from imagekit.spec.source_tree import scan
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from imagekit.errors import BaseConflict, NoWheel, Unsatisfiable
+from imagekit.git.remote import Git
 from imagekit.lock.direct import Sources
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.inputs import inputs_digest
 from imagekit.lock.pylock import dump, load
 from imagekit.lock.resolve import obtain, resolve

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import HashMismatch, NoWheel, ResolveError, SourceBuildFailed, StaleLock, Unsatisfiable
+from imagekit.git.remote import Git
 from imagekit.lock.direct import Sources
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.pylock import dump, load
 from imagekit.lock.resolve import obtain, resolve
 from imagekit.lock.target import Target

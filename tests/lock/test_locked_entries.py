@@ -13,11 +13,11 @@ import tomli_w
 from packaging.requirements import Requirement
 
 from imagekit.errors import HashMismatch, InputError, InvalidProject, StaleLock
+from imagekit.git.remote import Git
 from imagekit.lock.default_index import uv_default_index
 from imagekit.lock.direct import Sources
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.foreign import foreign_set
-from imagekit.lock.git import Git
 from imagekit.lock.locked_indexes import with_locked_indexes
 from imagekit.lock.locked_set import LockedSet, edge_of, walk
 from imagekit.lock.poetry_lock import read_poetry_lock

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import SourceBuildFailed
+from imagekit.git.remote import Git
 from imagekit.lock.fetch import WheelStore
-from imagekit.lock.git import Git
 from imagekit.lock.values import Artifact, GitCommit, LockedPackage
 from imagekit.spec.source_tree import scan
 from imagekit.stages.source_place import place_source

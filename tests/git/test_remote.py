@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import ResolveError
-from imagekit.lock.git import Git
+from imagekit.git.remote import Git
 from tests.own_repositories import Repository, git_server
 
 GIT = Git(environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
