@@ -249,6 +249,8 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         )
         if added is not None:
             image, extras = machine.engine.image(added.image_id) or image, added.to_record()
+            # An entrypoint of the image's own (Prefect's have one) would install them once more.
+            settings = settings.with_(env={**settings.env, EXTRAS: None})
     order = RunOrder(
         request=request,
         settings=settings,
@@ -276,9 +278,12 @@ def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: b
         )
 
 
-def check_extras_of(settings: RunSettings) -> None:
-    """``InputError`` where a run asks for extra packages by what is no requirement: said before a build."""
-    text = settings.env.get(EXTRAS)
+def check_extras_of(settings: RunSettings, image_env: Mapping[str, str] | None = None) -> None:
+    """``InputError`` where a run asks for extra packages by what is no requirement: said before a build.
+
+    ``image_env``: the variables that the image is to have, beside which those of the run go first.
+    """
+    text = {**(image_env or {}), **settings.env}.get(EXTRAS)
     if text:
         from imagekit.extras.grammar import read_extras
 

@@ -34,11 +34,13 @@ def diff(
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.comparing.difference import difference
-    from imagekit.comparing.sides import find_side
+    from imagekit.comparing.sides import find_side, run_named
     from imagekit.store.store import Store
 
     settings = load_settings()
     with reporting(as_json=as_json) as reporter, Store.open(settings.state_dir) as store:
+        for name in (before, after):
+            run_named(name, store)
         pipeline = open_pipeline(settings, reporter)
         sides = [
             find_side(name, store=store, engine=lambda: pipeline.engine, cache=settings.cache_dir, reporter=reporter)

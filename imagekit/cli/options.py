@@ -149,9 +149,9 @@ def run_environment(texts: Sequence[str] | None, environ: Mapping[str, str]) -> 
 
     whole = []
     for text in texts or ():
-        if "=" not in text and text not in environ:
+        if text and "=" not in text and text not in environ:
             raise InputError(f"--env {text!r}: no such variable here", hint=f"write --env {text}=VALUE")
-        whole.append(text if "=" in text else f"{text}={environ[text]}")
+        whole.append(text if "=" in text or not text else f"{text}={environ[text]}")
     return pairs(whole, "--env", "TZ=UTC")
 
 

@@ -96,20 +96,14 @@ def _target(tag: str | None) -> Reference | None:
 
 def _image_of(what: str, settings: Settings) -> tuple[str, Mapping[str, Any] | None]:
     """The image that a run had, and what its record says of extras; else ``what``, where no such run is recorded."""
-    from imagekit.errors import InputError, UnknownRun
+    from imagekit.comparing.sides import run_named
+    from imagekit.errors import InputError
     from imagekit.extras.grammar import VARIABLE
-    from imagekit.oci.reference import Reference
     from imagekit.store.store import Store
 
-    try:
-        with Store.open(settings.state_dir) as store:
-            run = store.run(what)
-    except UnknownRun as error:
-        try:
-            if not what.startswith("sha256:"):
-                Reference.parse(what)
-        except InputError:
-            raise error from None
+    with Store.open(settings.state_dir) as store:
+        run = run_named(what, store)
+    if run is None:
         return what, None
     if not run.record.extras:
         raise InputError(

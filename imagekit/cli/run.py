@@ -72,6 +72,8 @@ def run(
     asked = Entrypoint.parse(entrypoint)
     parameters = parse_parameters(parameter or ())
     settings = RunSettings.of({**given(how), "env": run_environment(env, os.environ), "image": image})
+    if result_file is not None:
+        _refuse_place(result_file)
     if image is None:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.signature(project).check(parameters)
@@ -83,6 +85,7 @@ def run(
         if image is None:
             pipeline = machine.pipeline
             spec = pipeline.spec(project, entrypoints=[str(asked)])
+            check_extras_of(settings, dict(spec.env))
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
         wanted = Asked(
@@ -124,6 +127,20 @@ def _write(stream: Any, data: bytes) -> None:
     if stream is not None:
         stream.buffer.write(data)
         stream.buffer.flush()
+
+
+def _refuse_place(path: Path) -> None:
+    """Where a result cannot be written is told before the flow has run, and not after."""
+    from imagekit.errors import InputError
+
+    if path.is_dir():
+        why = "it is a directory"
+    else:
+        above = next(each for each in path.absolute().parents if each.exists())
+        if above.is_dir() and os.access(above, os.W_OK):
+            return
+        why = f"{above} cannot be written to"
+    raise InputError(f"--result-file: {path} cannot be written: {why}", hint="name a file: --result-file out.json")
 
 
 def _keep(result: Any, path: Path) -> None:

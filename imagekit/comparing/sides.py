@@ -17,7 +17,7 @@ from imagekit.building.attesting import Places, engine_subject
 from imagekit.building.made_images import made_image
 from imagekit.comparing.values import ImageSide, Side
 from imagekit.engine.client import Engine
-from imagekit.errors import EngineError, UnknownRun
+from imagekit.errors import EngineError, InvalidReference, UnknownRun
 from imagekit.explaining.built_image import in_engine
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.source_files import files_of
@@ -32,6 +32,28 @@ _REVISION = "org.opencontainers.image.revision"
 _LOCK = "imagekit.lock"
 # A run's name has neither, so with one it can be meant as an image alone.
 _ONLY_AN_IMAGE = re.compile(r"[:/@]")
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def run_named(name: str, store: Store) -> StoredRun | None:
+    """The run that ``name`` names; ``None`` where only an image can be meant.
+
+    Raises ``UnknownRun`` or ``InvalidReference`` for what can be neither.
+    """
+    if _ONLY_AN_IMAGE.search(name):
+        if not _IMAGE_ID.fullmatch(name):
+            Reference.parse(name)
+        return None
+    try:
+        return store.run(name)
+    except UnknownRun as error:
+        try:
+            Reference.parse(name)
+        except InvalidReference:
+            raise error from None
+        if error.details:  # several begin so
+            raise
+        return None
 
 
 def find_side(name: str, *, store: Store, engine: Callable[[], Engine], cache: Path, reporter: Reporter) -> Side:
@@ -39,22 +61,17 @@ def find_side(name: str, *, store: Store, engine: Callable[[], Engine], cache: P
 
     Raises ``UnknownRun``, ``EngineError`` or ``InvalidReference`` where it is neither.
     """
-    unknown: UnknownRun | None = None
-    if not _ONLY_AN_IMAGE.search(name):
-        try:
-            return _side_of(name, store.run(name), engine, cache, reporter)
-        except UnknownRun as error:
-            if error.details:  # several begin so
-                raise
-            unknown = error
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", name):
-        Reference.parse(name)
+    run = run_named(name, store)
+    if run is not None:
+        return _side_of(name, run, engine, cache, reporter)
     image = read_image(name, name, engine(), cache, reporter)
-    if image is None:
-        if unknown is not None:
-            raise UnknownRun(f"{name!r} is neither a run nor an image in the engine", hint=unknown.hint)
+    if image is not None:
+        return Side(name=name, image=image)
+    if _ONLY_AN_IMAGE.search(name):
         raise EngineError(f"{name} is not in the engine", hint=f"build it, or docker pull {name}")
-    return Side(name=name, image=image)
+    raise UnknownRun(
+        f"{name!r} is neither a run nor an image in the engine", hint="imagekit flow-run ls and docker images show them"
+    )
 
 
 def _side_of(name: str, run: StoredRun, engine: Callable[[], Engine], cache: Path, reporter: Reporter) -> Side:

@@ -14,7 +14,7 @@ from imagekit.runs.create_kwargs import converted, merged
 from imagekit.runs.localhost import EXTRA_HOST, is_apart, mapped
 from imagekit.runs.own_directory import HOME, mounted
 from imagekit.runs.settings import RunSettings
-from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
+from imagekit.runs.volumes import Volume
 
 # Who runs where an image's user is root: nobody, as nearly all systems have it.
 NON_ROOT = "65534:65534"
@@ -93,17 +93,8 @@ def container_spec(
     cwd: str,
     memory: int | None = None,
 ) -> ContainerSpec:
-    """The container of a run in the image ``reference`` (an ID), which messages call ``called``.
-
-    Raises ``InputError`` for what ``container_create_kwargs`` may not do.
-    """
+    """The container of a run in the image ``reference`` (an ID), which messages call ``called``."""
     config, theirs = converted(settings.container_create_kwargs or {})
-    check_sources(
-        _bound(theirs),
-        ENGINE_SOCKETS,
-        host_root=settings.allow_host_root,
-        engine_socket=settings.allow_engine_socket,
-    )
     entrypoint = config.pop("Entrypoint", ())
     return ContainerSpec(
         image=reference,
@@ -139,8 +130,3 @@ def device_requests(gpus: str | int | None) -> list[dict[str, Any]] | None:
     if text.startswith("device="):
         return [{**asked, "DeviceIDs": text[7:].split(",")}]
     return [{**asked, "Count": -1 if text == "all" else int(text)}]
-
-
-def _bound(host: Mapping[str, Any]) -> list[str]:
-    mounts = [each.get("Source") for each in host.get("Mounts") or () if each.get("Type") == "bind"]
-    return [str(source) for source in mounts if source]

@@ -17,14 +17,16 @@ SERIALIZERS = ("json", "pickle")
 
 # What the engine accepts as a container's name (Docker's RestrictedNamePattern).
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_NETWORK = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*")
+_NETWORK = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_.:-]*[a-zA-Z0-9_.-])?")
 _USER = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*\$?(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*\$?)?")
 _CAPABILITY = re.compile(r"(?:CAP_)?([A-Z][A-Z_0-9]*)")
 _MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
+    if value == "":
+        raise InputError(f"{name}: a text is empty", hint=f"write {name}='…', or leave it out")
+    if not isinstance(value, str) or "\0" in value:
         raise InputError(f"{name}: {value!r} is not a text", hint=f"write {name}='…'")
     return value
 

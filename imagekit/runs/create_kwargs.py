@@ -72,6 +72,21 @@ def converted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return {key: value for key, value in body.items() if value is not None and value != plain.get(key)}, in_host
 
 
+def bound_sources(given: Mapping[str, Any]) -> list[str]:
+    """The paths of the host in ``mounts``. Raises ``InputError`` for what is no mount."""
+    found = []
+    mounts = converted(given)[1].get("Mounts") or []
+    for each in mounts if isinstance(mounts, list) else [mounts]:
+        if each is mounts or not isinstance(each, Mapping):
+            hint = 'write mounts=[{"Type": "bind", "Source": "/srv/data", "Target": "/data"}]'
+            raise InputError("container_create_kwargs: mounts is not a list of mounts", hint=hint)
+        # The engine takes the names of JSON's keys in any case.
+        told = {str(name).lower(): value for name, value in each.items()}
+        if told.get("type") == "bind" and told.get("source"):
+            found.append(str(told["source"]))
+    return found
+
+
 def merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     """``HostConfig`` of both; lists are joined, and otherwise what was given by name goes before."""
     together = {**ours, **theirs}

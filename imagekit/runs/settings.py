@@ -14,7 +14,7 @@ from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
 from imagekit.runs import checks
-from imagekit.runs.create_kwargs import converted
+from imagekit.runs.create_kwargs import bound_sources, converted
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.sizes import LEAST_MEMORY, size_in_bytes
 from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
@@ -156,7 +156,10 @@ class RunSettings:
             found.append(InputError(f"volumes: two are mounted at {twice}", hint="give one of them"))
         try:
             check_sources(
-                [str(mount.source) for mount in mounts if mount.is_bind],
+                [
+                    *(str(mount.source) for mount in mounts if mount.is_bind),
+                    *bound_sources(self.container_create_kwargs or {}),
+                ],
                 ENGINE_SOCKETS,
                 host_root=self.allow_host_root,
                 engine_socket=self.allow_engine_socket,
