@@ -10,10 +10,16 @@ import hashlib
 import importlib.metadata
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import typing
+
+# It is not there where PYTHONSAFEPATH is set.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from pieces import VARIABLE, NoRequirement, split, url_of  # type: ignore[import-not-found]  # beside it in the image
 
@@ -21,6 +27,8 @@ PLACE = "IMAGEKIT_EXTRAS_DIR"  # where packages go; by default below TMPDIR, els
 LINES = 20  # of what pip says when it fails
 REFUSED, FAILED = 2, 4  # as imagekit's own commands end
 _TMP = "/tmp"  # noqa: S108  # a container has it to itself
+# In its normal form (PEP 440); what is none is compared by its letters.
+_VERSION = re.compile(r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
 _LOGIN = re.compile(r"://[^\s/@]*@")
 
 
@@ -35,35 +43,77 @@ def main() -> None:
     except NoRequirement as problem:
         end(REFUSED, *problem.args)
     if pieces:
+        # A container's first process gets those signals alone that it asks for.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, stopped)
         put_on_path(install(pieces))
+    # It is done with: an entrypoint that follows (Prefect's images have one) would install them once more.
+    os.environ.pop(VARIABLE, None)
+    become(command)
+
+
+def stopped(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
+def become(command: typing.List[str]) -> None:  # noqa: UP006
+    # What Python ignores would stay ignored.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606
+    except FileNotFoundError:
+        end(127, f"{command[0]} cannot be started: there is no such program", "name a program that the image has")
     except OSError as error:
-        end(127, f"{command[0]} cannot be started: {error.strerror}", "name a program that the image has")
+        end(126, f"{command[0]} cannot be started: {error.strerror}", "name a program that its user may start")
 
 
 def install(pieces: typing.List[str]) -> str:  # noqa: UP006
     """The directory that has ``pieces`` and what they need, beside what the image has."""
-    prefix = os.path.join(place(), hashlib.sha256("\n".join(pieces).encode()).hexdigest()[:16])
-    done = os.path.join(prefix, "done")
-    if os.path.exists(done):
-        # The same container, started again.
+    own, held = place(), constraints()
+    request = "\n".join([sys.version, sys.prefix, held, *pieces])
+    prefix = os.path.join(own, hashlib.sha256(request.encode()).hexdigest()[:16])
+    if os.path.isdir(prefix):
+        # The same container, started again, or another one with the same volume.
         return prefix
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=os.path.dirname(prefix)) as held:
-        for found in importlib.metadata.distributions():
-            if found.metadata["Name"] and found.version:
-                held.write(f"{found.metadata['Name']}=={found.version}\n")
-        held.flush()
+    began = time.monotonic()
+    making = tempfile.mkdtemp(prefix="making-", dir=own)
+    try:
+        tree = os.path.join(making, "tree")
+        os.mkdir(tree)
+        file = os.path.join(making, "constraints.txt")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(held)
         words = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--no-cache-dir"]
         words += ["--progress-bar", "off", "--no-warn-script-location", "--only-binary", ":all:"]
-        words += ["--prefix", prefix, "--constraint", held.name]
+        words += ["--prefix", tree, "--constraint", file]
         got = subprocess.run([*words, "--", *pieces], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if got.returncode != 0:
-        lines = _LOGIN.sub("://***@", got.stdout.decode(errors="replace")).strip().splitlines()
-        message = f"{' '.join(pieces)} cannot be installed beside what the image has"
-        end(FAILED, message, "pip's own words:", "\n".join(lines[-LINES:]))
-    with open(done, "w"):
-        return prefix
+        if got.returncode != 0:
+            lines = _LOGIN.sub("://***@", got.stdout.decode(errors="replace")).strip().splitlines()
+            message = f"{' '.join(pieces)} cannot be installed beside what the image has"
+            end(FAILED, message, "pip's own words:", "\n".join(lines[-LINES:]))
+        try:
+            # Whole or not at all.
+            os.rename(tree, prefix)
+        except OSError:
+            if not os.path.isdir(prefix):  # else another one was quicker
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    print(f"{VARIABLE}: {' '.join(pieces)} installed in {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    return prefix
+
+
+def constraints() -> str:
+    """What is installed, as lines that hold it there."""
+    found: typing.Dict[str, str] = {}  # noqa: UP006
+    for distribution in importlib.metadata.distributions():
+        name, version = distribution.metadata["Name"], distribution.version
+        # Of two of one name the first is imported.
+        if name and version:
+            sign = "==" if _VERSION.fullmatch(version) else "==="
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), f"{name}{sign}{version}\n")
+    return "".join(found[name] for name in sorted(found))
 
 
 def place() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
@@ -119,9 +121,55 @@ def test_no_token_is_shown(start: Start) -> None:
     assert "canary" not in done.stderr
 
 
-def test_commands_that_are_none(start: Start) -> None:
-    done = start("plug", "no-such-program")
-    assert (done.returncode, "no-such-program cannot be started" in done.stderr) == (127, True)
+@pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
+def test_commands_that_are_none(start: Start, command: str, code: int) -> None:
+    done = start("plug", command)
+    assert (done.returncode, f"{command} cannot be started" in done.stderr) == (code, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_begins_as_it_would_without(start: Start) -> None:
+    # The variable is done with: Prefect's entrypoint, where it follows, would install them once more. No signal is
+    # ignored that was not before, and a directory of scripts that is kept off the path is no hindrance.
+    program = "grep SigIgn /proc/$$/status; echo ${EXTRA_PIP_PACKAGES-gone}; plug"
+    done = start("plug", "sh", "-c", program, options=("--env", "PYTHONSAFEPATH=1"))
+    signals, *rest = done.stdout.splitlines()
+    assert rest == ["gone", "started"], done.stderr
+    assert signals == start(None, "sh", "-c", program).stdout.splitlines()[0]
+    assert re.fullmatch(r"EXTRA_PIP_PACKAGES: plug installed in \d+\.\d s\n", done.stderr)
+
+
+def test_a_volume_keeps_what_was_installed(start: Start, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    shared = ("--volume", f"{tmp_path}:/kept", "--env", "IMAGEKIT_EXTRAS_DIR=/kept", "--user", "12345:0")
+    assert "installed in" in start("plug", "plug", options=shared).stderr
+    nothing = ("--env", "PIP_FIND_LINKS=/nowhere")
+    done = start("plug", "plug", options=(*shared, *nothing))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "started\n", "")
+    assert start("plug helper", "plug", options=(*shared, *nothing)).returncode == 4
+    # Nothing is left of the one that failed.
+    (own,) = tmp_path.iterdir()
+    assert len(list(own.iterdir())) == 1
+
+
+def test_a_stop_ends_an_installation(engine: Engine, carrying: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stuck")
+    docker = ["docker", "--host", engine.address]
+    # pip waits for its configuration for ever.
+    words = ["--env", "EXTRA_PIP_PACKAGES=plug", "--env", "PIP_CONFIG_FILE=/wheels/stuck", "--network", "none"]
+    command = [*docker, "run", "--detach", *words, "--volume", f"{tmp_path}:/wheels:ro", carrying, "plug"]
+    container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        while "-m pip" not in subprocess.run([*docker, "top", container], capture_output=True, text=True).stdout:
+            assert (
+                container in subprocess.run([*docker, "ps", "-q", "--no-trunc"], capture_output=True, text=True).stdout
+            )
+        subprocess.run([*docker, "stop", "--time", "600", container], capture_output=True, check=True)
+        found = subprocess.run([*docker, "wait", container], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run([*docker, "logs", container], capture_output=True, text=True, check=True)
+    finally:
+        subprocess.run([*docker, "rm", "--force", container], capture_output=True)
+    assert (found.strip(), told.stderr) == ("143", "")
 
 
 def test_the_bases_own_entrypoint_follows() -> None:
