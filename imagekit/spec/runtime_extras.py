@@ -8,9 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from imagekit.spec.image import FileMapping, ImageSpec, RequirementLine
 
 DIRECTORY = "/opt/imagekit"
@@ -28,6 +25,10 @@ def carried_files() -> tuple[FileMapping, ...]:
 
 def with_runtime_extras(spec: ImageSpec) -> ImageSpec:
     """``spec`` with all of it; pip is not asked for twice."""
+    # Where only source was edited, plans are made without reading a requirement.
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     names = {canonicalize_name(Requirement(line.text).name) for line in spec.requirements}
     installer = () if INSTALLER in names else (RequirementLine(text=INSTALLER, origin="runtime-extras"),)
     files = sorted((*spec.files, *carried_files()), key=lambda mapping: mapping.target)
