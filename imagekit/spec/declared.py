@@ -147,7 +147,7 @@ def _built(context: Path, name: str | None, extras: Sequence[str]) -> Requiremen
     """The project as a directory that is built."""
     if name is None:
         raise InvalidProject(
-            "setup.py computes the project's name, so that it is not known before a build",
+            "setup.py does not say the project's name as a plain text, so that it is not known before a build",
             hint='write [project] with name = "NAME" and dynamic = ["version", "dependencies"] into pyproject.toml',
         )
     wanted = f"[{','.join(sorted(set(extras)))}]" if extras else ""

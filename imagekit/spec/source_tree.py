@@ -184,7 +184,7 @@ def _source_file(entry: os.DirEntry[str], path: str) -> _Found:
         if is_special(info.st_mode):
             return _refused(path, words)
     if not os.access(entry.path, os.R_OK):
-        return _refused(path, "cannot be read: permission denied")
+        return _refused(path, "cannot be read: Permission denied")
     return SourceFile(path=path, kind="file", executable=bool(info.st_mode & stat.S_IXUSR), size=info.st_size)
 
 

@@ -27,6 +27,10 @@ TAKEN_REQUIREMENTS = [
     *("x[a,b]>=1,<2", "x; python_version > '3'", "x @ https://example.com/x-1-py3-none-any.whl"),
     *("x @ git+https://example.com/r@v1", "x>=1,<1"),
 ]
+REFUSED_ENTRYPOINTS = [
+    *("../flow.py:etl", "/flow.py:etl", "link.py:etl", "flow.py", ":etl", "flow.py:etl:x", "flow.py:nope"),
+    *("flow.py:number", "broken.py:etl", "none.py:etl", "flow.txt:etl", "-flow.py:etl", "flow.py:a b"),
+]
 
 
 @pytest.mark.parametrize("text", REFUSED_REFERENCES)
@@ -79,13 +83,7 @@ def test_a_good_requirement_gets_as_far_as_the_engine(refuse: Any, text: str) ->
     assert refuse("build", f"--package={text}")[1]["error"] == "EngineNotFound"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("../flow.py:etl", "/flow.py:etl", "link.py:etl", "flow.py", ":etl", "flow.py:etl:x", "flow.py:nope"),
-        *("flow.py:number", "broken.py:etl", "none.py:etl", "flow.txt:etl", "-flow.py:etl", "flow.py:a b"),
-    ],
-)
+@pytest.mark.parametrize("text", REFUSED_ENTRYPOINTS)
 def test_an_entrypoint(refuse: Any, text: str, tmp_path: Path) -> None:
     (tmp_path / "link.py").symlink_to("/etc/hostname")
     (tmp_path / "broken.py").write_text("def (:\n")

@@ -212,7 +212,7 @@ def test_everything_wrong_in_uv_s_table_is_told_at_once_by_line(tmp_path: Path) 
 
 def test_an_old_project_without_a_name_to_read(tmp_path: Path) -> None:
     write(tmp_path, {"setup.py": "from setuptools import setup\nNAME = 'x'\nsetup(name=NAME)\n"})
-    with pytest.raises(InvalidProject, match="computes the project's name"):
+    with pytest.raises(InvalidProject, match="does not say the project's name"):
         read_spec(tmp_path)
     # With requirements beside it, it is not asked for.
     write(tmp_path, {"requirements.txt": "six\n"})

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,17 @@ def test_the_digest_is_of_what_is_there_and_nothing_else(tmp_path: Path) -> None
     (two / "link").unlink()
     (two / "link").write_text("a.py")
     assert scan(two).digest() != before
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "plain", "closed", "d/x")
+    (tmp_path / "closed").chmod(0)
+    (tmp_path / "d").chmod(0)
+    program = "import pathlib, sys; from imagekit.spec.source_tree import scan; scan(pathlib.Path(sys.argv[1]))"
+    # Root without the capability to pass over permissions, as any user is.
+    unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] if os.getuid() == 0 else []
+    command = [*unprivileged, sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "InvalidProject" in done.stderr
+    assert "closed cannot be read: Permission denied" in done.stderr
+    assert "d cannot be read: Permission denied" in done.stderr
