@@ -43,6 +43,8 @@ KINDS = (
     Kind("bases", "debian", "base images made from Debian's packages"),
     Kind("debs", "debian/debs", "Debian's packages"),
     Kind("unpacked", "unpacked", "interpreters of base images, unpacked to compile here"),
+    Kind("checkouts", "checkouts", "commits that flows were run from"),
+    Kind("repositories", "repositories", "repositories of those, without history"),
     Kind("facts", "bases", "what is known of base images", is_note=True),
     Kind("checks", "checked", "images that passed their check", is_note=True),
     Kind("scans", "scanned", "sources in which no credential was found", is_note=True, most=500),

@@ -10,16 +10,19 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.cache.kinds import KINDS, Unit, scan
-from imagekit.errors import DamagedLayer
+from imagekit.errors import DamagedLayer, RepositoryError
+from imagekit.git.remote import Git
 from imagekit.layers.cache import read_entry
 from imagekit.layers.values import digest_of_file, read_file
 from imagekit.oci.digest import is_digest
 from imagekit.progress import Reporter
 from imagekit.sharing.once import SUFFIX
+from imagekit.spec.source_tree import tree_digest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -150,6 +153,22 @@ def _unpacked(unit: Unit) -> Iterator[str]:
             yield "no interpreter"
 
 
+def _checkout(unit: Unit) -> Iterator[str]:
+    for path in unit.paths:
+        known = json.loads(read_file(path / "note.json"))
+        if tree_digest(path / known["tree"]) != known["digest"]:
+            yield "other files than were written"
+
+
+def _repository(unit: Unit) -> Iterator[str]:
+    """As git judges it; without git nothing can be said, and nothing used."""
+    for path in unit.paths:
+        arguments = ["--git-dir", str(path), "fsck", "--connectivity-only"]
+        with suppress(RepositoryError):
+            if (path / "HEAD").is_file() and Git().run(path.as_uri(), arguments).returncode != 0:
+                yield "no sound repository"
+
+
 def _note(unit: Unit) -> Iterator[str]:
     """Notes of several rooms, each of which takes one that it cannot read for none."""
     for path in unit.paths:
@@ -185,6 +204,8 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "bases": _base,
     "debs": _deb,
     "unpacked": _unpacked,
+    "checkouts": _checkout,
+    "repositories": _repository,
     "facts": _note,
     "checks": _note,
     "scans": _note,

@@ -67,6 +67,7 @@ class GitProgram:
     ca_bundle: Path | None = None
     deadline: float = _DEADLINE
     login: GitLogin | None = None
+    holds: tuple[int, ...] = ()  # descriptors of locks, which then last as long as a git that outlives this process
     _running: _Running = field(default_factory=_Running, init=False, repr=False, compare=False)
 
     def end(self) -> None:
@@ -129,6 +130,7 @@ class GitProgram:
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
+                pass_fds=self.holds,
                 # Files that it writes are read by others: a builder, the user of a container.
                 umask=0o022,
             )

@@ -100,6 +100,14 @@ def scan(context: Path, dockerignore: Path | None = None, *, by_default: bool = 
     return SourceTree(root=context, files=tuple(sorted(files, key=lambda f: f.path)), rules=rules)
 
 
+def tree_digest(directory: Path) -> Digest | None:
+    """The digest of all that is below ``directory``; ``None`` where something there is no source."""
+    try:
+        return scan(directory, Path(os.devnull)).digest()
+    except InputError:
+        return None
+
+
 def _read_rules(path: Path) -> IgnoreRules:
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")

@@ -1,0 +1,82 @@
+"""A source as people write it: a directory, or a git repository by pip's VCS URLs.
+
+Source: pip's documentation, "VCS Support" (``git+https://HOST/PATH@REF#subdirectory=DIRECTORY``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from imagekit.checkouts.values import GitSource, MountedSource, Source
+from imagekit.errors import InputError, InvalidRequirement
+from imagekit.spec.git_url import git_url
+from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
+
+_FORMS = "write a directory (.), or git+https://HOST/REPOSITORY@REF; git+ssh:// and git+file:/// are known, too"
+_HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")  # gitremote-helpers(7): ext::, fd::
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/")
+
+
+def read_source(given: str | Path, cwd: Path) -> Source:
+    """``given`` as a source, a relative directory below ``cwd``. ``InputError`` for anything else, without a look at
+    any server; a login in a URL is refused and not shown."""
+    if isinstance(given, Path):
+        return _directory(str(given), cwd)
+    if not isinstance(given, str) or not given:
+        raise InputError("source: it is empty, or no text", hint=_FORMS)
+    shown = redacted(given)
+    if not given.isprintable():
+        raise InputError(f"source: {shown!a} has control or unseen characters in it", hint=_FORMS)
+    if given.startswith("-"):
+        raise InputError(f"source: {shown!r} looks like an option", hint=_FORMS)
+    if _HELPER.match(given.removeprefix("git+")):
+        raise InputError(f"source: {shown!r} would start a program of git's", hint=_FORMS)
+    if given.startswith("git+"):
+        return _repository(given, cwd)
+    as_url = git_url(given)
+    if as_url != given and not (cwd / given).exists():
+        raise InputError(f"source: {shown!r} is git's short form of ssh", hint=f"write git+{redacted(as_url)}")
+    scheme = _SCHEME.match(given)
+    if scheme is not None:
+        known = scheme["scheme"] in ("https", "ssh", "file")
+        hint = f"write git+{shown} for a repository" if known else _FORMS
+        raise InputError(f"source: {shown!r} is no directory, and no git+… URL", hint=hint)
+    return _directory(given, cwd)
+
+
+def _directory(given: str, cwd: Path) -> MountedSource:
+    path = Path(os.path.realpath(cwd / given))
+    if not path.is_dir():
+        why = "is no directory" if path.exists() else "is not there"
+        raise InputError(f"source: {given} {why}", hint=f"looked for {path}; {_FORMS}")
+    return MountedSource(directory=path)
+
+
+def _repository(given: str, cwd: Path) -> GitSource:
+    shown = redacted(given)
+    try:
+        parts = check_requirement_url("", given, "source")
+    except InvalidRequirement as error:
+        hint = error.hint
+        if "user or password" in error.message:
+            hint = "take it out of the URL and keep it: imagekit secret set NAME; then --source-secret NAME"
+        raise InputError(error.message, hint=hint) from None
+    if parts.scheme == "git+http":
+        raise InputError(
+            f"source: {shown!r} would come unencrypted, and anyone between could change what is run",
+            hint=f"write {shown.replace('git+http', 'git+https', 1)}",
+        )
+    path, ref = split_ref(unquote(parts.path))
+    fragment = fragment_items(parts.fragment)
+    subdirectory = PurePosixPath(fragment.get("subdirectory", "")).as_posix()
+    scheme = parts.scheme.removeprefix("git+")
+    if scheme == "file":
+        url = Path(os.path.normpath(cwd / path)).as_uri()
+    else:
+        # As it was written, but for the ref: what is escaped stays so.
+        written = parts.path.rpartition("@")[0] if ref is not None and "@" in parts.path else path
+        url = parts._replace(scheme=scheme, path=written, fragment="").geturl()
+    return GitSource(url=url, ref=ref, subdirectory="" if subdirectory == "." else subdirectory)
