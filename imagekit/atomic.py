@@ -21,9 +21,13 @@ UNFINISHED = ".new-"
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A stream whose content becomes the file ``path`` when the block ends, and nothing if it raises.
 
-    The directory is made where it is missing. Several processes may do this at once: the last one wins.
-    Raises ``DiskFull`` naming the path.
+    The directory is made where it is missing. Several processes may do this at once: the last one wins. A device or a
+    pipe (``/dev/null``) is written to as it is. Raises ``DiskFull`` naming the path.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as out:
+            yield out
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
@@ -81,3 +85,9 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Make ``data`` the content of ``path``, in one step for whoever reads it."""
     with replacing(path, mode=mode) as out:
         out.write(data)
+
+
+def followed(path: Path) -> Path:
+    """Where a file that somebody named is written: behind links, but for those to a device or a pipe."""
+    path = path.expanduser()
+    return path if path.exists() and not path.is_file() else path.resolve()

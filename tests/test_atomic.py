@@ -24,6 +24,25 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
+def test_a_pipe_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    terminal, device = os.openpty()
+    try:
+        write_whole(pipe, b"whole")
+        assert os.read(reader, 10) == b"whole"
+        link = tmp_path / "link"
+        link.symlink_to(os.ttyname(device))
+        write_whole(link, b"shown")
+        assert os.read(terminal, 10) == b"shown"
+    finally:
+        for each in (reader, terminal, device):
+            os.close(each)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
 def test_the_mode_is_the_one_asked_for(tmp_path: Path) -> None:
     write_whole(tmp_path / "secret", b"")
     write_whole(tmp_path / "public", b"", mode=0o644)

@@ -51,14 +51,14 @@ def is_project(target: str) -> bool:
 
 def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, quiet: bool, as_json: bool) -> None:
     """Print ``data``, or write it to ``file`` and say what it is."""
-    from imagekit.atomic import write_whole
+    from imagekit.atomic import followed, write_whole
     from imagekit.cli.output import put, put_json
     from imagekit.errors import InputError
 
     if file is None or file == Path("-"):
         put(data.decode().rstrip("\n"))
         return
-    place = file.expanduser().resolve()
+    place = followed(file)
     if not place.parent.is_dir():
         raise InputError(
             f"{file} cannot be written: {place.parent} is no directory", hint="--output names another place"

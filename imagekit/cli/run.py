@@ -144,11 +144,11 @@ def _refuse_place(path: Path) -> None:
 
 
 def _keep(result: Any, path: Path) -> None:
-    from imagekit.atomic import write_whole
+    from imagekit.atomic import followed, write_whole
     from imagekit.runs.values import SerializedResult
 
     data = result.data if isinstance(result, SerializedResult) else json.dumps(result, ensure_ascii=False).encode()
-    write_whole(path, data)
+    write_whole(followed(path), data)
 
 
 def _say(result: dict[str, Any], *, is_kept: bool = False) -> None:
