@@ -21,7 +21,7 @@ OURS, PEER = "imagekit", "uv Dockerfile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table: a measure of ours as a ratio of the peer's.
+    """One line of the table: a measure of ours as a ratio of the peer's, or, without a peer, the measure itself.
 
     Several measures (``("build", "push")``) are summed. The ratio is that of the medians; where ``quantile`` is given,
     it is that quantile of the ratios of single rounds (of ours to the peer's median, where the peer was not measured
@@ -31,12 +31,12 @@ class Row:
     name: str
     title: str
     ours: tuple[str, ...]
-    theirs: tuple[str, ...]
-    must: float | None = None  # the ratio may be no higher
+    theirs: tuple[str, ...] = ()
+    must: float | None = None  # the ratio, or the measure, may be no higher
     aim: float | None = None
     side: str = OURS
-    peer: str = PEER
-    unit: Literal["s", "B"] = "s"
+    peer: str | None = PEER
+    unit: Literal["s", "B", "n"] = "s"  # n: a number of things
     quantile: float | None = None
 
 

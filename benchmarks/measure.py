@@ -18,12 +18,12 @@ Samples = dict[str, list[dict[str, float]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What was measured for a row."""
+    """What was measured for a row; ``ratio`` is ours to theirs, or ours where there is no peer."""
 
-    ratio: float  # ours to theirs
+    ratio: float
     ours: Summary
     ours_at: float  # the row's quantile of ours
-    theirs: Summary
+    theirs: Summary | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +123,14 @@ def row_result(row: Row, samples: Samples, errors: Mapping[str, str]) -> RowResu
             return RowResult(row=row, error=errors[side])
     try:
         ours = _values(samples[row.side], row.ours)
-        theirs = _values(samples[row.peer], row.theirs)
+        theirs = _values(samples[row.peer], row.theirs) if row.peer is not None else {}
     except KeyError as error:
         return RowResult(row=row, error=f"there is no measure {error}")
-    summary, middle = Summary.of(list(ours.values())), Summary.of(list(theirs.values()))
+    summary = Summary.of(list(ours.values()))
+    if row.peer is None:
+        at = quantile(list(ours.values()), row.quantile or 0.5)
+        return RowResult(row=row, figures=Figures(ratio=at, ours=summary, ours_at=at, theirs=None))
+    middle = Summary.of(list(theirs.values()))
     ratio = summary.median / middle.median
     if row.quantile is not None:
         ratio = quantile([ours[n] / theirs.get(n, middle.median) for n in ours], row.quantile)

@@ -26,6 +26,10 @@ class Imagekit:
         extra = ["--env", f"EXTRA_PIP_PACKAGES={extra_packages}"] if extra_packages else []
         return [self.program, "run", entrypoint, "--image", image, *extra]
 
+    def library(self, program: Path, *arguments: str) -> list[str]:
+        """A program that imports this imagekit."""
+        return [str(Path(self.program).with_name("python")), str(program), *arguments]
+
     def build_to_registry(self, project: Path, reference: str, base: str) -> list[str]:
         """Build ``project`` straight into a registry; ``base`` is in a registry or an OCI layout (``oci:DIR``)."""
         return [

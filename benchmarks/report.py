@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.case import Row
 from benchmarks.measure import CaseResult, RowResult
 from benchmarks.summary import Summary
 
@@ -69,16 +70,20 @@ def _row(result: RowResult) -> dict[str, Any]:
     if figures is None:
         return {**found, "error": result.error}
     at = {"ratio": figures.ratio, "ours_at": figures.ours_at}
-    return {**found, **at, "ours": asdict(figures.ours), "theirs": asdict(figures.theirs)}
+    theirs = asdict(figures.theirs) if figures.theirs is not None else None
+    return {**found, **at, "ours": asdict(figures.ours), "theirs": theirs}
 
 
 def _cells(result: RowResult) -> Sequence[str]:
     row, figures = result.row, result.figures
-    head = (row.name, _ratio(row.must), _ratio(row.aim))
+    head = (row.name, _bound(row.must, row), _bound(row.aim, row))
     verdict = _VERDICTS[result.verdict]
     if figures is None:
         return (*head, "", "", "", "", verdict)
     unit = row.unit
+    if figures.theirs is None:
+        ours = _amount(figures.ours, unit, figures.ours_at)
+        return (*head, _bound(figures.ratio, row), ours, "", str(figures.ours.count), verdict)
     rounds = f"{figures.ours.count}/{figures.theirs.count}"
     measured = _ratio(figures.ratio)
     return (
@@ -91,6 +96,12 @@ def _cells(result: RowResult) -> Sequence[str]:
     )
 
 
+def _bound(value: float | None, row: Row) -> str:
+    if value is None or row.peer is not None:
+        return _ratio(value)
+    return _amount(Summary.of([value]), row.unit)
+
+
 def _ratio(value: float | None) -> str:
     if value is None:
         return ""
@@ -99,8 +110,8 @@ def _ratio(value: float | None) -> str:
 
 def _amount(found: Summary, unit: str, at: float | None = None) -> str:
     shown = found.median if at is None else at
-    scale, digits = (1e6, 3) if unit == "B" else (1.0, 2 if shown >= 1 else 3)
-    text = f"{shown / scale:.{digits}f} {'MB' if unit == 'B' else 's'}"
+    scale, digits, name = {"B": (1e6, 3, " MB"), "n": (1.0, 0, ""), "s": (1.0, 2 if shown >= 1 else 3, " s")}[unit]
+    text = f"{shown / scale:.{digits}f}{name}"
     if found.low == found.high:
         return text
     return f"{text} ({found.low / scale:.{digits}f}–{found.high / scale:.{digits}f})"
