@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from imagekit.advising.advise import advise as advise
     from imagekit.errors import ImagekitError as ImagekitError
     from imagekit.image import DockerImage as DockerImage
     from imagekit.running import DockerFlowRunner as DockerFlowRunner
@@ -29,10 +30,11 @@ _HOMES = {
     "RunResult": "imagekit.runs.values",
     "RunSettings": "imagekit.runs.settings",
     "Secret": "imagekit.secret",
+    "advise": "imagekit.advising.advise",
     "run": "imagekit.running",
 }
 
-__all__ = ["DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret", "run"]
+__all__ = ["DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret", "advise", "run"]
 
 
 def __getattr__(name: str) -> object:

@@ -94,7 +94,8 @@ def test_the_library_is_imported_without_heavy_ones(statement: str) -> None:
 
 def test_public_names() -> None:
     assert sorted(imagekit.__all__) == [
-        *("DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret", "run")
+        *("DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret"),
+        *("advise", "run"),
     ]
     program = "import imagekit\nfrom imagekit import *\n"
     program += "print(sorted(n for n in dir() if not n.startswith('_') and n != 'imagekit'))"

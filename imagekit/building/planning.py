@@ -142,7 +142,7 @@ class Planning:
             self._reporter.line(replaced.line)
         tree, state = self.inputs(spec).tree, "unknown"
         if self._settings.attest:
-            from imagekit.building.working_tree import state_of
+            from imagekit.git.working_tree import state_of
 
             state = state_of(spec.context)
         planned = Planned(plan=plan, lock=resolved.lock, tree=tree, working_tree=state)

@@ -29,6 +29,7 @@ COMMANDS = {
     "lock": ("imagekit.cli.lock", "Resolve the dependencies into a hashed lock (PEP 751)."),
     "plan": ("imagekit.cli.plan", "Show the layers that a build would make; build nothing."),
     "dockerfile": ("imagekit.cli.dockerfile", "Print the Dockerfile that builds the same image by BuildKit."),
+    "advise": ("imagekit.cli.advise", "Say which image strategy fits, with the numbers and the break-even run count."),
     "why": ("imagekit.cli.why", "Say what changed since the last image, and what that rebuilds; build nothing."),
     "verify": (
         "imagekit.cli.verify",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 _VARIABLE = "IMAGEKIT_OFFLINE"
-COMMANDS = frozenset({"build", "dockerfile", "lock", "plan", "provenance", "sbom", "verify", "why"})
+COMMANDS = frozenset({"advise", "build", "dockerfile", "lock", "plan", "provenance", "sbom", "verify", "why"})
 
 
 def _choose(asked: bool) -> bool:
