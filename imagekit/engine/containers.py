@@ -15,7 +15,7 @@ import socket
 import ssl
 import struct
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,10 +121,12 @@ class Container:
     def __exit__(self, *exc: object) -> None:
         self.remove()
 
-    def put(self, directory: str, archive: bytes) -> None:
+    def put(self, directory: str, archive: bytes | Iterable[bytes]) -> None:
         """Unpack the tar ``archive`` below ``directory``; works before the container is started."""
         path = query(f"/containers/{self.id}/archive", path=directory)
-        self._engine.ask("copying into a container", "PUT", path, archive=[archive])
+        self._engine.ask(
+            "copying into a container", "PUT", path, archive=[archive] if isinstance(archive, bytes) else archive
+        )
 
     def get(self, path: str) -> bytes | None:
         """The content of the file at ``path``, also after the end; ``None`` where there is none."""

@@ -3,7 +3,8 @@
 This file is shipped as text, so it imports nothing but the standard library and keeps to
 the syntax of Python 3.8. It is started as ``python bootstrap.py [REQUEST OUTCOME]``: a JSON file
 ``{"path", "function", "parameters", "serializer"}`` and the file to write, by default
-``request.json`` and ``out/outcome.json`` beside this one.
+``request.json`` and ``out/outcome.json`` beside this one. Where the source is not the image's, the request has
+``"root"``, too, the directory that the path is below, and ``"imports"``, directories below that to import from.
 
 Two processes: the first one (the container's process 1) passes signals on, reaps what the flow
 leaves behind and, where the flow's process dies without a word, writes down of what. The
@@ -136,7 +137,7 @@ def carry_out(request: dict[str, Any], result_path: str) -> tuple[dict[str, Any]
     """Import the flow, call it, look at what it returns: ``(outcome, exit code)``."""
     phase = "import"
     try:
-        function = load(request["path"], request["function"])
+        function = load(request["path"], request["function"], request.get("root"), request.get("imports", ()))
         phase = "flow"
         result = call(function, request["parameters"])
         phase = "result"
@@ -192,14 +193,16 @@ def describe(error: BaseException, kind: str) -> dict[str, Any]:
     return ends().describe(error, kind)  # type: ignore[no-any-return]
 
 
-def load(path: str, name: str) -> Callable[..., Any]:
-    """The function ``name`` of the file ``path``, which is relative to the working directory."""
+def load(
+    path: str, name: str, root: str | None = None, imports: list[str] | tuple[str, ...] = ()
+) -> Callable[..., Any]:
+    """The function ``name`` of the file ``path``, which is relative to ``root``, by default the working directory."""
     import importlib
 
-    here = os.getcwd()
+    here = root or os.getcwd()
     path = os.path.join(here, path)
     if not os.path.isfile(path):
-        raise Refused(f"there is no file {path} in the image (working directory {here})")
+        raise Refused(ends().missing(path, root))
     path = os.path.realpath(path)
     directory, filename = os.path.split(path)
     own = os.path.dirname(os.path.abspath(__file__))
@@ -208,7 +211,7 @@ def load(path: str, name: str) -> Callable[..., Any]:
     if stem in getattr(sys, "stdlib_module_names", ("json", "re", "signal")):
         # A file called json.py must not take the place of the module that others mean.
         importlib.import_module(stem)
-    for entry in (here, directory):
+    for entry in [os.path.join(here, each) for each in imports] + [here, directory]:
         if entry not in sys.path[:2]:
             sys.path.insert(0, entry)
     # A file of a package is imported as the module that it is, so that relative imports work.

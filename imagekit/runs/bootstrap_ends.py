@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def missing(path: str, root: str | None) -> str:
+    """Why ``path`` is no file to this user."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return f"the user {os.getuid()} may not read {path}: let others read it (chmod -R o+rX), or run as its owner"
+    except OSError:
+        pass
+    where = "source" if root else f"image (working directory {os.getcwd()})"
+    return f"there is no file {path} in the {where}"
+
+
 def cancelled(error: BaseException) -> tuple[dict[str, Any], int]:
     number = getattr(error, "number", signal.SIGINT)
     return {"state": "cancelled", "signal": signal_name(number), "error": describe(error, "cancelled")}, 128 + number

@@ -6,13 +6,16 @@ import os
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagekit.engine.client import EngineImage
 from imagekit.runs.body import ImageFacts
 from imagekit.runs.request import Request
 from imagekit.runs.settings import RunSettings
 from imagekit.store.values import RunRecord, new_run_id
+
+if TYPE_CHECKING:
+    from imagekit.checkouts.values import Checkout
 
 # Digest of the lock that an image was built from.
 LABEL_LOCK = "imagekit.lock"
@@ -32,12 +35,17 @@ class RunOrder:
     reference: str  # the image as it was asked for
     name: str
     run_id: str = field(default_factory=new_run_id)  # also the container's label imagekit.run
-    source: Mapping[str, Any] = field(default_factory=lambda: {"kind": "baked"})
+    checkout: Checkout | None = None  # the flow's source, where it is not the image's
     extras: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     is_checked: bool = False  # the parameters were, against the source that the image was built from
     cwd: str = field(default_factory=os.getcwd)
     memory: int | None = None
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """Where the flow's source comes from, as it is recorded."""
+        return {"kind": "baked"} if self.checkout is None else self.checkout.record
 
     @property
     def source_path(self) -> str:

@@ -32,6 +32,8 @@ class Request:
     function: str
     parameters: str  # JSON object
     serializer: str = "json"  # of the result: json, pickle, PACKAGE.MODULE:NAME
+    root: str = ""  # the directory in the container that the path is below; by default the working directory
+    imports: tuple[str, ...] = ()  # below that: where modules are imported from, too
 
     @classmethod
     def of(
@@ -63,9 +65,11 @@ class Request:
         return {**program_sources(), "request.json": self._document()}
 
     def _document(self) -> bytes:
-        head = json.dumps({"path": self.path, "function": self.function, "serializer": self.serializer})
+        head: dict[str, Any] = {"path": self.path, "function": self.function, "serializer": self.serializer}
+        if self.root:
+            head |= {"root": self.root, "imports": list(self.imports)}
         # The parameters were serialized when they were checked.
-        return f'{head[:-1]}, "parameters": {self.parameters}}}'.encode("ascii")
+        return f'{json.dumps(head)[:-1]}, "parameters": {self.parameters}}}'.encode("ascii")
 
 
 @cache

@@ -162,7 +162,11 @@ class _Run:
             memory=order.memory,
         )
         try:
-            return Container.create(self.engine, spec), "created"
+            if order.checkout is None:
+                return Container.create(self.engine, spec), "created"
+            from imagekit.runs.placing import create
+
+            return create(self.engine, spec, order.checkout), "created"
         except ContainerNameTaken:
             found = Container(self.engine, order.name).inspect() or {}
             if (found.get("Config", {}).get("Labels") or {}).get(LABEL_RUN) != order.run_id:
