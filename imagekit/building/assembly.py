@@ -47,6 +47,7 @@ def wheels_only(
             version=built[package.name].version,
             artifact=built[package.name].artifact,
             built_from=package.artifact,
+            built_with=built[package.name].tools,
         )
         if package.name in built
         else package
@@ -89,7 +90,7 @@ def _project_wheel(
     )
     _, version, _, _ = parse_wheel_filename(wheel.filename)
     name = canonicalize_name(spec.project.name)
-    return LockedPackage(name=name, version=str(version), artifact=wheel.artifact, direct=True)
+    return LockedPackage(name=name, version=str(version), artifact=wheel.artifact, direct=True, built_with=wheel.tools)
 
 
 def make_layers(
