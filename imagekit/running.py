@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.image import DockerImage
     from imagekit.pipeline import Pipeline
+    from imagekit.runs.concealing import Variables
     from imagekit.runs.order import RunOrder
     from imagekit.runs.values import RunResult
     from imagekit.runs.watch import Sink
@@ -110,7 +111,7 @@ def run(
     *,
     image: DockerImage | str | None = None,
     parameters: Mapping[str, Any] | None = None,
-    env: Mapping[str, str | None] | None = None,
+    env: Variables | None = None,
     timeout: float | None = None,
     name: str | None = None,
     settings: RunSettings | None = None,
@@ -153,7 +154,7 @@ class DockerFlowRunner:
     def __init__(
         self,
         image: DockerImage | str | None = None,
-        env: Mapping[str, str | None] | None = None,
+        env: Variables | None = None,
         *,
         settings: RunSettings | None = None,
         **variables: Any,
@@ -220,10 +221,10 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
     request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
     wanted = None
-    if settings.env.get(EXTRAS):
+    if settings.variables.get(EXTRAS):
         from imagekit.extras.of_run import wanted_by
 
-        wanted = wanted_by(settings.env, machine.settings, like=asked.project)
+        wanted = wanted_by(settings.variables, machine.settings, like=asked.project)
     image = present(
         machine.engine,
         settings.image,
@@ -242,7 +243,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
             machine.settings,
             settings.image,
             image,
-            settings.env,
+            settings.variables,
             wanted,
             like=asked.project,
             upgrade=asked.upgrade_extras,
@@ -283,7 +284,7 @@ def check_extras_of(settings: RunSettings, image_env: Mapping[str, str] | None =
 
     ``image_env``: the variables that the image is to have, beside which those of the run go first.
     """
-    text = {**(image_env or {}), **settings.env}.get(EXTRAS)
+    text = {**(image_env or {}), **settings.variables}.get(EXTRAS)
     if text:
         from imagekit.extras.grammar import read_extras
 

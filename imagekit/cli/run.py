@@ -66,6 +66,7 @@ def run(
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.running import Asked, Machine, carry_out, check_extras_of, prepare
+    from imagekit.runs.concealing import concealed, needles_of
     from imagekit.runs.settings import RunSettings
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
 
@@ -101,7 +102,8 @@ def run(
     result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
     if result_file is not None:
         _keep(result.result, result_file)
-    document = result.to_json()
+    # The result's file has what the flow returned; what is shown, may be kept by whoever sees it.
+    document = concealed(result.to_json(), needles_of(settings.env))
     if as_json:
         put_json(document)
     if not quiet:

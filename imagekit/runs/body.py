@@ -45,7 +45,7 @@ def is_demoted(settings: RunSettings, image: ImageFacts) -> bool:
 
 def environment(settings: RunSettings, image: ImageFacts) -> dict[str, str | None]:
     """The variables that are set beyond the image's own."""
-    env = mapped(settings.env, settings.network_mode)
+    env = mapped(settings.variables, settings.network_mode)
     if is_demoted(settings, image):
         known = {entry.partition("=")[0] for entry in image.env}
         # Many programs keep something at home, and this user has none in the image.

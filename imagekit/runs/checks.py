@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.runs.concealing import Holder, revealed
 from imagekit.runs.request import check_environment
 from imagekit.spec.nearest import nearest_hint
 
@@ -72,10 +73,10 @@ def container_name(value: object, name: str) -> str:
     return str(value)
 
 
-def environment(value: object, name: str) -> dict[str, str | None]:
-    """``None`` takes a variable of the image away."""
+def environment(value: object, name: str) -> dict[str, str | Holder | None]:
+    """``None`` takes a variable of the image away; a ``Secret`` stays one."""
     found = mapping(value, name)
-    check_environment({key: "" if each is None else each for key, each in found.items()})
+    check_environment({key: "" if each is None else each for key, each in revealed(found).items()})
     return found
 
 

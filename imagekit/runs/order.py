@@ -71,7 +71,7 @@ class RunOrder:
         return next((digest for digest in found if digest.startswith(f"{name}@")), next(iter(found), None))
 
     def record(self) -> RunRecord:
-        """What is written down before the container is made: no value of a variable, and no credential."""
+        """What is written down before the container is made: no value of a variable."""
         return RunRecord(
             id=self.run_id,
             name=self.name,

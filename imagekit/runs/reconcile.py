@@ -7,9 +7,10 @@ from contextlib import suppress
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, labelled
 from imagekit.errors import EngineError
+from imagekit.runs.concealing import Holder, concealed_end, needles_of
 from imagekit.runs.following import facts_of
 from imagekit.runs.outcome import judge
-from imagekit.runs.runner import LABEL_KEPT, LABEL_RUN
+from imagekit.runs.runner import LABEL_HELD, LABEL_KEPT, LABEL_RUN
 from imagekit.runs.values import SerializedResult
 from imagekit.store.store import Store
 from imagekit.store.values import RunEnd, StoredRun
@@ -43,6 +44,7 @@ def _end(store: Store, engine: Engine, run: StoredRun) -> None:
                 container.stop(0)
         facts = facts_of(container, exit_code=None)
         verdict = judge(facts)
+        needles = needles_of(*_environment(container))
         lost = (was_running and verdict.state not in ("completed", "failed")) or entry.get("State") == "created"
         end = RunEnd(
             state="crashed" if lost else verdict.state,
@@ -55,6 +57,15 @@ def _end(store: Store, engine: Engine, run: StoredRun) -> None:
             peak_memory=verdict.peak_memory,
             container_id=container.id,
         )
-        store.end(run.id, end)
+        store.end(run.id, concealed_end(end, needles))
         if LABEL_KEPT not in entry["Labels"]:
             container.remove()
+
+
+def _environment(container: Container) -> tuple[dict[str, str | Holder | None], list[str]]:
+    """The variables of a container, and the names of those that were given in secret."""
+    with suppress(EngineError):
+        config = (container.inspect() or {}).get("Config") or {}
+        env = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
+        return env, ((config.get("Labels") or {}).get(LABEL_HELD) or "").split(",")
+    return {}, []

@@ -7,19 +7,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from imagekit.errors import ImagekitError, InputError
+from imagekit.runs.concealing import concealed_end, concealed_record
 from imagekit.store.values import RunEnd
 
 if TYPE_CHECKING:
     from imagekit.runs.order import RunOrder
     from imagekit.runs.values import RunResult
+    from imagekit.secrets.needles import Needles
     from imagekit.store.store import Store
 
 
 class Recording:
-    """``store=None`` writes nothing down."""
+    """``store=None`` writes nothing down; what ``needles`` find is never."""
 
-    def __init__(self, store: Store | None, order: RunOrder) -> None:
+    def __init__(self, store: Store | None, order: RunOrder, needles: Needles | None = None) -> None:
         self._store = store
+        self._needles = needles
         self._order = order
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -32,7 +35,7 @@ class Recording:
     def begin(self) -> None:
         """Write it down, in a thread; ``settled()`` says how that went."""
         if self._store is not None:
-            store, record = self._store, self._order.record()
+            store, record = self._store, concealed_record(self._order.record(), self._needles)
             self._start(lambda: store.begin(record))
 
     def settled(self) -> None:
@@ -93,7 +96,7 @@ class Recording:
         if self._store is None or not self._is_accepted:
             return None
         try:
-            self._store.end(self._order.run_id, end)
+            self._store.end(self._order.run_id, concealed_end(end, self._needles))
         except ImagekitError as error:
             return error.message
         return None

@@ -15,6 +15,7 @@ from imagekit.engine.client import Engine
 from imagekit.engine.containers import LABEL_RECORDED, Attached, Container
 from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 from imagekit.runs.body import container_spec, is_demoted
+from imagekit.runs.concealing import concealed_problem, held, needles_of
 from imagekit.runs.interrupts import interrupts
 from imagekit.runs.looking import Looking
 from imagekit.runs.order import RunOrder
@@ -27,9 +28,11 @@ from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch
 if TYPE_CHECKING:
     from imagekit.runs.outcome import Facts
     from imagekit.runs.values import RunResult
+    from imagekit.secrets.needles import Needles
     from imagekit.store.store import Store
 
 LABEL_RUN = "imagekit.run"  # the run's ID
+LABEL_HELD = "imagekit.secret"  # names of variables that were given in secret
 LABEL_KEPT = "imagekit.keep"  # auto_remove=False: nobody but its user removes it
 
 
@@ -54,10 +57,13 @@ def run_flow(
     result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
     ``KeyboardInterrupt`` are raised instead.
     """
-    recording = Recording(store, order)
+    needles = needles_of(order.settings.env)
+    recording = Recording(store, order, needles)
     log = store.log_writer(order.run_id) if store is not None else None
-    output = Output(on_output if order.settings.stream_output else None, log)
-    run = _Run(engine=engine, order=order, recording=recording, output=output, happenings=SimpleQueue())
+    output = Output(on_output if order.settings.stream_output else None, log, needles)
+    run = _Run(
+        engine=engine, order=order, needles=needles, recording=recording, output=output, happenings=SimpleQueue()
+    )
 
     def asked(number: int) -> None:
         run.happenings.put(StopAsked(why="interrupt" if number == signal.SIGINT else "terminate"))
@@ -92,6 +98,7 @@ def _import_what_ends_it() -> None:
 class _Run:
     engine: Engine
     order: RunOrder
+    needles: Needles | None
     recording: Recording
     output: Output
     happenings: SimpleQueue[Happening]
@@ -150,6 +157,8 @@ class _Run:
         kept = {} if order.settings.auto_remove else {LABEL_KEPT: "true"}
         if kept or self.recording.is_recorded:
             kept[LABEL_RECORDED] = "true"
+        if secret := held(order.settings.env):
+            kept[LABEL_HELD] = secret
         spec = container_spec(
             order.settings,
             order.facts,
@@ -220,7 +229,7 @@ class _Run:
             started=_iso(started),
             ended=_iso(datetime.now(timezone.utc)),
             cause=verdict.cause,
-            error=verdict.error,
+            error=concealed_problem(verdict.error, self.needles),
             python=verdict.python,
             id=order.run_id,
             container_id=container.id,

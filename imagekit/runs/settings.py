@@ -14,6 +14,7 @@ from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
 from imagekit.runs import checks
+from imagekit.runs.concealing import Holder, revealed, without_credentials
 from imagekit.runs.create_kwargs import bound_sources, converted
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.sizes import LEAST_MEMORY, size_in_bytes
@@ -21,6 +22,8 @@ from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
 from imagekit.spec.nearest import nearest_hint
 
 UNLIMITED = -1
+# What may hold a credential in some word of it.
+_SHOWN = ("command", "labels", "container_create_kwargs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,8 @@ class RunSettings:
     # The worker's variables.
     command: Sequence[str] | str | None = None  # instead of the Python that starts the flow
     name: str | None = None  # the container's; by default FLOW and six digits
-    env: Mapping[str, str | None] = field(default_factory=dict, repr=False)  # None takes one of the image's away
+    # None takes one of the image's away; what is a Secret is shown nowhere, nor kept.
+    env: Mapping[str, str | Holder | None] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     registry_credentials: RegistryCredentials | Mapping[str, Any] | None = field(default=None, repr=False)
@@ -107,6 +111,11 @@ class RunSettings:
         return tuple(Volume.parse(each, cwd or os.getcwd()) for each in self.volumes)
 
     @property
+    def variables(self) -> dict[str, str | None]:
+        """``env`` with the values of secrets."""
+        return revealed(self.env)
+
+    @property
     def login(self) -> RegistryCredentials | None:
         """``registry_credentials``."""
         found = self.registry_credentials
@@ -138,6 +147,8 @@ class RunSettings:
             if each.name == "registry_credentials" or value == default:
                 continue
             found[each.name] = sorted(value) if each.name == "env" else _plain(value)
+            if each.name in _SHOWN:
+                found[each.name] = without_credentials(found[each.name])
         return found
 
     def _contradictions(self) -> list[InputError]:

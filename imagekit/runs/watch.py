@@ -11,10 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from imagekit.engine.containers import Attached, Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.runs.concealing import Masking
 from imagekit.store.logs import LogWriter
+
+if TYPE_CHECKING:
+    from imagekit.secrets.needles import Needles
 
 Sink = Callable[[int, bytes], None]
 
@@ -48,23 +53,37 @@ class Output:
     """Keeps output in ``log`` and hands it on to ``sink``, until that fails.
 
     A terminal or pipe that is closed ends the showing and not the flow; any other exception of
-    the sink is kept in ``failure`` for the caller to raise when the container is gone.
+    the sink is kept in ``failure`` for the caller to raise when the container is gone. What ``needles`` find comes to
+    neither of both.
     """
 
-    def __init__(self, sink: Sink | None, log: LogWriter | None = None) -> None:
+    def __init__(self, sink: Sink | None, log: LogWriter | None = None, needles: Needles | None = None) -> None:
         self._sink = sink
         self._log = log
+        self._masking = Masking(needles) if needles is not None else None
         self._guard = threading.Lock()
         self.failure: Exception | None = None
 
     def close(self) -> None:
         """Nothing is kept any more."""
         with self._guard:
+            held = list(self._masking.rest()) if self._masking is not None else []
+        for stream, data in held:
+            self._pass_on(stream, data)
+        with self._guard:
             if self._log is not None:
                 self._log.close()
                 self._log = None
 
     def write(self, stream: int, data: bytes) -> None:
+        if self._masking is not None:
+            with self._guard:
+                data = self._masking.passed(stream, data)
+            if not data:
+                return
+        self._pass_on(stream, data)
+
+    def _pass_on(self, stream: int, data: bytes) -> None:
         with self._guard:
             if self._log is not None:
                 self._log.write(stream, data)

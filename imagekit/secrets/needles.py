@@ -46,8 +46,15 @@ class Needles:
         """Whether ``data`` holds one of the values in any of its forms."""
         return any(form in data for form in self.forms)
 
+    def taken_out(self, data: bytes) -> bytes:
+        """``data`` with each of the values in it, in any form, replaced by ``***``."""
+        for form in self.forms:
+            if form in data:
+                data = data.replace(form, CONCEALED.encode())
+        return data
+
     def concealed(self, text: str) -> str:
-        """``text`` with each of the values in it, in any form, replaced by ``***``."""
+        """The same of a text."""
         for form in self.forms:
             plain = form.decode("utf-8", "surrogateescape")
             if plain in text:

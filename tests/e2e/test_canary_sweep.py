@@ -9,6 +9,7 @@ import base64
 import json
 import secrets
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,32 @@ backend-path = ["."]
 [tool.imagekit]
 source-builds = ["swept"]
 """
+FLOW = """
+import os, signal, sys, time
+def etl(how="quiet"):
+    token, url = os.environ.get("API_TOKEN") or os.environ.get("OPAQUE", ""), os.environ.get("DATABASE_URL", "")
+    if how == "shown":
+        import by_netrc, by_env, by_url
+        print("by_netrc by_env by_url")
+    if how != "quiet":
+        print(how, token, flush=True)
+        for letter in url + "\\n":
+            print(letter, end="", file=sys.stderr, flush=True)
+    if how == "raised":
+        raise ValueError(token)
+    if how == "exit":
+        sys.exit(url)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how in ("slow", "left"):
+        try:
+            time.sleep(3600)
+        finally:
+            raise RuntimeError(f"ended with {token}")
+    return {token: [url]} if how == "returned" else len(token)
+"""
+# The same by the library.
+LIBRARY = "'flow.py:etl', image='{image}', env={{'OPAQUE': value}}, parameters={{'how': 'raised'}}, name='held'"
 
 
 @dataclass
@@ -88,7 +115,7 @@ class Surroundings:
         sweep = self.sweep
         sweep.look_into_engine(self.engine.address, references)
         own = [self.root / "home/.netrc", self.root / "home/.docker/config.json", self.root / "key"]
-        own += [self.root / "data/imagekit/secrets.json", self.root / "token.txt"]
+        own += [self.root / "data/imagekit/secrets.json", self.root / "registry.json"]
         assert sweep.look_below(self.root, but=own) > 5
         if engine_data:
             assert sweep.look_below(self.engine.directory) > 5
@@ -130,6 +157,7 @@ def surroundings(
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
         "XDG_DATA_HOME": str(root / "data"),
+        "XDG_STATE_HOME": str(root / "state"),
         "XDG_CACHE_HOME": str(root / "cache"),
         "XDG_CONFIG_HOME": str(root / "config"),
         "IMAGEKIT_CACHE_DIR": str(root / "cache/imagekit"),
@@ -272,6 +300,65 @@ class TestSweep:
             index.close()
         there.run(*words, code=4)
         there.end(tag)
+
+    def test_runs(self, surroundings: Surroundings, root: Path) -> None:
+        there = surroundings
+        (root / "pyproject.toml").unlink()
+        (root / "requirements.txt").write_text("")
+        (root / "flow.py").write_text(FLOW)
+        # Nothing answers there: the login goes to the engine, and the image that is here is taken.
+        registry, password = f"127.0.0.1:{free_port()}", there.canaries.new("pulling")
+        login = there.root / "registry.json"
+        login.write_text(json.dumps({"username": "me", "password": password, "registry_url": registry}))
+        tag = f"{registry}/{there.imagekit.name()}:v1"
+        there.run("build", root, "-t", tag, "--no-health-check")
+        database = f"postgresql://me:{quote(there.canaries.new('database'), safe='')}@db/x"
+        env = {"API_TOKEN": (token := there.canaries.new("run")), "DATABASE_URL": database}
+        by_login = ("--image", tag, "--registry-credentials", login, "--pull")
+        asked = ("--image", tag, "--env", "API_TOKEN", "--env", "DATABASE_URL")
+        # Extra packages come from indexes with logins.
+        extra = ("--env", "EXTRA_PIP_PACKAGES=by-netrc by-env by-url")
+        done = there.run(
+            *("run", "flow.py:etl", *asked, *extra, *by_login, "IfPossible", "-v"),
+            *("--name", "shown", "--param", "how=shown"),
+            **env,
+        )
+        assert "by_netrc by_env by_url\nshown ***\n" in done.stdout
+        assert "\n***\n" in done.stderr
+        there.run("run", "flow.py:etl", *by_login, "Always", "--json", code=3)
+        # Each way of ending that says something of what it had.
+        for how, code in {"raised": 1, "returned": 0, "exit": 1, "killed": 8, "slow": 124}.items():
+            limit = ("--timeout", "2") if how == "slow" else ()
+            there.run("run", "flow.py:etl", *asked, "--param", f"how={how}", "--name", how, *limit, code=code, **env)
+        # In Python, under a name that says nothing.
+        program = f"import imagekit, os\nvalue = imagekit.Secret(os.environ.pop('API_TOKEN'))\nimagekit.run({LIBRARY})"
+        with there.sweep:
+            words = [sys.executable, "-c", program.format(image=tag)]
+            done = subprocess.run(words, env={**there.imagekit.env, **env}, capture_output=True, text=True)
+        there.sweep.look("the output of a program", done.stdout + done.stderr)
+        assert "ValueError: ***" in done.stderr
+        # Extra packages that are not to be had.
+        for index in there.indexes.values():
+            index.login = ("someone", "else")
+        address = f"x @ https://me:{quote(token, safe='')}@example.com/x-1.0-py3-none-any.whl"
+        for text, code in (("by-netrc>=0.1 by-env by-url", 4), (address, 2)):
+            more = {**env, "EXTRA_PIP_PACKAGES": text}
+            there.run("run", "flow.py:etl", *asked, "--env", "EXTRA_PIP_PACKAGES", code=code, **more)
+        # Killed, and ended by the next.
+        with there.sweep:
+            left = there.imagekit.start("run", "flow.py:etl", *asked, "--param", "how=left", "--name", "left", env=env)
+            assert left.stdout is not None
+            assert left.stdout.readline() == "left ***\n"
+            left.kill()
+            out, err = left.communicate()
+        there.sweep.look("the output", out + err)
+        there.run("run", "flow.py:etl", "--image", tag)
+        there.run("flow-run", "logs", "shown")
+        there.run("flow-run", "inspect", "returned")
+        there.run("flow-run", "ls", "--json")
+        there.run("diff", "shown", "raised", "--json")
+        there.run("promote", "shown", "-t", f"{there.imagekit.name()}:v2")
+        there.end(tag, there.imagekit.json("flow-run", "inspect", "shown")["extras"]["image"])
 
     def test_a_step_that_fails_and_shows_all_it_has(
         self, surroundings: Surroundings, root: Path, python_image: str
