@@ -109,7 +109,7 @@ class InBase:
         """
         if programs and self.base.config.platform.architecture != Platform.host().architecture:
             raise BuildError(
-                f"programs of this machine do not run in a {self.base.config.platform} base",
+                f"{self.title}: programs of this machine do not run in a {self.base.config.platform} base",
                 hint=f"build on a machine of {self.base.config.platform.architecture}, or of packages that have wheels",
             )
         if self.context is None and self.engine is not None:

@@ -256,3 +256,22 @@ def test_both_at_once_by_the_library(
         HOST.architecture,
         OTHER.architecture,
     ]
+
+
+def test_what_must_be_built_for_another_processor_is_named(
+    imagekit: Imagekit, project: WriteProject, trixie: str
+) -> None:
+    declared = """[project]
+name = "common"
+version = "1.0"
+
+[build-system]
+requires = []
+build-backend = "own"
+backend-path = ["."]
+"""
+    root = project({"libs/pyproject.toml": declared, "libs/own.py": "", "requirements.txt": "./libs\n--no-index\n"})
+    where = ("--base-image", trixie, "--platform", str(OTHER), "--output", f"oci:{root.with_name('out')}")
+    found = imagekit.refused("build", root, *where, env=NO_ENGINE)
+    assert found["message"] == f"building common from source: programs of this machine do not run in a {OTHER} base"
+    assert found["exit_code"] == 5
