@@ -21,6 +21,7 @@ from imagekit.spec.entrypoint import Entrypoint
 from imagekit.store.values import new_run_id
 
 if TYPE_CHECKING:
+    from imagekit.checkouts.values import Checkout
     from imagekit.engine.client import Engine
     from imagekit.image import DockerImage
     from imagekit.pipeline import Pipeline
@@ -44,6 +45,7 @@ class Asked:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = field(default_factory=new_run_id)
     is_checked: bool = False  # the parameters were, against the source that the image was built from
+    checkout: Checkout | None = None  # the flow's source, where it is not the image's
     project: ImageSpec | None = None  # whose indexes extra packages come from
     upgrade_extras: bool = False  # the newest versions of these, and not those of the last run
 
@@ -104,12 +106,15 @@ class Prepared:
     order: RunOrder
     engine: Engine
     store: Path  # the directory of the record of runs
+    cache: Path  # the cache directory
 
 
 def run(
     entrypoint: str,
     *,
     image: DockerImage | str | None = None,
+    source: str | Path | None = None,
+    source_secret: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     env: Variables | None = None,
     timeout: float | None = None,
@@ -121,7 +126,10 @@ def run(
 ) -> RunResult:
     """Run one flow, ``"PATH.py:FUNCTION"``, in one container of ``image``, which is gone afterwards.
 
-    A ``DockerImage`` is built first where it has not been; without an image it is the working directory's project's.
+    A ``DockerImage`` is built first where it has not been; without an image it is the project's in the working
+    directory, or in the source. ``source`` is where the flow's files come from, if not from the image: a directory,
+    or ``"git+https://HOST/REPOSITORY@REF#subdirectory=DIRECTORY"``; ``source_secret`` names the stored secret that
+    its server takes. The flow can read it and not write.
     The flow's output goes to standard output and error as it comes, or to ``on_output`` as ``(1 or 2, bytes)``. What
     the flow returns (JSON, unless ``serializer`` says otherwise) is ``.result`` of what this returns. ``timeout`` is
     in seconds. ``variables`` are the fields of ``RunSettings`` (``mem_limit="1g"``, ``volumes=["./data:/data"]`` …),
@@ -133,6 +141,12 @@ def run(
     given = {"env": env, "timeout": timeout, "name": name}
     wanted = _settings(settings, {**{key: value for key, value in given.items() if value is not None}, **variables})
     asked = Asked(entrypoint=Entrypoint.parse(entrypoint), settings=wanted, parameters=dict(parameters or {}))
+    if source is not None:
+        from imagekit.settings import Settings
+
+        asked = sourced(asked, source, source_secret, Settings.load(), SilentReporter())
+    elif source_secret is not None:
+        raise InputError("source_secret is nothing without source", hint="source='git+https://…'")
     if not isinstance(image, str) and (image is not None or wanted.image is None):
         asked = _built(asked, image)
     elif image is not None:
@@ -156,10 +170,13 @@ class DockerFlowRunner:
         image: DockerImage | str | None = None,
         env: Variables | None = None,
         *,
+        source: str | Path | None = None,
+        source_secret: str | None = None,
         settings: RunSettings | None = None,
         **variables: Any,
     ) -> None:
         self.settings = _settings(settings, {**({} if env is None else {"env": env}), **variables})
+        self.source = {"source": source, "source_secret": source_secret}
         self.image = image if image is not None else self.settings.image or default_image()
 
     def run(
@@ -179,7 +196,7 @@ class DockerFlowRunner:
             settings=self.settings,
             on_output=on_output,
             raise_on_failure=raise_on_failure,
-            **variables,
+            **{**self.source, **variables},
         )
 
     def __repr__(self) -> str:
@@ -207,8 +224,25 @@ def entrypoint_of(flow: Callable[..., Any]) -> str:
     return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))
 
 
+def sourced(asked: Asked, source: str | Path, secret: str | None, settings: Settings, reporter: Reporter) -> Asked:
+    """``asked`` with its source found or fetched, and its parameters held to the flow there. Asks no engine."""
+    from imagekit.runs.sourcing import obtain
+
+    checkout = obtain(
+        source,
+        secret=secret,
+        cwd=Path.cwd(),
+        access=settings.source_access,
+        settings=asked.settings,
+        entrypoint=asked.entrypoint,
+        parameters=asked.parameters,
+        reporter=reporter,
+    )
+    return replace(asked, checkout=checkout, is_checked=True)
+
+
 def prepare(machine: Machine, asked: Asked) -> Prepared:
-    """Image, extra packages, source: in this order, each step from what the one before came to.
+    """Image, extra packages: in this order, each step from what the one before came to.
 
     What can be refused without an engine is refused first.
     """
@@ -220,6 +254,10 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
     if settings.image is None:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
     request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
+    if asked.checkout is not None:
+        from imagekit.runs.placing import workdir
+
+        request = replace(request, root=workdir(asked.checkout), imports=asked.checkout.imports)
     wanted = None
     if settings.variables.get(EXTRAS):
         from imagekit.extras.of_run import wanted_by
@@ -259,20 +297,23 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         reference=settings.image,
         name=settings.name or new_name(request.function),
         run_id=asked.run_id,
+        checkout=asked.checkout,
         extras=extras,
         is_checked=asked.is_checked,
         memory=_memory_here(machine.settings),
     )
-    return Prepared(order=order, engine=machine.engine, store=machine.settings.state_dir)
+    return Prepared(
+        order=order, engine=machine.engine, store=machine.settings.state_dir, cache=machine.settings.cache_dir
+    )
 
 
 def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: bool = False) -> RunResult:
     """Run it, and record how that went. See ``runs.runner.run_flow``."""
     from imagekit.runs.reconcile import reconcile
-    from imagekit.runs.runner import run_flow
+    from imagekit.runs.runner import run_flow, source_in_use
     from imagekit.store.store import Store
 
-    with Store.open(prepared.store) as store:
+    with source_in_use(prepared.order.checkout, prepared.cache), Store.open(prepared.store) as store:
         reconcile(store, prepared.engine)
         return run_flow(
             prepared.engine, prepared.order, store=store, on_output=on_output, raise_on_failure=raise_on_failure
@@ -292,19 +333,23 @@ def check_extras_of(settings: RunSettings, image_env: Mapping[str, str] | None =
 
 
 def _built(asked: Asked, image: DockerImage | None) -> Asked:
-    """``asked`` in ``image``, or the working directory's project's, which is built where it has not been."""
+    """``asked`` in ``image``, or the project's, which is built where it has not been."""
     from imagekit.image import AUTO, DockerImage
 
-    if image is None:
+    if image is None and asked.checkout is not None:
+        # What it needs; its source comes along.
+        project = asked.checkout.project
+        image = DockerImage(project.name.lower(), stream_progress_to=None, context=project, include_source=False)
+    elif image is None:
         image = DockerImage(Path.cwd().name.lower(), stream_progress_to=None)
-    if image.dockerfile == AUTO:
+    if image.dockerfile == AUTO and asked.checkout is None:
         # Against the source, before anything is built: a mistyped parameter must not cost a build.
         asked.entrypoint.signature(image.context).check(dict(asked.parameters))
     check_extras_of(asked.settings)
     if not image.is_built:
         image.build()
     settings = asked.settings.with_(image=image.image_id, image_pull_policy="Never")
-    return replace(asked, settings=settings, is_checked=image.dockerfile == AUTO)
+    return replace(asked, settings=settings, is_checked=asked.is_checked or image.dockerfile == AUTO)
 
 
 def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> RunSettings:

@@ -23,6 +23,7 @@ from imagekit.checkouts.values import Checkout, GitSource, SourceAccess
 from imagekit.errors import DiskFull, InputError, RepositoryError
 from imagekit.git.program import shown
 from imagekit.git.remote import is_commit
+from imagekit.progress import Reporter
 from imagekit.sharing.leases import in_use, mark_used
 from imagekit.sharing.once import make_once
 from imagekit.spec.source_tree import tree_digest
@@ -31,7 +32,7 @@ CHECKOUTS = "checkouts"
 _NOTE = "note.json"
 
 
-def fetched(source: GitSource, access: SourceAccess, *, secret: str | None = None) -> Checkout:
+def fetched(source: GitSource, access: SourceAccess, *, secret: str | None, reporter: Reporter) -> Checkout:
     """The files of the commit that ``source.ref`` is now, in the cache; of a commit that is there nobody is asked.
 
     ``secret`` is the name of a stored one. Raises ``RepositoryError``, ``InvalidSecret``, ``DiskFull``, and
@@ -53,11 +54,14 @@ def fetched(source: GitSource, access: SourceAccess, *, secret: str | None = Non
         commit = source.ref if is_commit(source.ref) else server.ask(lambda git: git.commit(source.url, source.ref))
         assert commit is not None
         place = _place(source, commit, access)
-        note = make_once(
-            place.with_name(f"{place.name}.lock"),
-            lambda: _kept(place, access.cache),
-            lambda: _made(place, source, commit, access, server),
-        )
+        note = _kept(place, access.cache)
+        if note is None:
+            with reporter.task(f"fetching {shown(source.url)} at {commit[:12]}"):
+                note = make_once(
+                    place.with_name(f"{place.name}.lock"),
+                    lambda: _kept(place, access.cache),
+                    lambda: _made(place, source, commit, access, server),
+                )
     return _checkout(source, commit, place, note)
 
 

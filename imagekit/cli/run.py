@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ EPILOG = examples(
     "imagekit run flow.py:etl -p day='\"2024-01-01\"' --env TOKEN --timeout 600",
     "imagekit run flow.py:etl --image orders:v1 --memory 2g --cpus 1.5 --json",
     "imagekit run flow.py:etl --env EXTRA_PIP_PACKAGES='boto3 pandas>=2,<3'",
+    "imagekit run flow.py:etl --image orders:v1 --source .",
+    "imagekit run flow.py:etl --image orders:v1 --source git+https://example.com/orders.git@main",
     "imagekit run flow.py:etl --volume ./data:/data:ro --network-mode none --read-only",
 )
 _BY_CAUSE = {"terminate": 143}
@@ -38,8 +41,16 @@ def run(
         typer.Option("--image", metavar="REF", help="The image to run in; without it the project's is built first."),
     ] = None,
     project: Annotated[
-        Path, typer.Option("--project", metavar="PATH", help="The project's directory.", show_default=False)
-    ] = Path(),
+        Path | None, typer.Option("--project", metavar="PATH", help="The project's directory.", show_default=False)
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="SOURCE", help="The flow's files: a directory, or git+https://HOST/REPO@REF."),
+    ] = None,
+    source_secret: Annotated[
+        str | None,
+        typer.Option("--source-secret", metavar="NAME", help="The stored secret that the source's server takes."),
+    ] = None,
     env: Annotated[
         list[str] | None,
         typer.Option("--env", "-e", metavar="K[=V]", help="A variable for this run; K alone passes on its value here."),
@@ -65,7 +76,8 @@ def run(
     """
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
-    from imagekit.running import Asked, Machine, carry_out, check_extras_of, prepare
+    from imagekit.errors import InputError
+    from imagekit.running import Asked, Machine, carry_out, check_extras_of, prepare, sourced
     from imagekit.runs.concealing import concealed, needles_of
     from imagekit.runs.settings import RunSettings
     from imagekit.spec.entrypoint import Entrypoint, parse_parameters
@@ -75,29 +87,32 @@ def run(
     settings = RunSettings.of({**given(how), "env": run_environment(env, os.environ), "image": image})
     if result_file is not None:
         _refuse_place(result_file)
+    if source is None and source_secret is not None:
+        raise InputError("--source-secret is nothing without --source", hint="--source git+https://…")
     if image is None:
-        # Against the source, before anything is built: a mistyped parameter must not cost a build.
-        asked.signature(project).check(parameters)
+        if source is None:
+            # Against the source, before anything is built: a mistyped parameter must not cost a build.
+            asked.signature(project or Path()).check(parameters)
         check_extras_of(settings)
     own = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         machine = Machine(own, reporter, lambda: open_pipeline(own, reporter))
+        wanted = Asked(entrypoint=asked, settings=settings, parameters=parameters, upgrade_extras=upgrade_extras)
+        if source is not None:
+            wanted = sourced(wanted, source, source_secret, own, reporter)
         spec = None
         if image is None:
             pipeline = machine.pipeline
-            spec = pipeline.spec(project, entrypoints=[str(asked)])
+            if wanted.checkout is None:
+                spec = pipeline.spec(project or Path(), entrypoints=[str(asked)])
+            else:
+                # What it needs; its source comes along.
+                spec = pipeline.spec(project or wanted.checkout.project, include_source=False)
             check_extras_of(settings, dict(spec.env))
             built = pipeline.build(spec, pipeline.reference(spec, None, None))
             settings = settings.with_(image=str(built.reference), image_pull_policy="Never")
-        wanted = Asked(
-            entrypoint=asked,
-            settings=settings,
-            parameters=parameters,
-            is_checked=image is None,
-            project=spec,
-            upgrade_extras=upgrade_extras,
-        )
-        prepared = prepare(machine, wanted)
+        is_checked = wanted.is_checked or image is None
+        prepared = prepare(machine, replace(wanted, settings=settings, is_checked=is_checked, project=spec))
     # The flow has the terminal to itself: no bar is drawn from here on.
     result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
     if result_file is not None:

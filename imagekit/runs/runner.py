@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
@@ -26,6 +26,9 @@ from imagekit.runs.start import PYTHONS, NoSuchProgram, start
 from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch, watch_again
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imagekit.checkouts.values import Checkout
     from imagekit.runs.outcome import Facts
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
@@ -87,6 +90,15 @@ def run_flow(
 
         raise_for(result)
     return result
+
+
+def source_in_use(checkout: Checkout | None, cache: Path) -> AbstractContextManager[None]:
+    """While it lasts, a source that was fetched into the cache directory is not pruned."""
+    if checkout is None or not checkout.is_fetched:
+        return nullcontext()
+    from imagekit.sharing.leases import in_use
+
+    return in_use(cache)
 
 
 def _import_what_ends_it() -> None:
@@ -241,6 +253,7 @@ class _Run:
             cpu_seconds=verdict.cpu_seconds,
             peak_memory=verdict.peak_memory,
             oom_kills=verdict.oom_kills,
+            warnings=order.checkout.remarks if order.checkout is not None else (),
         )
 
 

@@ -53,7 +53,9 @@ class Volume:
         return f"{self.source}:{self.target}{':ro' if self.read_only else ''}"
 
 
-def check_sources(sources: list[str], sockets: tuple[str, ...], *, host_root: bool, engine_socket: bool) -> None:
+def check_sources(
+    sources: list[str], sockets: tuple[str, ...], *, host_root: bool, engine_socket: bool, what: str = "volumes"
+) -> None:
     """Refuse to mount ``/``, or what holds an engine's socket, unless that is allowed. Raises ``InputError``.
 
     Links are followed where the paths are there: ``/proc/1/root`` is ``/``.
@@ -63,14 +65,14 @@ def check_sources(sources: list[str], sockets: tuple[str, ...], *, host_root: bo
         if str(path) == "/":
             if not host_root:
                 raise InputError(
-                    f"volumes: {source} is all of the host's files",
+                    f"{what}: {source} is all of the host's files",
                     hint="mount the directory that is needed; allow_host_root=True (--allow-host-root) allows it",
                 )
             continue
         held = [socket for socket in sockets if PurePosixPath(os.path.realpath(socket)).is_relative_to(path)]
         if held and not engine_socket:
             raise InputError(
-                f"volumes: {source} hands the engine's socket {held[0]} to the flow, and with it the machine",
+                f"{what}: {source} hands the engine's socket {held[0]} to the flow, and with it the machine",
                 hint="leave it out; allow_engine_socket=True (--allow-engine-socket) allows it",
             )
 

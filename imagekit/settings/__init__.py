@@ -23,6 +23,7 @@ from imagekit.settings.machine import CACHE_SIZE, ENGINE_ADDRESS, ENGINE_DEADLIN
 from imagekit.settings.origin import DEFAULT, Origin
 
 if TYPE_CHECKING:
+    from imagekit.checkouts.values import SourceAccess
     from imagekit.lock.access import IndexAccess
     from imagekit.settings.package_indexes import PackageIndexes
     from imagekit.spec.table import Table
@@ -150,6 +151,19 @@ class Settings:
             client_cert=self.client_cert,
             offline=self.offline,
             secret=lambda name: SecretStore(self.data_dir).get(name),
+        )
+
+    def source_access(self) -> SourceAccess:
+        """How repositories of flows are reached, and where they are kept."""
+        from imagekit.checkouts.values import SourceAccess
+        from imagekit.secrets.store import SecretStore
+
+        return SourceAccess(
+            cache=self.usable_cache_dir(),
+            environment=self.variables,
+            ca_bundle=self.ca_bundle,
+            offline=self.offline,
+            secret=SecretStore(self.data_dir).get,
         )
 
     def project_layers(self) -> tuple[Table, Table]:
