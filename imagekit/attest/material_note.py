@@ -14,7 +14,6 @@ from imagekit.lock.values import Artifact, GitCommit, Lock
 from imagekit.plan.record import LABEL, Record
 from imagekit.plan.values import FilesLayer, Plan, SourceLayer
 
-CLEAN, DIRTY, UNKNOWN = "clean", "dirty", "unknown"  # of a working tree
 _OWN_LABELS = ("imagekit.", "org.opencontainers.image.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagekit.attest.material_note import UNKNOWN
+from imagekit.git.working_tree import UNKNOWN
 from imagekit.lock.values import BuildTool
 from imagekit.oci.digest import Digest
 

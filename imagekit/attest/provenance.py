@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from imagekit import __version__
-from imagekit.attest.material_note import UNKNOWN
 from imagekit.attest.materials import File, Materials, Wheel
 from imagekit.attest.subject import Subject
 from imagekit.errors import InputError
+from imagekit.git.working_tree import UNKNOWN
 from imagekit.lock.values import BuildTool
 from imagekit.oci.digest import Digest
 

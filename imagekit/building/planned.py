@@ -17,7 +17,7 @@ class Planned:
     plan: Plan
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
-    working_tree: str = "unknown"  # clean or dirty, for who has looked (building.working_tree)
+    working_tree: str = "unknown"  # clean or dirty, for who has looked (git.working_tree)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
