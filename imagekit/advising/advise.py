@@ -101,7 +101,7 @@ def advise_on(
         pipeline,
         spec,
         extras=text if first.strategy(choose.EXTRAS).is_possible else None,
-        installs=elsewhere and bool(facts.packages),
+        elsewhere=elsewhere,
         fetches=facts.history.is_repository,
         rounds=ROUNDS if rounds is None else rounds,
     )

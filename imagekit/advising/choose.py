@@ -8,7 +8,7 @@ flow in it (Docker storage).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imagekit.advising.estimate import ESTIMATED
 from imagekit.advising.values import DAYS, Advice, BreakEven, Costs, Facts, Strategy
@@ -23,6 +23,7 @@ TITLES = {
 # Of those that cost the same: what needs least when it starts.
 _PREFERRED = (SELF, SHARED, EXTRAS)
 _MOST_NAMES = 3
+_ALIKE = 1.1
 
 
 def advise(facts: Facts, costs: Costs, notes: Sequence[str] = ()) -> Advice:
@@ -31,7 +32,7 @@ def advise(facts: Facts, costs: Costs, notes: Sequence[str] = ()) -> Advice:
     possible = {each.name: each for each in strategies if each.is_possible}
     # What needs nothing is best, whatever the rest would cost.
     chosen = possible.get(DEFAULT) or min(
-        possible.values(), key=lambda each: (round(each.total, 3), _PREFERRED.index(each.name))
+        possible.values(), key=lambda each: (round(each.total, 6), _PREFERRED.index(each.name))
     )
     evens = _break_evens(possible)
     return Advice(
@@ -41,7 +42,7 @@ def advise(facts: Facts, costs: Costs, notes: Sequence[str] = ()) -> Advice:
         recommended=chosen.name,
         reason=_reason(facts, chosen, possible, evens),
         break_evens=evens,
-        notes=(*_notes(facts, costs), *notes),
+        notes=(*_alike(chosen, possible.values()), *_notes(facts, costs), *notes),
     )
 
 
@@ -156,12 +157,12 @@ def _break_evens(by_name: Mapping[str, Strategy]) -> tuple[BreakEven, ...]:
 
 
 def break_even(low: Strategy, high: Strategy) -> BreakEven:
-    """From how many starts on ``high``, which costs more without any, costs less than ``low``."""
+    """From how many starts on ``high`` costs no more than ``low``."""
     more, saved = high.standing - low.standing, low.start - high.start
     if saved > 0:
-        starts: int | None = max(math.floor(more / saved) + 1, 0) if more >= 0 else 0
+        starts: int | None = max(math.ceil(more / saved - 1e-6), 0)
     else:
-        starts = 0 if more < 0 else None
+        starts = 0 if more <= 0 else None
     return BreakEven(low=low.name, high=high.name, starts=starts)
 
 
@@ -188,6 +189,12 @@ def _reason(facts: Facts, chosen: Strategy, by_name: Mapping[str, Strategy], eve
     return f"packages cannot be added when it starts, and {starts} pay for building the source in"
 
 
+def _alike(chosen: Strategy, possible: Iterable[Strategy]) -> Iterator[str]:
+    others = [each.title for each in possible if each is not chosen and each.total <= chosen.total * _ALIKE]
+    if others and chosen.name != DEFAULT:
+        yield f"within a tenth of it, so take what suits you: {'; '.join(others)}"
+
+
 def _notes(facts: Facts, costs: Costs) -> Iterator[str]:
     if facts.starts.origin == "assumed":
         yield f"no start is recorded here: {facts.starts.per_day:g} a day is assumed (--runs-per-day N says how many)"
@@ -201,6 +208,8 @@ def _notes(facts: Facts, costs: Costs) -> Iterator[str]:
         yield f"not counted: each start with EXTRA_PIP_PACKAGES downloads {facts.download / 1e6:.0f} MB, or has a cache"
     elif facts.packages:
         yield "each further engine adds EXTRA_PIP_PACKAGES once for itself; an image is built once and pulled"
+    if facts.history.is_repository:
+        yield "not counted: what the network adds where a start asks a git server for the source"
     if costs.start.origin == ESTIMATED:
         yield "seconds are estimates by another machine's: --measure measures them here"
 

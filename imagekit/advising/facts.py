@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.advising import history
 from imagekit.advising.values import ASSUMED_STARTS, Facts, Starts
+from imagekit.git.working_tree import ask_git
 from imagekit.plan.values import ProjectLayer, WheelsLayer
 from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
 from imagekit.spec.wanted import FOREIGN_LOCKS
@@ -97,11 +98,17 @@ def _only_in_images(spec: ImageSpec, planned: PlanStrategy) -> Sequence[str]:
     return found
 
 
+def _lock_in_git(spec: ImageSpec) -> str | None:
+    """The project's own lock file, relative to it, where git knows its history."""
+    if spec.lock_file is None or not spec.lock_file.resolve().is_relative_to(spec.context.resolve()):
+        return None
+    path = spec.lock_file.resolve().relative_to(spec.context.resolve()).as_posix()
+    return path if ask_git(spec.context, "ls-files", "-z", "--", f":(literal){path}") else None
+
+
 def _history(spec: ImageSpec, inputs: Inputs) -> history.History:
     paths = {file.path for file in inputs.tree.files} if inputs.tree is not None else set()
-    lock = None
-    if spec.lock_file is not None and spec.lock_file.resolve().is_relative_to(spec.context.resolve()):
-        lock = spec.lock_file.resolve().relative_to(spec.context.resolve()).as_posix()
+    lock = _lock_in_git(spec)
     declared = {line.origin.rpartition(":")[0] for line in spec.requirements}
 
     def names_dependencies(path: str) -> bool:

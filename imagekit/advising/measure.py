@@ -45,18 +45,18 @@ class Measured:
     extras: float | None = None  # a start with extra packages that were added before, with finding their image
     install: float | None = None  # installing all wheels in a container of the default image, by ``installer``
     installer: str = ""  # the image's own pip, else this machine's uv
-    fetch: float | None = None  # a commit's files from a repository on this disk
+    fetch: float | None = None  # what a start asks of the project's repository, on this disk
     build: float = 0.0  # of the project's image, every layer made anew; wheels that are here were not fetched
     notes: tuple[str, ...] = ()
 
 
 def measure(
-    pipeline: Pipeline, spec: ImageSpec, *, extras: str | None, installs: bool, fetches: bool, rounds: int = ROUNDS
+    pipeline: Pipeline, spec: ImageSpec, *, extras: str | None, elsewhere: bool, fetches: bool, rounds: int = ROUNDS
 ) -> Measured:
     """Build the image of ``spec`` under a name of its own and time starts of it and of its base, ``rounds`` of each.
 
-    ``extras`` is the text of ``EXTRA_PIP_PACKAGES`` that would do the same; ``None``: there is none. Raises what a
-    build raises.
+    ``extras`` is the text of ``EXTRA_PIP_PACKAGES`` that would do the same; ``None``: there is none. ``elsewhere``:
+    nothing is kept from one start to the next. Raises what a build raises.
     """
     token = secrets.token_hex(8)
     reference = f"imagekit/advise:{token}"
@@ -78,11 +78,14 @@ def measure(
                 sides["extras"] = lambda: _start(engine, base, find(first=False)[0])
             except ImagekitError as error:
                 notes.append(f"extra packages could not be added: {error.message}")
-        artifacts = [package.artifact for package in pipeline.resolved(marked).lock.packages] if installs else []
+        artifacts = (
+            [package.artifact for package in pipeline.resolved(marked).lock.packages] if elsewhere and extras else []
+        )
         installer = _installer(pipeline, spec, base, artifacts, notes) if artifacts else None
-        if fetches:
-            sides["fetch"] = lambda: _fetch(spec.context, pipeline.settings)
-        found = _in_turn(sides, rounds)
+        with tempfile.TemporaryDirectory(prefix="imagekit-advise-") as kept:
+            if fetches:
+                sides["fetch"] = _fetching(spec.context, pipeline.settings, Path(kept), elsewhere=elsewhere)
+            found = _in_turn(sides, rounds)
         installed = [installer.seconds() for _ in range(min(rounds, _INSTALLS))] if installer is not None else []
     finally:
         for name in [reference, *derived[1:]]:
@@ -218,12 +221,19 @@ def _archive(path: Path) -> bytes:
     return written.getvalue()
 
 
-def _fetch(project: Path, settings: Settings) -> None:
-    """What a start asks of a repository: which commit its default branch is now, and that commit's files."""
+def _fetching(project: Path, settings: Settings, kept: Path, *, elsewhere: bool) -> Callable[[], object]:
+    """What a start asks of a repository: which commit its default branch is now and, where none is kept, its files."""
+    from imagekit.checkouts.find import find_source
+    from imagekit.checkouts.values import GitSource, SourceAccess
     from imagekit.git.remote import Git
     from imagekit.git.working_tree import ask_git
 
     top = (ask_git(project, "rev-parse", "--show-toplevel") or b"").decode().strip()
-    with tempfile.TemporaryDirectory(prefix="imagekit-advise-") as directory:
-        url, git = Path(top or project).resolve().as_uri(), Git(environment=settings.variables)
-        git.checkout(url, git.commit(url, None), Path(directory, "source"))
+    url = Path(top or project).resolve().as_uri()
+    git, access = Git(environment=settings.variables), SourceAccess(cache=kept, environment=settings.variables)
+
+    def fetch() -> None:
+        with tempfile.TemporaryDirectory(dir=kept) as directory:
+            git.checkout(url, git.commit(url, None), Path(directory, "source"))
+
+    return fetch if elsewhere else lambda: find_source(GitSource(url=url), access)

@@ -123,7 +123,7 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakEven:
-    """From how many starts on ``DAYS`` days the second strategy costs less than the first."""
+    """From how many starts on, in ``DAYS`` days, the second strategy costs no more than the first."""
 
     low: str  # the strategy that is cheaper with few starts
     high: str  # the one that is cheaper with many
