@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # The packages that it names are added to the image for the run (``extras``).
 EXTRAS = "EXTRA_PIP_PACKAGES"
+PREFECT = "prefecthq/prefect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +85,8 @@ class Machine:
         if "pipeline" in self.__dict__:
             return self.pipeline.engine
         from imagekit.engine.client import Engine
-        from imagekit.engine.containers import sweep
 
-        engine = Engine.connect(self.settings.engine_address, deadline=self.settings.engine_deadline)
-        # What a process of ours that was killed left behind.
-        sweep(engine)
-        return engine
+        return Engine.connect(self.settings.engine_address, deadline=self.settings.engine_deadline)
 
     def __enter__(self) -> Machine:
         return self
@@ -97,6 +94,8 @@ class Machine:
     def __exit__(self, *exc: object) -> None:
         if "pipeline" in self.__dict__:
             self.pipeline.__exit__(*exc)
+        elif "engine" in self.__dict__:
+            self.engine.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +176,7 @@ class DockerFlowRunner:
     ) -> None:
         self.settings = _settings(settings, {**({} if env is None else {"env": env}), **variables})
         self.source = {"source": source, "source_secret": source_secret}
-        self.image = image if image is not None else self.settings.image or default_image()
+        self.image = image if image is not None else self.settings.image or image_of_versions_in_use()
 
     def run(
         self,
@@ -203,15 +202,17 @@ class DockerFlowRunner:
         return f"DockerFlowRunner(image={self.image!r})"
 
 
-def default_image() -> str | None:
-    """The image of the framework's version and the Python version in use; ``None`` where no framework is installed."""
+def image_of_versions_in_use() -> str | None:
+    """Prefect's image of its version and the Python version in use; ``None`` where Prefect is not installed."""
     from importlib.metadata import PackageNotFoundError, version
+
+    from imagekit.matrix.default_image import default_image
 
     try:
         framework = version("prefect")
     except PackageNotFoundError:
         return None
-    return f"prefecthq/prefect:{framework.partition('+')[0]}-python{sys.version_info[0]}.{sys.version_info[1]}"
+    return default_image(framework, ".".join(map(str, sys.version_info[:2])), name=PREFECT)
 
 
 def entrypoint_of(flow: Callable[..., Any]) -> str:
@@ -250,8 +251,8 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
     from imagekit.runs.pulling import present
     from imagekit.runs.request import Request, new_name
 
-    settings = asked.settings
-    if settings.image is None:
+    settings, reference = asked.settings, asked.settings.image
+    if reference is None:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
     request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
     if asked.checkout is not None:
@@ -265,7 +266,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         wanted = wanted_by(settings.variables, machine.settings, like=asked.project)
     image = present(
         machine.engine,
-        settings.image,
+        reference,
         policy=settings.image_pull_policy,
         access=machine.settings.registry_access(),
         reporter=machine.reporter,
@@ -279,7 +280,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
             machine.engine,
             lambda: machine.pipeline,
             machine.settings,
-            settings.image,
+            reference,
             image,
             settings.variables,
             wanted,
@@ -294,7 +295,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         request=request,
         settings=settings,
         image=image,
-        reference=settings.image,
+        reference=reference,
         name=settings.name or new_name(request.function),
         run_id=asked.run_id,
         checkout=asked.checkout,

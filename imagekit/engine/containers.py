@@ -15,7 +15,7 @@ import socket
 import ssl
 import struct
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineT
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
-LABEL_RECORDED = "imagekit.recorded"  # a run that the record of runs has, or one whose container is to stay
+LABEL_RECORDED = "imagekit.recorded"  # the ID of a run that the record of runs has, or
+KEPT = "kept"  # for one whose container is to stay
 
 _BOUNDED_LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 
@@ -306,15 +307,21 @@ def labelled(engine: Engine, label: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def sweep(engine: Engine) -> int:
+def sweep(engine: Engine, is_over: Callable[[str], bool] | None = None) -> int:
     """Remove containers of ours whose process is gone; how many. Those of other hosts are left alone.
 
-    So are those of recorded runs: what they left behind is read before they go (``runs.reconcile``).
+    So are those of recorded runs, as what they left behind is read before they go (``runs.reconcile``): but for those
+    whose ID ``is_over`` says yes to. Whoever wrote down how they ended did not come to their removal.
     """
     removed = 0
     for entry in labelled(engine, LABEL_OWNER):
         parts = entry["Labels"].get(LABEL_OWNER, "").split(":")
-        if len(parts) == 3 and LABEL_RECORDED not in entry["Labels"] and is_abandoned(*parts):
+        recorded = entry["Labels"].get(LABEL_RECORDED)
+        if recorded is None:
+            is_left = len(parts) == 3 and is_abandoned(*parts)
+        else:
+            is_left = recorded != KEPT and is_over is not None and is_over(recorded)
+        if is_left:
             Container(engine, entry["Id"]).remove()
             removed += 1
     return removed

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import Container, labelled
-from imagekit.errors import EngineError
-from imagekit.runs.concealing import Holder, concealed_end, needles_of
-from imagekit.runs.following import facts_of
-from imagekit.runs.outcome import judge
-from imagekit.runs.runner import LABEL_HELD, LABEL_KEPT, LABEL_RUN
-from imagekit.runs.values import SerializedResult
+from imagekit.engine.containers import Container, labelled, sweep
+from imagekit.errors import EngineError, UnknownRun
 from imagekit.store.store import Store
 from imagekit.store.values import RunEnd, StoredRun
+
+if TYPE_CHECKING:
+    from imagekit.runs.concealing import Holder
 
 _LOST = {"kind": "crash", "message": "the process that saw to the run was killed"}
 
@@ -21,16 +20,33 @@ _LOST = {"kind": "crash", "message": "the process that saw to the run was killed
 def reconcile(store: Store, engine: Engine) -> int:
     """End every open run of a process that is gone, and remove its container; how many there were.
 
-    Nothing is asked of the engine where there are none. One that completed or failed is recorded so; what still runs
-    is stopped, since nobody waits for it, and ``crashed`` by ``worker``.
+    One that completed or failed is recorded so; what still runs is stopped, since nobody waits for it, and
+    ``crashed`` by ``worker``. Containers of runs that have ended go, too: the engine was away when they did.
     """
     orphans = store.orphans()
     for run in orphans:
         _end(store, engine, run)
+    sweep(engine, lambda run_id: _is_over(store, run_id))
     return len(orphans)
 
 
+def _is_over(store: Store, run_id: str) -> bool:
+    try:
+        run = store.run(run_id)
+    except UnknownRun:
+        # Another user's, or of a record that is kept elsewhere.
+        return False
+    return run.id == run_id and run.end is not None
+
+
 def _end(store: Store, engine: Engine, run: StoredRun) -> None:
+    # Not for those who find no such run, which is nearly everybody.
+    from imagekit.runs.concealing import concealed_end, needles_of
+    from imagekit.runs.following import facts_of
+    from imagekit.runs.outcome import judge
+    from imagekit.runs.runner import LABEL_KEPT, LABEL_RUN
+    from imagekit.runs.values import SerializedResult
+
     found = labelled(engine, f"{LABEL_RUN}={run.id}")
     if not found:
         # Its process would have removed it only after the end was written down, or it never was.
@@ -64,6 +80,8 @@ def _end(store: Store, engine: Engine, run: StoredRun) -> None:
 
 def _environment(container: Container) -> tuple[dict[str, str | Holder | None], list[str]]:
     """The variables of a container, and the names of those that were given in secret."""
+    from imagekit.runs.runner import LABEL_HELD
+
     with suppress(EngineError):
         config = (container.inspect() or {}).get("Config") or {}
         env = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import LABEL_RECORDED, Attached, Container
+from imagekit.engine.containers import KEPT, LABEL_RECORDED, Attached, Container
 from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 from imagekit.runs.body import container_spec, is_demoted
 from imagekit.runs.concealing import concealed_problem, held, needles_of
@@ -166,9 +166,9 @@ class _Run:
     def _container(self, python: str) -> tuple[Container, str]:
         """The run's container and its state: ``created``, or what it is in where it was there already."""
         order = self.order
-        kept = {} if order.settings.auto_remove else {LABEL_KEPT: "true"}
-        if kept or self.recording.is_recorded:
-            kept[LABEL_RECORDED] = "true"
+        kept = {} if order.settings.auto_remove else {LABEL_KEPT: "true", LABEL_RECORDED: KEPT}
+        if not kept and self.recording.is_recorded:
+            kept[LABEL_RECORDED] = order.run_id
         if secret := held(order.settings.env):
             kept[LABEL_HELD] = secret
         spec = container_spec(
@@ -214,7 +214,7 @@ class _Run:
         try:
             container.remove()
         except (EngineLost, EngineTimeout):
-            # Nothing can be removed without an engine; the next sweep does it. How the flow ended is known.
+            # Nothing can be removed without an engine; the next run does it. How the flow ended is known.
             if not known:
                 raise
 

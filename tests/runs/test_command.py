@@ -198,10 +198,29 @@ def test_a_runner_has_its_settings_for_each_run(here: Command, capfd: pytest.Cap
 
 def test_what_a_runner_is_made_of() -> None:
     from imagekit.errors import InvalidEntrypoint
-    from imagekit.running import default_image, entrypoint_of
+    from imagekit.running import entrypoint_of
 
     assert entrypoint_of(test_what_a_runner_is_made_of) == "tests/runs/test_command.py:test_what_a_runner_is_made_of"
     with pytest.raises(InvalidEntrypoint, match="is no function"):
         entrypoint_of(3)  # type: ignore[arg-type]
-    image = default_image()
-    assert image is None or image.endswith(f"-python{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+@pytest.mark.parametrize(
+    ("installed", "image"),
+    [
+        (None, None),
+        ("3.8.8", "prefecthq/prefect:3.8.8-python"),
+        ("3.9.0rc1", "prefecthq/prefect:3.9.0rc1-python"),
+        ("3.8.8+4.gabc1234", "prefecthq/prefect:sha-abc1234-python"),
+    ],
+)
+def test_a_runner_without_an_image_takes_that_of_the_versions_in_use(
+    installed: str | None, image: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if installed is not None:
+        info = tmp_path / "prefect-0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: prefect\nVersion: {installed}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    expected = None if image is None else f"{image}{sys.version_info[0]}.{sys.version_info[1]}"
+    assert DockerFlowRunner().image == expected
