@@ -11,6 +11,7 @@ from imagekit.building.made_images import keep_made
 from imagekit.errors import DiskFull
 from imagekit.export.engine_load import Loaded, load_image
 from imagekit.export.load_ahead import LoadAhead
+from imagekit.extras.bytecode import without_tests
 from imagekit.extras.layering import extra_config
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.mending import mended
@@ -39,7 +40,7 @@ def assemble(pipeline: Pipeline, spec: ImageSpec, planned: Planned, reference: s
                 planned,
                 store=lambda: pipeline.wheels(spec),
                 cache=LayerCache(cache / "layers"),
-                compiler=lambda: bases.compiler(base),
+                compiler=lambda: without_tests(lambda: bases.compiler(base)),
                 contents=lambda: bases.contents(base),
                 reporter=reporter,
                 take=ahead.take,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from imagekit.errors import BaseUnusable
+from imagekit.extras.bytecode import KIND
 from imagekit.lock.values import Lock
 from imagekit.oci.config import History, ImageConfig
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.plan.config import created_by
 from imagekit.plan.layering import LAYER_LIMIT, LEAST, arrange
 from imagekit.plan.make import planned_wheel, wheels_layer
@@ -25,7 +27,7 @@ def extra_plan(lock: Lock, base: BaseImage, labels: dict[str, str]) -> Plan:
     ``BaseUnusable`` where ``base`` has no room for another layer.
     """
     prefix = Prefix.of(base)
-    wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
+    wheels = [_with_own_key(planned_wheel(package, base, prefix)) for package in lock.packages]
     groups = _groups(wheels, LAYER_LIMIT - len(base.config.diff_ids), base)
     path = base.config.env.get("PATH") or _DEFAULT_PATH
     on_path = prefix.scripts_path in {real_directory(place, base) for place in path.split(":")}
@@ -52,6 +54,10 @@ def extra_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
         labels=plan.labels,
         created=plan.created,
     )
+
+
+def _with_own_key(wheel: PlannedWheel) -> PlannedWheel:
+    return replace(wheel, key=digest_of_json([wheel.key, KIND]))
 
 
 def _groups(wheels: Sequence[PlannedWheel], free: int, base: BaseImage) -> Sequence[Sequence[PlannedWheel]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,8 @@ from imagekit.errors import BaseConflict, BaseNotFound, BaseUnusable, InputError
 from imagekit.extras.derive import check_extras
 from imagekit.extras.values import LABEL_LOCK, LABEL_ORIGIN, REPOSITORY
 
+from ..e2e import bases
+from ..e2e.wheels import write_wheel
 from .conftest import Machine, Output
 
 LOOK = """
@@ -70,6 +73,44 @@ def test_many_at_once_make_one(image: str, machine: Machine, engine: Engine) -> 
         found = list(pool.map(lambda _: machine.derive(image, "plug0 plug1 plug2 plug3"), range(4)))
     assert len({(derived.image_id, derived.reference) for derived in found}) == 1
     assert [derived.up_to_date for derived in found].count(False) == 1
+
+
+@pytest.mark.parametrize("kind", ["conda", "distroless"])
+def test_on_other_kinds_of_images(machine: Machine, make_image: Callable[..., str], output: Output, kind: str) -> None:
+    machine.add("plug", "1.0")
+    if kind == "conda":
+        steps = bases.MOVED.format(root="/opt/conda") + "RUN mkdir /opt/conda/conda-meta\n"
+    else:
+        # A Python and the libraries that it needs: no shell, no other program.
+        there = ("/usr/bin/python3.11 /usr/bin/python3", "/usr/lib/ /usr/lib/", "/etc/passwd /etc/passwd")
+        loader = "/lib64/ld-linux-x86-64.so.2 /lib64/ld-linux-x86-64.so.2"
+        steps = "FROM scratch\n" + "".join(f"COPY --from=0 {each}\n" for each in (*there, "/lib/ /lib/", loader))
+    image = make_image(steps)
+    for _ in range(2):
+        derived = machine.derive(image, "plug")
+        assert derived.packages == ("plug==1.0",)
+        found = json.loads(output(derived.reference, "python3", "-c", LOOK))
+        assert ("/opt/conda/" in found["file"]) == (kind == "conda")
+
+
+def test_on_musl(machine: Machine, make_image: Callable[..., str]) -> None:
+    # No such image can be had here: a Python that says of itself that its C library is musl.
+    own = '#!/bin/sh\\n/usr/bin/python3.11 "$@" | sed s/\\"glibc\\"/\\"musl\\"/'
+    image = make_image(f"RUN printf '{own}' > /usr/local/bin/python3 && chmod 755 /usr/local/bin/python3\n")
+    machine.add("plug", "1.0")
+    assert machine.derive(image, "plug").packages == ("plug==1.0",)
+    write_wheel(machine.wheels, "binary", "1.0", {"binary.py": ""}, tag="cp311-cp311-manylinux_2_17_x86_64")
+    with pytest.raises(ResolveError, match="binary") as caught:
+        machine.derive(image, "binary")
+    assert "musl" in f"{caught.value.hint}"
+
+
+def test_tests_of_packages_have_no_bytecode(machine: Machine, bare: str, output: Output) -> None:
+    files = {"tree/__init__.py": f"MARK = {secrets.token_hex(8)!r}", "tree/tests/__init__.py": "WHERE = __file__"}
+    write_wheel(machine.wheels, "tree", "1.0", files)
+    program = "import os, tree, tree.tests as t; print([os.path.exists(m.__cached__) for m in (tree, t)], t.WHERE)"
+    found = output(machine.derive(bare, "tree").reference, "python3", "-c", program)
+    assert found.startswith("[True, False] /")
 
 
 def test_what_the_image_has_costs_nothing(machine: Machine, engine: Engine, framed: str) -> None:
