@@ -27,15 +27,15 @@ _PYTHON_TAG = re.compile(r"(?:.*/)?python:(?P<version>3\.[0-9]+)(?:[.-].*)?")
 
 def refused(error: InputError, context: Path) -> list[Finding]:
     """What a build refuses, each problem on its own, its file as ``context`` has it."""
-    rule = "secret-value" if isinstance(error, CredentialExposed) else "refused"
-    several = error.details is not None and error.message.split(" ")[0].isdigit() and " problems: " in error.message
-    messages = (error.details or "").splitlines() if several else [error.message]
     found = []
-    for message in messages:
-        placed = _PLACED.fullmatch(message)
-        file, line, rest = (placed["file"], int(placed["line"]), placed["rest"]) if placed else ("", None, message)
+    for problem in error.problems or (error,):
+        rule = "secret-value" if isinstance(problem, CredentialExposed) else "refused"
+        placed = _PLACED.fullmatch(problem.message)
+        file, line, rest = (
+            (placed["file"], int(placed["line"]), placed["rest"]) if placed else ("", None, problem.message)
+        )
         file = file.removeprefix(f"{context}/")
-        found.append(finding(rule, rest, error.hint or "mend it, and look again", file=file, line=line))
+        found.append(finding(rule, rest, problem.hint or "mend it, and look again", file=file, line=line))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from imagekit.errors import InvalidProject
+from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
@@ -21,48 +21,74 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 def read_groups(
     table: Mapping[str, Any], file: str, places: Places | None = None, origins: Origins | None = None
 ) -> dict[str, tuple[RequirementLine, ...]]:
-    """Each group's requirements by its normalized name; ``InvalidProject`` for a cycle or an unknown include."""
-    groups: dict[str, tuple[str, Any]] = {}
+    """Each group's requirements by its normalized name.
+
+    All that is wrong is raised at once: ``InvalidRequirement``; for a cycle or an unknown include ``InvalidProject``.
+    """
+    reader = _Reader(file, places, origins)
     for written, items in table.items():
-        name = canonicalize_name(written)
-        if not _NAME.fullmatch(written) or name in groups:
-            raise InvalidProject(
-                f"{file}: dependency group {written!r} is no valid name, or there twice", hint="rename it"
-            )
+        reader.add(written, items)
+    found = {name: tuple(dict.fromkeys(reader.expanded(name))) for name in reader.groups}
+    if reader.problems:
+        raise InputError.join(list(reader.problems.values()))
+    return found
+
+
+class _Reader:
+    """Groups as they are written: requirements, and the names of the groups that are included."""
+
+    def __init__(self, file: str, places: Places | None, origins: Origins | None) -> None:
+        self._file, self._places, self._origins = file, places, origins
+        self.groups: dict[str, list[RequirementLine | tuple[str, str]]] = {}  # of an include its name, and where it is
+        self.problems: dict[str, InputError] = {}
+        self._circles: set[frozenset[str]] = set()
+
+    def add(self, written: str, items: object) -> None:
+        name, where = canonicalize_name(written), self._origin(written)
+        if not _NAME.fullmatch(written) or name in self.groups:
+            self._wrong(f"{where}: dependency group {written!r} is no valid name, or there twice", "rename it")
+            return
+        self.groups[name] = []
         if not isinstance(items, list):
-            raise InvalidProject(f"{file}: dependency-groups.{written} is not a list", hint="make it a list")
-        groups[name] = (written, items)
-    return {name: tuple(dict.fromkeys(_expand(name, groups, file, (), places, origins))) for name in groups}
+            self._wrong(f"{where}: dependency-groups.{written} is not a list", "make it a list")
+            return
+        for number, item in enumerate(items):
+            where = self._origin(written, number)
+            if isinstance(item, str):
+                try:
+                    self.groups[name].append(parse_requirement(item, where, places=self._places))
+                except InputError as problem:
+                    self.problems[problem.message] = problem
+            elif isinstance(item, dict) and list(item) == ["include-group"] and isinstance(item["include-group"], str):
+                self.groups[name].append((item["include-group"], where))
+            else:
+                hint = 'an item is a requirement, or {include-group = "NAME"}'
+                self._wrong(f"{where}: dependency-groups.{written} holds {item!r}", hint)
 
+    def expanded(self, name: str, chain: tuple[str, ...] = ()) -> list[RequirementLine]:
+        """The requirements of the group, and of those that it includes."""
+        lines: list[RequirementLine] = []
+        for item in self.groups[name]:
+            if isinstance(item, RequirementLine):
+                lines.append(item)
+                continue
+            written, where = item
+            included = canonicalize_name(written)
+            if included not in self.groups:
+                hint = nearest_hint(included, self.groups)
+                self._wrong(f"{where}: dependency group {name!r} includes {written!r}, which is not there", hint)
+            elif included in (*chain, name):
+                circle = (*chain, name)[(*chain, name).index(included) :]
+                if frozenset(circle) not in self._circles:
+                    self._circles.add(frozenset(circle))
+                    names = " → ".join((*circle, included))
+                    self._wrong(f"{where}: dependency groups include each other: {names}", "take one include out")
+            else:
+                lines += self.expanded(included, (*chain, name))
+        return lines
 
-def _expand(
-    name: str,
-    groups: Mapping[str, tuple[str, list[Any]]],
-    file: str,
-    chain: tuple[str, ...],
-    places: Places | None,
-    origins: Origins | None,
-) -> list[RequirementLine]:
-    if name in chain:
-        names = " → ".join((*chain[chain.index(name) :], name))
-        raise InvalidProject(f"{file}: dependency groups include each other: {names}", hint="take one include out")
-    written, items = groups[name]
-    lines: list[RequirementLine] = []
-    for number, item in enumerate(items):
-        if isinstance(item, str):
-            origin = file if origins is None else origins.of("dependency-groups", written, number)
-            lines.append(parse_requirement(item, origin, places=places))
-        elif isinstance(item, dict) and list(item) == ["include-group"] and isinstance(item["include-group"], str):
-            included = canonicalize_name(item["include-group"])
-            if included not in groups:
-                raise InvalidProject(
-                    f"{file}: dependency group {written!r} includes {item['include-group']!r}, which is not there",
-                    hint=nearest_hint(included, groups),
-                )
-            lines += _expand(included, groups, file, (*chain, name), places, origins)
-        else:
-            raise InvalidProject(
-                f"{file}: dependency-groups.{written} holds {item!r}",
-                hint='an item is a requirement, or {include-group = "NAME"}',
-            )
-    return lines
+    def _origin(self, *keys: str | int) -> str:
+        return self._file if self._origins is None else self._origins.of("dependency-groups", *keys)
+
+    def _wrong(self, message: str, hint: str) -> None:
+        self.problems[message] = InvalidProject(message, hint=hint)

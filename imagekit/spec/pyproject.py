@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from imagekit.errors import InputError, InvalidProject
-from imagekit.spec.core_metadata import core_metadata
 from imagekit.spec.dependency_groups import read_groups
 from imagekit.spec.image import Indexes, Project, RequirementLine
-from imagekit.spec.import_root import find_import_root
 from imagekit.spec.local_source import Places
 from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_project import poetry_project
 from imagekit.spec.poetry_table import PoetryTable, enriched, read_poetry_table
+from imagekit.spec.project_table import ProjectTable, read_project_table
 from imagekit.spec.toml import read_toml
+from imagekit.spec.typed_table import TypedTable
 
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_SCRIPT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\s*(:\s*[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?\s*(\[[^\]]*\])?")
-_EMPTY: dict[str, Any] = {}
 # ("extras" or "groups", the name that was asked for, what is wrong with it) → nothing, or it raises that.
 Unknown = Callable[[str, str, InputError], None]
 
@@ -109,29 +103,27 @@ class PyProject:
 
 
 def read_pyproject(path: Path) -> PyProject:
-    """``path`` as a ``PyProject``; ``InvalidProject`` or ``InvalidRequirement`` names the key at fault."""
+    """``path`` as a ``PyProject``. ``InvalidProject`` or ``InvalidRequirement`` tells all that is wrong with it."""
     tables = read_toml(path, InvalidProject)
-    name = path.name
-    build = _table(tables, "build-system", name)
-    tool = _table(tables, "tool", name)
-    imagekit = tool.get("imagekit")
-    if imagekit is not None and not isinstance(imagekit, dict):
-        raise _wrong(name, "tool.imagekit", "a table")
-    backend = build.get("build-backend")
-    if backend is not None and not isinstance(backend, str):
-        raise _wrong(name, "build-system.build-backend", "a string")
+    top = TypedTable(tables, Origins(path), ())
+    build = top.table("build-system")
+    imagekit = top.table("tool").table("imagekit").values
     places = Places(base=path.parent, root=path.parent)
-    origins = Origins(path)
-    groups = read_groups(_table(tables, "dependency-groups", name), name, places, origins)
+    written = top.table("dependency-groups").values
+    groups = top.tried(partial(read_groups, written, path.name, places, top.origins), None)
     common: dict[str, Any] = {
         "path": path,
-        "groups": groups,
-        "build_backend": backend,
-        "build_requires": _strings(build, "requires", name, "build-system."),
-        "imagekit": imagekit,
+        "groups": groups or {},
+        "build_backend": build.text("build-backend"),
+        "build_requires": build.texts("requires"),
+        "imagekit": imagekit if "imagekit" in top.table("tool") else None,
     }
-    found = PyProject(**common) if "project" not in tables else _with_project(tables, common, path)
-    poetry = read_poetry_table(path, tables, groups)
+    found = PyProject(**common)
+    if "project" in top:
+        found = _with_project(read_project_table(top, common["build_backend"], places), common, tables)
+    # It may include groups of the other table: without those it cannot be judged.
+    poetry = top.tried(partial(read_poetry_table, path, tables, groups), None) if groups is not None else None
+    top.raise_problems()
     return found if poetry is None else _with_poetry(found, poetry, tables)
 
 
@@ -164,126 +156,21 @@ def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(other for other in names if other != name)
 
 
-def _with_project(tables: Mapping[str, Any], common: dict[str, Any], path: Path) -> PyProject:
-    file = path.name
-    table = _table(tables, "project", file)
-    dynamic = _strings(table, "dynamic", file)
-    name = _string(table, "name", file)
-    if name is None or not _NAME.fullmatch(name):
-        raise InvalidProject(f"{file}: [project] name is missing or no valid name", hint='write name = "my-project"')
-    version = _version(table, dynamic, file)
-    requires_python = _specifiers(table, file)
-    places = Places(base=path.parent, root=path.parent)
-    origins = Origins(path)
-    dependencies = origins.requirements(_strings(table, "dependencies", file), places, "project", "dependencies")
-    extras = _extras(table, file, places, origins)
-    entry_points = _entry_points(table, file)
-    scripts = _scripts(table, "scripts", file)
-    gui_scripts = _scripts(table, "gui-scripts", file)
-    import_root = None
-    metadata = ""
-    if version is not None and not dynamic:
-        metadata = core_metadata(table, version, dependencies, extras, path)
-        modules = {value.split(":")[0].split(".")[0].strip() for _, value in (*scripts, *gui_scripts)}
-        import_root = find_import_root(
-            path.parent, name=name, backend=common["build_backend"], tool=tables.get("tool", _EMPTY), modules=modules
-        )
-    project = Project(
-        name=name,
-        version=version,
-        import_root=import_root,
-        scripts=scripts,
-        gui_scripts=gui_scripts,
-        entry_points=entry_points,
-        metadata=metadata,
-    )
+def _with_project(table: ProjectTable, common: dict[str, Any], tables: Mapping[str, Any]) -> PyProject:
+    project = table.project
     return PyProject(
         **common,
-        name=name,
-        project=project if import_root is not None or _is_package(tables, path.parent) else None,
-        dependencies=dependencies,
-        extras=extras,
-        requires_python=requires_python,
-        dynamic=dynamic,
+        name=project.name,
+        project=project if project.import_root is not None or _is_package(tables, common["path"].parent) else None,
+        dependencies=table.dependencies,
+        extras=table.extras,
+        requires_python=table.requires_python,
+        dynamic=table.dynamic,
     )
 
 
 def _is_package(tables: Mapping[str, Any], root: Path) -> bool:
     return "build-system" in tables or any((root / legacy).exists() for legacy in ("setup.py", "setup.cfg"))
-
-
-def _version(table: Mapping[str, Any], dynamic: tuple[str, ...], file: str) -> str | None:
-    text = _string(table, "version", file)
-    if text is None:
-        if "version" in dynamic:
-            return None
-        raise InvalidProject(
-            f"{file}: [project] version is missing", hint='write version = "0.1.0", or name it in dynamic'
-        )
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        raise InvalidProject(
-            f"{file}: [project] version {text!r} is not a version", hint='write version = "0.1.0" (PEP 440)'
-        ) from None
-
-
-def _specifiers(table: Mapping[str, Any], file: str) -> str:
-    text = _string(table, "requires-python", file) or ""
-    try:
-        return str(SpecifierSet(text))
-    except InvalidSpecifier:
-        raise InvalidProject(
-            f"{file}: [project] requires-python {text!r} is not a version specifier", hint='write ">=3.10"'
-        ) from None
-
-
-def _extras(
-    table: Mapping[str, Any], file: str, places: Places, origins: Origins
-) -> dict[str, tuple[RequirementLine, ...]]:
-    found: dict[str, tuple[RequirementLine, ...]] = {}
-    optional = _table(table, "optional-dependencies", file, "project.")
-    for extra in optional:
-        name = canonicalize_name(extra)
-        if not _NAME.fullmatch(extra) or name in found:
-            raise InvalidProject(f"{file}: extra {extra!r} is no valid name, or there twice", hint="rename it")
-        texts = _strings(optional, extra, file, "project.optional-dependencies.")
-        found[name] = origins.requirements(texts, places, "project", "optional-dependencies", extra)
-    return found
-
-
-def _scripts(table: Mapping[str, Any], key: str, file: str) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for name, value in _table(table, key, file, "project.").items():
-        if not _SCRIPT.fullmatch(name):
-            raise InvalidProject(
-                f"{file}: [project.{key}] {name!r} is no name for a command",
-                hint="use letters, digits, '_', '.' and '-', the first no '.' or '-'",
-            )
-        pairs.append((name, _object(value, f"{file}: [project.{key}] {name}", needs_attribute=True)))
-    return tuple(sorted(pairs))
-
-
-def _entry_points(table: Mapping[str, Any], file: str) -> tuple[tuple[str, str, str], ...]:
-    found = []
-    for group, names in _table(table, "entry-points", file, "project.").items():
-        where = f"project.entry-points.{group}"
-        if group in ("console_scripts", "gui_scripts"):
-            key = group.removeprefix("console_").replace("_", "-")
-            raise InvalidProject(f"{file}: [{where}] is not allowed (PEP 621)", hint=f"use [project.{key}]")
-        if not re.fullmatch(r"\w+(\.\w+)*", group) or not isinstance(names, dict):
-            raise _wrong(file, where, "a table, its name words joined by '.'")
-        for name, value in names.items():
-            if not name.strip() or re.search(r"[\r\n=\[\]]", name):
-                raise InvalidProject(f"{file}: [{where}] {name!r} is no valid name", hint="rename it")
-            found.append((group, name, _object(value, f"{file}: [{where}] {name}")))
-    return tuple(sorted(found))
-
-
-def _object(value: object, where: str, *, needs_attribute: bool = False) -> str:
-    if isinstance(value, str) and _OBJECT.fullmatch(value) and (":" in value or not needs_attribute):
-        return value
-    raise InvalidProject(f"{where}: {value!r} is no object reference", hint='write "package.module:function"')
 
 
 def _looked_up(
@@ -293,31 +180,3 @@ def _looked_up(
         return known[canonicalize_name(name)]
     except KeyError:
         raise InvalidProject(f"{file} has no {what} {name!r}", hint=nearest_hint(name, known)) from None
-
-
-def _typed(table: Mapping[str, Any], key: str, fits: Callable[[Any], bool], what: str, where: str) -> Any:
-    value = table.get(key)
-    if value is None or fits(value):
-        return value
-    file, _, prefix = where.partition(" ")
-    raise _wrong(file, prefix + key, what)
-
-
-def _table(table: Mapping[str, Any], key: str, file: str, prefix: str = "") -> dict[str, Any]:
-    return _typed(table, key, lambda v: isinstance(v, dict), "a table", f"{file} {prefix}") or {}
-
-
-def _string(table: Mapping[str, Any], key: str, file: str) -> str | None:
-    value: str | None = _typed(table, key, lambda v: isinstance(v, str), "a string", f"{file} project.")
-    return value
-
-
-def _strings(table: Mapping[str, Any], key: str, file: str, prefix: str = "project.") -> tuple[str, ...]:
-    def fits(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-    return tuple(_typed(table, key, fits, "a list of strings", f"{file} {prefix}") or ())
-
-
-def _wrong(file: str, key: str, what: str) -> InputError:
-    return InvalidProject(f"{file}: {key} is not {what}", hint=f"make it {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from imagekit.spec.runtime_extras import with_runtime_extras
 from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.table_checks import buildable
 from imagekit.spec.told import Told
+from imagekit.spec.toml import read_toml
 from imagekit.spec.url import check_index_url, refuse_login
 from imagekit.spec.uv_table import UvTable, joined
 from imagekit.spec.wanted import read_wanted
@@ -189,8 +191,31 @@ def _directory(context: Path) -> Path:
 
 def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | None]:
     path = context / "pyproject.toml"
-    pyproject = read_pyproject(path) if path.exists() else None
-    return pyproject, *project_table(context, pyproject.imagekit if pyproject else None)
+    if not path.exists():
+        return None, *project_table(context, None)
+    try:
+        pyproject = read_pyproject(path)
+    except InputError as problem:
+        found = [*(problem.problems or (problem,)), *_further(context, path)]
+        raise InputError.join(sorted(found, key=_line)) from None
+    return pyproject, *project_table(context, pyproject.imagekit)
+
+
+def _line(problem: InputError) -> int:
+    placed = re.match(r"pyproject\.toml:(\d+): ", problem.message)
+    return int(placed[1]) if placed else 0
+
+
+def _further(context: Path, path: Path) -> list[InputError]:
+    """What is wrong with ``[tool.imagekit]`` of a ``pyproject.toml`` that is refused, where it can be read at all."""
+    try:
+        table = read_toml(path, InvalidProject).get("tool", {}).get("imagekit")
+        project_table(context, table)
+    except InvalidConfig as problem:
+        return list(problem.problems) or [problem]
+    except (InputError, AttributeError, TypeError):
+        pass
+    return []
 
 
 def _named(table: Table, told: Told, context: Path) -> tuple[Path, ...] | None:

@@ -6,11 +6,13 @@ file is told at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.origins import Origins
+
+_Read = TypeVar("_Read")
 
 
 class TypedTable:
@@ -75,6 +77,14 @@ class TypedTable:
     def wrong_at(self, origin: str, words: str, hint: str) -> None:
         """Note that something is wrong at a place that is known."""
         self.problems.append(InvalidProject(f"{origin}: {words}", hint=hint))
+
+    def tried(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
+        """What ``read`` gives; what it raises of input is noted, and ``otherwise`` stands for it."""
+        try:
+            return read()
+        except InputError as problem:
+            self.problems += problem.problems or (problem,)
+            return otherwise
 
     def raise_problems(self) -> None:
         """All that was noted, at once, if there is any."""

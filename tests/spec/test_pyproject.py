@@ -8,6 +8,7 @@ from packaging.metadata import Metadata
 
 from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.pyproject import PyProject, read_pyproject
+from imagekit.spec.read import read_spec
 
 PLAIN = '[project]\nname = "My.Orders"\nversion = "1.0"\n'
 HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -155,6 +156,64 @@ def test_refused(tmp_path: Path, text: str, words: str) -> None:
     assert caught.value.hint
     assert caught.value.message.isprintable()
     assert "pyproject.toml" in caught.value.message
+
+
+def test_all_that_is_wrong_at_once_and_where(tmp_path: Path) -> None:
+    text = """[build-system]
+requires = "hatchling"
+[project]
+name = "x y"
+version = "one"
+requires-python = "three"
+dynamic = [1]
+dependencies = [
+    "rich>=13",
+    "a=1",
+    "b @ https://user:canary@example.com/b-1.zip",
+]
+[project.optional-dependencies]
+s3 = ["c==", 3]
+more = [
+    "fine",
+    "d~=1"]
+[project.scripts]
+"../x" = "a:b"
+y = "a b"
+[project.entry-points."no good"]
+[dependency-groups]
+one = ["e=1", {include-group = "two"}]
+two = [
+    {include-group = "one"},
+    {include-group = "gone"},
+    "f=1",
+    {path = "g"},
+]
+[tool.imagekit]
+pyhton = "3.11"
+env = {A = 1}
+"""
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    lines = [problem.message.split(":")[1] for problem in caught.value.problems]
+    assert list(map(int, lines)) == [2, 4, 5, 6, 7, 10, 11, 14, 17, 19, 20, 21, 23, 25, 26, 27, 28, 31, 32]
+    assert "canary" not in str(caught.value.to_json())
+    assert all(problem.hint for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ('description = "a\\nb"', 3),
+        ("readme = 'none.md'", 3),
+        ("keywords = 1", 3),
+        ("urls = 1", 3),
+        ("authors = [1]", 3),
+    ],
+)
+def test_metadata_that_are_none_are_named_by_their_line(tmp_path: Path, key: str, line: int) -> None:
+    with pytest.raises(InvalidProject, match=rf"^pyproject\.toml:{line}: project\."):
+        read(tmp_path, f"[project]\nname = 'x'\n{key}\nversion = '1'\n")
 
 
 def test_not_utf8(tmp_path: Path) -> None:
