@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -72,10 +75,17 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 
 @contextmanager
-def git_server(root: Path, *, dumb: bool = False, login: str | None = None) -> Iterator[str]:
+def git_server(
+    root: Path,
+    *,
+    dumb: bool = False,
+    login: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    seen: list[str | None] | None = None,
+) -> Iterator[str]:
     """The URL of a server of the repositories below ``root``: by ``git http-backend``, or plain files.
 
-    ``login`` is what ``Authorization`` must say. Ends with the block.
+    ``login`` is what ``Authorization`` must say; what it says is added to ``seen``. Ends with the block.
     """
     program = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
 
@@ -90,6 +100,8 @@ def git_server(root: Path, *, dumb: bool = False, login: str | None = None) -> I
             self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
         def _answer(self, body: bytes) -> None:
+            if seen is not None:
+                seen.append(self.headers.get("Authorization"))
             if login is not None and self.headers.get("Authorization") != login:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
@@ -126,11 +138,65 @@ def git_server(root: Path, *, dumb: bool = False, login: str | None = None) -> I
             self.wfile.write(content)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class SshServer:
+    """An ``sshd`` of the test's own that lets in ``key``; its files are below ``directory``. Ends with the block."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True)
+        directory.chmod(0o700)
+        for name in ("host", "user"):
+            made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(directory / name)]
+            subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
+        self.key = (directory / "user").read_text()
+
+    def __enter__(self) -> SshServer:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        own = self._directory
+        (own / "keys").write_text((own / "user.pub").read_text())
+        options = {
+            "Port": self.port,
+            "ListenAddress": "127.0.0.1",
+            "HostKey": own / "host",
+            "AuthorizedKeysFile": own / "keys",
+            "PidFile": "none",
+            "StrictModes": "no",
+            "UsePAM": "no",
+            "PasswordAuthentication": "no",
+        }
+        (own / "config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+        Path("/run/sshd").mkdir(exist_ok=True)  # where it gives up its privileges
+        self._process = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-e", "-f", str(own / "config")], stderr=subprocess.PIPE, text=True
+        )
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "Server listening" in line:
+                break
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def url(self, path: Path) -> str:
+        """``git+ssh://`` of the repository at ``path``."""
+        return f"git+ssh://{getpass.getuser()}@127.0.0.1:{self.port}{path}"
+
+    def known_hosts(self) -> str:
+        """The line that makes the server known."""
+        kind, key, _ = (self._directory / "host.pub").read_text().split()
+        return f"[127.0.0.1]:{self.port} {kind} {key}\n"

@@ -22,6 +22,8 @@ from imagekit.git.login import GitLogin
 from imagekit.spec.url import redacted
 
 _CREDENTIALS = re.compile(r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]\b")
+# Of a file of a commit it says no more than that it could not be written.
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|unable to write (new )?(index )?file")
 _PROTOCOLS = {"https": "https", "http": "http", "ssh": "ssh", "file": "file"}
 _DEADLINE = 900.0  # seconds, of one call of git: a large repository takes minutes
 _SETTINGS = (
@@ -162,7 +164,7 @@ class GitProgram:
         words = redacted(words).strip()
         if self.login is not None:
             words = self.login.concealed(words)
-        if "No space left on device" in words or "Disk quota exceeded" in words:
+        if _FULL.search(words):
             return DiskFull("no space left on the device for a git repository", hint="free some space", details=words)
         hint = f"check the address and the network: git ls-remote {shown(url)}"
         message = f"{shown(url)} could not be read"
