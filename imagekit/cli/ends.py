@@ -32,7 +32,8 @@ def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        _line(_shown(lines).rstrip())
     if isinstance(error, ImagekitError):
         return _say(error, type(error).__name__, error.exit_code, as_json)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -92,20 +93,40 @@ def forget_stdout() -> None:
 def _say(error: ImagekitError, kind: str, code: int, as_json: bool, *, before: str = "") -> int:
     if before:
         _line(before)
+    if kind not in ("Terminated", "Interrupted"):
+        error.message = _shown(error.message)
+        error.hint = _shown(error.hint) if error.hint else error.hint
+        error.details = _shown(error.details) if error.details else error.details
     if kind in ("Terminated", "Interrupted"):
         _line(error.message)
     else:
         _line(f"{styled('error:', '1;31', sys.stderr)} {one_line(error.message)}")
-    for line in (error.details or "").rstrip().splitlines():
-        _line(f"  {one_line(line)}")
-    if error.hint:
-        _line(f"{styled('hint:', '1;36', sys.stderr)} {one_line(error.hint)}")
+    problems = error.problems if isinstance(error, InputError) else ()
+    hint = styled("hint:", "1;36", sys.stderr)
+    if len({problem.hint for problem in problems}) > 1:
+        # What mends one does not mend the others.
+        for problem in problems:
+            _line(f"  {one_line(_shown(problem.message))}")
+            if problem.hint:
+                _line(f"    {hint} {one_line(_shown(problem.hint))}")
+    else:
+        for line in (error.details or "").rstrip().splitlines():
+            _line(f"  {one_line(line)}")
+        if error.hint:
+            _line(f"{hint} {one_line(error.hint)}")
     if as_json:
         try:
             print(json.dumps({**error.to_json(), "error": kind, "exit_code": code}), flush=True)
         except BrokenPipeError:
             forget_stdout()
     return code
+
+
+def _shown(text: str) -> str:
+    """What was mistyped may be a credential, and the error repeats it."""
+    from imagekit.secrets.redaction import without_credentials
+
+    return without_credentials(text)
 
 
 def _line(text: str) -> None:

@@ -1,7 +1,8 @@
 """Credentials in commands: what a shell or a program is told, in a line of a Dockerfile, an image's history, a ``CMD``.
 
 Sources: the manuals of the programs named here (``curl -u``, ``docker login -p``, ``mysql -p``, ``sshpass -p``,
-``redis-cli -a``, ``openssl -passin``, ``htpasswd -b``, ``chpasswd``); the Dockerfile reference for the exec form.
+``redis-cli -a``, ``openssl -passin``, ``htpasswd -b``, ``chpasswd``, ``unzip -P``, ``lftp -u`` …); the Dockerfile
+reference for the exec form.
 """
 
 from __future__ import annotations
@@ -33,6 +34,15 @@ _PROGRAMS = (
     ("ssh-keygen", rf"\bssh-keygen\b{_REST}-N\s*{_VALUE}"),
     ("chpasswd", r"[\"' ][\w.-]+:(?P<value>[^\s\"']+)[\"']?\s*\|\s*(?:sudo\s+)?chpasswd"),
     ("chpasswd", r"chpasswd\s*<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)"),
+    ("http-basic.", rf"\bhttp-basic\.\S+\s+\S+\s+{_VALUE}"),
+    ("pypi-token.", rf"\bpypi-token\.\S+\s+{_VALUE}"),
+    ("unzip", rf"\bunzip\s(?:{_REST})?-P\s*{_VALUE}"),
+    ("7z", rf"\b7z[ar]?\s{_REST}-p{_VALUE}"),
+    ("openssl", rf"\bopenssl\s+(?:enc|aes\S*|des\S*)\s(?:{_REST})?-k\s+{_VALUE}"),
+    ("openssl", rf"\bopenssl\s+passwd\s(?:-\S+\s+)*{_VALUE}"),
+    ("lftp", rf"\blftp\s(?:{_REST})?(?:-u\s*|--user[= ])[^\s,]+,{_VALUE}"),
+    ("smbclient", rf"\bsmbclient\s(?:{_REST})?(?:-U\s*|--user[= ])[^\s%]+%{_VALUE}"),
+    ("mongo", rf"\bmongo(?:sh|dump|restore|export|import)?\s(?:{_REST})?-p\s+{_VALUE}"),
     ("stdin", rf"\b(?:echo|printf)\s+(?:-[neE]+\s+)*(?:[\"']?%s(?:\\n)?[\"']?\s+)?{_VALUE}\s*\|[^|;&\n]*-stdin\b"),
 )
 _EXEC_FORM = r"(?s)[^\[\"]*?(?P<words>\[\s*\".*\])\s*"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*([\\`])\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"#\s*\w+\s*=.*")
 _HEREDOC = re.compile(r"(?<!<)<<(?!<)-?\s*([\"']?)([A-Za-z_]\w*)\1")
-_NAME = re.compile(r"([A-Za-z_][\w.-]*)=")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +80,17 @@ def _escape(lines: list[str]) -> str:
 def _pairs(name: str, rest: str, escape: str) -> Iterator[tuple[str, str]]:
     if name not in ("ARG", "ENV", "LABEL"):
         return
-    if name != "ARG" and not _NAME.match(rest.lstrip("\"'")):
-        key, value = _first_word(rest)
-        yield key, value.strip().strip("\"'")
-        return
     try:
         lexer = shlex.shlex(rest, posix=True, punctuation_chars=False)
         lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", escape
         words = list(lexer)
     except ValueError:
         words = rest.split()
+    # As BuildKit's parser has it: ENV NAME VALUE, where the first word has no "=".
+    if name != "ARG" and words and "=" not in words[0]:
+        key, value = _first_word(rest)
+        yield key.strip("\"'"), value.strip().strip("\"'")
+        return
     for word in words:
         key, equals, value = word.partition("=")
         if equals:

@@ -123,10 +123,11 @@ _DISTINCT = 8  # characters; a token of fewer stands for one: ghp_xxxxxxxx
 
 
 class Shape(NamedTuple):
-    """A token that was found: its kind (``"a GitHub token"``) and where it begins."""
+    """A token that was found: its kind (``"a GitHub token"``), where it begins and where it ends."""
 
     kind: str
     offset: int  # bytes
+    end: int
 
 
 def shapes_in(data: bytes) -> Iterator[Shape]:
@@ -139,7 +140,7 @@ def shapes_in(data: bytes) -> Iterator[Shape]:
         while at >= 0:
             found = _at(data, at, beginning, number)
             if found is not None and not _stands_for_one(found[0]) and not _is_allowed(data, found.start()):
-                yield Shape(_ALL[number][0], found.start())
+                yield Shape(_ALL[number][0], found.start(), found.end())
             at = data.find(beginning, at + len(beginning))
 
 

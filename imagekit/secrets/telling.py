@@ -55,7 +55,10 @@ _LOOSE_LOGIN = (
 _ORACLE_LOGIN = r"[\w$#]+/(?P<password>[^\s/@]+)@(?://)?[\w.-]+:[0-9]{2,5}[/:]\w+"  # user/password@host:port/service
 _PUBLIC_DSN = r"[0-9a-f]{32}@[\w.:-]+/[0-9]+"  # Sentry's: its key is meant to be seen
 _QUERY = r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)"
-_NETRC = r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+(?P<password>[^\s\"'\\]+)"
+_CHANNEL = r"://[^\s/]+/(?:[\w.-]+/)*t/(?P<token>[\w-]+)/"
+# Its words stand apart by white space, also as printf is told it.
+_APART = r"(?:\s|\\[nrt])+"
+_NETRC = rf"\b(?:machine{_APART}\S+?|default){_APART}login{_APART}\S+?{_APART}password{_APART}(?P<password>[^\s\"'\\]+)"
 # ODBC, ADO, libpq, Redis: NAME=VALUE with a ';', ',' or ' ' between, one of which says to whom it leads.
 _CONNECTION = (
     r"(?i)(?:^|[\s;,?&'\"(])(?:host(?:addr|name)?|server|data source|address|addr|user(?: ?id|name)?|uid|dbname"
@@ -79,10 +82,9 @@ def in_text(text: str) -> str | None:
         return kind
     if next(logins(text), None) is not None:
         return LOGIN
-    netrc = re.search(_NETRC, text) if "password" in text else None
-    if netrc is not None and named("password", netrc["password"]) is not None:
+    if next(passwords_of_netrc(text), None) is not None:
         return "a login for netrc"
-    return _in_query(text) or _in_connection(text) or _in_document(text)
+    return _in_query(text) or _in_path(text) or _in_connection(text) or _in_document(text)
 
 
 def named(name: str, value: str) -> str | None:
@@ -133,17 +135,34 @@ def passwords_of_connections(text: str) -> Iterator[str]:
             yield inner
 
 
-def _is_secret(password: str) -> bool:
-    return not (stands_for_another(password) or "$" in password or is_placeholder(unquote(password)))
+def passwords_of_netrc(text: str) -> Iterator[str]:
+    """The passwords in the lines of a netrc file, wherever they stand in ``text``."""
+    for found in re.finditer(_NETRC, text) if "password" in text else ():
+        if named("password", found["password"]) is not None:
+            yield found["password"]
 
 
-def _in_query(text: str) -> str | None:
+def tokens_of_queries(text: str) -> Iterator[str]:
+    """The signatures and tokens in the queries of the URLs in ``text``."""
     for found in re.finditer(_QUERY, text) if "=" in text and ("?" in text or "&" in text) else ():
         signature = found["name"].lower() in ("sig", "signature", "x-amz-signature")
         value = unquote(found["value"])
         if (signature and generated(value)) or named(found["name"], value) is not None:
-            return "a URL with a token"
-    return None
+            yield found["value"]
+
+
+def _is_secret(password: str) -> bool:
+    return not (stands_for_another(password) or "$" in password or is_placeholder(unquote(password)))
+
+
+def _in_path(text: str) -> str | None:
+    """conda's channels have a token in their path."""
+    found = re.search(_CHANNEL, text) if "/t/" in text else None
+    return "a URL with a token" if found is not None and generated(found["token"]) else None
+
+
+def _in_query(text: str) -> str | None:
+    return "a URL with a token" if next(tokens_of_queries(text), None) is not None else None
 
 
 def _in_connection(text: str) -> str | None:

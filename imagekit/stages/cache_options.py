@@ -7,11 +7,13 @@ in one would else be a warning among the build's lines, or a build without a cac
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from imagekit.errors import InputError, InvalidReference
 from imagekit.oci.reference import Reference
+from imagekit.secrets.command_text import in_pair
 from imagekit.spec.nearest import nearest_hint
 
 _COMPRESSION = ("compression", "compression-level", "force-compression")
@@ -73,17 +75,25 @@ def cache_fault(words: str) -> InputError | None:
 def _option(
     text: str, option: str, known: Mapping[str, tuple[str, ...]], variables: Mapping[str, str], *, to: bool
 ) -> CacheOption:
+    where = f"{option} {text!r}"
+    for field in re.split("[,;]", text):
+        name, _, value = field.partition("=")
+        if (found := in_pair(name, value)) is not None:
+            raise InputError(
+                f"{option}: {name} holds {found}, and everyone on this machine would see it among the arguments",
+                hint="leave it away: a registry's login comes from docker login, GitHub's token from the environment",
+            )
     parameters = _fields(text, option)
     kind = parameters.pop("type")
     if kind not in known:
         inline = "an inline cache is in the image: write type=registry,ref=IMAGE"
         hint = inline if kind == "inline" else nearest_hint(kind, known)
-        raise InputError(f"{option} {text!r}: there is no cache of type {kind!r} to use here", hint=hint)
+        raise InputError(f"{option}: there is no cache of type {kind!r} to use here", hint=hint)
     for name, value in parameters.items():
-        _check(name, value, f"{option} {text!r}", known[kind], kind)
+        _check(name, value, where, known[kind], kind)
     needed = {"registry": "ref", "local": "dest" if to else "src"}.get(kind)
     if needed is not None and not parameters.get(needed):
-        raise InputError(f"{option} {text!r} has no {needed}", hint=f"write type={kind},{needed}={_EXAMPLES[needed]}")
+        raise InputError(f"{where} has no {needed}", hint=f"write type={kind},{needed}={_EXAMPLES[needed]}")
     if kind == "gha" and _GHA not in variables:
         raise InputError(
             f"{option} type=gha: {_GHA} is not set, so there is no GitHub Actions cache to reach",
@@ -117,7 +127,9 @@ def _check(name: str, value: str, where: str, known: tuple[str, ...], kind: str)
             hint=f"leave it away: buildx takes it from {_GHA}",
         )
     if name not in known:
-        raise InputError(f"{where}: a cache of type {kind} has no {name!r} here", hint=nearest_hint(name, known))
+        raise InputError(
+            f"{_option_of(where)}: a cache of type {kind} has no {name!r} here", hint=nearest_hint(name, known)
+        )
     if name == "ref":
         try:
             Reference.parse(value)

@@ -111,6 +111,8 @@ LINES = [
     ('ENV A=1 \\\n    # a comment\n\n    API_KEY="0123456789abcdef0123" B=2', "ENV API_KEY holds a token"),
     ("ENV PASSWORD hunter22", "ENV PASSWORD holds a password"),
     ("LABEL org.token={token}", "LABEL org.token holds a GitHub token"),
+    ("LABEL example.com/token=k8Jd-2Lq_9sPz0XwVbN4", "LABEL example.com/token holds a token"),
+    ('LABEL "a"="b" "org.token"="{token}"', "LABEL org.token holds a GitHub token"),
     ("onbuild env SECRET_KEY=k8Jd-2Lq_9sPz0XwVbN4", "ENV SECRET_KEY holds a token"),
     ("RUN pip install -i https://me:s3cretpw@index.example.com/simple x", "the RUN line holds a URL with a login"),
     ('RUN curl -H "Authorization: Bearer abcdef0123456789abcd" https://x', "the RUN line holds a token"),

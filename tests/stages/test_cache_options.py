@@ -93,6 +93,22 @@ def test_a_token_is_not_shown() -> None:
     assert "hunter2" not in caught.value.message + (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "type=s3,bucket=x,secret_access_key=wJalrXUtnFEMIK7MDENGbPxRfiCYzXkL",
+        "type=azblob,account_url=https://example.com,secret_access_key=hunter22",
+        "type=gha,url=https://me:hunter22@example.com/",
+        'type=registry,"ref=example.com/x,password=hunter22"',
+    ],
+)
+def test_a_credential_is_refused_and_not_shown(given: str) -> None:
+    for read in (cache_sources, cache_targets):
+        with pytest.raises(InputError) as caught:
+            read([given], {"ACTIONS_RUNTIME_TOKEN": "x"})
+        assert not any(word in f"{caught.value}{caught.value.hint}" for word in ("hunter22", "wJalr"))
+
+
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1))
 def test_a_directory_goes_as_it_is(path: str) -> None:
     (written,) = cache_targets([f'type=local,"dest={path.replace(chr(34), chr(34) * 2)}"'], {})
