@@ -163,6 +163,16 @@ def _known(engine: Engine, note: Path, config: ImageConfig) -> str | None:
     return image_id
 
 
+def made_by_commands(notes: Path) -> frozenset[str]:
+    """IDs of all images that are remembered in ``notes``."""
+    found = set()
+    with suppress(FileNotFoundError):
+        for note in notes.iterdir():
+            with suppress(OSError, ValueError):
+                found.add(note.read_text("ascii"))
+    return frozenset(found)
+
+
 def _note(notes: Path, below: str, commands: Sequence[str], steps: Mapping[str, Any]) -> Path | None:
     """Where it is remembered; ``None`` where more than this decides what comes of it."""
     if steps.get("build_contexts") or None in (steps.get("build_args") or {}).values():

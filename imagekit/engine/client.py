@@ -197,7 +197,8 @@ class Engine:
                 entry.get("Size") or 0,
                 "#(nop)" in (entry.get("CreatedBy") or "") and not entry.get("Size"),
             )
-            for entry in reversed(found)
+            # The containerd store says null of an image without one.
+            for entry in reversed(found or ())
         )
 
     def image_ids(self, *, label: str, limit: int) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def _without_those_below(candidates: Sequence[FoundImage], found: Found, kept: d
 
 
 def _is_ours(image: FoundImage) -> bool:
-    return LABEL in image.labels or any(_repository(tag) == LAID_OUT for tag in image.tags)
+    return (LABEL in image.labels and not image.is_child) or any(_repository(tag) == LAID_OUT for tag in image.tags)
 
 
 def _repository(tag: str) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from imagekit.building.commands import made_by_commands
 from imagekit.building.made_images import made_image
 from imagekit.engine.client import Engine, EngineImage
 from imagekit.engine.containers import LABEL_OWNER, Container, is_abandoned
 from imagekit.engine.listing import ListedContainer, list_containers, list_images
 from imagekit.explaining.built_image import steps
+from imagekit.export.presence import LABEL
 from imagekit.progress import Reporter
 from imagekit.pruning.choose import choose
+from imagekit.pruning.maker import IMAGEKIT, OTHERS, maker_of
 from imagekit.pruning.values import Found, FoundContainer, FoundImage, PrunedEngine
 from imagekit.pruning.weigh import unique_sizes
 from imagekit.runs.runner import LABEL_RUN
@@ -88,12 +91,16 @@ def _found(engine: Engine, runs: list[StoredRun], cache: Path) -> Found:
     # Containers first: one that is made of an image meanwhile is seen when that is to be removed.
     containers = tuple(_container(each) for each in list_containers(engine))
     ran = {run.record.image_id for run in runs} | {run.end.image_id for run in runs if run.end is not None}
-    images = []
+    images, commanded = [], made_by_commands(cache / "commands")
     for listed in list_images(engine):
         image = engine.image(listed.id)
         if image is not None:
-            known = listed.id in ran or made_image(cache, listed.id) is not None
-            images.append(_image(image, listed.id, listed.tags, known))
+            noted = listed.id in commanded or made_image(cache, listed.id) is not None
+            maker = (
+                IMAGEKIT if noted or LABEL not in image.labels else maker_of(image.labels, engine.history(listed.id))
+            )
+            known = noted or (listed.id in ran and maker == IMAGEKIT)
+            images.append(_image(image, listed.id, listed.tags, known, is_child=maker == OTHERS))
     # The one named longest ago goes first; engines tell them in any order.
     images.sort(key=lambda image: (image.tagged, image.id))
     return Found(images=tuple(images), containers=containers)
@@ -112,7 +119,7 @@ def _container(listed: ListedContainer) -> FoundContainer:
     )
 
 
-def _image(image: EngineImage, image_id: str, tags: tuple[str, ...], known: bool) -> FoundImage:
+def _image(image: EngineImage, image_id: str, tags: tuple[str, ...], known: bool, *, is_child: bool) -> FoundImage:
     return FoundImage(
         id=image_id,
         tags=tags,
@@ -120,6 +127,7 @@ def _image(image: EngineImage, image_id: str, tags: tuple[str, ...], known: bool
         diff_ids=image.diff_ids,
         tagged=_seconds(image.tagged),
         is_known=known,
+        is_child=is_child,
     )
 
 
@@ -133,7 +141,9 @@ def _seconds(text: str) -> float:
 
 
 def _sizes(engine: Engine, image: FoundImage) -> list[int]:
-    return [step.size for step in steps(engine.history(image.id), len(image.diff_ids))]
+    """Bytes of each layer; none where the history of an image does not tell of each."""
+    sizes = [step.size for step in steps(engine.history(image.id), len(image.diff_ids))]
+    return sizes if len(sizes) == len(image.diff_ids) else [0] * len(image.diff_ids)
 
 
 def _remove_container(engine: Engine, container: FoundContainer) -> bool:
@@ -153,7 +163,9 @@ def _remove_image(engine: Engine, image: FoundImage) -> bool:
     if {*now.tags} != {*image.tags} or _seconds(now.tagged) != image.tagged:
         return False
     # Without force, an engine refuses the last name of what a container, running or not, was made of.
-    for tag in image.tags:
+    for number, tag in enumerate(image.tags):
         if not engine.remove_image(tag):
+            for taken in image.tags[:number]:
+                engine.tag(image.id, taken)
             return False
     return engine.image(image.id) is None or engine.remove_image(image.id)

@@ -19,6 +19,7 @@ class FoundImage:
     diff_ids: tuple[Digest, ...]
     tagged: float  # seconds since 1970; 0 where the engine does not say
     is_known: bool  # made on this machine, or run by this user
+    is_child: bool = False  # another program built it on an image of ours, whose labels it has got
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
