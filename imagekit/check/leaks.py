@@ -6,6 +6,8 @@ an index are public, and not looked at. A finding tells where and of what kind, 
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,13 @@ _PUBLIC = (
 _COMMANDS = ("Cmd", "Entrypoint", "Shell", "Test")  # lists of words, of which two together may say what none does
 _MOST_SHOWN = 20
 _LARGEST_TEXT, _HEAD = 16 << 20, 8192  # bytes
+# As editors and shells of Windows write text; the longer mark begins with the shorter one.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 # No dataclass: to make one with an order takes a hundredth of a build in which one file was edited.
@@ -76,9 +85,14 @@ def leaks_of_file(path: str, file: Path, needles: Needles | None = None) -> list
     """
     try:
         with open(file, "rb") as stream:
-            is_text = os.fstat(stream.fileno()).st_size <= _LARGEST_TEXT and b"\0" not in stream.read(_HEAD)
+            head = stream.read(_HEAD)
+            encoding = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+            is_text = os.fstat(stream.fileno()).st_size <= _LARGEST_TEXT and (encoding or b"\0" not in head)
             stream.seek(0)
-            return list(leaks_in(path, stream, needles, shapes=is_text)) if is_text or needles else []
+            if encoding and is_text:
+                text = stream.read().decode(encoding, "replace").encode("utf-8", "replace")
+                return list(leaks_in(path, io.BytesIO(text), needles))
+            return list(leaks_in(path, stream, needles, shapes=bool(is_text))) if is_text or needles else []
     except OSError:
         return []
 

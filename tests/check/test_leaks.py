@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagekit.check.leaks import Leak, leaks_in, leaks_of_config
+from imagekit.check.leaks import OF_THIS_BUILD, Leak, leaks_in, leaks_of_config, leaks_of_file
 from imagekit.secrets.needles import Needles, needles
 from tests.secrets.examples import TOKENS
 
@@ -68,3 +69,12 @@ def test_a_token_across_two_pieces_is_found_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("imagekit.check.leaks._PIECE", 1 << 15)
     data = b"x\n" * ((1 << 14) - 4) + TOKENS[0][1].encode() + b"\n" + b"y\n" * (1 << 14)
     assert list(leaks_in("a", io.BytesIO(data), NONE)) == [Leak(path="a", kind=TOKENS[0][0], line=(1 << 14) - 3)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_text_of_other_encodings_is_read(tmp_path: Path, encoding: str) -> None:
+    kind, token = TOKENS[0]
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    (tmp_path / "x").write_bytes(f"{mark}A=1\nTOKEN={token}\nB=own-value\n".encode(encoding))
+    found = leaks_of_file("x", tmp_path / "x", needles([b"own-value"]))
+    assert {(leak.kind, leak.line) for leak in found} == {(kind, 2), (OF_THIS_BUILD, None)}
