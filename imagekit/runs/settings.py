@@ -212,7 +212,7 @@ def _image(value: object, name: str) -> str:
     from imagekit.oci.digest import is_digest
     from imagekit.oci.reference import Reference
 
-    found = checks.text(value, name)
+    found = value if isinstance(value, str) else checks.text(value, name)
     return found if is_digest(found) else str(Reference.parse(found))
 
 
