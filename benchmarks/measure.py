@@ -119,7 +119,7 @@ def _words(error: Exception) -> str:
 def row_result(row: Row, samples: Samples, errors: Mapping[str, str]) -> RowResult:
     """``row`` of ``samples``; without figures where one of its sides is among ``errors``."""
     for side in (row.side, row.peer):
-        if side in errors:
+        if side is not None and side in errors:
             return RowResult(row=row, error=errors[side])
     try:
         ours = _values(samples[row.side], row.ours)

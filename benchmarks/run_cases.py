@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.case import OURS, Case, Rounds, Row, Side
@@ -123,14 +124,15 @@ class _Runs:
         return self._at.timed(command, self._env, cwd=self._project).seconds
 
     def by_library(self, count: int, at_once: int) -> dict[str, float]:
-        """``seconds`` of so many runs; ``descriptors``, ``threads`` and ``resident`` bytes of the process after them."""
+        """``seconds`` of so many runs; then ``descriptors``, ``threads`` and ``resident`` bytes of their process."""
         if self._process is None:
             command = self._at.imagekit.library(
                 Path(__file__).with_name("many_runs.py"), self._image, "flow.py:nothing"
             )
             self._process = subprocess.Popen(
                 command,
-                env={**self._at.environment, **self._env},
+                # glibc keeps a heap for each of many threads, whose sizes settle after hundreds of runs only.
+                env={**self._at.environment, **self._env, "MALLOC_ARENA_MAX": "1"},
                 cwd=self._project,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -149,7 +151,7 @@ class _Runs:
         # The first of them import, connect and fill what is kept: none of that comes again.
         states = [self.by_library(_RUNS, _AT_ONCE) for _ in range(_BLOCKS + 1)]
         grown = {
-            name: max(0.0, min(later[name] - earlier[name] for earlier, later in zip(states, states[1:], strict=False)))
+            name: max(0.0, min(later[name] - earlier[name] for earlier, later in pairwise(states)))
             for name in ("descriptors", "threads", "resident")
         }
         containers = self._at.docker("classic", "ps", "--all", "--quiet").split()

@@ -89,6 +89,22 @@ def test_a_quantile_is_of_the_ratios_by_round() -> None:
     assert middle.ratio == pytest.approx(3 / 15)  # the peer's median, where it was not measured
 
 
+def test_a_row_without_a_peer_is_the_measure_itself() -> None:
+    rows = [
+        row(name="s/none", peer=None, theirs=(), must=0, aim=None, unit="n"),
+        row(name="s/bytes", peer=None, theirs=(), ours=("bytes",), must=0, aim=None, unit="B"),
+    ]
+    sides = [Side(name=OURS, measure=lambda _: {"build": 0.0, "bytes": 4096.0})]
+    result = run_one(case(lambda n: 0, lambda n: 0, sides=sides, rows=rows))
+    assert [found.verdict for found in result.rows] == ["must", "missed"]
+    shown = table([result]).splitlines()[2:]
+    assert [line.split() for line in shown] == [
+        ["s/none", "0", "0", "0", "3", "must", "met"],
+        ["s/bytes", "0.000", "MB", "0.004", "MB", "0.004", "MB", "3", "MISSED"],
+    ]
+    assert document([result])["cases"][0]["rows"][0]["theirs"] is None
+
+
 def test_measures_are_summed() -> None:
     sides = [
         Side(name=OURS, measure=lambda _: {"build": 1.0}),
