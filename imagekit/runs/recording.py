@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from imagekit.errors import ImagekitError, InputError
+from imagekit.errors import ContainerNameTaken, ImagekitError, InputError
 from imagekit.runs.concealing import concealed_end, concealed_record
 from imagekit.store.values import RunEnd
 
@@ -81,6 +81,8 @@ class Recording:
         """It came to no container, or to none that could be followed: that is how it ended."""
         if isinstance(error, KeyboardInterrupt):
             end = RunEnd(state="cancelled", cause="interrupt")
+        elif isinstance(error, ContainerNameTaken):
+            end = RunEnd(state="failed", error={"kind": "name", "message": error.message, "hint": error.hint})
         elif isinstance(error, InputError):
             end = RunEnd(state="failed", error={"kind": "parameters", "message": error.message, "hint": error.hint})
         else:

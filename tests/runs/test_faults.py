@@ -19,7 +19,12 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import LABEL_OWNER, Container, ContainerSpec, host_id, sweep
+from imagekit.errors import ContainerNameTaken, EngineError
+from imagekit.runs import following
+from imagekit.runs.own_directory import archive
+from imagekit.runs.reconcile import reconcile
 from imagekit.runs.values import RunResult
+from imagekit.store.store import Store
 
 from ..own_engine import OwnEngine
 from .ordering import run_flow
@@ -130,30 +135,115 @@ def running(engine: Engine, image: str, entrypoint: str, **more: Any) -> Iterato
     def work() -> None:
         state["result"] = run_flow(engine, entrypoint, image=image, on_output=heard, **more)
 
-    thread = threading.Thread(target=work)
+    # Where the block fails, nobody waits for it.
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     said.wait()
     yield state
     thread.join()
 
 
-def test_a_container_removed_from_outside(engine: Engine, flow_image: str) -> None:
-    name = f"imagekit-test-{secrets.token_hex(4)}"
+def go_on(engine: Engine, container: str) -> None:
+    """What the flow ``waiting`` waits for."""
+    Container(engine, container).put("/.imagekit/out", archive("go", {}))
+
+
+@pytest.fixture
+def name() -> str:
+    return f"imagekit-test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "state") as store:
+        yield store
+
+
+def recorded(store: Store) -> tuple[str, str | None]:
+    (run,) = store.runs()
+    return run.state, run.end.cause if run.end else None
+
+
+def test_a_container_removed_from_outside(engine: Engine, flow_image: str, name: str, store: Store) -> None:
     parameters = {"seconds": 3600}
-    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name) as state:
+    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name, store=store) as state:
         engine.api.remove_container(name, force=True)
     result: RunResult = state["result"]
     assert (result.state, result.cause, result.result) == ("crashed", "removed", None)
+    assert recorded(store) == ("crashed", "removed")
 
 
-def test_a_container_stopped_from_outside(engine: Engine, flow_image: str) -> None:
-    name = f"imagekit-test-{secrets.token_hex(4)}"
+def test_a_container_stopped_from_outside(engine: Engine, flow_image: str, name: str, store: Store) -> None:
     parameters = {"seconds": 3600}
-    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name) as state:
+    with running(engine, flow_image, "flow.py:sleeping", parameters=parameters, name=name, store=store) as state:
         engine.api.stop(name)
     result: RunResult = state["result"]
     assert (result.state, result.cause, result.exit_code) == ("cancelled", "signal", 143)
     assert state["output"].endswith(b"tidied\n")
+    assert recorded(store) == ("cancelled", "signal")
+
+
+def test_a_flow_that_finishes_when_it_is_asked_to_stop_has_completed(
+    engine: Engine, flow_image: str, name: str
+) -> None:
+    with running(engine, flow_image, "flow.py:finishing_when_asked", name=name) as state:
+        engine.api.stop(name)
+    assert (state["result"].state, state["result"].result) == ("completed", "finished")
+
+
+def test_what_a_run_uses_stays(engine: Engine, build_image: Callable[..., str], python_image: str, name: str) -> None:
+    """Its image and its volume are to go in the middle of it."""
+    from docker.errors import APIError
+
+    flow = f"# {name}\n" + (SCRIPT.parent / "flows" / "flow.py").read_text()
+    image = build_image(f"FROM {python_image}\nCOPY flow.py /app/flow.py\nWORKDIR /app\n", {"flow.py": flow})
+    found = engine.image(image)
+    assert found is not None
+    engine.api.create_volume(name)
+    try:
+        parameters, volumes = {"path": "/kept/hostname"}, [f"{name}:/kept"]
+        seeded = run_flow(
+            engine, "flow.py:keeping", image=image, parameters={**parameters, "text": "x"}, volumes=volumes, user="root"
+        )
+        assert seeded.result == "x"
+        more = {"parameters": parameters, "volumes": volumes, "name": name}
+        with running(engine, image, "flow.py:reading", **more) as state:
+            with pytest.raises(APIError, match="volume is in use"):
+                engine.api.remove_volume(name)
+            with pytest.raises(APIError, match="is being used"):
+                engine.api.remove_image(found.id, force=True)
+            # Its name may go.
+            engine.api.remove_image(image, force=True)
+            go_on(engine, name)
+        assert (state["result"].state, state["result"].result) == ("completed", "x")
+        with pytest.raises(EngineError, match="is not in the engine"):
+            run_flow(engine, "flow.py:reading", image=image, parameters=parameters)
+    finally:
+        engine.api.remove_volume(name)
+
+
+def test_a_name_is_of_one_run_at_a_time(engine: Engine, flow_image: str, name: str, store: Store) -> None:
+    begun, told = threading.Barrier(4), list[object]()
+
+    def one() -> None:
+        begun.wait()
+        try:
+            run = run_flow(
+                engine, "flow.py:silent", image=flow_image, parameters={"seconds": 3}, name=name, store=store
+            )
+            told.append(run.state)
+        except ContainerNameTaken as error:
+            told.append(error.hint)
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, told)) == [*["choose another name, or: docker rm -f " + name] * 3, "completed"]
+    kinds = [(run.state, run.end and run.end.error and run.end.error["kind"]) for run in store.runs()]
+    assert sorted(kinds, key=str) == [("completed", None), *[("failed", "name")] * 3]
+    assert engine.api.containers(all=True, filters={"name": name}) == []
 
 
 def load(own: OwnEngine, engine: Engine, image: str) -> Engine:
@@ -164,50 +254,78 @@ def load(own: OwnEngine, engine: Engine, image: str) -> Engine:
     return there
 
 
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is gone is waited for 2 seconds."""
+    monkeypatch.setattr(following, "RECONNECT_SECONDS", 2.0)
+
+
 @pytest.mark.xdist_group("own_engine")
+@pytest.mark.usefixtures("short_patience")
 def test_an_engine_that_is_killed_and_stays_away(
-    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str, store: Store
 ) -> None:
     own = own_engine()
     there = load(own, engine, flow_image)
-    with running(there, flow_image, "flow.py:sleeping", parameters={"seconds": 3600}) as state:
+    with running(there, flow_image, "flow.py:sleeping", parameters={"seconds": 3600}, store=store) as state:
         own.kill()
     result: RunResult = state["result"]
     assert (result.state, result.cause, result.exit_code) == ("crashed", "engine", None)
-    # What could not be removed without an engine is swept by the next process.
+    assert recorded(store) == ("crashed", "engine")
+    # What could not be removed without an engine goes with the next run, and with no other program's.
     own.start()
     again = own.connect()
+    assert sweep(again) == 0
     assert len(again.api.containers(all=True)) == 1
-    for entry in again.api.containers(all=True):
-        again.api.remove_container(entry["Id"], force=True)
+    assert reconcile(store, again) == 0
+    assert again.api.containers(all=True) == []
 
 
 @pytest.mark.xdist_group("own_engine")
+@pytest.mark.parametrize(
+    ("entrypoint", "state", "cause", "value"),
+    [
+        ("flow.py:waiting", "crashed", "engine", None),
+        # The result was written down before the engine, on its way up, ended the container.
+        ("flow.py:lingering", "completed", None, "kept"),
+    ],
+)
 def test_an_engine_that_is_killed_and_comes_back(
-    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+    own_engine: Callable[..., OwnEngine],
+    engine: Engine,
+    flow_image: str,
+    store: Store,
+    entrypoint: str,
+    state: str,
+    cause: str | None,
+    value: str | None,
 ) -> None:
     own = own_engine()
     there = load(own, engine, flow_image)
-    with running(there, flow_image, "flow.py:sleeping", parameters={"seconds": 3600}) as state:
+    with running(there, flow_image, entrypoint, store=store) as seen:
         own.kill()
         own.start()
-    result: RunResult = state["result"]
-    assert (result.state, result.cause) == ("crashed", "engine")
+    result: RunResult = seen["result"]
+    assert (result.state, result.cause, result.result) == (state, cause, value)
+    assert recorded(store) == (state, cause)
     assert own.connect().api.containers(all=True) == []
 
 
 @pytest.mark.xdist_group("own_engine")
 def test_a_run_outlives_an_engine_with_live_restore(
-    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str
+    own_engine: Callable[..., OwnEngine], engine: Engine, flow_image: str, store: Store
 ) -> None:
     own = own_engine(live_restore=True)
     there = load(own, engine, flow_image)
-    parameters = {"times": 20, "pause": 0.5}
-    with running(there, flow_image, "flow.py:ticking", parameters=parameters) as state:
+    with running(there, flow_image, "flow.py:waiting", store=store) as state:
         own.kill()
         own.start()
+        again = own.connect()
+        (container,) = again.api.containers()
+        go_on(again, container["Id"])
     result: RunResult = state["result"]
-    assert (result.state, result.result) == ("completed", 20)
+    assert (result.state, result.result) == ("completed", "told")
+    assert recorded(store) == ("completed", None)
     assert own.connect().api.containers(all=True) == []
 
 
@@ -220,7 +338,7 @@ def test_a_frozen_engine_only_delays(
     there = load(own, engine, flow_image)
     with running(there, flow_image, "flow.py:ticking", parameters={"times": 4, "pause": 0.5}) as state:
         own.freeze()
-        time.sleep(5)
+        time.sleep(2)
         assert "result" not in state
         own.thaw()
     result: RunResult = state["result"]
@@ -247,6 +365,7 @@ def test_ctrl_c_ends_even_when_the_engine_is_gone(
 
 
 @pytest.mark.xdist_group("own_engine")
+@pytest.mark.usefixtures("short_patience")
 @pytest.mark.parametrize(("timeout", "state", "cause"), [(None, "crashed", "engine"), (3.0, "timed-out", "timeout")])
 def test_an_engine_that_stays_frozen_ends_the_run(
     own_engine: Callable[..., OwnEngine],
@@ -276,10 +395,10 @@ def test_an_engine_that_stays_frozen_ends_the_run(
 def test_a_flow_may_be_silent_for_longer_than_the_deadline(engine: Engine, flow_image: str) -> None:
     with (
         Engine.connect(engine.address, deadline=1) as hasty,
-        running(hasty, flow_image, "flow.py:silent", parameters={"seconds": 4}) as state,
+        running(hasty, flow_image, "flow.py:silent", parameters={"seconds": 2.5}) as state,
     ):
         pass
-    assert (state["result"].state, state["result"].result) == ("completed", 4)
+    assert (state["result"].state, state["result"].result) == ("completed", 2.5)
 
 
 def test_a_sweep_leaves_what_it_does_not_know(engine: Engine, flow_image: str) -> None:

@@ -53,7 +53,7 @@ def test_a_run_is_recorded_with_all_that_is_known_of_it(run: Ran, store: Store, 
     ("entrypoint", "settings", "state", "cause"),
     [
         ("flow.py:raising", {}, "failed", None),
-        ("flow.py:sleeping", {"parameters": {"seconds": 3600}, "timeout": 3}, "timed-out", "timeout"),
+        ("hanging.py:flow", {"timeout": 3}, "timed-out", "timeout"),
         ("flow.py:greedy", {"mem_limit": "64m", "memswap_limit": "64m"}, "crashed", "oom"),
         ("flow.py:greedy_child", {"mem_limit": "64m", "memswap_limit": "64m"}, "failed", "oom"),
         ("flow.py:segfault", {}, "crashed", "signal"),

@@ -37,17 +37,7 @@ def unserializable(kind):
     class Order:
         pass
 
-    endless = []
-    endless.append(endless)
-    return {
-        "set": {"rows": [1, {2, 3}]},
-        "object": [Order()],
-        "nan": {"a": {"b": float("nan")}},
-        "infinity": float("inf"),
-        "key": {1: 2},
-        "bytes": b"x",
-        "endless": endless,
-    }[kind]
+    return {"set": {"rows": [1, {2, 3}]}, "object": [Order()]}[kind]
 
 
 def exiting(code):
@@ -146,6 +136,34 @@ def silent(seconds):
     return seconds
 
 
+def waiting():
+    print("asleep", flush=True)
+    while not os.path.exists("/.imagekit/out/go"):
+        time.sleep(0.05)
+    print("awake", flush=True)
+    return "told"
+
+
+def lingering():
+    """Has a result, which is written down, and does not end."""
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    print("asleep", flush=True)
+    return "kept"
+
+
+def reading(path):
+    waiting()
+    with open(path) as file:
+        return file.read()
+
+
+def asking(variable):
+    from urllib.request import urlopen
+
+    with urlopen(os.environ[variable]) as answer:
+        return answer.read().decode()
+
+
 def forking():
     if os.fork() == 0:
         return "child"
@@ -210,11 +228,6 @@ def limits():
                 found[name] = int(file.read())
     found["shm"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize
     return found
-
-
-def resolving(name):
-    with open("/etc/hosts") as file:
-        return [line.split()[0] for line in file if line.split()[1:2] == [name]]
 
 
 def interfaces():
