@@ -1,14 +1,14 @@
 """What a flow waits for before its first line: its packages baked, or extra, or installed when the container starts.
 
 Every side runs the same flow, whose first line comes when all it needs is imported, on the same engine and base.
-No side keeps an installer's cache from one start to the next, as containers do not; ``extras cold`` has neither a
-derived image nor layers nor wheels.
+No side keeps an installer's cache from one start to the next, as containers do not; ``extras cold`` starts an image
+that was never seen, with an empty cache: what the image is, is read, and packages are resolved, fetched, made into
+layers and loaded.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import start_dockerfile
 from benchmarks.case import Case, Rounds, Row, Side
 from benchmarks.engines import Store
-from benchmarks.process import until_line
+from benchmarks.process import Failed, until_line
 from benchmarks.sets import PackageSet
 from benchmarks.surroundings import Surroundings
 
@@ -35,8 +35,21 @@ class Extras:
     rounds: Rounds
 
     def words(self) -> str:
+        return " ".join(f"{name}=={version}" for name, version in self.versions().items())
+
+    def versions(self) -> dict[str, str]:
         pins = PackageSet("data").pins
-        return " ".join(f"{name}=={pins[name].version}" for name in self.packages)
+        return {name: pins[name].version for name in self.packages}
+
+    def flow(self) -> str:
+        """``main`` needs all of it and ends badly where it got other versions; ``plain``, where there is any of it."""
+        imports = "".join(f"    import {name}\n" for name in self.imports)
+        line = f"    print({FIRST_LINE!r}, flush=True)\n"
+        # What is looked at comes after the line, in nobody's time.
+        got = f"    wanted = {self.versions()!r}\n    assert {{name: m.version(name) for name in wanted}} == wanted\n"
+        none = f"    found = {{d.name for d in m.distributions()}}\n    assert not found & {set(self.packages)!r}\n"
+        look = "    import importlib.metadata as m\n"
+        return f"def main():\n{imports}{line}{look}{got}\n\ndef plain():\n{line}{look}{none}"
 
 
 SETS = (
@@ -66,10 +79,8 @@ class _Starts:
     def __init__(self, at: Surroundings, extras: Extras) -> None:
         self.at, self.extras = at, extras
         self.directory = at.directory / f"start-{extras.name}"
-        self.warm_cache, self.cold_cache = self.directory / "warm", self.directory / "cold"
+        self.project, self.warm_cache = self.directory / "project", self.directory / "warm"
         self.plain, self.baked = (f"imagekit-bench/start-{extras.name}:{tag}" for tag in ("plain", "baked"))
-        # Of its own, so that no layer of what is warm is above it.
-        self.other = f"imagekit-bench/start-{extras.name}:other"
 
     def case(self) -> Case:
         rounds = self.extras.rounds
@@ -100,47 +111,52 @@ class _Starts:
             sides=[
                 Side(name=WARM, measure=lambda _: self.ours(self.plain, self.warm_cache, self.extras.words())),
                 Side(name=BAKED, measure=lambda _: self.ours(self.baked, self.warm_cache)),
-                Side(name=DEFAULT, measure=lambda _: self.ours(self.plain, self.warm_cache, entrypoint="plain")),
-                Side(name=COLD, measure=lambda _: self.cold()),
+                # A mark in the picture, and no row's.
+                Side(
+                    name=DEFAULT, measure=lambda _: self.ours(self.plain, self.warm_cache, entrypoint="plain"), every=3
+                ),
+                Side(name=COLD, measure=self.cold),
                 Side(name="uv at start", measure=lambda _: self.peer("uv at start")),
-                # Half a minute each, and next to no spread beside the other's.
-                Side(name="pip at start", measure=lambda _: self.peer("pip at start"), every=2),
+                Side(name="pip at start", measure=lambda _: self.peer("pip at start")),
             ],
             rounds=rounds,
             prepare=self.prepare,
-            warm_up=0,
+            change=lambda number: self.build(self.other(number), f"\n\n# of round {number}\n"),
         )
 
+    def other(self, number: int) -> str:
+        """An image of that round's own: no layer that an earlier one loaded fits on it, and none is removed.
+
+        From a disk of which much was just removed, an engine's loading takes twice as long (``filesystem.py``).
+        """
+        return f"imagekit-bench/start-{self.extras.name}:other{number}"
+
     def prepare(self) -> None:
-        imports = "".join(f"    import {name}\n" for name in self.extras.imports)
-        line = f"    print({FIRST_LINE!r}, flush=True)\n"
-        flow = f"def main():\n{imports}{line}\n\ndef plain():\n{line}"
-        project = self.directory / "project"
-        project.mkdir(parents=True)
-        (project / "flow.py").write_text(flow)
-        env = self.at.ours_env(_STORE, self.warm_cache)
-        (project / "requirements.txt").write_text("")
-        self.at.timed(self.at.imagekit.build(project, self.plain, self.at.base), env)
-        (project / "flow.py").write_text(f"{flow}\n\n# of another image\n")
-        self.at.timed(self.at.imagekit.build(project, self.other, self.at.base), env)
-        (project / "flow.py").write_text(flow)
-        (project / "requirements.txt").write_text(self.extras.words().replace(" ", "\n") + "\n")
-        self.at.timed(self.at.imagekit.build(project, self.baked, self.at.base), env)
+        self.project.mkdir(parents=True)
+        self.build(self.plain)
+        self.build(self.baked, requirements=self.extras.words().replace(" ", "\n") + "\n")
         context = self.directory / "peer"
-        start_dockerfile.write(context, self.at.base, flow, self.at.ca_bundle)
+        start_dockerfile.write(context, self.at.base, self.extras.flow(), self.at.ca_bundle)
         self.at.timed(start_dockerfile.build(context, self.at.ca_bundle), self.at.engine(_STORE).env)
         self.ours(self.plain, self.warm_cache, self.extras.words())
 
+    def build(self, image: str, comment: str = "", requirements: str = "") -> None:
+        (self.project / "flow.py").write_text(self.extras.flow() + comment)
+        (self.project / "requirements.txt").write_text(requirements)
+        self.at.timed(
+            self.at.imagekit.build(self.project, image, self.at.base), self.at.ours_env(_STORE, self.warm_cache)
+        )
+
     def ours(self, image: str, cache: Path, packages: str = "", entrypoint: str = "main") -> dict[str, float]:
         command = self.at.imagekit.run(f"flow.py:{entrypoint}", image, packages)
-        return self.first_line(command, self.at.ours_env(_STORE, cache), self.directory / "project")
+        return self.first_line(command, self.at.ours_env(_STORE, cache), self.project)
 
-    def cold(self) -> dict[str, float]:
-        """The same with nothing of an earlier start: no derived image, no lock, no layers, no wheels."""
-        shutil.rmtree(self.cold_cache, ignore_errors=True)
+    def cold(self, number: int) -> dict[str, float]:
+        """The same with nothing of an earlier start."""
         before = self.images()
-        found = self.ours(self.other, self.cold_cache, self.extras.words())
-        self.at.docker(_STORE, "image", "rm", "--force", *sorted(self.images() - before))
+        found = self.ours(self.other(number), self.directory / f"cold-{number}", self.extras.words())
+        if len(made := self.images() - before) != 1:
+            raise Failed(f"a first start made {len(made)} images: {sorted(made)}")
         return found
 
     def images(self) -> set[str]:
