@@ -60,11 +60,12 @@ NOTHING_FITS = "no set of versions fits: "
 _POOL = re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)")
 _URL = re.compile(r"https?://[^\s`'\"()<>]+")
 _BECAUSE = re.compile(r"(?:cause: )?(Because .*)", re.DOTALL)
+_CAUSE = re.compile(r"cause: (you require .*)", re.DOTALL)
 _CONCLUSION = re.compile(r",? we can conclude that (?:your requirements|the requirements) are unsatisfiable\.?")
 
 
 _OFFLINE = ("because the network was disabled", "not found in the cache")
-_ABSENT = re.compile(r"\b" + _NAME + r"\S* (?:was|were) not found in the cache")
+_ABSENT = re.compile(rf"\b{_NAME}\S* (?:(?:was|were) not found in the cache|needs? to be downloaded from a registry)")
 _NOT_ON_INDEX = ("was not found in the package registry", "No matching distribution found")
 _YANKED = re.compile(
     r"`(?P<uv>[^`]+)` is yanked(?: \(reason: \"(?P<why>.*)\"\))?"
@@ -163,7 +164,7 @@ def _refusing(words: str) -> str:
 
 
 def _reason(words: str) -> str:
-    found = _BECAUSE.search(words)
+    found = _BECAUSE.search(words) or _CAUSE.search(words)
     if found is None:
         line = next((x for x in words.splitlines() if any(p in x for p in _UNSATISFIABLE)), "")
         return "the requirements cannot be met together: " + line.strip().removeprefix("ERROR: ")

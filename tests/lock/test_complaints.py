@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagekit.errors import NoWheel
+from imagekit.errors import NoWheel, Unsatisfiable
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.complaints import complaint
 from tests.lock.conftest import make_target
 
@@ -25,3 +26,36 @@ def test_packages_without_a_wheel_are_named(words: str, named: list[str]) -> Non
     error = complaint(f"error: No solution found when resolving dependencies\n  cause: {words}", make_target())
     assert isinstance(error, NoWheel)
     assert error.packages == tuple(named)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "you require six<1 and six>=1, which are incompatible",
+            "no set of versions fits: you require six<1 and six>=1, which are incompatible",
+        ),
+        (
+            "Because only x<=2 is available and you require x>=9, we can conclude that your requirements are "
+            "unsatisfiable.",
+            "no set of versions fits: because only x<=2 is available and you require x>=9",
+        ),
+    ],
+)
+def test_why_nothing_fits_is_said_in_one_line(words: str, said: str) -> None:
+    error = complaint(f"error: No solution found when resolving dependencies\n  cause: {words}", make_target())
+    assert isinstance(error, Unsatisfiable)
+    assert error.message == said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Because x==1.10 needs to be downloaded from a registry and you require x==1.10, we can conclude …",
+        "Because x was not found in the cache and you require x, we can conclude …",
+    ],
+)
+def test_what_is_missing_offline_is_named(words: str) -> None:
+    said = f"error: No solution found when resolving dependencies\n  cause: {words}\n\nhint: Packages were unavailable "
+    error = complaint(f"{said}because the network was disabled.", make_target(), access=IndexAccess(offline=True))
+    assert error.message == "offline, and uv's cache does not have x"
