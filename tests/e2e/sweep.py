@@ -35,6 +35,9 @@ class Canaries:
         self._named[name] = f"{self.mark}/{name}+&{secrets.token_hex(4)}"
         return self._named[name]
 
+    def __getitem__(self, name: str) -> str:
+        return self._named[name]
+
     def watch(self, value: str) -> None:
         """Look for a value that was not made here, too."""
         self._more.append(value)

@@ -20,8 +20,10 @@ import pytest
 from imagekit.engine.client import Engine
 from tests.lock.faulty_index import FaultyIndex
 
+from ..certificates import Authority
 from ..own_engine import OwnEngine
 from ..own_registry import PASSWORD, USER, OwnRegistry, free_port, with_password
+from ..own_repositories import Repository, git_server
 from .conftest import PROGRAM, Imagekit, clean_environment
 from .sweep import Canaries, Sweep, saw_itself
 from .wheels import write_wheel
@@ -57,7 +59,7 @@ backend-path = ["."]
 source-builds = ["swept"]
 """
 FLOW = """
-import os, signal, sys, time
+import os, sys, time
 def etl(how="quiet"):
     token, url = os.environ.get("API_TOKEN") or os.environ.get("OPAQUE", ""), os.environ.get("DATABASE_URL", "")
     if how == "shown":
@@ -71,8 +73,6 @@ def etl(how="quiet"):
         raise ValueError(token)
     if how == "exit":
         sys.exit(url)
-    if how == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
     if how in ("slow", "left"):
         try:
             time.sleep(3600)
@@ -109,6 +109,13 @@ class Surroundings:
         self.sweep.look(f"stderr of {words[0]}", done.stderr)
         assert done.returncode == code, done.stdout + done.stderr
         return done
+
+    def store(self, name: str, value: str) -> None:
+        """``imagekit secret set``, from standard input."""
+        words = [PROGRAM, "secret", "set", name]
+        done = subprocess.run(words, input=value, text=True, capture_output=True, env=self.imagekit.env)
+        self.sweep.look("secret set", done.stdout + done.stderr)
+        assert done.returncode == 0, done.stderr
 
     def end(self, *references: str, engine_data: bool = True) -> None:
         """Look through all that was left, and fail for what is found."""
@@ -212,16 +219,7 @@ class TestSweep:
         self, surroundings: Surroundings, root: Path, start_registry: Callable[..., OwnRegistry], tmp_path: Path
     ) -> None:
         there = surroundings
-        stored = there.canaries.new("stored")
-        set_one = subprocess.run(
-            [PROGRAM, "secret", "set", "stored"],
-            input=stored,
-            text=True,
-            capture_output=True,
-            env=there.imagekit.env,
-        )
-        there.sweep.look("secret set", set_one.stdout + set_one.stderr)
-        assert set_one.returncode == 0, set_one.stderr
+        there.store("stored", there.canaries.new("stored"))
         there.run("secret", "ls", "--json")
         registry = start_registry(auth=with_password(tmp_path / "auth"))
         docker_login(there, registry.name, USER, PASSWORD)
@@ -301,7 +299,7 @@ class TestSweep:
         there.run(*words, code=4)
         there.end(tag)
 
-    def test_runs(self, surroundings: Surroundings, root: Path) -> None:
+    def test_runs(self, surroundings: Surroundings, root: Path, tmp_path: Path) -> None:
         there = surroundings
         (root / "pyproject.toml").unlink()
         (root / "requirements.txt").write_text("")
@@ -327,7 +325,7 @@ class TestSweep:
         assert "\n***\n" in done.stderr
         there.run("run", "flow.py:etl", *by_login, "Always", "--json", code=3)
         # Each way of ending that says something of what it had.
-        for how, code in {"raised": 1, "returned": 0, "exit": 1, "killed": 8, "slow": 124}.items():
+        for how, code in {"raised": 1, "returned": 0, "exit": 1, "slow": 124}.items():
             limit = ("--timeout", "2") if how == "slow" else ()
             there.run("run", "flow.py:etl", *asked, "--param", f"how={how}", "--name", how, *limit, code=code, **env)
         # In Python, under a name that says nothing.
@@ -344,6 +342,17 @@ class TestSweep:
         for text, code in (("by-netrc>=0.1 by-env by-url", 4), (address, 2)):
             more = {**env, "EXTRA_PIP_PACKAGES": text}
             there.run("run", "flow.py:etl", *asked, "--env", "EXTRA_PIP_PACKAGES", code=code, **more)
+        # The flow's source is fetched with a stored secret, and with one that its server refuses.
+        repository, authority = Repository(tmp_path / "served/flows.git"), Authority(tmp_path / "authority")
+        repository.commit({"flow.py": FLOW})
+        for name in ("right", "wrong"):
+            there.store(name, there.canaries.new(name))
+        right = base64.b64encode(f"oauth2:{there.canaries['right']}".encode()).decode()
+        with git_server(repository.path.parent, login=f"Basic {right}", tls=authority.server()) as server:
+            source = ("--image", tag, "--source", f"git+{server}/flows.git/.git@main", "--source-secret")
+            trusted = {"SSL_CERT_FILE": str(authority.bundle), "GIT_TRACE": "1", "GIT_CURL_VERBOSE": "1"}
+            there.run("run", "flow.py:etl", *source, "right", "--name", "fetched", "-v", **trusted)
+            there.run("run", "flow.py:etl", *source, "wrong", code=4, **trusted)
         # Killed, and ended by the next.
         with there.sweep:
             left = there.imagekit.start("run", "flow.py:etl", *asked, "--param", "how=left", "--name", "left", env=env)
