@@ -42,7 +42,7 @@ def advise(facts: Facts, costs: Costs, notes: Sequence[str] = ()) -> Advice:
         recommended=chosen.name,
         reason=_reason(facts, chosen, possible, evens),
         break_evens=evens,
-        notes=(*_alike(chosen, possible.values()), *_notes(facts, costs), *notes),
+        notes=(*_alike(chosen, possible.values()), *_notes(facts, costs, EXTRAS in possible), *notes),
     )
 
 
@@ -195,7 +195,7 @@ def _alike(chosen: Strategy, possible: Iterable[Strategy]) -> Iterator[str]:
         yield f"within a tenth of it, so take what suits you: {'; '.join(others)}"
 
 
-def _notes(facts: Facts, costs: Costs) -> Iterator[str]:
+def _notes(facts: Facts, costs: Costs, can_be_extra: bool) -> Iterator[str]:
     if facts.starts.origin == "assumed":
         yield f"no start is recorded here: {facts.starts.per_day:g} a day is assumed (--runs-per-day N says how many)"
     if facts.history.unknown is not None:
@@ -204,9 +204,9 @@ def _notes(facts: Facts, costs: Costs) -> Iterator[str]:
         yield "the project has no lock: the next build, or start, may come to other versions (imagekit lock)"
     if facts.packages and not facts.download:
         yield "how large the packages are is not known, so they are counted as nothing"
-    if facts.elsewhere and facts.packages:
-        yield f"not counted: each start with EXTRA_PIP_PACKAGES downloads {facts.download / 1e6:.0f} MB, or has a cache"
-    elif facts.packages:
+    if facts.elsewhere and can_be_extra:
+        yield f"not counted: each start with EXTRA_PIP_PACKAGES downloads {facts.download / 1e6:.3g} MB, or has a cache"
+    elif can_be_extra:
         yield "each further engine adds EXTRA_PIP_PACKAGES once for itself; an image is built once and pulled"
     if facts.history.is_repository:
         yield "not counted: what the network adds where a start asks a git server for the source"

@@ -113,7 +113,7 @@ def _resources(before: StoredRun, after: StoredRun) -> dict[str, tuple[float | N
 
 
 # Told by themselves, or another in every run.
-_TOLD = ("image", "name")
+_TOLD = ("image", "name", "env")
 
 
 def _texts(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> dict[str, str]:

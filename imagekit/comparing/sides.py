@@ -7,14 +7,15 @@ Of an image of ours that is gone from the engine, the note that was kept when it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from imagekit.attest.materials import Materials, materials_from
 from imagekit.attest.subject import Subject
 from imagekit.building.attesting import Places, engine_subject
-from imagekit.building.made_images import made_image
+from imagekit.building.made_images import MadeImage, made_image
 from imagekit.comparing.values import ImageSide, Side
 from imagekit.engine.client import Engine
 from imagekit.errors import EngineError, InvalidReference, UnknownRun
@@ -23,6 +24,8 @@ from imagekit.layers.cache import LayerCache
 from imagekit.layers.source_files import files_of
 from imagekit.oci.reference import Reference
 from imagekit.plan.image_facts import ImageFacts
+from imagekit.plan.record import LABEL as RECORD
+from imagekit.plan.record import Record
 from imagekit.progress import Reporter
 from imagekit.store.store import Store
 from imagekit.store.values import StoredRun
@@ -102,7 +105,7 @@ def _noted(image: str, reference: str, cache: Path) -> ImageSide | None:
     materials = None
     with suppress(KeyError, TypeError, ValueError):
         materials = materials_from(made.note)
-    return _of_note(image, reference, materials)
+    return _of_note(image, reference, made, materials)
 
 
 def _of_engine(facts: ImageFacts, reference: str, engine: Engine, cache: Path, reporter: Reporter) -> ImageSide:
@@ -125,22 +128,30 @@ def _of_engine(facts: ImageFacts, reference: str, engine: Engine, cache: Path, r
         source=record.source if record is not None else "",
         files=_files(facts, cache),
         env=facts.env,
-        settings=_settings(facts, str(subject.platform)),
+        settings=_settings(facts.settings, str(subject.platform)),
     )
 
 
-def _of_note(image_id: str, reference: str, materials: Materials | None) -> ImageSide:
-    if materials is None:
-        return ImageSide(reference=reference, image_id=image_id)
+def _of_note(image_id: str, reference: str, made: MadeImage, materials: Materials | None) -> ImageSide:
+    config, labels = made.config, made.config.labels
+    record = Record.from_label(labels.get(RECORD))
+    packages = None
+    if materials is not None:
+        # What was replaced is of the same name.
+        packages = {found.name: found.version for found in made.base.python.distributions}
+        packages |= {wheel.name: wheel.version for wheel in materials.wheels}
     return ImageSide(
         reference=reference,
         image_id=image_id,
-        python=materials.python,
-        base=materials.base.reference,
-        lock=materials.lock,
-        commit=materials.commit,
-        packages={wheel.name: wheel.version for wheel in materials.wheels},
-        source=(materials.source or "").removeprefix("sha256:")[:12],
+        python=materials.python if materials is not None else made.base.python.version,
+        base=materials.base.reference if materials is not None else labels.get(f"{_BASE}name", ""),
+        base_digest=record.base if record is not None else labels.get(f"{_BASE}digest", ""),
+        lock=labels.get(_LOCK, ""),
+        commit=labels.get(_REVISION, ""),
+        packages=packages,
+        source=record.source if record is not None else "",
+        env=config.env,
+        settings=_settings(config.settings, str(config.platform)),
     )
 
 
@@ -162,8 +173,7 @@ def _files(facts: ImageFacts, cache: Path) -> dict[str, str] | None:
     return files_of(entry.path) if entry is not None and entry.diff_id == layer.diff_id else None
 
 
-def _settings(facts: ImageFacts, platform: str) -> dict[str, str]:
-    found = facts.settings
+def _settings(found: Mapping[str, Any], platform: str) -> dict[str, str]:
     texts = {
         "platform": platform,
         "user": str(found.get("User") or ""),

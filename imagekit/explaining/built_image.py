@@ -36,7 +36,10 @@ def previous(engine: Engine, reference: Reference) -> ImageFacts | None:
 
 
 def steps(entries: Sequence[HistoryEntry], count: int) -> list[HistoryEntry]:
-    """Those of an image's history that made its ``count`` layers, the lowest first."""
+    """Those of an image's history that made its ``count`` layers, the lowest first.
+
+    A history may be left out (image-spec config.md): it is filled up at its end.
+    """
     found = [entry for entry in entries if not entry.is_empty]
     # Engines do not say which steps are empty; those of no size that are none too many are.
     surplus = len(found) - count
@@ -46,7 +49,7 @@ def steps(entries: Sequence[HistoryEntry], count: int) -> list[HistoryEntry]:
             surplus -= 1
         else:
             kept.append(entry)
-    return kept
+    return [*kept, *(HistoryEntry("", 0, False) for _ in range(count - len(kept)))][:count]
 
 
 def _facts(engine: Engine, image: EngineImage, reference: str) -> ImageFacts:

@@ -84,10 +84,13 @@ def _without_those_below(candidates: Sequence[FoundImage], found: Found, kept: d
         staying = [image for image in found.images if image.id not in chosen]
         origins = {image.labels.get(ORIGIN) for image in staying}
         tops = {image.diff_ids for image in staying}
+        # Instructions that make no layer leave those of the image that they are on.
+        of_children = {image.diff_ids for image in staying if image.is_child}
         below = {
             image.id
             for image in chosen.values()
             if image.id in origins
+            or image.diff_ids in of_children
             or any(len(top) > len(image.diff_ids) and top[: len(image.diff_ids)] == image.diff_ids for top in tops)
         }
         if not below:

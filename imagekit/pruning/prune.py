@@ -141,9 +141,8 @@ def _seconds(text: str) -> float:
 
 
 def _sizes(engine: Engine, image: FoundImage) -> list[int]:
-    """Bytes of each layer; none where the history of an image does not tell of each."""
-    sizes = [step.size for step in steps(engine.history(image.id), len(image.diff_ids))]
-    return sizes if len(sizes) == len(image.diff_ids) else [0] * len(image.diff_ids)
+    """Bytes of each layer; 0 where the history of an image does not tell of it."""
+    return [step.size for step in steps(engine.history(image.id), len(image.diff_ids))]
 
 
 def _remove_container(engine: Engine, container: FoundContainer) -> bool:

@@ -70,13 +70,16 @@ def chosen(images: list[FoundImage], runs: list[StoredRun] | None = None, **opti
         ([image("a", "x"), image("b", "xy", tagged=NOW)], [], {}, ""),
         ([image("a", "x"), image("b", "xy"), image("c", "xyz", tagged=NOW)], [], {}, ""),
         ([image("a", "x"), image("b", "xy")], [], {}, "ab"),
+        ([image("a", "x"), image("b", "x")], [run("a", days=1)], {}, "b"),
+        ([image("a", "x"), image("b", "xy", is_child=True)], [], {"elsewhere": True}, ""),
+        ([image("a", "x"), image("b", "x", is_child=True)], [], {}, ""),
         ([image("a", "x"), image("b", "y", labels={**OURS, ORIGIN: "a"}, tagged=NOW)], [], {}, ""),
     ],
 )
 def test_images(images: list[FoundImage], runs: list[StoredRun], options: dict[str, Any], gone: str) -> None:
     found = chosen(images, runs, **options)
     assert "".join(image.id for image in found.images) == gone
-    ours = {each.id for each in images if each.labels or "laid-out" in each.tags[0]}
+    ours = {each.id for each in images if (each.labels and not each.is_child) or "laid-out" in each.tags[0]}
     assert {*found.kept} == ours - set(gone)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.engine.client import Engine
+from imagekit.explaining.report import image_report
 from imagekit.progress import SilentReporter
 from imagekit.pruning import choose, prune
 from imagekit.pruning.prune import prune_engine
@@ -109,6 +110,8 @@ def test_what_is_ours_goes_and_what_was_built_on_it_by_others_stays(
     ids["moved"] = load(engine, f"{name}:taker", [(OURS, layer(40 * KB))])
     engine.tag(ids["moved"], f"{name}:moved")
     engine.tag(ids["old"], f"{name}:another-name")
+    # Of a history that is left out each layer is told all the same.
+    assert [found.size for found in image_report(engine, f"{name}:untold").layers] == [0, 0]
     container = docker(ours, "create", f"{name}:held")
     try:
         with Store.open(tmp_path / "state") as store:
