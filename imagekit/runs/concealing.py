@@ -28,7 +28,7 @@ Variables: TypeAlias = "Mapping[str, str | Holder | None]"
 
 
 def is_held(value: object) -> TypeGuard[Holder]:
-    return not isinstance(value, (str, Mapping)) and callable(getattr(value, "get", None))
+    return not isinstance(value, (str, Mapping, type)) and callable(getattr(value, "get", None))
 
 
 def revealed(env: Variables) -> dict[str, str | None]:

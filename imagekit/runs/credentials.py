@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from imagekit.errors import InputError
 from imagekit.registry.hosts import canonical_host
+from imagekit.runs.concealing import is_held
 
 _HINT = "give username, password and registry_url"
 _NAMES = ("username", "password", "registry_url", "reauth")
@@ -35,6 +36,7 @@ class RegistryCredentials:
         # A block's password is pydantic's SecretStr.
         reveal = getattr(found["password"], "get_secret_value", None)
         password = reveal() if callable(reveal) else found["password"]
+        password = password.get() if is_held(password) else password
         texts = (found["username"], password, found["registry_url"])
         if not all(isinstance(text, str) and text for text in texts):
             raise InputError("registry_credentials: username, password or registry_url is missing", hint=_HINT)

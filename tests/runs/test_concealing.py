@@ -32,9 +32,17 @@ def test_a_secret_is_a_variable_that_is_shown_nowhere() -> None:
     assert again.to_json()["env"] == ["A", "B", "C"]
     with pytest.raises(InputError, match="environment variable 'A' has a NUL"):
         RunSettings(env={"A": Secret("a\0b")})
-    for value in (3, 0, b"x", ["x"], {"get": "x"}):
+    for value in (3, 0, b"x", ["x"], {"get": "x"}, Secret):
         with pytest.raises(InputError, match="environment variable A is not a text"):
             RunSettings(env={"A": value})  # type: ignore[dict-item]
+
+
+def test_a_registrys_password_may_be_a_secret() -> None:
+    login = {"username": "me", "password": Secret(VALUE), "registry_url": "registry.example.com"}
+    settings = RunSettings(registry_credentials=login)
+    assert settings.login is not None
+    assert settings.login.password == VALUE
+    assert VALUE not in repr(settings) + repr(settings.login) + json.dumps(settings.to_json())
 
 
 def test_what_is_concealed_is_in_secret_or_a_credential_by_form_or_name() -> None:
