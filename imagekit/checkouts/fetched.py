@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from imagekit.atomic import UNFINISHED
+from imagekit.cache.prune import trim
 from imagekit.checkouts.import_paths import import_paths
 from imagekit.checkouts.mirror import Mirror
 from imagekit.checkouts.remarks import lfs_pointers, remarks
@@ -62,6 +63,7 @@ def fetched(source: GitSource, access: SourceAccess, *, secret: str | None, repo
                     lambda: _kept(place, access.cache),
                     lambda: _made(place, source, commit, access, server),
                 )
+            trim(access.cache, access.cache_size, grown=_size_of(place))
     return _checkout(source, commit, place, note)
 
 
@@ -73,7 +75,7 @@ def _checkout(source: GitSource, commit: str, place: Path, note: dict[str, Any])
             f"{shown(source.url)} has no directory {source.subdirectory!r} at {commit[:12]}",
             hint="look at its #subdirectory=…",
         )
-    record = {"kind": "git", "url": shown(source.url), "ref": source.ref, "commit": commit}
+    record = {"kind": "git", "url": source.url, "ref": source.ref, "commit": commit}
     return Checkout(
         source=source,
         directory=tree,
@@ -124,6 +126,11 @@ def _made(place: Path, source: GitSource, commit: str, access: SourceAccess, ser
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return note
+
+
+def _size_of(directory: Path) -> int:
+    """Bytes of the files below ``directory``."""
+    return sum(os.lstat(os.path.join(above, name)).st_size for above, _, names in os.walk(directory) for name in names)
 
 
 def _close_files(directory: Path) -> None:

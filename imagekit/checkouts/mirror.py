@@ -51,8 +51,8 @@ class Mirror:
             is_new = not (self.path / "HEAD").is_file()
             try:
                 return self._written(git, self.path, commit, into)
-            except RepositoryError:
-                if is_new or self._is_sound(git):
+            except RepositoryError as error:
+                if is_new or error.asks_login or self._is_sound(git):
                     raise
                 self._clear()
                 shutil.rmtree(into, ignore_errors=True)

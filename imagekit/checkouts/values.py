@@ -47,6 +47,7 @@ class SourceAccess:
     """How repositories are reached from this machine, and where what came of them is kept."""
 
     cache: Path  # the cache directory
+    cache_size: int  # bytes that it is held to
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # the user's, of which git gets some
     ca_bundle: Path | None = None
     offline: bool = False

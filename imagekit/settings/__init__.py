@@ -160,6 +160,7 @@ class Settings:
 
         return SourceAccess(
             cache=self.usable_cache_dir(),
+            cache_size=self.cache_size,
             environment=self.variables,
             ca_bundle=self.ca_bundle,
             offline=self.offline,

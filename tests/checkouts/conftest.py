@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,13 @@ def repository(tmp_path: Path) -> Repository:
 def reach(tmp_path: Path) -> Callable[..., SourceAccess]:
     """``SourceAccess`` with a cache and a home of the test's own; secrets by their names."""
 
-    def access(secrets: dict[str, str] | None = None, **more: object) -> SourceAccess:
+    def access(
+        secrets: Mapping[str, str] | None = None, *, variables: Mapping[str, str] | None = None, **more: Any
+    ) -> SourceAccess:
         home = tmp_path / "home"
         home.mkdir(exist_ok=True)
-        own = {"PATH": os.environ["PATH"], "HOME": str(home), **(more.pop("variables", None) or {})}  # type: ignore[dict-item]
-        return SourceAccess(cache=tmp_path / "cache", environment=own, secret=(secrets or {}).__getitem__, **more)  # type: ignore[arg-type]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **(variables or {})}
+        kept = {"cache": tmp_path / "cache", "cache_size": 1 << 30}
+        return SourceAccess(**kept, environment=environment, secret=dict(secrets or {}).__getitem__, **more)
 
     return access

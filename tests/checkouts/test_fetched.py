@@ -167,7 +167,7 @@ from pathlib import Path
 from imagekit.checkouts.find import find_source
 from imagekit.checkouts.values import GitSource, SourceAccess
 import os
-access = SourceAccess(cache=Path(sys.argv[1]), environment=dict(os.environ))
+access = SourceAccess(cache=Path(sys.argv[1]), cache_size=1 << 30, environment=dict(os.environ))
 print(find_source(GitSource(url=sys.argv[2], ref=sys.argv[3]), access).project, flush=True)
 """
 
@@ -245,6 +245,17 @@ def test_the_cache_counts_verifies_and_prunes_them(repository: Repository, reach
         assert file.exists()
     assert prune(access.cache, everything=True).entries == 2
     assert "one" in (find_source(source_of(repository), access).project / "helper.py").read_text()
+
+
+def test_the_cache_is_held_to_its_size(repository: Repository, reach: Reach) -> None:
+    large = os.urandom(50_000).hex()
+    access = replace(reach(), cache_size=100_000)
+    found = [find_source(source_of(repository, repository.commit({"large": large, "n": "1"})), access)]
+    old = time.time() - 10 * 86400
+    for path in access.cache.rglob("*"):
+        os.utime(path, (old, old), follow_symlinks=False)
+    found.append(find_source(source_of(repository, repository.commit({"n": "2"})), access))
+    assert [each.project.exists() for each in found] == [False, True]
 
 
 def test_a_disk_that_is_full(repository: Repository, reach: Reach, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_ssh_by_a_key_that_is_a_secret(repository: Repository, reach: Reach, tmp
             found(url, access, "token")
         checkout = found(url, access, "deploy")
         assert (checkout.project / "flow.py").is_file()
-        assert "@" not in checkout.record["url"]
+        assert f"git+{checkout.record['url']}@main" == url
         stranger = reach(variables={"GIT_SSH_COMMAND": command.replace(str(known), os.devnull)})
         with pytest.raises(RepositoryError) as unknown:
             found(url, stranger)
