@@ -38,7 +38,7 @@ def read_source(given: str | Path, cwd: Path) -> Source:
         return _repository(given, cwd)
     as_url = git_url(given)
     if as_url != given and not (cwd / given).exists():
-        raise InputError(f"source: {shown!r} is git's short form of ssh", hint=f"write git+{redacted(as_url)}")
+        raise InputError(f"source: {shown!r} is git's short form of ssh", hint=f"write git+{as_url}")
     scheme = _SCHEME.match(given)
     if scheme is not None:
         known = scheme["scheme"] in ("https", "ssh", "file")
@@ -63,6 +63,8 @@ def _repository(given: str, cwd: Path) -> GitSource:
         hint = error.hint
         if "user or password" in error.message:
             hint = "take it out of the URL and keep it: imagekit secret set NAME; then --source-secret NAME"
+        elif "is not a URL" in error.message:
+            hint = "after the host there is a '/': git+ssh://git@HOST/PATH"
         raise InputError(error.message, hint=hint) from None
     if parts.scheme == "git+http":
         raise InputError(

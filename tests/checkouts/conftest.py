@@ -31,7 +31,7 @@ def reach(tmp_path: Path) -> Callable[..., SourceAccess]:
         home = tmp_path / "home"
         home.mkdir(exist_ok=True)
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), **(variables or {})}
-        kept = {"cache": tmp_path / "cache", "cache_size": 1 << 30}
-        return SourceAccess(**kept, environment=environment, secret=dict(secrets or {}).__getitem__, **more)
+        more = {"secret": dict(secrets or {}).__getitem__, "environment": environment, **more}
+        return SourceAccess(cache=tmp_path / "cache", cache_size=1 << 30, **more)
 
     return access

@@ -67,6 +67,7 @@ def test_directories(tmp_path: Path) -> None:
         ("https://example.com/r.git", "no directory, and no"),
         ("git+http://example.com/r", "unencrypted"),
         ("git@example.com:o/r.git", "short form of ssh"),
+        ("git+ssh://git@example.com:o/r", "is not a URL"),
         ("git+https://example.com/r@--upload-pack=x", "no usable ref"),
         ("git+https://example.com/r@-c", "no usable ref"),
         ("git+https://example.com/r@a..b", "no usable ref"),
