@@ -111,6 +111,8 @@ def _made(place: Path, source: GitSource, commit: str, access: SourceAccess, ser
         note: dict[str, Any] = {"url": source.url, "commit": commit, "tree": name, "lfs": lfs_pointers(new / name)}
         note |= {"submodules": submodules, "digest": tree_digest(new / name)}
         _close_files(new / name)
+        # Whoever looks for the repository that a project is in is not to find one that the cache lies in.
+        (new / ".git").touch()
         (new / _NOTE).write_text(json.dumps(note), "utf-8")
         # What lies there without its note is none.
         shutil.rmtree(place, ignore_errors=True)

@@ -22,8 +22,10 @@ from imagekit.checkouts.find import find_source
 from imagekit.checkouts.read import read_source
 from imagekit.checkouts.values import Checkout, GitSource, SourceAccess
 from imagekit.errors import DiskFull, InputError, RepositoryError
+from imagekit.git.working_tree import state_of
 from imagekit.progress import SilentReporter
 from imagekit.sharing.leases import in_use
+from imagekit.spec.revision import Revision, read_revision
 from tests.own_repositories import Repository
 
 Reach = Callable[..., SourceAccess]
@@ -271,6 +273,15 @@ def test_a_disk_that_is_full(repository: Repository, reach: Reach, tmp_path: Pat
         assert [path.name for path in (disk / "checkouts").iterdir()] == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_cache_in_another_repository(repository: Repository, reach: Reach) -> None:
+    """The home directory is one for many people; its commit is not the project's."""
+    access = reach()
+    Repository(access.cache).commit({"a": "1"})
+    found = find_source(source_of(repository), access)
+    assert read_revision(found.project) == Revision()
+    assert state_of(found.project) == "unknown"
 
 
 def test_what_is_written_is_what_is_read(repository: Repository, reach: Reach, tmp_path: Path) -> None:
