@@ -15,21 +15,67 @@ from imagekit.checkouts.values import GitSource, MountedSource
 from imagekit.errors import InputError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TAKEN = [
+    ("git+https://example.com/o/r.git", "https://example.com/o/r.git", None, ""),
+    ("git+https://example.com/o/r.git@main", "https://example.com/o/r.git", "main", ""),
+    ("git+https://example.com:8443/r@v1.0/x#subdirectory=a/b", "https://example.com:8443/r", "v1.0/x", "a/b"),
+    (f"git+https://example.com/r@{COMMIT}#egg=r&subdirectory=./a/", "https://example.com/r", COMMIT, "a"),
+    ("git+https://example.com/a%20b@v1", "https://example.com/a%20b", "v1", ""),
+    ("git+ssh://git@example.com/o/r@refs/tags/v1", "ssh://git@example.com/o/r", "refs/tags/v1", ""),
+    ("git+ssh://example.com:2222/r", "ssh://example.com:2222/r", None, ""),
+    ("git+file:///srv/r.git@main#subdirectory=.", "file:///srv/r.git", "main", ""),
+    ("git+file://localhost/srv/r", "file:///srv/r", None, ""),
+]
+REFUSED = [
+    ("", "empty"),
+    ("nowhere", "is not there"),
+    ("a\n.", "control"),
+    ("--upload-pack=touch x", "an option"),
+    ("-c", "an option"),
+    ("ext::sh -c true", "a program of git's"),
+    ("git+ext::sh -c true", "a program of git's"),
+    ("fd::7", "a program of git's"),
+    ("git+fd::17/foo", "a program of git's"),
+    ("git+ext://sh", "unknown scheme"),
+    ("git+ftp://example.com/r", "unknown scheme"),
+    ("hg+https://example.com/r", "no directory, and no"),
+    ("https://example.com/r.git", "no directory, and no"),
+    ("git+http://example.com/r", "unencrypted"),
+    ("git@example.com:o/r.git", "short form of ssh"),
+    ("git+ssh://git@example.com:o/r", "is not a URL"),
+    ("git+https://example.com/r@--upload-pack=x", "no usable ref"),
+    ("git+https://example.com/r@-c", "no usable ref"),
+    ("git+https://example.com/r@a..b", "no usable ref"),
+    ("git+https://example.com/r@main~1", "no usable ref"),
+    ("git+https://example.com/r@a b", "no usable ref"),
+    ("git+https://example.com/r@x.lock", "no usable ref"),
+    ("git+https://example.com/-r", "names no repository"),
+    ("git+ssh://-oProxyCommand=x/r", "no valid host"),
+    ("git+https:///r", "no valid host"),
+    ("git+https://example.com/", "names no repository"),
+    ("git+https://example.com/a/../b", "'..'"),
+    ("git+https://example.com/r?x=1", "a query"),
+    ("git+https://example.com/r#subdirectory=../x", "outside the repository"),
+    ("git+https://example.com/r#subdirectory=/etc", "outside the repository"),
+    ("git+https://example.com/r#subdirectory=a/%2e%2e/b", "outside the repository"),
+    ("git+https://example.com/r#subdirectory=-x", "outside the repository"),
+    ("git+https://example.com/r#branch=x", "is not honoured"),
+    ("git+https://example.com/r#sha256=" + "0" * 64, "sha256"),
+    ("git+file://otherhost/srv/r", "another machine"),
+]
+LOGINS = [
+    "git+https://canary@example.com/r",
+    "git+https://me:canary@example.com/r@v1",
+    "git+https://:canary@example.com/r",
+    "git+ssh://me:canary@example.com/r",
+    "https://me:canary@example.com/r",
+    "git+https://me:can@ry@example.com/r",
+]
 
 
 @pytest.mark.parametrize(
     ("written", "url", "ref", "subdirectory"),
-    [
-        ("git+https://example.com/o/r.git", "https://example.com/o/r.git", None, ""),
-        ("git+https://example.com/o/r.git@main", "https://example.com/o/r.git", "main", ""),
-        ("git+https://example.com:8443/r@v1.0/x#subdirectory=a/b", "https://example.com:8443/r", "v1.0/x", "a/b"),
-        (f"git+https://example.com/r@{COMMIT}#egg=r&subdirectory=./a/", "https://example.com/r", COMMIT, "a"),
-        ("git+https://example.com/a%20b@v1", "https://example.com/a%20b", "v1", ""),
-        ("git+ssh://git@example.com/o/r@refs/tags/v1", "ssh://git@example.com/o/r", "refs/tags/v1", ""),
-        ("git+ssh://example.com:2222/r", "ssh://example.com:2222/r", None, ""),
-        ("git+file:///srv/r.git@main#subdirectory=.", "file:///srv/r.git", "main", ""),
-        ("git+file://localhost/srv/r", "file:///srv/r", None, ""),
-    ],
+    TAKEN,
 )
 def test_repositories(written: str, url: str, ref: str | None, subdirectory: str, tmp_path: Path) -> None:
     found = read_source(written, tmp_path)
@@ -51,43 +97,7 @@ def test_directories(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "words"),
-    [
-        ("", "empty"),
-        ("nowhere", "is not there"),
-        ("a\n.", "control"),
-        ("--upload-pack=touch x", "an option"),
-        ("-c", "an option"),
-        ("ext::sh -c true", "a program of git's"),
-        ("git+ext::sh -c true", "a program of git's"),
-        ("fd::7", "a program of git's"),
-        ("git+fd::17/foo", "a program of git's"),
-        ("git+ext://sh", "unknown scheme"),
-        ("git+ftp://example.com/r", "unknown scheme"),
-        ("hg+https://example.com/r", "no directory, and no"),
-        ("https://example.com/r.git", "no directory, and no"),
-        ("git+http://example.com/r", "unencrypted"),
-        ("git@example.com:o/r.git", "short form of ssh"),
-        ("git+ssh://git@example.com:o/r", "is not a URL"),
-        ("git+https://example.com/r@--upload-pack=x", "no usable ref"),
-        ("git+https://example.com/r@-c", "no usable ref"),
-        ("git+https://example.com/r@a..b", "no usable ref"),
-        ("git+https://example.com/r@main~1", "no usable ref"),
-        ("git+https://example.com/r@a b", "no usable ref"),
-        ("git+https://example.com/r@x.lock", "no usable ref"),
-        ("git+https://example.com/-r", "names no repository"),
-        ("git+ssh://-oProxyCommand=x/r", "no valid host"),
-        ("git+https:///r", "no valid host"),
-        ("git+https://example.com/", "names no repository"),
-        ("git+https://example.com/a/../b", "'..'"),
-        ("git+https://example.com/r?x=1", "a query"),
-        ("git+https://example.com/r#subdirectory=../x", "outside the repository"),
-        ("git+https://example.com/r#subdirectory=/etc", "outside the repository"),
-        ("git+https://example.com/r#subdirectory=a/%2e%2e/b", "outside the repository"),
-        ("git+https://example.com/r#subdirectory=-x", "outside the repository"),
-        ("git+https://example.com/r#branch=x", "is not honoured"),
-        ("git+https://example.com/r#sha256=" + "0" * 64, "sha256"),
-        ("git+file://otherhost/srv/r", "another machine"),
-    ],
+    REFUSED,
 )
 def test_refused(written: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
@@ -98,14 +108,7 @@ def test_refused(written: str, words: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "git+https://canary@example.com/r",
-        "git+https://me:canary@example.com/r@v1",
-        "git+https://:canary@example.com/r",
-        "git+ssh://me:canary@example.com/r",
-        "https://me:canary@example.com/r",
-        "git+https://me:can@ry@example.com/r",
-    ],
+    LOGINS,
 )
 def test_logins_are_refused_and_not_shown(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:

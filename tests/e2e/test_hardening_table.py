@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.check import test_health
+from tests.checkouts import test_fetched, test_read
 from tests.runs import test_runner
 from tests.spec import test_entrypoint, test_ignore_like_buildkit, test_source_tree
 
@@ -22,6 +23,7 @@ from . import test_refused_values as values
 from . import test_values_byte_for_byte as bytes_
 
 HEX = "0123456789abcdef" * 4
+SOURCES = [text for text, _ in test_read.REFUSED]
 CONFIGURATION = [text for text, _, _ in values.REFUSED_CONFIGURATION]
 
 LISTS: list[tuple[str, Collection[Any], Collection[Any]]] = [
@@ -94,6 +96,15 @@ LISTS: list[tuple[str, Collection[Any], Collection[Any]]] = [
     ("refused", files.REFUSED, ["git, an option for a ref", "git, -c for a ref", "git, an option for a host"]),
     ("refused", files.REFUSED, ["git, an option for a repository", "git, ext", "ext", "fd"]),
     ("refused", files.REFUSED, ["git, out by its subdirectory", "git, out by an encoded one", "a login in a git URL"]),
+    # Git sources of flows
+    (
+        "refused",
+        SOURCES,
+        ["--upload-pack=touch x", "-c", "git+https://example.com/r@--upload-pack=x", "ext::sh -c true"],
+    ),
+    ("refused", SOURCES, ["git+https://example.com/r@-c", "git+ssh://-oProxyCommand=x/r", "git+ext::sh -c true"]),
+    ("refused", SOURCES, ["fd::7", "git+fd::17/foo", "git+https://example.com/r#subdirectory=../x"]),
+    ("refused", test_read.LOGINS, ["git+https://canary@example.com/r", "git+ssh://me:canary@example.com/r"]),
 ]
 
 TESTS: dict[str, Callable[..., Any]] = {
@@ -111,6 +122,7 @@ TESTS: dict[str, Callable[..., Any]] = {
     "an entrypoint's faults in a container": test_runner.test_failures_are_told_apart,
     "parameters that JSON cannot hold": values.test_a_value_that_json_cannot_hold,
     "parameters that are unknown or missing": test_entrypoint.test_unknown_missing_and_positional_only,
+    "hooks and submodules of a flow's source": test_fetched.test_what_git_would_run_or_fetch_besides,
     "a missing argument": values.test_a_missing_argument,
 }
 
