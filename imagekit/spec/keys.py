@@ -130,9 +130,14 @@ def keys_of(table: type[Any]) -> Mapping[str, Declared]:
     return found
 
 
-def read_table(table: type[_Table], values: Mapping[str, Any], source: Source) -> _Table:
-    """``values`` as ``table``; what is wrong with any of them is raised at once, with file and line."""
-    problems: list[InputError] = []
+def read_table(
+    table: type[_Table], values: Mapping[str, Any], source: Source, gathered: list[InputError] | None = None
+) -> _Table:
+    """``values`` as ``table``; what is wrong with any of them is raised at once, with file and line.
+
+    Where a list is ``gathered``, it is added to that, and the table holds the rest.
+    """
+    problems: list[InputError] = [] if gathered is None else gathered
     found: dict[str, Any] = {}
     known = keys_of(table)
     for name, value in values.items():
@@ -149,7 +154,7 @@ def read_table(table: type[_Table], values: Mapping[str, Any], source: Source) -
         for name, declared in known.items()
         if declared.is_required and name not in values
     ]
-    if problems:
+    if problems and gathered is None:
         raise InputError.join(problems)
     return table(**found)
 

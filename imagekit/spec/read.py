@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from imagekit.spec.requirements_file import RequirementsFile
 from imagekit.spec.runtime_extras import with_runtime_extras
 from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.table_checks import buildable
-from imagekit.spec.told import Told
+from imagekit.spec.told import Told, in_order
 from imagekit.spec.toml import read_toml
 from imagekit.spec.url import check_index_url, refuse_login
 from imagekit.spec.uv_table import UvTable, joined
@@ -83,10 +83,10 @@ def read_spec(
     packages, extras, groups = _several(packages), _several(extras), _several(groups)
     entrypoints = _several(entrypoints)
     context = _directory(context)
-    pyproject, own, source = _project_files(context)
+    pyproject, own, source, problems = _project_files(context)
     stronger, weaker = layers or (Table(), Table())
     table = layered(stronger, own, weaker)
-    with Told(stronger=stronger, own=own, source=source) as told:
+    with Told(stronger=stronger, own=own, source=source, problems=problems) as told:
         wanted = read_wanted(
             context,
             given=None if requirements is None else _paths(requirements),
@@ -189,33 +189,25 @@ def _directory(context: Path) -> Path:
     return path
 
 
-def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | None]:
+def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | None, list[InputError]]:
+    """The project's own two files, and what is wrong with the values of its table."""
     path = context / "pyproject.toml"
+    found: list[InputError] = []
     if not path.exists():
-        return None, *project_table(context, None)
+        return None, *project_table(context, None, found), found
     try:
         pyproject = read_pyproject(path)
     except InputError as problem:
-        found = [*(problem.problems or (problem,)), *_further(context, path)]
-        raise InputError.join(sorted(found, key=_line)) from None
-    return pyproject, *project_table(context, pyproject.imagekit)
-
-
-def _line(problem: InputError) -> int:
-    placed = re.match(r"pyproject\.toml:(\d+): ", problem.message)
-    return int(placed[1]) if placed else 0
+        raise InputError.join(in_order([problem, *_further(context, path)])) from None
+    return pyproject, *project_table(context, pyproject.imagekit, found), found
 
 
 def _further(context: Path, path: Path) -> list[InputError]:
     """What is wrong with ``[tool.imagekit]`` of a ``pyproject.toml`` that is refused, where it can be read at all."""
-    try:
-        table = read_toml(path, InvalidProject).get("tool", {}).get("imagekit")
-        project_table(context, table)
-    except InvalidConfig as problem:
-        return list(problem.problems) or [problem]
-    except (InputError, AttributeError, TypeError):
-        pass
-    return []
+    found: list[InputError] = []
+    with suppress(InputError, AttributeError, TypeError):
+        project_table(context, read_toml(path, InvalidProject).get("tool", {}).get("imagekit"), found)
+    return found
 
 
 def _named(table: Table, told: Told, context: Path) -> tuple[Path, ...] | None:

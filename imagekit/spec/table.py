@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from imagekit.errors import InvalidConfig
+from imagekit.errors import InputError, InvalidConfig
 from imagekit.spec import table_checks as checks
 from imagekit.spec.indexes import IndexTable, check_indexes
 from imagekit.spec.keys import Key, Source, read_table
@@ -189,23 +189,25 @@ class Table:
     ] = None
 
 
-def project_table(context: Path, in_pyproject: Mapping[str, Any] | None) -> tuple[Table, Source | None]:
+def project_table(
+    context: Path, in_pyproject: Mapping[str, Any] | None, gathered: list[InputError] | None = None
+) -> tuple[Table, Source | None]:
     """The project's table, and where it stands: ``[tool.imagekit]`` as it was read, or ``imagekit.toml``.
 
-    All that is wrong with it is raised at once.
+    All that is wrong with its values is raised at once, or added to what is ``gathered``.
     """
     pyproject, own = context / "pyproject.toml", context / "imagekit.toml"
     if in_pyproject is None:
         if not own.exists():
             return Table(), None
         source = Source(path=own, shown=own.name)
-        return read_table(Table, read_toml(own, InvalidConfig), source), source
+        return read_table(Table, read_toml(own, InvalidConfig), source, gathered), source
     if own.exists():
         raise InvalidConfig(
             "imagekit.toml and [tool.imagekit] of pyproject.toml are both there", hint="keep one of them"
         )
     source = Source(path=pyproject, shown=pyproject.name, table=("tool", "imagekit"))
-    return read_table(Table, in_pyproject, source), source
+    return read_table(Table, in_pyproject, source, gathered), source
 
 
 def layered(*tables: Table) -> Table:

@@ -7,6 +7,7 @@ wrong with the table is told at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from imagekit.spec.table import Table
 from imagekit.spec.variable import variable_of
 
 _Read = TypeVar("_Read")
+_PLACE = re.compile(r"([^\s:]+):(\d+): ")
 
 
 class Told:
@@ -27,19 +29,24 @@ class Told:
     What else is raised inside after something was gathered is most likely its consequence, and is left out.
     """
 
-    def __init__(self, *, stronger: Table, own: Table, source: Source | None) -> None:
-        """``stronger`` are the values of the environment, which go before the table's ``own`` at ``source``."""
+    def __init__(
+        self, *, stronger: Table, own: Table, source: Source | None, problems: Sequence[InputError] = ()
+    ) -> None:
+        """``stronger`` are the values of the environment, which go before the table's ``own`` at ``source``.
+
+        ``problems``: what is known already to be wrong with the table.
+        """
         self._stronger = stronger
         self._own = own
         self._source = source
-        self._problems: list[InputError] = []
+        self._problems = list(problems)
 
     def __enter__(self) -> Told:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._problems and (error is None or isinstance(error, InputError)):
-            raise InputError.join(self._problems) from None
+            raise InputError.join(in_order(self._problems)) from None
 
     def each(self, key: str, items: Iterable[str], read: Callable[[str], _Read]) -> tuple[_Read, ...]:
         """What ``read`` makes of each of the key's items; those that it refuses are left out, and told at the end."""
@@ -70,6 +77,16 @@ class Told:
         if isinstance(value, Mapping):
             return self._source.where((key, item))
         return self._source.where((key, value.index(item)) if isinstance(value, tuple) else (key,))
+
+
+def in_order(problems: Sequence[InputError]) -> list[InputError]:
+    """``problems`` of a file by their lines, those first that name none."""
+
+    def place(problem: InputError) -> tuple[str, int]:
+        named = _PLACE.match(problem.message)
+        return (named[1], int(named[2])) if named else ("", 0)
+
+    return sorted((each for problem in problems for each in problem.problems or (problem,)), key=place)
 
 
 def written_at(context: Path, path: Sequence[str]) -> str:

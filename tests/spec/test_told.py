@@ -138,3 +138,21 @@ def test_without_a_pyproject_extras_and_groups_are_told_with_their_lines(tmp_pat
 def test_where_a_name_is_set(tmp_path: Path, file: str, text: str, path: tuple[str, ...], place: str) -> None:
     (tmp_path / file).write_text(text)
     assert written_at(tmp_path, path) == place
+
+
+def test_values_and_what_only_files_show_are_told_together_and_in_order(tmp_path: Path) -> None:
+    text = """[tool.imagekit]
+python = 3.10
+nmae = "x"
+extras = ["a"]
+requirements = ["gone.txt"]
+files = {"gone.yml" = "/x"}
+entrypoints = ["flow.py:nope"]
+packages = ["x=1"]
+platform = "windows/amd64"
+"""
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "flow.py").write_text("def etl(): pass\n")
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert [problem.message.split(":")[1] for problem in caught.value.problems] == list("23456789")
