@@ -77,7 +77,6 @@ def _write(checkout: Checkout, top: str, file: IO[bytes]) -> None:
 
 
 def _for_all(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    # Hard links within the tree are files of their own in it: the first may be left out of it.
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
