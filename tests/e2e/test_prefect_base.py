@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,29 @@ def test_another_prefect_takes_its_place(
     found = json.loads(inside(built["reference"], "python3", "-c", LOOK))
     assert (found["problems"], found["stray"]) == ([], [])
     assert found["prefect"] == replaced["prefect"]["new"] != had
+
+
+def test_extra_packages_join_prefect_too(
+    imagekit: Imagekit, engine: Engine, project: WriteProject, prefect_base: str, wheels: Path
+) -> None:
+    flow = """
+def hello():
+    import alpha
+    from importlib.metadata import version
+    return [alpha.VERSION, version("prefect")]
+"""
+    settings = {"imagekit.toml": f'base-image = "{prefect_base}"\n'}
+    root = project({"flow.py": flow, "requirements.txt": f"--no-index\n--find-links {wheels}\n", **settings})
+    words = ("run", "flow.py:hello", "--project", root)
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: imagekit.json(*words, "--env", "EXTRA_PIP_PACKAGES=alpha<2 prefect"), range(2)))
+    again = imagekit.json(*words, "--env", "EXTRA_PIP_PACKAGES=alpha<2 prefect")
+    try:
+        assert {json.dumps([run["result"], run["image"]]) for run in (*runs, again)} == {
+            json.dumps([["1.1", again["result"][1]], again["image"]])
+        }
+        assert again["extras"]["packages"] == ["alpha==1.1"]
+        refused = imagekit.refused(*words, "--env", "EXTRA_PIP_PACKAGES=prefect<2")
+        assert f"prefect=={again['result'][1]}" in refused["message"] + (refused["details"] or "")
+    finally:
+        engine.remove_image(again["extras"]["image"], force=True)

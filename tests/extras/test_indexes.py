@@ -14,6 +14,7 @@ from imagekit.errors import IndexUnreachable, ResolveError
 
 from ..certificates import Authority
 from ..lock.faulty_index import FaultyIndex
+from ..own_repositories import Repository, git_server, package_files
 from .conftest import Machine, Output
 
 LOGIN = ("reader", "canary-31415")
@@ -97,3 +98,25 @@ def test_a_file_that_is_another_is_not_taken(
     index.add(plug, "1.0", sha256="0" * 64)
     with pytest.raises(ResolveError, match="is not the file that the lock names"):
         machine.derive(bare, plug, UV_DEFAULT_INDEX=index.url_as(*LOGIN), SSL_CERT_FILE=str(authority.bundle))
+
+
+def test_a_repository(
+    machine: Machine, authority: Authority, bare: str, output: Output, tmp_path: Path, engine: Engine
+) -> None:
+    name = f"plug{secrets.token_hex(4)}"
+    repository = Repository(tmp_path / "served" / name)
+    repository.commit(package_files(name, "1.0", value="first"))
+    reached = {"SSL_CERT_FILE": str(authority.bundle)}
+    with git_server(tmp_path / "served", tls=authority.server()) as url:
+        text = f"{name} @ git+{url}/{name}@main"
+        first = machine.derive(bare, text, **reached)
+        repository.commit(package_files(name, "1.0", value="second"))
+        # The branch is looked at when it is asked for anew.
+        assert machine.derive(bare, text, **reached).image_id == first.image_id
+        second = machine.derive(bare, text, upgrade=True, **reached)
+    program = f"import {name}; print({name}.VALUE)"
+    assert [output(derived.reference, "python3", "-c", program) for derived in (first, second)] == [
+        "first\n",
+        "second\n",
+    ]
+    engine.remove_image(first.reference, force=True)
