@@ -255,6 +255,8 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
     if reference is None:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
     request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
+    scheme, _, socket = machine.settings.engine_address.partition("://")
+    settings.check_mounts([socket] if scheme == "unix" else [])
     if asked.checkout is not None:
         from imagekit.runs.placing import workdir
 

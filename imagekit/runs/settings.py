@@ -115,6 +115,18 @@ class RunSettings:
         """``env`` with the values of secrets."""
         return revealed(self.env)
 
+    def check_mounts(self, sockets: Sequence[str]) -> None:
+        """``InputError`` where a mount is of ``/``, or holds one of ``sockets``, and that is not allowed by name."""
+        check_sources(
+            [
+                *(str(mount.source) for mount in self.mounts() if mount.is_bind),
+                *bound_sources(self.container_create_kwargs or {}),
+            ],
+            sockets,
+            host_root=self.allow_host_root,
+            engine_socket=self.allow_engine_socket,
+        )
+
     @property
     def login(self) -> RegistryCredentials | None:
         """``registry_credentials``."""
@@ -166,15 +178,7 @@ class RunSettings:
         if twice := next((target for target in targets if targets.count(target) > 1), None):
             found.append(InputError(f"volumes: two are mounted at {twice}", hint="give one of them"))
         try:
-            check_sources(
-                [
-                    *(str(mount.source) for mount in mounts if mount.is_bind),
-                    *bound_sources(self.container_create_kwargs or {}),
-                ],
-                ENGINE_SOCKETS,
-                host_root=self.allow_host_root,
-                engine_socket=self.allow_engine_socket,
-            )
+            self.check_mounts(ENGINE_SOCKETS)
         except InputError as problem:
             found.append(problem)
         return found

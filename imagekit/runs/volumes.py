@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -54,7 +55,7 @@ class Volume:
 
 
 def check_sources(
-    sources: list[str], sockets: tuple[str, ...], *, host_root: bool, engine_socket: bool, what: str = "volumes"
+    sources: list[str], sockets: Sequence[str], *, host_root: bool, engine_socket: bool, what: str = "volumes"
 ) -> None:
     """Refuse to mount ``/``, or what holds an engine's socket, unless that is allowed. Raises ``InputError``.
 

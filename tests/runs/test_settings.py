@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagekit.engine.client import Engine
-from imagekit.errors import InputError, UnknownKeyword
+from imagekit.errors import EngineNotFound, InputError, UnknownKeyword
 from imagekit.runs.body import NON_ROOT, ImageFacts, container_spec, container_user, environment, host_config
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.settings import NAMES, RunSettings
@@ -200,6 +200,17 @@ def test_what_is_refused_can_be_allowed_by_name() -> None:
 def test_a_mount_by_docker_pys_arguments_is_looked_at_too(mounts: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         RunSettings(container_create_kwargs={"mounts": mounts})
+
+
+def test_the_socket_of_the_engine_in_use_is_one_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import imagekit
+
+    monkeypatch.setenv("IMAGEKIT_ENGINE", f"unix://{tmp_path}/engine.sock")
+    for source in (tmp_path, tmp_path / "engine.sock"):
+        with pytest.raises(InputError, match="hands the engine's socket"):
+            imagekit.run("flow.py:f", image="x:1", volumes=[f"{source}:/x"])
+    with pytest.raises(EngineNotFound):
+        imagekit.run("flow.py:f", image="x:1", volumes=[f"{tmp_path}:/x"], allow_engine_socket=True)
 
 
 def test_a_job_variable_that_is_null_leaves_the_default() -> None:
