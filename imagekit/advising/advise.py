@@ -50,11 +50,16 @@ def advise(
 
 
 def parse_target(target: str | Path, project: Path = Path()) -> tuple[Path, Entrypoint | None]:
-    """A project's directory, and the flow in it where ``target`` names one of ``project``; ``InvalidEntrypoint``."""
+    """A project's directory, and the flow in it where ``target`` names one of ``project``; ``InputError``."""
     from imagekit.spec.entrypoint import Entrypoint
 
     if Path(target).is_dir():
         return Path(target), None
+    if ":" not in str(target):
+        raise InputError(
+            f"{str(target)!r} is neither a directory nor a flow",
+            hint="write PATH.py:FUNCTION, such as flow.py:etl, or name the project's directory",
+        )
     entrypoint = Entrypoint.parse(str(target))
     entrypoint.signature(project)
     return project, entrypoint
@@ -81,6 +86,10 @@ def advise_on(
     from imagekit.advising.facts import facts_of, starts_of
     from imagekit.store.store import Store
 
+    if rounds != 0:
+        from imagekit.advising.measure import refuse_other_platform
+
+        refuse_other_platform(pipeline, spec)
     name = str(pipeline.reference(spec, None, None).name)
 
     def is_of_it(run: StoredRun) -> bool:
@@ -114,9 +123,13 @@ def next_steps(advice: Advice, entrypoint: Entrypoint | None, extras: str) -> tu
     from imagekit.advising import choose
 
     flow = str(entrypoint) if entrypoint is not None else "FILE.py:FUNCTION"
-    run = f"imagekit run {flow} --image {advice.facts.base}"
+    source = "git+https://HOST/REPOSITORY.git@REF" if advice.facts.history.is_repository else "."
+    run = f"imagekit run {flow} --image"
+    default = f"{run} {shlex.quote(advice.facts.base)} --source {source}"
     if advice.recommended == choose.DEFAULT:
-        return (run,)
+        return (default,)
     if advice.recommended == choose.EXTRAS:
-        return (f"{run} --env {shlex.quote(f'EXTRA_PIP_PACKAGES={extras}')}",)
-    return ("imagekit build --no-source",) if advice.recommended == choose.SHARED else ("imagekit build",)
+        return (f"{default} --env {shlex.quote(f'EXTRA_PIP_PACKAGES={extras}')}",)
+    if advice.recommended == choose.SHARED:
+        return ("imagekit build --no-source -t NAME:TAG", f"{run} NAME:TAG --source {source}")
+    return ("imagekit build -t NAME:TAG", f"{run} NAME:TAG")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imagekit.store.store import Store
     from imagekit.store.values import StoredRun
 
+_MOST_RUNS = 10_000  # the last of them tell how often it is now
 _LEAST_RUNS = 3  # fewer have no median worth the name
 _DECLARING = {"pyproject.toml", "setup.py", "setup.cfg", "Pipfile", *ENVIRONMENTS, *FOREIGN_LOCKS}
 _NAMED = re.compile(r"pylock(\.[^.]+)?\.toml|[\w.-]*requirements[\w.-]*\.(txt|in)")
@@ -45,7 +46,7 @@ def facts_of(pipeline: Pipeline, spec: ImageSpec, starts: Starts, *, elsewhere: 
         is_layers_known=all(cost.is_cached for cost in of_wheels),
         source_builds=_source_builds(spec, lock),
         replaced=tuple(replaced.name for replaced in plan.replaced),
-        only_in_images=tuple(_only_in_images(spec, planned)),
+        only_in_images=tuple(_only_in_images(spec, planned, elsewhere=elsewhere)),
         lock=spec.lock_file.name if spec.lock_file is not None else None,
         history=_history(spec, inputs),
         starts=starts,
@@ -57,7 +58,8 @@ def starts_of(store: Store, chosen: Callable[[StoredRun], bool], per_day: float 
     """How often it is started: ``per_day`` where that is given, else as the record of runs has those ``chosen``."""
     now = datetime.now(timezone.utc)
     since = now - timedelta(days=history.PERIOD)
-    runs = [run for run in store.runs(since=since.isoformat(timespec="milliseconds")) if chosen(run)]
+    recent = store.runs(since=since.isoformat(timespec="milliseconds"), limit=_MOST_RUNS)
+    runs = [run for run in recent if chosen(run)]
     waits = [_wait(run) for run in runs]
     known = [wait for wait in waits if wait is not None]
     seconds = statistics.median(known) if len(known) >= _LEAST_RUNS else None
@@ -83,7 +85,7 @@ def _source_builds(spec: ImageSpec, lock: Lock) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _only_in_images(spec: ImageSpec, planned: PlanStrategy) -> Sequence[str]:
+def _only_in_images(spec: ImageSpec, planned: PlanStrategy, *, elsewhere: bool) -> Sequence[str]:
     found = []
     if spec.extra_dockerfile_commands:
         found.append("extra_dockerfile_commands are run when an image is built")
@@ -92,7 +94,8 @@ def _only_in_images(spec: ImageSpec, planned: PlanStrategy) -> Sequence[str]:
     if local := next((line.text for line in spec.requirements if line.local is not None), None):
         found.append(f"{local.partition(' ')[0]} comes from this machine, and from no index")
     flat = spec.project is None or spec.project.import_root in (None, ".")
-    if not flat and any(isinstance(layer, ProjectLayer) for layer in planned.plan.layers):
+    # Where we start it, a source that is mounted brings its import paths along (checkouts.import_paths).
+    if elsewhere and not flat and any(isinstance(layer, ProjectLayer) for layer in planned.plan.layers):
         assert spec.project is not None
         found.append(f"the project is installed, so that what is in {spec.project.import_root}/ is importable")
     return found

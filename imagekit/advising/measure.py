@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.engine.containers import Container, ContainerSpec
-from imagekit.errors import ImagekitError
+from imagekit.errors import ImagekitError, InputError
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
@@ -48,6 +48,15 @@ class Measured:
     fetch: float | None = None  # what a start asks of the project's repository, on this disk
     build: float = 0.0  # of the project's image, every layer made anew; wheels that are here were not fetched
     notes: tuple[str, ...] = ()
+
+
+def refuse_other_platform(pipeline: Pipeline, spec: ImageSpec) -> None:
+    """``InputError`` where containers of ``spec`` do not run on the engine's own processor."""
+    here = pipeline.engine.info.platform
+    if spec.platform.architecture != here.architecture:
+        raise InputError(
+            f"{spec.platform} cannot be measured on an engine of {here}", hint="leave --measure out, or --platform"
+        )
 
 
 def measure(
@@ -224,13 +233,13 @@ def _archive(path: Path) -> bytes:
 def _fetching(project: Path, settings: Settings, kept: Path, *, elsewhere: bool) -> Callable[[], object]:
     """What a start asks of a repository: which commit its default branch is now and, where none is kept, its files."""
     from imagekit.checkouts.find import find_source
-    from imagekit.checkouts.values import GitSource, SourceAccess
+    from imagekit.checkouts.values import GitSource
     from imagekit.git.remote import Git
     from imagekit.git.working_tree import ask_git
 
     top = (ask_git(project, "rev-parse", "--show-toplevel") or b"").decode().strip()
     url = Path(top or project).resolve().as_uri()
-    git, access = Git(environment=settings.variables), SourceAccess(cache=kept, environment=settings.variables)
+    git, access = Git(environment=settings.variables), replace(settings.source_access(), cache=kept)
 
     def fetch() -> None:
         with tempfile.TemporaryDirectory(dir=kept) as directory:

@@ -104,7 +104,8 @@ def put_advice(document: Mapping[str, Any]) -> None:
     put()
     for note in document["notes"]:
         put(f"note: {note}")
-    put(f"next: {'; '.join(document['next_steps'])}")
+    for step in document["next_steps"]:
+        put(f"next: {step}")
 
 
 def _known(document: Mapping[str, Any]) -> list[tuple[str, str]]:
