@@ -57,8 +57,7 @@ def read_environment(
         if found.pip:
             requirements = read_requirements(path, root, variables, items=found.pip)
     except InputError as problem:
-        lines = problem.details.splitlines() if problem.details else [problem.message]
-        found.problems += [InvalidRequirement(line, hint=problem.hint) for line in lines]
+        found.problems += problem.problems or (problem,)
     if found.problems:
         raise InputError.join(found.problems)
     return Environment(

@@ -26,7 +26,8 @@ _PLACE = re.compile(r"([^\s:]+):(\d+): ")
 class Told:
     """Gathers what is wrong with the table's values; as a context it raises all of it together at its end.
 
-    What else is raised inside after something was gathered is most likely its consequence, and is left out.
+    What else is raised inside after something was gathered is told, too, where it names a line of the same file; else
+    it is most likely a consequence, and is left out.
     """
 
     def __init__(
@@ -46,7 +47,12 @@ class Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._problems and (error is None or isinstance(error, InputError)):
-            raise InputError.join(in_order(self._problems)) from None
+            further = [] if error is None else [each for each in error.problems or (error,) if self._is_here(each)]
+            raise InputError.join(in_order([*self._problems, *further])) from None
+
+    def _is_here(self, problem: InputError) -> bool:
+        place = _PLACE.match(problem.message)
+        return place is not None and self._source is not None and place[1] == self._source.shown
 
     def each(self, key: str, items: Iterable[str], read: Callable[[str], _Read]) -> tuple[_Read, ...]:
         """What ``read`` makes of each of the key's items; those that it refuses are left out, and told at the end."""

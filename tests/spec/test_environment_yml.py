@@ -135,3 +135,11 @@ def test_it_is_read_where_nothing_else_says_what_is_wanted(tmp_path: Path) -> No
     assert [line.text for line in read_spec(tmp_path).requirements] == ["rich"]
     assert [line.text for line in read_spec(tmp_path, requirements="environment.yml").requirements] == ["idna"]
     assert read_spec(tmp_path, requirements="environment.yml", python="3.12").python == "3.12"
+
+
+def test_each_problem_has_its_own_hint(tmp_path: Path) -> None:
+    (tmp_path / "environment.yml").write_text("dependencies:\n - numpy\n - pip:\n   - x=1\n   - -r gone.txt\n")
+    with pytest.raises(InputError) as caught:
+        read_environment(tmp_path / "environment.yml", tmp_path, {})
+    hints = [problem.hint or "" for problem in caught.value.problems]
+    assert [hint.split(" ")[0] for hint in hints] == ["move", "write", "looked"]

@@ -156,3 +156,19 @@ platform = "windows/amd64"
     with pytest.raises(InputError) as caught:
         read_spec(tmp_path)
     assert [problem.message.split(":")[1] for problem in caught.value.problems] == list("23456789")
+
+
+def test_what_other_tools_tables_hold_is_told_with_it(tmp_path: Path) -> None:
+    text = """[project]
+name = "x"
+version = "1"
+[tool.imagekit]
+nmae = "x"
+[tool.uv]
+exclude-newer = "1 week"
+resolution = "lowest"
+"""
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert [problem.message.split(":")[1] for problem in caught.value.problems] == ["5", "7", "8"]
