@@ -100,25 +100,24 @@ def advise_on(
     with Store.open(pipeline.settings.state_dir) as store:
         starts = starts_of(store, is_of_it, runs_per_day)
     facts = facts_of(pipeline, spec, starts, elsewhere=elsewhere)
-    text = " ".join(line.text for line in spec.requirements)
     first = choose.advise(facts, costs(facts))
     if rounds == 0:
-        return first.with_next_steps(next_steps(first, entrypoint, text))
+        return first.with_next_steps(next_steps(first, entrypoint))
     from imagekit.advising.measure import ROUNDS, measure
 
     measured = measure(
         pipeline,
         spec,
-        extras=text if first.strategy(choose.EXTRAS).is_possible else None,
+        extras=facts.extras if first.strategy(choose.EXTRAS).is_possible else None,
         elsewhere=elsewhere,
         fetches=facts.history.is_repository,
         rounds=ROUNDS if rounds is None else rounds,
     )
     advice = choose.advise(facts, costs(facts, measured), measured.notes)
-    return advice.with_next_steps(next_steps(advice, entrypoint, text))
+    return advice.with_next_steps(next_steps(advice, entrypoint))
 
 
-def next_steps(advice: Advice, entrypoint: Entrypoint | None, extras: str) -> tuple[str, ...]:
+def next_steps(advice: Advice, entrypoint: Entrypoint | None) -> tuple[str, ...]:
     """The commands that follow the advice."""
     from imagekit.advising import choose
 
@@ -129,7 +128,7 @@ def next_steps(advice: Advice, entrypoint: Entrypoint | None, extras: str) -> tu
     if advice.recommended == choose.DEFAULT:
         return (default,)
     if advice.recommended == choose.EXTRAS:
-        return (f"{default} --env {shlex.quote(f'EXTRA_PIP_PACKAGES={extras}')}",)
+        return (f"{default} --env {shlex.quote(f'EXTRA_PIP_PACKAGES={advice.facts.extras}')}",)
     if advice.recommended == choose.SHARED:
         return ("imagekit build --no-source -t NAME:TAG", f"{run} NAME:TAG --source {source}")
     return ("imagekit build -t NAME:TAG", f"{run} NAME:TAG")

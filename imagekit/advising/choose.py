@@ -40,7 +40,7 @@ def advise(facts: Facts, costs: Costs, notes: Sequence[str] = ()) -> Advice:
         costs=costs,
         strategies=strategies,
         recommended=chosen.name,
-        reason=_reason(facts, chosen, possible, evens),
+        reason=_reason(facts, chosen, strategies, evens),
         break_evens=evens,
         notes=(*_alike(chosen, possible.values()), *_notes(facts, costs, EXTRAS in possible), *notes),
     )
@@ -166,11 +166,12 @@ def break_even(low: Strategy, high: Strategy) -> BreakEven:
     return BreakEven(low=low.name, high=high.name, starts=starts)
 
 
-def _reason(facts: Facts, chosen: Strategy, by_name: Mapping[str, Strategy], evens: Sequence[BreakEven]) -> str:
+def _reason(facts: Facts, chosen: Strategy, strategies: Sequence[Strategy], evens: Sequence[BreakEven]) -> str:
     known = {even.low: even.starts for even in evens}
-    starts = f"{facts.starts.a_month:.0f} starts in {DAYS} days"
+    default, extras, shared, _ = strategies
+    starts = f"{_number(facts.starts.a_month)} starts in {DAYS} days"
     if chosen.name == DEFAULT:
-        return "the default image has all that is needed: there is nothing to build, and nothing to add"
+        return "it has all that is needed: there is nothing to build, and nothing to add"
     if chosen.name == EXTRAS:
         if known[EXTRAS] is None:
             return "building an image would cost more at each change, and save nothing at a start"
@@ -180,13 +181,16 @@ def _reason(facts: Facts, chosen: Strategy, by_name: Mapping[str, Strategy], eve
         if known[SHARED] is None:
             return f"{changes}, and to build it in saves nothing at a start"
         return f"{changes}, and {starts} do not pay for building it in: that begins at {known[SHARED]}"
-    if known.get(EXTRAS):
-        return f"{starts} pay for building it: that begins at {known[EXTRAS]}"
-    if EXTRAS in by_name:
+    if extras.is_possible:
+        if known[EXTRAS]:
+            return f"{starts} pay for building it: that begins at {known[EXTRAS]}"
         return "each of its starts costs less, and no change costs more"
-    if SHARED not in by_name:
-        return "it needs nothing from outside when it starts, where the others cannot be"
-    return f"packages cannot be added when it starts, and {starts} pay for building the source in"
+    why = (extras if facts.packages else default).why_not
+    if not shared.is_possible:
+        return f"{why}; and it needs nothing from outside when it starts"
+    if not known[SHARED]:
+        return f"{why}; and to build the source in costs nothing more"
+    return f"{why}; and {starts} pay for building the source in: that begins at {known[SHARED]}"
 
 
 def _alike(chosen: Strategy, possible: Iterable[Strategy]) -> Iterator[str]:
@@ -204,6 +208,8 @@ def _notes(facts: Facts, costs: Costs, can_be_extra: bool) -> Iterator[str]:
         yield "the project has no lock: the next build, or start, may come to other versions (imagekit lock)"
     if facts.packages and not facts.download:
         yield "how large the packages are is not known, so they are counted as nothing"
+    if facts.source_builds and costs.build.origin == ESTIMATED:
+        yield f"not counted: how long {_some(facts.source_builds)} takes to be built from source"
     if facts.elsewhere and can_be_extra:
         yield f"not counted: each start with EXTRA_PIP_PACKAGES downloads {facts.download / 1e6:.3g} MB, or has a cache"
     elif can_be_extra:
@@ -212,6 +218,10 @@ def _notes(facts: Facts, costs: Costs, can_be_extra: bool) -> Iterator[str]:
         yield "not counted: what the network adds where a start asks a git server for the source"
     if costs.start.origin == ESTIMATED:
         yield "seconds are estimates by another machine's: --measure measures them here"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ INSTALL = Rate(
     what="pip installing 1 MB of wheels, with bytecode, without the download",
     source="19 s of processor time for the 87 MB of scikit-learn and matplotlib",
 )
+INSTALLER = Rate(value=0.78, what="pip installing one small wheel", source="processor time, 7 installations of six")
 ASK = Rate(
     value=0.02,
     what="asking a repository on the same disk for its commit, whose files are kept",
@@ -50,13 +51,13 @@ CHECK = Rate(value=1.0, what="check of a built image from inside", source="what 
 MOVED = Rate(value=0.1, what="part of a first build that a moved dependency costs", source="data/tail by data/cold")
 EDIT = Rate(value=0.415, what="build after an edit of the source", source="data/edit")
 PUSH = Rate(value=0.55, what="push of an image of which one layer changed", source="data/tail-push")
-RATES = (START, KEPT_EXTRAS, INSTALL, ASK, FETCH, BUILD, CHECK, MOVED, EDIT, PUSH)
+RATES = (START, KEPT_EXTRAS, INSTALL, INSTALLER, ASK, FETCH, BUILD, CHECK, MOVED, EDIT, PUSH)
 
 
 def costs(facts: Facts, measured: Measured | None = None) -> Costs:
     """What the steps of every strategy cost for ``facts``."""
     start, build = _of(START), _of(BUILD, facts.layers / 1e6, least=EDIT.value + CHECK.value)
-    extras, install = _of(KEPT_EXTRAS), _of(INSTALL, facts.download / 1e6)
+    extras, install = _of(KEPT_EXTRAS), _of(INSTALL, facts.download / 1e6, least=INSTALLER.value)
     fetch = (
         _of(FETCH if facts.elsewhere else ASK)
         if facts.history.is_repository

@@ -47,6 +47,7 @@ def facts_of(pipeline: Pipeline, spec: ImageSpec, starts: Starts, *, elsewhere: 
         source_builds=_source_builds(spec, lock),
         replaced=tuple(replaced.name for replaced in plan.replaced),
         only_in_images=tuple(_only_in_images(spec, planned, elsewhere=elsewhere)),
+        extras=_extras(spec, lock),
         lock=spec.lock_file.name if spec.lock_file is not None else None,
         history=_history(spec, inputs),
         starts=starts,
@@ -76,6 +77,13 @@ def _wait(run: StoredRun) -> float | None:
     if run.started is None:
         return None
     return (datetime.fromisoformat(run.started) - datetime.fromisoformat(run.record.created)).total_seconds()
+
+
+def _extras(spec: ImageSpec, lock: Lock) -> str:
+    """What is asked for, as it is written; of a lock alone the pins of what it asks for itself."""
+    texts = [line.text for line in spec.requirements]
+    direct = [package for package in lock.packages if package.direct] or lock.packages
+    return " ".join(texts or (f"{package.name}=={package.version}" for package in direct))
 
 
 def _source_builds(spec: ImageSpec, lock: Lock) -> tuple[str, ...]:

@@ -81,8 +81,8 @@ def measure(
             "baked": lambda: _start(engine, base, baked),
         }
         if extras is not None:
-            find = _deriving(pipeline, spec, base, extras)
             try:
+                find = _deriving(pipeline, spec, base, extras)
                 derived += find(first=True)
                 sides["extras"] = lambda: _start(engine, base, find(first=False)[0])
             except ImagekitError as error:

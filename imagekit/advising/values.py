@@ -43,6 +43,7 @@ class Facts:
     source_builds: tuple[str, ...] = ()  # packages without a wheel, in name order
     replaced: tuple[str, ...] = ()  # the default image's packages that another version takes the place of
     only_in_images: tuple[str, ...] = ()  # what else is wanted and can only be built into an image, in words
+    extras: str = ""  # ``EXTRA_PIP_PACKAGES`` that asks for the same packages
     lock: str | None = None  # the project's own lock file; ``None``: it has none
     history: History
     starts: Starts
@@ -58,6 +59,7 @@ class Facts:
             "source_builds": list(self.source_builds),
             "replaced": list(self.replaced),
             "only_in_images": list(self.only_in_images),
+            "extras": self.extras,
             "lock": self.lock,
             "history": self.history.to_json(),
             "starts": self.starts.to_json(),
