@@ -6,9 +6,13 @@ Here it separates requirements: one may have white space in it, as PEP 508 allow
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from imagekit.errors import InvalidRequirement
 from imagekit.extras.pieces import LONGEST, VARIABLE, NoRequirement, split, url_of
-from imagekit.spec.image import RequirementLine
+
+if TYPE_CHECKING:
+    from imagekit.spec.image import RequirementLine
 
 __all__ = ["LONGEST", "VARIABLE", "read_extras"]
 

@@ -97,8 +97,3 @@ def _decides(name: str) -> bool:
 
 def _as_was(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _indexes(spec: ImageSpec) -> list[object]:
-    """What of a project decides where packages come from."""
-    return [spec.indexes, spec.prereleases, spec.exclude_newer, spec.any_index, spec.source_builds]
