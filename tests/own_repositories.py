@@ -111,9 +111,11 @@ def git_server(
             path, _, query = self.path.partition("?")
             if dumb:
                 file = root / path.lstrip("/")
+                content = file.read_bytes() if file.is_file() else b""
                 self.send_response(200 if file.is_file() else 404)
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(file.read_bytes() if file.is_file() else b"")
+                self.wfile.write(content)
                 return
             variables = {
                 **_CLEAN,

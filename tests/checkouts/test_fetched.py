@@ -153,16 +153,6 @@ def test_what_git_would_run_or_fetch_besides(repository: Repository, reach: Reac
     assert find_source(source_of(repository), reach()).remarks == found.remarks
 
 
-def test_a_repository_of_an_old_server(repository: Repository, reach: Reach) -> None:
-    """One that gives no single commits, and none beyond what its refs name."""
-    first = repository.git("rev-parse", "HEAD")
-    repository.commit({"helper.py": "value = 'two'\n"})
-    repository.git("config", "protocol.version", "0")
-    for name in ("allowReachableSHA1InWant", "allowAnySHA1InWant", "allowTipSHA1InWant"):
-        repository.git("config", f"uploadpack.{name}", "false")
-    assert "one" in (find_source(source_of(repository, first), reach()).project / "helper.py").read_text()
-
-
 PROGRAM = """
 import sys
 from pathlib import Path

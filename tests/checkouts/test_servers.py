@@ -64,6 +64,18 @@ def test_a_token_a_login_and_what_is_wrong(
         assert found(f"git+{server}/orders.git/.git@main", access, "login").record["ref"] == "main"
 
 
+def test_a_server_of_plain_files(repository: Repository, reach: Reach, authority: Authority) -> None:
+    """It gives no single commits: all branches and tags come, and one of them holds it."""
+    first = repository.git("rev-parse", "HEAD")
+    repository.commit({"helper.py": "value = 'two'\n"})
+    repository.git("update-server-info")
+    access = reach(ca_bundle=authority.bundle)
+    with git_server(repository.path.parent, dumb=True, tls=authority.server()) as server:
+        url = f"git+{server}/orders.git/.git"
+        for ref, value in ((first, "one"), ("main", "two"), (first[:8], "one")):
+            assert value in (found(f"{url}@{ref}", access).project / "helper.py").read_text()
+
+
 def test_netrc_and_helpers(repository: Repository, reach: Reach, authority: Authority, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
