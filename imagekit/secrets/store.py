@@ -112,7 +112,8 @@ class SecretStore:
             entries = self._read()
             if check_name(name) not in entries:
                 raise InvalidSecret(
-                    f"there is no secret {name!r}", hint=nearest_hint(name, entries) if entries else None
+                    f"there is no secret {name!r}",
+                    hint=nearest_hint(name, entries) if entries else "imagekit secret ls shows those that there are",
                 )
             if entries.pop(name)["in"] == KEYRING:
                 _forget_in_keyring(name)
