@@ -171,5 +171,10 @@ def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
     context = path.resolve()
     for file in (context / dockerfile, dockerfile.absolute()):
         if file.is_file():
+            before, nul, _ = file.read_bytes().partition(b"\0")
+            if nul:
+                # A text of UTF-16 is full of them, and BuildKit ends without a word.
+                line = before.count(b"\n") + 1
+                raise InvalidProject(f"{dockerfile}:{line}: a NUL is in it", hint="write it again, as UTF-8")
             return context, file
     raise InvalidProject(f"{dockerfile} is not there", hint=f"looked for {context / dockerfile}")

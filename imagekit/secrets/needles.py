@@ -1,9 +1,9 @@
 """The values of a build's secrets, looked for in what came of it, and taken out of what is said.
 
-A value is looked for as it is, in base64 at any alignment (as in ``Authorization: Basic``), URL-encoded and as
-JSON has it. What is a secret by itself within a value counts, too: the password of a URL, of a connection string and
-of a netrc file, the fields of a document (JSON, ``.env``, ``.npmrc``, YAML), each word of a key. A value that is one
-plain word (``production``) stands in many files, and is not looked for.
+A value is looked for as it is, in base64 at any alignment (as in ``Authorization: Basic``), URL-encoded, as JSON has
+it, in hexadecimal digits and in UTF-16. What is a secret by itself within a value counts, too: the password of a URL,
+of a connection string and of a netrc file, the fields of a document (JSON, ``.env``, ``.npmrc``, YAML), each word of a
+key. A value that is one plain word (``production``) stands in many files, and is not looked for.
 """
 
 from __future__ import annotations
@@ -134,11 +134,15 @@ def _forms(value: bytes) -> Iterator[bytes]:
 
     yield value
     yield from _base64(value)
+    yield from (value.hex().encode(), value.hex().upper().encode())
     text = value.decode("utf-8", "surrogateescape")
     try:
         for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
             yield encoded.encode()
             yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), encoded).encode()
+        # Of ASCII both are the same.
+        yield text.encode("utf-16-le")[:-1]
+        yield text.encode("utf-16-be")[1:]
         yield json.dumps(text)[1:-1].encode()
         yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -88,6 +88,15 @@ def test_a_dockerfile_that_is_not_there(imagekit: Imagekit, project: WriteProjec
     assert (error["error"], error["exit_code"]) == ("InvalidProject", 2)
 
 
+@pytest.mark.parametrize(("text", "line"), [(b"FROM x\nRUN a\0b\n", 2), ("FROM x\nRUN é\n".encode("utf-16-le"), 1)])
+def test_a_dockerfile_that_is_no_text(imagekit: Imagekit, project: WriteProject, text: bytes, line: int) -> None:
+    root = project({"Dockerfile": ""})
+    (root / "Dockerfile").write_bytes(text)
+    dead = {"IMAGEKIT_ENGINE": "unix:///nowhere/docker.sock"}
+    found = imagekit.refused("build", root, "-t", "x:1", "-f", "Dockerfile", env=dead)
+    assert found["message"] == f"Dockerfile:{line}: a NUL is in it"
+
+
 def test_a_dockerfile_that_lies_there_is_no_error(
     imagekit: Imagekit, inside: Inside, project: WriteProject, no_index: str
 ) -> None:

@@ -164,6 +164,9 @@ def test_found_in_every_form(value: str, before: bytes, after: bytes) -> None:
     assert looked_for.found_in(before + data + after)
     assert looked_for.found_in(base64.b64encode(before + data + after))
     assert looked_for.found_in(base64.urlsafe_b64encode(before + data + after))
+    assert looked_for.found_in((before + data + after).hex().encode())
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert looked_for.found_in(data.decode().encode(encoding))
     for encoded in (quote(text), quote(text, safe=""), quote_plus(text)):
         assert looked_for.found_in(encoded.encode())
         assert looked_for.found_in(re.sub("%..", lambda found: found[0].lower(), encoded).encode())
