@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
 
+# Of pip and uv in a container: what is added before it starts comes from where imagekit has packages from.
+_INDEXES = frozenset(
+    """PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL
+    UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NO_INDEX""".split()
+)
+
 
 def wanted_by(env: Mapping[str, str | None], settings: Settings, *, like: ImageSpec | None = None) -> Wanted | None:
     """What ``env`` asks for, ``None`` where that is nothing; ``InputError`` for what is no list of requirements.
@@ -48,4 +54,13 @@ def with_extras(
         wanted = wanted_by(own, settings, like=like)
     if wanted is None:
         return None
-    return derive(engine, pipeline, reference, image, wanted, upgrade=upgrade)
+
+    def telling() -> Pipeline:
+        opened = pipeline()
+        for name in sorted(_INDEXES & env.keys()):
+            opened.reporter.line(
+                f"{name} of the run's environment is not asked for {VARIABLE}: set it where imagekit runs"
+            )
+        return opened
+
+    return derive(engine, telling, reference, image, wanted, upgrade=upgrade)
