@@ -33,7 +33,8 @@ class Looking:
         if self._source is None:
             return
         request = self._order.request
-        with suppress(InvalidEntrypoint):
+        # A SystemError comes of another thread's parsing; see spec.entrypoint.
+        with suppress(InvalidEntrypoint, SystemError):
             signature = Entrypoint(path=request.path, function=request.function).signature_in(self._source)
             signature.check(request.given)
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any
 
 from imagekit.errors import InvalidEntrypoint, InvalidParameters
@@ -16,6 +17,9 @@ from imagekit.spec.module_names import module_names
 from imagekit.spec.nearest import nearest_hint
 
 _HINT = "write PATH.py:FUNCTION, such as flow.py:etl"
+# Up to Python 3.12 threads that parse at once confuse each other's depth: "AST constructor recursion depth mismatch"
+# (CPython issue 106905).
+_PARSING = Lock()
 # Decorators that leave a function's parameters as they are.
 _TRANSPARENT = {"flow", "task"}
 
@@ -129,7 +133,8 @@ class Entrypoint:
 
     def _tree(self, source: bytes) -> ast.Module:
         try:
-            return ast.parse(source, self.path)
+            with _PARSING:
+                return ast.parse(source, self.path)
         except SyntaxError as problem:
             raise InvalidEntrypoint(
                 f"{self.path}:{problem.lineno or 1}: {problem.msg}", hint="mend the file's syntax"
