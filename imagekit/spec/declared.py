@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -120,6 +120,23 @@ def read_declared(
         indexes=joined(joined(sources, uv.indexes), joined(pyproject.indexes, of_pdm)),
         uv=uv,
     )
+
+
+def check_tools_tables(context: Path, path: Path) -> None:
+    """Refuse what ``[tool.uv]`` and ``[tool.pdm]`` of ``path`` say in any case, whatever the project is."""
+    problems: list[InputError] = []
+    locked = path.parent.joinpath("uv.lock").is_file() or find_workspace(context).root.joinpath("uv.lock").is_file()
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: read_uv_table(context, locked=locked, builds=False),
+        lambda: pdm_indexes(path, read_toml(path, InvalidProject)),
+    )
+    for read in readers:
+        try:
+            read()
+        except InputError as problem:
+            problems.append(problem)
+    if problems:
+        raise InputError.join(problems)
 
 
 def _builds(pyproject: PyProject) -> bool:

@@ -19,18 +19,26 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def read_groups(
-    table: Mapping[str, Any], file: str, places: Places | None = None, origins: Origins | None = None
+    table: Mapping[str, Any],
+    file: str,
+    places: Places | None = None,
+    origins: Origins | None = None,
+    gathered: list[InputError] | None = None,
 ) -> dict[str, tuple[RequirementLine, ...]]:
     """Each group's requirements by its normalized name.
 
     All that is wrong is raised at once: ``InvalidRequirement``; for a cycle or an unknown include ``InvalidProject``.
+    Where a list is ``gathered``, it is added to that, and the groups hold the rest.
     """
     reader = _Reader(file, places, origins)
     for written, items in table.items():
         reader.add(written, items)
     found = {name: tuple(dict.fromkeys(reader.expanded(name))) for name in reader.groups}
-    if reader.problems:
-        raise InputError.join(list(reader.problems.values()))
+    problems = list(reader.problems.values())
+    if gathered is not None:
+        gathered += problems
+    elif problems:
+        raise InputError.join(problems)
     return found
 
 

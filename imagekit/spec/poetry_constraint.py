@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.url import redacted
 
 if TYPE_CHECKING:
+    from poetry.core.factory import Factory
     from poetry.core.packages.dependency import Dependency
 
 # poetry-core's schema of a dependency (poetry/core/json/schemas/poetry-schema.json), and what locks add.
@@ -22,11 +24,17 @@ _FLAGS = frozenset("allow-prereleases allows-prereleases optional develop".split
 _KEYS = _TEXTS | _FLAGS | {"extras"}
 
 
-def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str) -> Dependency:
-    """``name = constraint`` of a Poetry table; ``InvalidRequirement`` names ``origin``."""
+def poetry_factory() -> type[Factory]:
+    """poetry-core's reader; what it says about the form of a table that it takes is for Poetry's own users."""
     # Importing it takes a tenth of a second, and only Poetry's projects need it.
     from poetry.core.factory import Factory
 
+    logging.getLogger("poetry").addHandler(logging.NullHandler())
+    return Factory
+
+
+def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str) -> Dependency:
+    """``name = constraint`` of a Poetry table; ``InvalidRequirement`` names ``origin``."""
     if not isinstance(constraint, (str, Mapping)):
         raise InvalidRequirement(f"{origin}: {name} is {constraint!r}, no version", hint=f'write {name} = "^1.2"')
     if isinstance(constraint, Mapping) and (unknown := sorted(set(constraint) - _KEYS)):
@@ -40,7 +48,7 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
             what = "a string" if key in _TEXTS else "true or false" if key in _FLAGS else "a list of strings"
             raise InvalidRequirement(f"{origin}: {name}: {key} is not {what}", hint=f"make it {what}")
     try:
-        return Factory.create_dependency(name, constraint, root_dir=root)
+        return poetry_factory().create_dependency(name, constraint, root_dir=root)
     except Exception as problem:  # also its parser's own, which share no class; it reads text and nothing else
         words = redacted(" ".join(str(problem).split())) or "not a dependency that Poetry knows"
         raise InvalidRequirement(f"{origin}: {name}: {words}", hint=f'write {name} = "^1.2"') from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from imagekit.spec.image import Project
 from imagekit.spec.import_root import find_import_root
+from imagekit.spec.poetry_constraint import poetry_factory
 
 BACKEND = "poetry.core.masonry.api"
 
@@ -50,12 +50,9 @@ def poetry_project(path: Path, tables: Mapping[str, Any], *, name: str, version:
 
 def _metadata(directory: Path) -> tuple[str, dict[str, list[tuple[str, str]]]]:
     """``METADATA``, and by group the names and values of the entry points."""
-    from poetry.core.factory import Factory
     from poetry.core.masonry.builders.builder import Builder
 
-    # What it says about the form of a table that it takes is for Poetry's own users.
-    logging.getLogger("poetry").addHandler(logging.NullHandler())
-    builder = Builder(Factory().create_poetry(directory))
+    builder = Builder(poetry_factory()().create_poetry(directory))
     points: dict[str, list[tuple[str, str]]] = {}
     for group, lines in builder.convert_entry_points().items():
         points[group] = [(name.strip(), value.strip()) for name, _, value in (line.partition("=") for line in lines)]

@@ -109,11 +109,10 @@ def read_pyproject(path: Path) -> PyProject:
     build = top.table("build-system")
     imagekit = top.table("tool").table("imagekit").values
     places = Places(base=path.parent, root=path.parent)
-    written = top.table("dependency-groups").values
-    groups = top.tried(partial(read_groups, written, path.name, places, top.origins), None)
+    groups = read_groups(top.table("dependency-groups").values, path.name, places, top.origins, top.problems)
     common: dict[str, Any] = {
         "path": path,
-        "groups": groups or {},
+        "groups": groups,
         "build_backend": build.text("build-backend"),
         "build_requires": build.texts("requires"),
         "imagekit": imagekit if "imagekit" in top.table("tool") else None,
@@ -121,8 +120,7 @@ def read_pyproject(path: Path) -> PyProject:
     found = PyProject(**common)
     if "project" in top:
         found = _with_project(read_project_table(top, common["build_backend"], places), common, tables)
-    # It may include groups of the other table: without those it cannot be judged.
-    poetry = top.tried(partial(read_poetry_table, path, tables, groups), None) if groups is not None else None
+    poetry = top.tried(partial(read_poetry_table, path, tables, groups), None)
     top.raise_problems()
     return found if poetry is None else _with_poetry(found, poetry, tables)
 

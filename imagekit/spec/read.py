@@ -13,7 +13,7 @@ from imagekit.errors import InputError, InvalidConfig, InvalidProject, InvalidRe
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
 from imagekit.spec.commands import check_commands
-from imagekit.spec.declared import read_declared
+from imagekit.spec.declared import check_tools_tables, read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import FileMapping, ImageSpec, Indexes, RequirementLine
@@ -203,10 +203,14 @@ def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | Non
 
 
 def _further(context: Path, path: Path) -> list[InputError]:
-    """What is wrong with ``[tool.imagekit]`` of a ``pyproject.toml`` that is refused, where it can be read at all."""
+    """What else is wrong with the tables of a ``pyproject.toml`` that is refused, where it can be read at all."""
     found: list[InputError] = []
     with suppress(InputError, AttributeError, TypeError):
         project_table(context, read_toml(path, InvalidProject).get("tool", {}).get("imagekit"), found)
+    try:
+        check_tools_tables(context, path)
+    except InputError as problem:
+        found.append(problem)
     return found
 
 

@@ -172,3 +172,37 @@ resolution = "lowest"
     with pytest.raises(InputError) as caught:
         read_spec(tmp_path)
     assert [problem.message.split(":")[1] for problem in caught.value.problems] == ["5", "7", "8"]
+
+
+def test_all_tables_of_a_pyproject_are_told_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = """[project]
+name = "x"
+version = "1"
+dependencies = ["six=1"]
+[dependency-groups]
+a = ["b=1"]
+[tool.poetry.group.own]
+include-groups = ["a"]
+[tool.poetry.group.own.dependencies]
+six = "newest"
+c = {path = "../none"}
+[tool.pdm]
+source = [{url = 3}]
+[tool.uv]
+resolution = "lowest"
+[tool.imagekit]
+nmae = 1
+"""
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert [problem.message.split(":")[1] for problem in caught.value.problems] == [
+        "4",
+        "6",
+        "10",
+        "11",
+        "13",
+        "15",
+        "17",
+    ]
+    assert capfd.readouterr() == ("", "")
