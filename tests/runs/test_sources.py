@@ -78,6 +78,14 @@ def command(engine: Engine, tmp_path: Path) -> Command:
     return Command(tmp_path, IMAGEKIT_ENGINE=engine.address)
 
 
+@pytest.fixture
+def here(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process with a state and a cache of the test's own."""
+    monkeypatch.setenv("IMAGEKIT_ENGINE", engine.address)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+    monkeypatch.setenv("IMAGEKIT_CACHE_DIR", str(tmp_path / ".cache"))
+
+
 @contextmanager
 def elsewhere(engine: Engine) -> Iterator[str]:
     """The address of the engine as one of another machine: it has its own files, as far as its client knows."""
@@ -129,41 +137,39 @@ def test_a_working_tree_and_what_is_recorded(command: Command, repository: Repos
     assert not (repository.path / "here").exists()
 
 
-def test_a_commit_and_another(command: Command, repository: Repository, flow_image: str) -> None:
+def test_a_commit_and_another(here: None, repository: Repository, flow_image: str) -> None:
     repository.git("tag", "v1")
     repository.commit({"helper.py": "value = 'two'\n", "deep/flow.py": FLOW, "deep/helper.py": "value = 'deep'\n"})
-    own = ("run", "flow.py:etl", "--image", flow_image, "--network-mode", "none", "--source")
-    first = command.json(*own, f"git+{repository.url}@v1", "--read-only")
-    second = command.json(*own, f"git+{repository.url}", "--workdir", "/tmp")
-    deep = command.json(*own, f"git+{repository.url}@main#subdirectory=deep")
-    assert first["result"] == [1, "one", SOURCE, [SOURCE]]
-    assert second["result"] == [1, "two", "/tmp", [SOURCE]]
-    assert deep["result"] == [1, "deep", f"{SOURCE}/deep", [f"{SOURCE}/deep"]]
-    commits = [each["source"]["commit"] for each in (first, second)]
+    runner = DockerFlowRunner(flow_image, network_mode="none")
+    url = f"git+{repository.url}"
+    first = runner.run("flow.py:etl", source=f"{url}@v1", read_only=True)
+    second = runner.run("flow.py:etl", source=url, workdir="/tmp")
+    deep = runner.run("flow.py:etl", source=f"{url}@main#subdirectory=deep")
+    assert first.result == [1, "one", SOURCE, [SOURCE]]
+    assert second.result == [1, "two", "/tmp", [SOURCE]]
+    assert deep.result == [1, "deep", f"{SOURCE}/deep", [f"{SOURCE}/deep"]]
+    commits = [each.source["commit"] for each in (first, second)]
     assert commits == [repository.git("rev-parse", "v1"), repository.git("rev-parse", "HEAD")]
-    assert (deep["source"]["ref"], deep["source"]["subdirectory"]) == ("main", "deep")
-    changes = command("diff", first["id"], second["id"]).stdout
-    assert all(commit in changes for commit in commits)
+    assert (deep.source["ref"], deep.source["subdirectory"]) == ("main", "deep")
     # The packages below src are found, as they are where the project is installed.
-    packaged = command.json("run", "flow.py:packaged", *own[2:], f"git+{repository.url}@v1")
-    assert packaged["result"] == 3
+    assert runner.run("flow.py:packaged", source=f"{url}@v1").result == 3
 
 
 def test_an_engine_elsewhere_gets_a_copy(
-    engine: Engine, command: Command, repository: Repository, flow_image: str
+    engine: Engine, here: None, repository: Repository, flow_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repository.path / ".venv").mkdir()
     (repository.path / ".venv" / "pyvenv.cfg").touch()
     (repository.path / "helper.py").chmod(0o600)
-    own = ("--image", flow_image, "--network-mode", "none", "--source")
+    written: list[bytes] = []
+    runner = DockerFlowRunner(flow_image, network_mode="none")
     with elsewhere(engine) as address:
-        command.env["IMAGEKIT_ENGINE"] = address
-        mounted = command.json("run", "flow.py:etl", *own, "orders")
-        fetched = command.json("run", "flow.py:etl", "--read-only", *own, f"git+{repository.url}")
-        writes = command.json("run", "flow.py:writes", *own, "orders")
-        log = command("flow-run", "logs", writes["id"]).stdout.splitlines()
-    assert mounted["result"] == fetched["result"] == [1, "one", SOURCE, [SOURCE]]
-    assert log == ["Permission denied"] * 2
+        monkeypatch.setenv("IMAGEKIT_ENGINE", address)
+        mounted = runner.run("flow.py:etl", source=repository.path)
+        fetched = runner.run("flow.py:etl", source=f"git+{repository.url}", read_only=True)
+        runner.run("flow.py:writes", source=repository.path, on_output=lambda _, data: written.append(data))
+    assert mounted.result == fetched.result == [1, "one", SOURCE, [SOURCE]]
+    assert b"".join(written) == b"Permission denied\n" * 2
 
 
 def test_an_engine_that_has_other_files_than_this_process(
@@ -187,12 +193,7 @@ def test_files_that_the_containers_user_may_not_read(command: Command, repositor
     assert found["error"]["message"].startswith(f"the user 1234 may not read {SOURCE}/flow.py")
 
 
-def test_from_python(
-    engine: Engine, repository: Repository, flow_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IMAGEKIT_ENGINE", engine.address)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
-    monkeypatch.setenv("IMAGEKIT_CACHE_DIR", str(tmp_path / ".cache"))
+def test_from_python(here: None, repository: Repository, flow_image: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = run("flow.py:etl", image=flow_image, source=repository.path, network_mode="none")
     assert found.result[1] == "one"
     assert found.source["kind"] == "mounted"
