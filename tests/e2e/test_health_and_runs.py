@@ -111,7 +111,9 @@ def test_bad_parameters_before_the_engine_is_asked(imagekit: Imagekit, root: Pat
     done = imagekit("run", "flow.py:etl", *words, "--json", env=DEAD, cwd=root)
     found = json.loads(done.stdout)
     assert (done.returncode, found["error"]) == (2, "InvalidParameters")
-    # And the engine is indeed not there.
+
+
+def test_good_parameters_get_as_far_as_the_engine(imagekit: Imagekit, root: Path) -> None:
     assert imagekit("run", "flow.py:etl", "-p", "n=1", env=DEAD, cwd=root).returncode == 3
 
 
