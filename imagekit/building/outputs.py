@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagekit.errors import InputError
+from imagekit.nearest import nearest_hint
 from imagekit.oci.platform import Platform
-from imagekit.spec.nearest import nearest_hint
 
 ENGINE, REGISTRY, LAYOUT, OCI_ARCHIVE, DOCKER_ARCHIVE = "engine", "registry", "oci", "oci-archive", "docker-archive"
 _WITH_PATH = (LAYOUT, OCI_ARCHIVE, DOCKER_ARCHIVE)

@@ -255,7 +255,7 @@ def _buildkit(
 ) -> Buildkit | None:
     """What BuildKit is told, checked; ``None`` where the image is assembled."""
     from imagekit.errors import InputError
-    from imagekit.spec.nearest import nearest_hint
+    from imagekit.nearest import nearest_hint
 
     if builder not in (None, "assemble", "buildkit"):
         raise InputError(f"--builder {builder!r} is unknown", hint=nearest_hint(str(builder), ("assemble", "buildkit")))

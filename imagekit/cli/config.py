@@ -87,9 +87,9 @@ def get(
     """
     from imagekit.cli.output import put
     from imagekit.errors import InvalidConfig
+    from imagekit.nearest import nearest_hint
     from imagekit.settings import Settings
     from imagekit.settings.view import settings_of_machine, settings_of_project
-    from imagekit.spec.nearest import nearest_hint
 
     settings = Settings.load()
     found = {shown.name: shown for shown in settings_of_machine(settings)}

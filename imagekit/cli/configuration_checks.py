@@ -28,8 +28,8 @@ def _file(settings: Settings) -> Finding:
 
 
 def _variables() -> Iterator[Finding]:
+    from imagekit.nearest import nearest
     from imagekit.settings.variables import known_variables, unknown_variables
-    from imagekit.spec.nearest import nearest
 
     for name in unknown_variables(os.environ):
         meant = nearest(name, known_variables())

@@ -169,7 +169,7 @@ def _store() -> Store:
 
 def _state(text: str) -> str:
     from imagekit.errors import InputError
-    from imagekit.spec.nearest import nearest_hint
+    from imagekit.nearest import nearest_hint
     from imagekit.store.values import ENDED_STATES, OPEN_STATES
 
     known = (*OPEN_STATES, *ENDED_STATES)

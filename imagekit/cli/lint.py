@@ -44,10 +44,10 @@ def lint(
     from imagekit.cli.output import one_line, put, put_json
     from imagekit.cli.session import load_settings, open_pipeline
     from imagekit.errors import InputError
+    from imagekit.nearest import nearest_hint
     from imagekit.oci.platform import Platform
     from imagekit.progress import SilentReporter
     from imagekit.secrets.handed import Handed
-    from imagekit.spec.nearest import nearest_hint
 
     for name in ignore or ():
         if name not in RULES:

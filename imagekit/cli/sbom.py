@@ -40,7 +40,7 @@ def sbom(
     from imagekit.cli.documents import document_about, put_document
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.errors import InputError
-    from imagekit.spec.nearest import nearest_hint
+    from imagekit.nearest import nearest_hint
 
     known = ("cyclonedx", "spdx")
     if kind not in known:

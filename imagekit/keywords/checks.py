@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.nearest import nearest_hint
 from imagekit.spec.files import check_labels
-from imagekit.spec.nearest import nearest_hint
 
 Check = Callable[[Any, str], Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
 from imagekit.keywords.table import BY_NAME, KEYWORDS, Keyword, Use, Verdict
-from imagekit.spec.nearest import nearest
+from imagekit.nearest import nearest
 
 # What reaches the steps of extra commands.
 OF_STEPS = frozenset(keyword.name for keyword in KEYWORDS if keyword.auto.verdict is Verdict.WITH_COMMANDS)

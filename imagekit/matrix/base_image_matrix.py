@@ -18,8 +18,8 @@ from imagekit.matrix.declared import MatrixTable, read_matrix
 from imagekit.matrix.results import CellPlan, CellResult, MatrixPlan, MatrixResult
 from imagekit.matrix.tags import tags_of
 from imagekit.matrix.values import CONDA, Cell
+from imagekit.nearest import nearest_hint
 from imagekit.progress import Reporter, SilentReporter
-from imagekit.spec.nearest import nearest_hint
 
 if TYPE_CHECKING:
     from imagekit.settings import Settings

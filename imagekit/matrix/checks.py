@@ -11,8 +11,8 @@ from packaging.version import InvalidVersion, Version
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix.values import FLAVORS
+from imagekit.nearest import nearest_hint
 from imagekit.oci.platform import Platform
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.requirement import parse_requirement
 
 _PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 from imagekit.errors import InputError
 from imagekit.matrix.tags import written
 from imagekit.matrix.values import FLAVORS, STANDARD
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 
 # Versioneer and setuptools-scm write the commit of a build between releases so.
 _COMMIT = re.compile(r"(?:^|\.)g([0-9a-f]{7,40})(?:\.|$)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagekit.errors import InputError
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 from imagekit.stages.declared import declarations_directory
 
 

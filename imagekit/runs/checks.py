@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.nearest import nearest_hint
 from imagekit.runs.concealing import Holder, revealed
 from imagekit.runs.request import check_environment
-from imagekit.spec.nearest import nearest_hint
 
 PULL_POLICIES = ("Always", "IfNotPresent", "IfPossible", "Never")
 SERIALIZERS = ("json", "pickle")

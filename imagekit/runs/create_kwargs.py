@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 
 # docker-py's name for what is a setting of its own here.
 _OWN = {

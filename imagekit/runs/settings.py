@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
+from imagekit.nearest import nearest_hint
 from imagekit.runs import checks
 from imagekit.runs.concealing import Holder, revealed, without_credentials
 from imagekit.runs.create_kwargs import bound_sources, converted
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.sizes import LEAST_MEMORY, size_in_bytes
 from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
-from imagekit.spec.nearest import nearest_hint
 
 UNLIMITED = -1
 # What may hold a credential in some word of it.

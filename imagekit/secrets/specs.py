@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from imagekit.errors import InputError, InvalidSecret
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 
 _LARGEST = 500 * 1024  # bytes, of any secret
 _LARGEST_VARIABLE = 120 * 1024  # bytes; Linux has at most 128 KiB for one (execve(2))

@@ -19,8 +19,8 @@ from typing import Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import InvalidSecret
+from imagekit.nearest import nearest_hint
 from imagekit.sharing.flock import LocksUnavailable, acquire
-from imagekit.spec.nearest import nearest_hint
 
 SERVICE = "imagekit"
 KEYRING, FILE = "keyring", "file"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import InputError, InvalidConfig
+from imagekit.nearest import nearest_hint
 from imagekit.settings.origin import Origin
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.toml import read_toml
 
 if sys.version_info >= (3, 11):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from imagekit.errors import InputError, InvalidConfig
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 
 # All but FROM, which begins another image, and MAINTAINER, which is a label by now.
 _INSTRUCTIONS = tuple(

@@ -9,9 +9,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject
+from imagekit.nearest import nearest_hint
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.local_source import Places
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.origins import Origins
 from imagekit.spec.requirement import parse_requirement
 

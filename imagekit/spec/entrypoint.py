@@ -13,8 +13,8 @@ from threading import Lock
 from typing import Any
 
 from imagekit.errors import InvalidEntrypoint, InvalidParameters
+from imagekit.nearest import nearest_hint
 from imagekit.spec.module_names import module_names
-from imagekit.spec.nearest import nearest_hint
 
 _HINT = "write PATH.py:FUNCTION, such as flow.py:etl"
 # Up to Python 3.12 threads that parse at once confuse each other's depth: "AST constructor recursion depth mismatch"

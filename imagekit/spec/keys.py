@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from imagekit.errors import InputError, InvalidConfig
+from imagekit.nearest import nearest_hint
 from imagekit.spec.kinds import Fault, Kind, Mistaken, Texts, TextTable, kind_of
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.variable import variable_of
 
 _Table = TypeVar("_Table")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from imagekit.errors import InvalidRequirement
-from imagekit.spec.nearest import nearest_hint
+from imagekit.nearest import nearest_hint
 from imagekit.spec.url import redacted
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject
+from imagekit.nearest import nearest_hint
 from imagekit.spec.dependency_groups import read_groups
 from imagekit.spec.image import Indexes, Project, RequirementLine
 from imagekit.spec.local_source import Places
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.origins import Origins
 from imagekit.spec.poetry_project import poetry_project
 from imagekit.spec.poetry_table import PoetryTable, enriched, read_poetry_table

@@ -10,6 +10,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidConfig, InvalidProject, InvalidRequirement
+from imagekit.nearest import nearest_hint
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
 from imagekit.spec.commands import check_commands
@@ -21,7 +22,6 @@ from imagekit.spec.indexes import named_indexes
 from imagekit.spec.keys import Source
 from imagekit.spec.local_requirement import parse_line
 from imagekit.spec.local_source import Places
-from imagekit.spec.nearest import nearest_hint
 from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_each

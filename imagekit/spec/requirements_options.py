@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from imagekit.errors import InvalidRequirement
-from imagekit.spec.nearest import nearest
+from imagekit.nearest import nearest
 
 _WITH_VALUE = {
     "--requirement",

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from imagekit.errors import InputError, InvalidReference
+from imagekit.nearest import nearest_hint
 from imagekit.oci.reference import Reference
 from imagekit.secrets.command_text import in_pair
-from imagekit.spec.nearest import nearest_hint
 
 _COMPRESSION = ("compression", "compression-level", "force-compression")
 _FROM = {
