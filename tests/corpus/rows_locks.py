@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.errors import CheckFailed, InvalidProject, NoWheel, ResolveError, StaleLock
+from imagekit.errors import CheckFailed, InvalidProject, NoWheel, RepositoryError, StaleLock
 from tests.corpus.row import End, Row, Unless
 
 LOCKS = [
@@ -107,7 +107,9 @@ LOCKS = [
         has={"poetry-core @ git+https://github.com/python-poetry/poetry-core.git": "pyproject.toml:6"},
         lock="poetry.lock",
         built=True,
-        unless=(Unless(host="github.com", ends=End(error=ResolveError, says=("https://github.com/python-poetry/",))),),
+        unless=(
+            Unless(host="github.com", ends=End(error=RepositoryError, says=("https://github.com/python-poetry/",))),
+        ),
     ),
     Row(
         project="pdm-own",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.errors import InputError, InvalidProject, NoWheel, ResolveError, SourceBuildFailed, Unsatisfiable
+from imagekit.errors import InputError, InvalidProject, NoWheel, RepositoryError, SourceBuildFailed, Unsatisfiable
 from tests.corpus.row import End, Row, Unless
 
 # An index may have what was published in the last weeks later than others, or never.
@@ -182,7 +182,7 @@ GROUPS = [
             Unless(
                 host="github.com",
                 ends=End(
-                    error=ResolveError,
+                    error=RepositoryError,
                     says=("https://github.com/zzstoatzz/python-cli-bench.git could not be read", "git ls-remote"),
                 ),
             ),
