@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, labelled, sweep
-from imagekit.errors import EngineError, UnknownRun
+from imagekit.errors import EngineError
 from imagekit.store.store import Store
 from imagekit.store.values import RunEnd, StoredRun
 
@@ -26,17 +26,9 @@ def reconcile(store: Store, engine: Engine) -> int:
     orphans = store.orphans()
     for run in orphans:
         _end(store, engine, run)
-    sweep(engine, lambda run_id: _is_over(store, run_id))
+    # One that is not known here is another user's, or of a record that is kept elsewhere.
+    sweep(engine, store.has_ended)
     return len(orphans)
-
-
-def _is_over(store: Store, run_id: str) -> bool:
-    try:
-        run = store.run(run_id)
-    except UnknownRun:
-        # Another user's, or of a record that is kept elsewhere.
-        return False
-    return run.id == run_id and run.end is not None
 
 
 def _end(store: Store, engine: Engine, run: StoredRun) -> None:

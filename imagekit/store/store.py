@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import UnknownRun
-from imagekit.spec.nearest import nearest
+from imagekit.nearest import nearest
 from imagekit.store import sql
 from imagekit.store.logs import DIRECTORY as LOGS
 from imagekit.store.logs import LogPiece, LogWriter, read_log, remove_log
@@ -157,6 +157,10 @@ class Store:
         """Open runs whose process is gone: whoever finds them says how they ended (``runs.reconcile``)."""
         here = machine()
         return [run for run in self.open_runs() if is_orphan(run, here=here)]
+
+    def has_ended(self, run_id: str) -> bool:
+        """Whether it is known here how the run of exactly that ID ended."""
+        return any(run.end is not None for run in self._rows(sql.RUN_BY_ID, (run_id,)))
 
     def result(self, run: StoredRun) -> Any:
         """What the flow returned, read from its file where it is there. ``None`` also for one that is no JSON."""

@@ -220,6 +220,7 @@ def test_runs_whose_process_was_killed_are_orphans(store: Store) -> None:
     process.kill()
     process.communicate()
     assert [run.record.name for run in store.orphans()] == ["theirs"]
+    assert not any(store.has_ended(run.id) for run in store.open_runs())
     (theirs,) = store.orphans()
     assert store.end(theirs.id, RunEnd(state="crashed", cause="worker"))
     assert store.orphans() == []
