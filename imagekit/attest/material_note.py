@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from imagekit.lock.values import Artifact, GitCommit, Lock
+from imagekit.oci.digest import digest_of_json
 from imagekit.plan.record import LABEL, Record
 from imagekit.plan.values import FilesLayer, Plan, SourceLayer
 
@@ -52,6 +53,8 @@ def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
         "commit": plan.labels.get("org.opencontainers.image.revision", ""),
         "state": state,
         "parameters": sorted(names),
+        # What they are may be read in the image's history; a value that was given to one is in neither.
+        "instructions": digest_of_json(list(plan.commands)) if plan.commands else None,
     }
 
 

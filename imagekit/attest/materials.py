@@ -64,6 +64,7 @@ class Materials:
     commit: str = ""
     state: str = UNKNOWN  # of the working tree at that commit
     parameters: tuple[str, ...] = ()  # names of what was set: "env:TZ", "base-image"; never a value
+    instructions: Digest | None = None  # of the extra_dockerfile_commands, as a JSON list of texts
 
 
 def materials_from(note: Mapping[str, Any]) -> Materials:
@@ -92,4 +93,5 @@ def materials_from(note: Mapping[str, Any]) -> Materials:
         commit=note["commit"],
         state=note["state"],
         parameters=tuple(note["parameters"]),
+        instructions=note["instructions"],
     )

@@ -63,6 +63,9 @@ def _external(materials: Materials) -> dict[str, Any]:
     }
     if materials.lock_file:
         found["lockFile"] = materials.lock_file
+    if materials.instructions is not None:
+        # BuildKit carried them out on the assembled image.
+        found["instructions"] = {"sha256": _hex(materials.instructions)}
     return found
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from imagekit.attest.attachments import Kind, attachments_of
 from imagekit.attest.layer_contents import ContentsCache, LayerContents, merged
 from imagekit.attest.material_note import material_note
-from imagekit.attest.materials import materials_from
+from imagekit.attest.materials import Materials, materials_from
 from imagekit.attest.packages import packages_of
 from imagekit.attest.reading import read_archive, read_blobs, read_layers
 from imagekit.attest.subject import Subject, subject_of
-from imagekit.building.made_images import made_image
+from imagekit.building.made_images import made_image, note_of
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseNotFound, DamagedLayer, EngineError, InputError, PushError, RegistryError
 from imagekit.layers.mending import mended
@@ -81,14 +81,16 @@ def made_attachments(made: Made, name: str, places: Places) -> tuple[Attachment,
 def saved_attachments(
     engine: Engine, image_id: str, image: RemoteImage, registry: Registry, places: Places
 ) -> tuple[Attachment, ...]:
-    """The documents about an image that the engine pushed as ``image``: what it was made from is not known."""
+    """The documents about an image that the engine pushed as ``image``; provenance where it was made here."""
     with places.reporter.task(f"reading the packages of {image.reference}"):
         saved = read_archive(engine.save(image_id), ContentsCache(places.cache))
     held = registry.manifest(repository_of(image.reference), image.digest)
     if held is None:
         raise PushError(f"{image.reference} was pushed, and its manifest is gone", hint="push again")
     digest, packages = digest_of(image.config_bytes), packages_of(merged(saved.layers))
-    subject = subject_of(str(image.reference), image.config, digest, image.digest, packages)
+    subject = subject_of(
+        str(image.reference), image.config, digest, image.digest, packages, _materials(places.cache, image_id)
+    )
     manifest = Descriptor(media_type=held.media_type, digest=held.digest, size=len(held.data))
     return attachments_of(subject, manifest)
 
@@ -111,8 +113,13 @@ def engine_subject(engine: Engine, reference: str, places: Places) -> Subject | 
     else:
         config, digest = made.config, made.config.digest
     name = next(iter(image.tags), reference) if reference.startswith("sha256:") else reference
-    materials = materials_from(made.note) if made is not None else None
+    materials = _materials(places.cache, image.id)
     return subject_of(name, config, digest, None, packages_of(merged(contents)), materials)
+
+
+def _materials(cache: Path, image_id: str) -> Materials | None:
+    note = note_of(cache, image_id)
+    return None if note is None else materials_from(note)
 
 
 def base_contents(base: BaseImage, engine: Engine, places: Places) -> tuple[LayerContents, ...]:

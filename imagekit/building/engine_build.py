@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imagekit.atomic import sweep_unfinished
 from imagekit.attest.material_note import material_note
 from imagekit.building.assembly import make_layers
-from imagekit.building.made_images import keep_made
+from imagekit.building.made_images import keep_made, keep_note
 from imagekit.errors import DiskFull
 from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, built_layers
@@ -73,8 +73,10 @@ def build_in_engine(
         above = image_report(engine, loaded.image_id).layers[len(config.diff_ids) :] if plan.commands else ()
         # What is only remembered must not end a build that is done.
         with suppress(OSError, DiskFull):
-            if not plan.commands:
-                note = material_note(plan, planned.lock, planned.working_tree)
+            note = material_note(plan, planned.lock, planned.working_tree)
+            if plan.commands:
+                keep_note(cache.path, loaded.image_id, note)
+            else:
                 keep_made(cache.path, loaded.image_id, config, base, layers, note)
         return BuildResult(
             reference=reference,

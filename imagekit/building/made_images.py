@@ -21,7 +21,7 @@ from imagekit.spec import base as base_values
 from imagekit.spec import installed
 from imagekit.spec.base import BaseImage
 
-_FORMAT = 3
+_FORMAT = 4
 _CLASSES = {
     value.__name__: value
     for module in (base_values, installed)
@@ -49,30 +49,52 @@ def keep_made(
     note: Mapping[str, Any],
 ) -> None:
     """Remember what ``image_id`` is made of."""
-    parts = {"config": encode(config), "base": encode(base), "layers": encode(tuple(layers)), "materials": dict(note)}
+    _keep(cache, image_id, config=encode(config), base=encode(base), layers=encode(tuple(layers)), materials=dict(note))
+
+
+def keep_note(cache: Path, image_id: str, note: Mapping[str, Any]) -> None:
+    """Remember what an image was made from whose upper layers the engine alone has: instructions made them."""
+    _keep(cache, image_id, materials=dict(note))
+
+
+def _keep(cache: Path, image_id: str, **parts: Any) -> None:
     known = json.dumps({"format": _FORMAT, **parts}).encode()
     write_whole(_path(cache, image_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
 
 
 def made_image(cache: Path, image_id: str) -> MadeImage | None:
     """What ``image_id`` is made of; ``None`` where that is not known here."""
+    value = _kept(cache, image_id)
+    if value is None:
+        return None
     try:
-        known, _, check = read_file(_path(cache, image_id)).partition(b"\n")
-        if check.strip() != hashlib.sha256(known).hexdigest().encode():
-            return None
-        value = json.loads(known)
-        if value["format"] != _FORMAT:
-            return None
         config, base, layers = (decode(value[name], _CLASSES) for name in ("config", "base", "layers"))
-        note = value["materials"]
     except Exception:
         # Whatever another version wrote there: the engine has the image in any case.
         return None
     if not (isinstance(config, ImageConfig) and isinstance(base, BaseImage) and isinstance(layers, tuple)):
         return None
-    if not all(isinstance(layer, Layer) for layer in layers) or not isinstance(note, dict):
+    if not all(isinstance(layer, Layer) for layer in layers):
         return None
-    return MadeImage(config=config, base=base, layers=layers, note=note)
+    return MadeImage(config=config, base=base, layers=layers, note=value["materials"])
+
+
+def note_of(cache: Path, image_id: str) -> Mapping[str, Any] | None:
+    """What ``image_id`` was made from (``attest.material_note``); ``None`` where that is not known here."""
+    value = _kept(cache, image_id)
+    note: dict[str, Any] | None = None if value is None else value["materials"]
+    return note
+
+
+def _kept(cache: Path, image_id: str) -> dict[str, Any] | None:
+    try:
+        known, _, check = read_file(_path(cache, image_id)).partition(b"\n")
+        if check.strip() != hashlib.sha256(known).hexdigest().encode():
+            return None
+        value: dict[str, Any] = json.loads(known)
+        return value if value["format"] == _FORMAT and isinstance(value["materials"], dict) else None
+    except Exception:
+        return None
 
 
 def _path(cache: Path, image_id: str) -> Path:

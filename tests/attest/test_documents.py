@@ -89,6 +89,7 @@ MATERIALS = Materials(
     ),
     lock=digest_of(b"lock"),
     lock_file="pylock.toml",
+    instructions=digest_of(b"instructions"),
     source=digest_of(b"source"),
     files={"/etc/settings.yml": digest_of(b"settings")},
     repository="https://example.com/orders.git",
@@ -256,6 +257,9 @@ def test_provenance_has_materials_with_digests_and_names_alone() -> None:
     predicate = json.loads(provenance.statement_of(SUBJECT))["predicate"]
     definition = predicate["buildDefinition"]
     assert definition["externalParameters"]["parameters"] == ["env:TOKEN", "label:team"]
+    assert definition["externalParameters"]["instructions"] == {
+        "sha256": digest_of(b"instructions").removeprefix("sha256:")
+    }
     assert definition["internalParameters"]["lockDigest"] == MATERIALS.lock
     # Times are of the clock, and an image's own is its source's: a statement that says neither says nothing untrue.
     assert predicate["runDetails"]["metadata"].keys() == {"invocationId"}

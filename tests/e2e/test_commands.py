@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -68,6 +69,9 @@ def test_they_continue_the_image(
     assert snapshot(root) == before
     assert [layer.digest for layer in built.layers[: len(plain.layers)]] == [layer.digest for layer in plain.layers]
     assert [layer.title.split()[0] for layer in built.layers[len(plain.layers) :]] == ["RUN", "COPY", "RUN"]
+    definition = json.loads(library("provenance", f"{name}:v1").stdout)["predicate"]["buildDefinition"]
+    assert definition["internalParameters"]["lockDigest"] == built.lock_digest
+    assert definition["externalParameters"]["instructions"]["sha256"]
     shown = inside(f"{name}:v1", "cat", "/who", "/where", "/read", "/length")
     assert shown.split() == ["0", "/app", "set", "5"]
     assert inside(f"{name}:v1", "sh", "-c", "id -un; echo $GREETED; ls /etc/app").splitlines() == [
