@@ -103,7 +103,8 @@ def make_image(engine: Engine, python_image: str, held: Path, tmp_path_factory: 
 @pytest.fixture(scope="session")
 def bare(make_image: Callable[..., str]) -> str:
     """A distribution's Python, without a package or an environment; its user is no root."""
-    return make_image("RUN useradd -u 4711 -m worker\nUSER worker\nWORKDIR /srv\nENV STAGE=test\n")
+    managed = "RUN ls /usr/lib/python3*/EXTERNALLY-MANAGED\n"  # by the distribution (PEP 668)
+    return make_image(managed + "RUN useradd -u 4711 -m worker\nUSER worker\nWORKDIR /srv\nENV STAGE=test\n")
 
 
 @pytest.fixture(scope="session")
