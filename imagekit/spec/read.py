@@ -33,7 +33,7 @@ from imagekit.spec.told import Told, in_order
 from imagekit.spec.toml import read_toml
 from imagekit.spec.url import check_index_url, refuse_login
 from imagekit.spec.uv_table import UvTable, joined
-from imagekit.spec.wanted import read_wanted
+from imagekit.spec.wanted import read_wanted, unlocked_error
 
 _RESOLVERS = ("uv", "pip-tools")
 _FileNames = str | Path | Sequence[str | Path]
@@ -113,6 +113,8 @@ def read_spec(
             may_build=bool(may_build),
             unknown=told.wrong,
         )
+        if wanted.unlocked is not None and not (inline or declared.requirements or declared.installs_project):
+            raise unlocked_error(wanted.unlocked)
         uv = declared.uv
         no_binary = tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary)))
         only_binary = tuple(dict.fromkeys((*(n for file in read for n in file.only_binary), *uv.only_binary)))

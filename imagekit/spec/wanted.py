@@ -21,8 +21,19 @@ _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _REFUSED = {
     "Pipfile": "name its lock: Pipfile.lock (pipenv lock)",
     "conda-lock.yml": "name its environment.yml",
+    "conda-lock.yaml": "name its environment.yml",
     "setup.py": "take it out: the project is built, and what it needs is taken from its wheel",
     "setup.cfg": "take it out: the project is built, and what it needs is taken from its wheel",
+}
+# What says what is needed, and is not taken unless something is made of it or it is named: where nothing else says
+# it, an image would lack all of it.
+_UNLOCKED = {
+    "Pipfile": "lock it: pipenv lock",
+    "requirements.in": "lock it: uv pip compile --generate-hashes -o requirements.txt requirements.in; "
+    "or take it as it is: --requirement requirements.in",
+    "conda-lock.yml": "keep the environment.yml that it was made from beside it",
+    "conda-lock.yaml": "keep the environment.yml that it was made from beside it",
+    "setup.cfg": 'have it built, by a pyproject.toml with [build-system] requires = ["setuptools"]',
 }
 
 
@@ -31,6 +42,7 @@ class Wanted:
     """The files that say what is wanted, read."""
 
     lock_file: Path | None = None
+    unlocked: str | None = None  # the file that says it where none of those does, and that is not taken as it is
     files: tuple[RequirementsFile, ...] = ()
     environment: Environment = field(default_factory=Environment)
 
@@ -50,10 +62,10 @@ def read_wanted(
     locks; without either ``pylock.toml``, ``uv.lock`` (also that of the workspace around), ``poetry.lock``,
     ``pdm.lock`` or ``Pipfile.lock`` is the lock, the first that is there, and ``requirements.txt``, if there is
     one, asks for what must be in it. An ``environment.yml`` is read where none of these is there and
-    ``has_project`` is false.
+    ``has_project`` is false; and where there is none, ``unlocked`` is what says it and is not read.
     """
     default = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
-    lock = None
+    lock = unlocked = None
     if given is not None:
         paths = [_named(context, name) for name in given]
     elif named is not None:
@@ -64,6 +76,7 @@ def read_wanted(
         paths = default
         if lock is None and not paths and not has_project:
             paths = [context / name for name in ENVIRONMENTS if (context / name).is_file()][:1]
+            unlocked = None if paths else next((name for name in _UNLOCKED if _says(context / name)), None)
     if locks := [path for path in paths if _is_lock(path)]:
         if len(paths) > 1:
             raise InvalidProject(
@@ -88,7 +101,30 @@ def read_wanted(
     if len(environments) > 1:
         raise InvalidProject("several environment.yml files are named", hint="name one of them")
     environment = environments[0] if environments else Environment(python=_locked_python(lock))
-    return Wanted(lock_file=lock, files=(*files, environment.requirements), environment=environment)
+    files.append(environment.requirements)
+    return Wanted(lock_file=lock, unlocked=unlocked, files=tuple(files), environment=environment)
+
+
+def unlocked_error(name: str) -> InvalidProject:
+    """The error for a project of which ``name`` alone says what it needs."""
+    return InvalidProject(
+        f"{name} says what the project needs, and is not installed from as it is",
+        hint=f"{_UNLOCKED[name]}. Where the image needs none of it: requirements = [] in imagekit.toml",
+    )
+
+
+def _says(path: Path) -> bool:
+    """Whether ``path`` says what a project needs; a ``setup.cfg`` may be of linters alone."""
+    if path.name != "setup.cfg":
+        return path.is_file()
+    import configparser
+
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(path.read_text("utf-8"))
+    except (OSError, ValueError, configparser.Error):
+        return False
+    return bool(parser.get("options", "install_requires", fallback="").strip())
 
 
 def _named(context: Path, name: str | Path) -> Path:

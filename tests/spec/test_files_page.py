@@ -169,12 +169,17 @@ def is_read(files: dict[str, str], wanted: list[str], **others: object) -> Calla
     return check
 
 
-def is_refused(name: str, words: str) -> Callable[[Path], bool]:
+def is_refused(name: str, words: str, *, is_named: bool = True, content: str = "x: 1\n") -> Callable[[Path], bool]:
     def check(root: Path) -> bool:
-        (root / name).write_text("x: 1\n")
-        with pytest.raises(InputError) as caught:
-            read_spec(root, requirements=name)
-        return words in (caught.value.hint or "")
+        (root / name).write_text(content)
+        hints = []
+        for named in (name, None) if is_named else (None,):
+            with pytest.raises(InputError) as caught:
+                read_spec(root, requirements=named)
+            hints.append(caught.value.hint or "")
+        assert read_spec(root, requirements=[]).requirements == ()
+        assert len(read_spec(root, packages=["six"]).requirements) == 1
+        return all(words in hint for hint in hints)
 
     return check
 
@@ -187,6 +192,7 @@ FILES: dict[str, Callable[[Path], bool]] = {
     "pdm.lock": a_lock("pdm.lock", ""),
     "Pipfile.lock": a_lock("Pipfile.lock", json.dumps({"_meta": {"requires": {"python_version": "3.11"}}})),
     "Pipfile": is_refused("Pipfile", "pipenv lock"),
+    "requirements.in": is_refused("requirements.in", "-o requirements.txt requirements.in", is_named=False),
     "pyproject.toml": is_read({"pyproject.toml": UV, "requirements.txt": "idna\n"}, ["idna", "six"]),
     "requirements.txt": is_read({"requirements.txt": "idna\n"}, ["idna"]),
     "setup.py": is_read({"setup.py": SETUP}, ["old"]),
@@ -202,6 +208,31 @@ def test_every_file_of_the_page_is_tried() -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_a_file(root: Path, file: str) -> None:
     assert FILES[file](root)
+
+
+def test_what_an_old_project_needs_is_not_left_out(root: Path) -> None:
+    options = "[options]\ninstall_requires =\n  six\n"
+    assert is_refused("setup.cfg", "[build-system]", is_named=False, content=options)(root)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"setup.cfg": "[flake8]\nmax-line-length = 9\n"},
+        {"Pipfile": "", "requirements.txt": ""},
+        {"Pipfile": "", "pyproject.toml": "[project]\nname = 'x'\nversion = '1'\n"},
+        {"Pipfile": "", "imagekit.toml": "requirements = []\n"},
+    ],
+)
+def test_a_project_that_needs_nothing_is_built(root: Path, others: dict[str, str]) -> None:
+    for name, text in others.items():
+        (root / name).write_text(text)
+    assert read_spec(root).requirements == ()
+
+
+def test_a_pipfile_beside_tables_of_tools_alone_is_refused(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool.ruff]\nline-length = 99\n")
+    assert is_refused("Pipfile", "pipenv lock")(root)
 
 
 def test_the_tables_are_found() -> None:
