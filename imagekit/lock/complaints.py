@@ -57,6 +57,7 @@ _UNSATISFIABLE = (
 # pip-compile ends with its own traceback, which tells a user nothing that the lines above it do not.
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n.*", re.DOTALL | re.MULTILINE)
 NOTHING_FITS = "no set of versions fits: "
+_NO_FILE = re.compile(r"\b(?:404 Not Found|410 Gone)\b")
 _POOL = re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)")
 _URL = re.compile(r"https?://[^\s`'\"()<>]+")
 _BECAUSE = re.compile(r"(?:cause: )?(Because .*)", re.DOTALL)
@@ -111,7 +112,7 @@ def complaint(
 
 
 def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable:
-    """The error for an index that does not answer; the first URL in ``url_or_words`` is named."""
+    """The error for an index that does not answer, or lists what it has not; its first URL in the words is named."""
     found = _URL.search(redacted(url_or_words))
     pool = _POOL.search(url_or_words)
     where = "no address known"
@@ -119,6 +120,12 @@ def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable
         where = found.group().rstrip(".,:")
     elif pool:
         where = f"{pool['host']}:{pool['port']}"
+    if _NO_FILE.search(words or ""):
+        return IndexUnreachable(
+            f"the package index lists a file that it does not have: {where}",
+            hint="its pages are older or newer than its files: tell who keeps the index, or lock once more later",
+            details=words,
+        )
     return IndexUnreachable(
         f"the package index did not answer: {where}",
         hint="check the network, the index's address, proxy and CA bundle; "

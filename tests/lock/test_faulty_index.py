@@ -130,6 +130,13 @@ def test_a_file_that_is_gone(session: Session) -> None:
     assert session.index.asked.count(path) - asked == 1
 
 
+def test_a_file_that_a_page_lists_and_the_index_has_not(session: Session) -> None:
+    path = session.index.add("alpha", "1.0")
+    session.index.always[path] = status(404)
+    with pytest.raises(IndexUnreachable, match=rf"lists a file that it does not have: .*{path}"):
+        session.lock("alpha")
+
+
 def test_other_bytes_are_never_taken(session: Session) -> None:
     """Not even after it was tried again."""
     path = session.index.add("alpha", "1.0")
