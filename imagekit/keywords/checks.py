@@ -174,8 +174,11 @@ def size(value: Any, name: str) -> str:
     """Bytes as a number, or a text with a unit (b, k, m, g); more than none."""
     if isinstance(value, str) and _SIZE.fullmatch(value):
         return value
+    hint = f"write {name}=67108864 (bytes), or {name}='64m'"
+    if isinstance(value, str):
+        raise InputError(f"{name} is a size: a number, and b, k, m or g", hint=hint)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise wrong(value, name, "a size", f"write {name}=67108864 (bytes), or {name}='64m'")
+        raise wrong(value, name, "a size", hint)
     return str(value)
 
 

@@ -129,7 +129,7 @@ def _takes(keyword: Keyword, kind: type) -> bool:
         ("shmsize", -1, "shmsize is a size, and not -1"),
         ("shmsize", 0, "shmsize is a size"),
         ("shmsize", True, "not True"),
-        ("shmsize", "64x", "shmsize is a size"),
+        ("shmsize", "64x", "shmsize is a size: a number, and b, k, m or g"),
         ("shmsize", math.nan, "not NaN"),
         ("extra_hosts", {"a b": "10.0.0.1"}, "not HOST:ADDRESS"),
         ("extra_hosts", ["host"], "not HOST:ADDRESS"),
