@@ -6,7 +6,17 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from imagekit.errors import ContainerNameTaken, ImagekitError, InputError
+from imagekit.errors import (
+    ContainerNameTaken,
+    DiskFull,
+    EngineLost,
+    EngineNotFound,
+    EnginePermission,
+    EngineTimeout,
+    ImagekitError,
+    InvalidParameters,
+    NotAnEngine,
+)
 from imagekit.runs.concealing import concealed_end, concealed_record
 from imagekit.store.values import RunEnd
 
@@ -15,6 +25,10 @@ if TYPE_CHECKING:
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
     from imagekit.store.store import Store
+
+# What says nothing of the run: the engine could not have carried out any.
+_AWAY = (DiskFull, EngineLost, EngineNotFound, EnginePermission, EngineTimeout, NotAnEngine)
+_REFUSED_FOR = {ContainerNameTaken: "name", InvalidParameters: "parameters"}
 
 
 class Recording:
@@ -27,6 +41,7 @@ class Recording:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._is_accepted = store is not None
+        self._is_started = False
 
     @property
     def is_recorded(self) -> bool:
@@ -50,6 +65,7 @@ class Recording:
 
     def started(self, container_id: str, started: str) -> None:
         """In a thread: it is a help to onlookers and nothing more, so that a failure is not told."""
+        self._is_started = True
         if self._store is not None:
             store, run_id = self._store, self._order.run_id
             self._start(lambda: store.started(run_id, container_id=container_id, started=started))
@@ -81,14 +97,14 @@ class Recording:
         """It came to no container, or to none that could be followed: that is how it ended."""
         if isinstance(error, KeyboardInterrupt):
             end = RunEnd(state="cancelled", cause="interrupt")
-        elif isinstance(error, ContainerNameTaken):
-            end = RunEnd(state="failed", error={"kind": "name", "message": error.message, "hint": error.hint})
-        elif isinstance(error, InputError):
-            end = RunEnd(state="failed", error={"kind": "parameters", "message": error.message, "hint": error.hint})
+        elif not isinstance(error, ImagekitError):
+            fault = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
+            end = RunEnd(state="crashed", cause="imagekit", error=_problem("crash", fault))
+        elif self._is_started or isinstance(error, _AWAY):
+            end = RunEnd(state="crashed", cause="engine", error=_problem("crash", error))
         else:
-            message = error.message if isinstance(error, ImagekitError) else f"{type(error).__name__}: {error}"
-            problem = {"kind": "crash", "message": message}
-            end = RunEnd(state="crashed", cause="engine", error=problem)
+            kind = next((kind for each, kind in _REFUSED_FOR.items() if isinstance(error, each)), "refused")
+            end = RunEnd(state="failed", cause="refused", error=_problem(kind, error))
         self._end(end)
 
     def _end(self, end: RunEnd) -> str | None:
@@ -114,3 +130,7 @@ class Recording:
             self._thread.join()
         self._thread = threading.Thread(target=noted, name="imagekit-run-record", daemon=True)
         self._thread.start()
+
+
+def _problem(kind: str, error: ImagekitError) -> dict[str, str | None]:
+    return {"kind": kind, "message": error.message, "hint": error.hint}

@@ -20,7 +20,7 @@ class RunProblem:
     ``kind`` is ``flow`` (it raised), ``import`` (its file could not be imported), ``entrypoint``
     (no such file or function in the image), ``parameters`` (the function does not take them),
     ``result-not-serializable``, ``exit`` (``sys.exit`` with a code other than 0), ``cancelled``,
-    ``timeout`` or ``crash``.
+    ``timeout`` or ``crash``; in the record also ``name`` (it was taken) and ``refused``, of runs that were not begun.
     """
 
     kind: str

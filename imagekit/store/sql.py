@@ -82,8 +82,8 @@ END_RUN = """
 """
 
 RUN_BY_ID = f"SELECT {COLUMNS} FROM flow_run WHERE id = ?"
-# Of several runs of one name the last is meant.
-RUN_BY_NAME = f"SELECT {COLUMNS} FROM flow_run WHERE name = ? ORDER BY seq DESC LIMIT 1"
+# Of several runs of one name the last is meant that came to have it, if one did: others were refused for wanting it.
+RUN_BY_NAME = f"SELECT {COLUMNS} FROM flow_run WHERE name = ? ORDER BY cause IS 'refused', seq DESC LIMIT 1"
 # IDs are ASCII, so a prefix is a range, which the index of the column answers.
 RUNS_BY_PREFIX = f"SELECT {COLUMNS} FROM flow_run WHERE id >= ? AND id < ? || 'g' ORDER BY seq DESC LIMIT 10"
 OPEN_RUNS = f"SELECT {COLUMNS} FROM flow_run WHERE ended IS NULL ORDER BY seq"

@@ -124,7 +124,8 @@ class Store:
     # Reading.
 
     def run(self, wanted: str) -> StoredRun:
-        """The run of that ID, else the last of that name, else the one whose ID begins so. Raises ``UnknownRun``."""
+        """The run of that ID, else the last of that name (of those that were not refused, if there are any), else the
+        one whose ID begins so. Raises ``UnknownRun``."""
         found = self._rows(sql.RUN_BY_ID, (wanted,)) or self._rows(sql.RUN_BY_NAME, (wanted,))
         if not found and re.fullmatch(r"[0-9a-f][0-9a-f-]*", wanted):
             found = self._rows(sql.RUNS_BY_PREFIX, (wanted, wanted))

@@ -54,7 +54,7 @@ class RunEnd:
     """How a run ended. ``result`` is what JSON can hold; one that is large, or no JSON, is in ``result_file``."""
 
     state: str  # one of ENDED_STATES
-    cause: str | None = None  # oom, timeout, engine, worker, removed, signal, exit, interrupt, terminate
+    cause: str | None = None  # oom, timeout, engine, imagekit, refused, worker, removed, signal, exit, …
     exit_code: int | None = None
     error: Mapping[str, Any] | None = None
     result: Any = None

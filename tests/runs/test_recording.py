@@ -9,10 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.engine.client import Engine
+from imagekit.engine.client import Engine, EngineImage
 from imagekit.engine.containers import sweep
-from imagekit.errors import DiskFull, EngineError, StoreError
+from imagekit.errors import (
+    BaseUnusable,
+    ContainerNameTaken,
+    DiskFull,
+    EngineError,
+    EngineLost,
+    InvalidParameters,
+    StoreError,
+)
+from imagekit.oci.platform import Platform
+from imagekit.runs.order import RunOrder
 from imagekit.runs.reconcile import reconcile
+from imagekit.runs.recording import Recording
+from imagekit.runs.request import Request
+from imagekit.runs.settings import RunSettings
 from imagekit.store.store import Store
 from imagekit.store.values import StoredRun, new_run_id
 
@@ -73,7 +86,37 @@ def test_a_run_that_comes_to_no_container_has_ended(engine: Engine, run: Ran, st
     with pytest.raises(EngineError, match="no-such-network"):
         run_flow(engine, "flow.py:total", image=run.image, networks=["no-such-network"], store=store)
     (stored,) = store.runs()
-    assert (stored.state, stored.end and stored.end.cause) == ("crashed", "engine")
+    assert (stored.state, stored.end and stored.end.cause) == ("failed", "refused")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_started", "state", "cause", "kind"),
+    [
+        (ContainerNameTaken("x"), False, "failed", "refused", "name"),
+        (InvalidParameters("x"), False, "failed", "refused", "parameters"),
+        (BaseUnusable("x"), False, "failed", "refused", "refused"),
+        (EngineLost("x"), False, "crashed", "engine", "crash"),
+        (EngineError("x"), True, "crashed", "engine", "crash"),
+        (KeyError("x"), True, "crashed", "imagekit", "crash"),
+    ],
+)
+def test_why_a_run_came_to_nothing_is_told_truly(
+    store: Store, error: Exception, is_started: bool, state: str, cause: str, kind: str
+) -> None:
+    platform = Platform(os="linux", architecture="amd64")
+    image = EngineImage(id="", diff_ids=(), tags=(), repo_digests=(), platform=platform, size=0, settings={})
+    order = RunOrder(
+        request=Request.of("flow.py:f", {}), settings=RunSettings(), image=image, reference="x", name="taken"
+    )
+    recording = Recording(store, order)
+    recording.begin()
+    if is_started:
+        recording.started("c", "2026-01-01T10:00:00.000+00:00")
+    recording.failed(error)
+    end = store.run(order.run_id).end
+    assert end is not None
+    assert end.error is not None
+    assert (end.state, end.cause, end.error["kind"]) == (state, cause, kind)
 
 
 def test_nothing_is_started_that_cannot_be_recorded(engine: Engine, run: Ran, tmp_path: Path) -> None:

@@ -136,6 +136,19 @@ def test_runs_are_found_by_id_name_and_beginning(store: Store) -> None:
             store.run(wanted)
 
 
+def test_a_name_leads_to_the_run_that_had_it_and_not_to_one_that_was_refused_it(store: Store) -> None:
+    refused = [record(name=name) for name in ("nightly", "nightly", "never")]
+    had = record(name="nightly")
+    for run in (refused[0], had, *refused[1:]):
+        store.begin(run)
+    for run in refused:
+        store.end(run.id, RunEnd(state="failed", cause="refused"))
+    assert store.run("nightly").id == had.id
+    store.end(had.id, completed())
+    assert store.run("nightly").id == had.id
+    assert store.run("never").id == refused[2].id
+
+
 def test_runs_are_listed_the_last_first(store: Store) -> None:
     runs = [record(created=f"2026-01-0{day}T00:00:00.000+00:00") for day in (1, 2, 3)]
     for run in runs:
