@@ -178,7 +178,21 @@ def read_value(declared: Declared, value: Any, source: Source, *above: str) -> A
     try:
         return declared.checked(read, declared.name)
     except InputError:
+        if isinstance(read, Mapping):
+            _refuse_pairs(declared, read, source, path)
         return declared.checked(read, source.where(path))
+
+
+def _refuse_pairs(declared: Declared, pairs: Mapping[str, Any], source: Source, path: Sequence[str]) -> None:
+    """Raise what is wrong with any of ``pairs`` alone, each with its own line."""
+    problems: list[InputError] = []
+    for name, value in pairs.items():
+        try:
+            declared.checked({name: value}, source.where((*path, name)))
+        except InputError as problem:
+            problems.append(problem)
+    if problems:
+        raise InputError.join(problems)
 
 
 def table_of(table: type[_Table], values: Any) -> _Table:

@@ -88,6 +88,17 @@ def test_all_of_them_at_once(project: Path) -> None:
     assert sorted(places) == [f"imagekit.toml:{n}" for n in (10, 10, 2, 4, 6, 7, 8, 8, 9, 9)]
 
 
+def test_each_pair_has_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "imagekit.toml").write_text('[env]\nA = "${X}"\n"A B" = "x"\n"" = "y"\n[labels]\n"" = "z"\n')
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert [p.message.partition(" is no name")[0] for p in caught.value.problems] == [
+        "imagekit.toml:3: env.'A B': 'A B'",
+        "imagekit.toml:4: env.'': ''",
+        "imagekit.toml:6: labels.'': ''",
+    ]
+
+
 def test_those_of_one_list_are_told_though_its_grammar_is_wrong(project: Path) -> None:
     (project / "imagekit.toml").write_text('entrypoints = ["x", "y"]\nsource-builds = ["a b", "c d"]\n')
     with pytest.raises(InputError) as caught:
