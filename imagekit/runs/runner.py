@@ -56,9 +56,9 @@ def run_flow(
 
     Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
     where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
-    image has no Python, ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the
-    result; with ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
-    ``KeyboardInterrupt`` are raised instead.
+    image has no Python, ``InputError`` where it has no such program as the command, ``StoreError`` or ``DiskFull``
+    where it cannot be recorded. However the flow ends is in the result; with ``raise_on_failure``, ``FlowFailed``,
+    ``ResultNotSerializable``, ``RunCrashed`` or (cancelled) ``KeyboardInterrupt`` are raised instead.
     """
     needles = needles_of(order.settings.env)
     recording = Recording(store, order, needles)
@@ -130,7 +130,7 @@ class _Run:
                 self.recording.settled()
                 # The engine takes a while: what is wanted at the end is imported meanwhile.
                 Thread(target=_import_what_ends_it, daemon=True).start()
-                start(container, order.reference, python)
+                start(container, order.reference, python, is_own=order.settings.command is not None)
                 started, clock = datetime.now(timezone.utc), time.monotonic()
                 watch(container, streams, self.output, self.happenings)
             else:

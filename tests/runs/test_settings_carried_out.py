@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imagekit.engine.client import Engine
-from imagekit.errors import ContainerNameTaken, EngineError, RunError
+from imagekit.errors import ContainerNameTaken, EngineError, InputError, RunError
 from imagekit.runs.values import SerializedResult
 
 from .conftest import FILES, Ran
+from .ordering import run_flow
 
 # As a foreign image is: root's, and its files for all to read.
 ROOTS = """
@@ -168,6 +170,21 @@ def test_a_container_that_is_to_stay(engine: Engine, flow_image: str) -> None:
         assert engine.api.logs(result.container_id, stderr=False) == b"hello x\n"
     finally:
         engine.api.remove_container(result.container_id, force=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"command": "nosuchprogram"}, "has no program 'nosuchprogram'"),
+        ({"command": ["/etc/hostname"]}, "does not let this user execute '/etc/hostname'"),
+        ({"container_create_kwargs": {"entrypoint": ["/nosuch/tini", "--"]}}, "has no program '/nosuch/tini'"),
+    ],
+)
+def test_a_command_that_the_image_does_not_have(
+    engine: Engine, flow_image: str, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{flow_image} {words}$"):
+        run_flow(engine, "flow.py:total", image=flow_image, **settings)
 
 
 def test_a_name_that_is_taken(run: Ran, engine: Engine) -> None:
