@@ -26,7 +26,18 @@ _OWN = {
 _REFUSED = ("tty", "stdin_open", "detach", "log_config", "remove", "stdout", "stderr", "stream", "platform", "links")
 _IGNORED = ("use_config_proxy",)
 _CONFIG = """hostname domainname entrypoint healthcheck mac_address network_disabled stop_signal ports""".split()
-_LISTS = ("Mounts", "CapAdd", "ExtraHosts", "SecurityOpt", "GroupAdd")
+_LISTS = ("Mounts", "CapAdd", "CapDrop", "ExtraHosts", "SecurityOpt", "GroupAdd")
+# What shows a flow the host, or another container, with the values that do not.
+_OF_THE_HOST: Mapping[str, tuple[str, ...]] = {
+    "cgroupns": ("private",),
+    "device_cgroup_rules": (),
+    "devices": (),
+    "ipc_mode": ("none", "private", "shareable"),
+    "pid_mode": (),
+    "userns_mode": (),
+    "uts_mode": (),
+    "volumes_from": (),
+}
 
 
 def check_names(given: Mapping[str, Any]) -> None:
@@ -72,19 +83,26 @@ def converted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return {key: value for key, value in body.items() if value is not None and value != plain.get(key)}, in_host
 
 
-def bound_sources(given: Mapping[str, Any]) -> list[str]:
-    """The paths of the host in ``mounts``. Raises ``InputError`` for what is no mount."""
-    found = []
-    mounts = converted(given)[1].get("Mounts") or []
-    for each in mounts if isinstance(mounts, list) else [mounts]:
-        if each is mounts or not isinstance(each, Mapping):
-            hint = 'write mounts=[{"Type": "bind", "Source": "/srv/data", "Target": "/data"}]'
-            raise InputError("container_create_kwargs: mounts is not a list of mounts", hint=hint)
-        # The engine takes the names of JSON's keys in any case.
-        told = {str(name).lower(): value for name, value in each.items()}
-        if told.get("type") == "bind" and told.get("source"):
-            found.append(str(told["source"]))
-    return found
+def check_isolation(given: Mapping[str, Any], *, privileged: bool, new_privileges: bool) -> None:
+    """``InputError`` for what hands more of the host to a flow than was allowed by name."""
+    problems = []
+    for name, value in given.items():
+        if name == "security_opt" and not (privileged or new_privileges) and any(map(_is_privilege, value or ())):
+            hint = "leave it out; allow_new_privileges=True (--allow-new-privileges) allows it"
+            problems.append(InputError(f"container_create_kwargs: security_opt={value!r} allows setuid", hint=hint))
+        elif name in _OF_THE_HOST and value and value not in _OF_THE_HOST[name] and not privileged:
+            hint = "leave it out; privileged=True (--privileged) allows it"
+            problems.append(
+                InputError(f"container_create_kwargs: {name}={value!r} hands the host's own to the flow", hint=hint)
+            )
+    if problems:
+        raise InputError.join(problems)
+
+
+def _is_privilege(option: object) -> bool:
+    """Whether it takes ``no-new-privileges`` back (moby daemon/daemon_unix.go, parseSecurityOpt)."""
+    name, _, value = str(option).replace(":", "=", 1).partition("=")
+    return name.strip() == "no-new-privileges" and value not in ("", "1", "t", "T", "true", "True", "TRUE")
 
 
 def merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +111,8 @@ def merged(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]
     for name in _LISTS:
         if ours.get(name) and theirs.get(name):
             together[name] = [*ours[name], *theirs[name]]
+    if ours.get("Tmpfs") and theirs.get("Tmpfs"):
+        together["Tmpfs"] = {**ours["Tmpfs"], **theirs["Tmpfs"]}
     return together
 
 

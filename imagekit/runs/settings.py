@@ -16,7 +16,8 @@ from imagekit.errors import InputError, UnknownKeyword
 from imagekit.nearest import nearest_hint
 from imagekit.runs import checks
 from imagekit.runs.concealing import Holder, revealed, without_credentials
-from imagekit.runs.create_kwargs import bound_sources, converted
+from imagekit.runs.create_kwargs import check_isolation, converted
+from imagekit.runs.create_mounts import bound_sources, file_systems
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.sizes import LEAST_MEMORY, size_in_bytes
 from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
@@ -117,15 +118,18 @@ class RunSettings:
 
     def check_mounts(self, sockets: Sequence[str]) -> None:
         """``InputError`` where a mount is of ``/``, or holds one of ``sockets``, and that is not allowed by name."""
+        further = (self.container_create_kwargs or {}).get("mounts") or []
         check_sources(
-            [
-                *(str(mount.source) for mount in self.mounts() if mount.is_bind),
-                *bound_sources(self.container_create_kwargs or {}),
-            ],
+            [*(str(mount.source) for mount in self.mounts() if mount.is_bind), *bound_sources(further)],
             sockets,
             host_root=self.allow_host_root,
             engine_socket=self.allow_engine_socket,
         )
+        if not self.allow_host_root and (kinds := file_systems(further)):
+            raise InputError(
+                f"container_create_kwargs: a mount of the file system {kinds[0]!r} may show all of the host's files",
+                hint="nfs, cifs and tmpfs may be mounted; allow_host_root=True (--allow-host-root) allows others",
+            )
 
     @property
     def login(self) -> RegistryCredentials | None:
@@ -179,6 +183,14 @@ class RunSettings:
             found.append(InputError(f"volumes: two are mounted at {twice}", hint="give one of them"))
         try:
             self.check_mounts(ENGINE_SOCKETS)
+        except InputError as problem:
+            found.append(problem)
+        try:
+            check_isolation(
+                self.container_create_kwargs or {},
+                privileged=self.privileged,
+                new_privileges=self.allow_new_privileges,
+            )
         except InputError as problem:
             found.append(problem)
         return found

@@ -186,22 +186,6 @@ def test_what_is_refused_can_be_allowed_by_name() -> None:
     RunSettings(volumes=["/var/run/docker.sock:/s"], allow_engine_socket=True)
 
 
-@pytest.mark.parametrize(
-    ("mounts", "words"),
-    [
-        ([{"Type": "bind", "Source": "/", "Target": "/host"}], "all of the host's files"),
-        ([{"type": "bind", "source": "/", "target": "/host"}], "all of the host's files"),
-        ([{"Type": "bind", "Source": "/run/docker.sock", "Target": "/s"}], "the engine's socket"),
-        (["/:/host"], "not a list of mounts"),
-        ("/:/host", "not a list of mounts"),
-        ({"Type": "bind", "Source": "/", "Target": "/host"}, "not a list of mounts"),
-    ],
-)
-def test_a_mount_by_docker_pys_arguments_is_looked_at_too(mounts: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        RunSettings(container_create_kwargs={"mounts": mounts})
-
-
 def test_the_socket_of_the_engine_in_use_is_one_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import imagekit
 

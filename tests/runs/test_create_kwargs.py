@@ -1,0 +1,93 @@
+"""What ``container_create_kwargs`` may hold. Nothing is asked of an engine here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagekit.errors import InputError
+from imagekit.runs.body import ImageFacts, container_spec
+from imagekit.runs.settings import RunSettings
+
+
+def bound(device: str, *, o: str = "bind", type: str = "none") -> dict[str, Any]:
+    options = {"type": type, "o": o, "device": device}
+    return {"Type": "volume", "Target": "/h", "VolumeOptions": {"DriverConfig": {"Name": "local", "Options": options}}}
+
+
+@pytest.mark.parametrize(
+    ("mounts", "words"),
+    [
+        ([{"Type": "bind", "Source": "/", "Target": "/host"}], "all of the host's files"),
+        ([{"type": "bind", "source": "/", "target": "/host"}], "all of the host's files"),
+        ([{"Type": "bind", "Source": "/run/docker.sock", "Target": "/s"}], "the engine's socket"),
+        (["/:/host"], "not a list of mounts"),
+        ("/:/host", "not a list of mounts"),
+        ({"Type": "bind", "Source": "/", "Target": "/host"}, "not a list of mounts"),
+        ([{"Type": "bind", "Source": ".", "Target": "/host"}], "no absolute path"),
+        ([{"Type": "bind", "ſource": "/", "Target": "/host"}], "has no 'ſource'"),
+        ([{"Type": "bind", "Source": "/srv", "source": "/", "Target": "/host"}], "has it twice"),
+        ([{"Type": "Bind", "Source": "/", "Target": "/host"}], "no type of a mount"),
+        ([bound("/")], "all of the host's files"),
+        ([bound("/", o="ro,rbind", type="nfs")], "all of the host's files"),
+        ([bound("/var/run")], "the engine's socket"),
+        ([bound("var/run")], "no absolute path"),
+        ([bound("/dev/sda1", o="ro", type="ext4")], "the file system 'ext4'"),
+        ([bound("overlay", o="lowerdir=/,upperdir=/a,workdir=/b", type="overlay")], "the file system 'overlay'"),
+        ([{"Type": "volume", "volumeoptions": {"driverconfig": {"options": {"o": "bind", "device": "/"}}}}], "all of"),
+        ([{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x", "Options": {"at": "/"}}}}], "all of"),
+        ([{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Options": {"o": ["bind"]}}}}], "no texts"),
+    ],
+)
+def test_a_mount_by_docker_pys_arguments_is_looked_at_too(mounts: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        RunSettings(container_create_kwargs={"mounts": mounts})
+
+
+def test_a_mount_by_docker_pys_arguments_that_shows_nothing_of_the_host_is_taken() -> None:
+    mounts = [
+        bound("/srv/data"),
+        bound(":/export", o="addr=192.0.2.1,ro", type="nfs"),
+        {"Type": "volume", "Source": "cache", "Target": "/c", "VolumeOptions": {"NoCopy": True, "Subpath": "a"}},
+        {"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20}},
+    ]
+    RunSettings(container_create_kwargs={"mounts": mounts})
+    RunSettings(container_create_kwargs={"mounts": [bound("/dev/sda1", type="ext4", o="")]}, allow_host_root=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed_by"),
+    [
+        ({"security_opt": ["no-new-privileges:false"]}, "allow_new_privileges"),
+        ({"security_opt": ["no-new-privileges=0"]}, "allow_new_privileges"),
+        ({"pid_mode": "host"}, "privileged"),
+        ({"pid_mode": "container:x"}, "privileged"),
+        ({"ipc_mode": "host"}, "privileged"),
+        ({"userns_mode": "host"}, "privileged"),
+        ({"uts_mode": "host"}, "privileged"),
+        ({"cgroupns": "host"}, "privileged"),
+        ({"devices": ["/dev/sda"]}, "privileged"),
+        ({"device_cgroup_rules": ["b *:* rwm"]}, "privileged"),
+        ({"volumes_from": ["x"]}, "privileged"),
+    ],
+)
+def test_what_docker_pys_arguments_hand_of_the_host_is_allowed_by_name_alone(
+    given: dict[str, Any], allowed_by: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        RunSettings(container_create_kwargs=given)
+    assert f"{allowed_by}=True" in str(caught.value.hint)
+    RunSettings.of({"container_create_kwargs": given, allowed_by: True})
+
+
+def test_what_docker_pys_arguments_take_away_stays_taken_away() -> None:
+    given = {"cap_drop": ["MKNOD"], "security_opt": ["no-new-privileges:true"], "tmpfs": {"/t": ""}}
+    spec = container_spec(
+        RunSettings(container_create_kwargs=given, read_only=True), ImageFacts(), reference="sha256:1", called="x:1",
+        command=["python"], name="n", labels={}, cwd="/",
+    )  # fmt: skip
+    host = spec.host_config
+    assert host["CapDrop"] == ["ALL", "MKNOD"]
+    assert host["SecurityOpt"][0] == "no-new-privileges"
+    assert host["Tmpfs"].keys() == {"/tmp", "/t"}
