@@ -12,6 +12,7 @@ from imagekit.check.lint_image import lint_image
 from imagekit.check.lint_lock import lint_lock, lint_yanked, notes_base, read_lock
 from imagekit.check.lint_project import lint_source, lint_spec, refused
 from imagekit.errors import BaseNotFound, EngineError, InputError
+from imagekit.lock.locked_urls import refuse_urls_of_file
 from imagekit.oci.reference import Reference
 from imagekit.spec.image import OCI_LAYOUT, ImageSpec
 from imagekit.spec.source_tree import scan
@@ -49,6 +50,8 @@ def _of_spec(spec: ImageSpec, access: Callable[[ImageSpec], IndexAccess] | None)
     found: list[Finding] = []
     lock = None
     try:
+        if spec.lock_file is not None:
+            refuse_urls_of_file(spec.lock_file, "make it anew")
         lock = read_lock(spec.lock_file)
         if lock is not None:
             found += lint_lock(lock, spec)

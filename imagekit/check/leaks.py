@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from imagekit.errors import CheckFailed
 from imagekit.secrets.shapes import shapes_in
+from imagekit.secrets.urls import in_source
 
 if TYPE_CHECKING:
     import tarfile
@@ -70,7 +71,7 @@ def leaks_in(path: str, stream: IO[bytes], needles: Needles | None, *, shapes: b
         if needles and OF_THIS_BUILD not in found and needles.found_in(data):
             found.add(OF_THIS_BUILD)
             yield Leak(path=path, kind=OF_THIS_BUILD)
-        for shape in shapes_in(data) if shapes else ():
+        for shape in (*shapes_in(data), *in_source(data)) if shapes else ():
             if shape.kind not in found:
                 found.add(shape.kind)
                 yield Leak(path=path, kind=shape.kind, line=lines + data.count(b"\n", 0, shape.offset))

@@ -151,8 +151,10 @@ def _previous(target: Path) -> Lock | None:
 
 
 def _text(lock: Lock, relative_to: Path) -> str:
+    from imagekit.lock.locked_urls import refuse_urls_of
     from imagekit.lock.pylock import dump
 
+    refuse_urls_of(lock)
     return dump(lock, relative_to=relative_to)
 
 

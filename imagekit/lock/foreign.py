@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 
 from imagekit.errors import InvalidProject
 from imagekit.lock.locked_set import LockedSet, edge_of, walk
+from imagekit.lock.locked_urls import refuse_urls_of_file
 from imagekit.lock.pdm_lock import read_pdm_lock
 from imagekit.lock.pipfile_lock import read_pipfile_lock
 from imagekit.lock.poetry_lock import read_poetry_lock
@@ -43,6 +44,7 @@ def refuse_unreadable(spec: ImageSpec) -> None:
     path = spec.lock_file
     if path is None:
         return
+    refuse_urls_of_file(path, REMEDIES.get(path.name, "make it anew"))
     if path.name == "Pipfile.lock":
         read_pipfile_lock(path, None, spec.groups)
     elif path.name == "poetry.lock":

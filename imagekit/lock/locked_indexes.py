@@ -13,7 +13,7 @@ from imagekit.errors import InvalidProject
 from imagekit.lock.default_index import uv_default_index
 from imagekit.lock.locked_set import LockedIndex, LockedSet
 from imagekit.spec.image import Indexes, IndexPin, NamedIndex
-from imagekit.spec.url import redacted, refuse_login
+from imagekit.spec.url import redacted, refuse_credentials
 
 _OTHERS = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -59,7 +59,7 @@ def _checked(index: LockedIndex) -> LockedIndex:
             f"{index.origin}: the index {redacted(index.url)!r} has a variable in it",
             hint="name the index in [tool.imagekit], and put its login into ~/.netrc",
         )
-    parts = refuse_login(index.url, index.origin)
+    parts = refuse_credentials(index.url, index.origin)
     if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
         raise InvalidProject(
             f"{index.origin}: {redacted(index.url)!r} is not an index", hint="write https://HOST/simple"

@@ -25,7 +25,7 @@ from imagekit.lock.target import Target
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.poetry_constraint import poetry_dependency
 from imagekit.spec.toml import read_toml
-from imagekit.spec.url import refuse_login
+from imagekit.spec.url import refuse_credentials
 
 REMEDY = "make it anew: poetry lock"
 _LEGACY = ("dependencies", "source", "extras", "dev-dependencies")
@@ -147,7 +147,7 @@ def _line(
     if kind in ("", "legacy"):
         index = None
         if url:
-            refuse_login(url, origin)
+            refuse_credentials(url, origin)
             index = LockedIndex(name=source.text("reference"), url=url, origin=origin)
         return pinned_line(name, version, hashes, origin), index
     if kind == "git":

@@ -139,7 +139,7 @@ def shapes_in(data: bytes) -> Iterator[Shape]:
         at = data.find(beginning) if number < len(_TEXTS) or beginning in long else -1
         while at >= 0:
             found = _at(data, at, beginning, number)
-            if found is not None and not _stands_for_one(found[0]) and not _is_allowed(data, found.start()):
+            if found is not None and not is_harmless(data, found.start(), found[0]):
                 yield Shape(_ALL[number][0], found.start(), found.end())
             at = data.find(beginning, at + len(beginning))
 
@@ -147,6 +147,11 @@ def shapes_in(data: bytes) -> Iterator[Shape]:
 def shape_of(text: str) -> str | None:
     """The kind of the first token in ``text``."""
     return next((shape.kind for shape in shapes_in(text.encode("utf-8", "surrogateescape"))), None)
+
+
+def is_harmless(data: bytes, offset: int, token: bytes) -> bool:
+    """Whether ``token``, at ``offset`` in ``data``, is a placeholder, or its line says that it is none."""
+    return _stands_for_one(token) or _is_allowed(data, offset)
 
 
 def kinds() -> tuple[str, ...]:

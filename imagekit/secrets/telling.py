@@ -54,7 +54,8 @@ _LOOSE_LOGIN = (
 )
 _ORACLE_LOGIN = r"[\w$#]+/(?P<password>[^\s/@]+)@(?://)?[\w.-]+:[0-9]{2,5}[/:]\w+"  # user/password@host:port/service
 _PUBLIC_DSN = r"[0-9a-f]{32}@[\w.:-]+/[0-9]+"  # Sentry's: its key is meant to be seen
-_QUERY = r"[?&](?P<name>[A-Za-z0-9_.-]+)=(?P<value>[^\s&#\"']+)"
+_QUERY = r"[?&#](?P<name>[A-Za-z0-9_.%-]+)=(?P<value>[^\s&#\"']+)"
+_SIGNATURES = {"sig", "signature"}
 _CHANNEL = r"://[^\s/]+/(?:[\w.-]+/)*t/(?P<token>[\w-]+)/"
 # Its words stand apart by white space, also as printf is told it.
 _APART = r"(?:\s|\\[nrt])+"
@@ -143,11 +144,11 @@ def passwords_of_netrc(text: str) -> Iterator[str]:
 
 
 def tokens_of_queries(text: str) -> Iterator[str]:
-    """The signatures and tokens in the queries of the URLs in ``text``."""
-    for found in re.finditer(_QUERY, text) if "=" in text and ("?" in text or "&" in text) else ():
-        signature = found["name"].lower() in ("sig", "signature", "x-amz-signature")
-        value = unquote(found["value"])
-        if (signature and generated(value)) or named(found["name"], value) is not None:
+    """The signatures and tokens in the queries and fragments of the URLs in ``text``."""
+    for found in re.finditer(_QUERY, text) if "=" in text and ("?" in text or "&" in text or "#" in text) else ():
+        name, value = unquote(found["name"]), unquote(found["value"])
+        signature = name.lower().replace("_", "-").rpartition("-")[2] in _SIGNATURES
+        if (signature and generated(value)) or named(name, value) is not None:
             yield found["value"]
 
 

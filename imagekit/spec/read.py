@@ -31,7 +31,7 @@ from imagekit.spec.table import Table, layered, project_table
 from imagekit.spec.table_checks import buildable
 from imagekit.spec.told import Told, in_order
 from imagekit.spec.toml import read_toml
-from imagekit.spec.url import check_index_url, refuse_login
+from imagekit.spec.url import check_index_url, refuse_credentials
 from imagekit.spec.uv_table import UvTable, joined
 from imagekit.spec.wanted import read_wanted, unlocked_error
 
@@ -262,7 +262,7 @@ def _indexes(context: Path, table: Table, files: Sequence[RequirementsFile], giv
             check_index_url(url, "index-url")
     links = [*given.find_links, *(table.find_links or ())]
     for link in links:
-        refuse_login(link, "find-links")
+        refuse_credentials(link, "find-links")
     here = [link if "://" in link else str((context / link).resolve()) for link in links]
     of_files = (url for file in files for url in file.indexes.extra)
     extra = [*given.extra, *(table.extra_index_urls or ()), *own.extra, *of_files]

@@ -20,7 +20,7 @@ from imagekit.spec.local_source import Places, path_of_url, path_within
 from imagekit.spec.portable import portable
 from imagekit.spec.requirements_options import check_hash, read_options, split_line
 from imagekit.spec.requirements_text import LogicalLine, decode, logical_lines
-from imagekit.spec.url import check_index_url, redacted, refuse_login
+from imagekit.spec.url import check_index_url, redacted, refuse_credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +254,7 @@ def _apply_option(got: _Gathered, name: str, value: str, origin: str, path: Path
 
 def _find_links(value: str, origin: str, path: Path) -> str:
     if "://" in value and not value.startswith("file:"):
-        refuse_login(value, origin)
+        refuse_credentials(value, origin)
         return value
     place = path_of_url(value, origin) if value.startswith("file:") else value
     # A directory of wheels is an index, and may lie where indexes lie: what it gives is locked by its hash.

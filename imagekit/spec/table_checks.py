@@ -56,10 +56,10 @@ def url(value: str, where: str) -> str:
 
 
 def links(value: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Places of files: directories of the project, or URLs without a login."""
-    from imagekit.spec.url import refuse_login
+    """Places of files: directories of the project, or URLs without a credential."""
+    from imagekit.spec.url import refuse_credentials
 
-    return _all(value, lambda each: refuse_login(each, where))
+    return _all(value, lambda each: refuse_credentials(each, where))
 
 
 def buildable(value: bool | tuple[str, ...], where: str) -> bool | tuple[str, ...]:

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import InvalidRequirement
+from imagekit.secrets.urls import WHAT_TO_DO, in_url
 
 # The user information of a URL, also where the password has signs in it that belong escaped; a port is none.
 _LOGIN = re.compile(
@@ -28,8 +29,8 @@ def redacted(text: str) -> str:
     return _QUERY.sub(r"\g<url>?***", _LOGIN.sub("://***@", text))
 
 
-def refuse_login(url: str, origin: str) -> SplitResult:
-    """The URL's parts; ``InvalidRequirement`` where it holds a user or password, which is not shown."""
+def refuse_credentials(url: str, origin: str) -> SplitResult:
+    """The URL's parts; ``InvalidRequirement`` where it holds a user, a password or a token, which is not shown."""
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0
@@ -43,12 +44,17 @@ def refuse_login(url: str, origin: str) -> SplitResult:
             f"{origin}: {redacted(url)!r} has a user or password in it",
             hint="take it out of the URL, and put it into ~/.netrc for that host",
         )
+    if (kind := in_url(url)) is not None:
+        shown = redacted(url)
+        if in_url(shown) is not None:  # it is in the path, or behind the '#'
+            shown = f"{parts.scheme}://{parts.netloc}/***"
+        raise InvalidRequirement(f"{origin}: {shown!r} is {kind}", hint=WHAT_TO_DO)
     return parts
 
 
 def check_index_url(url: str, origin: str) -> None:
     """``InvalidRequirement`` for what is no address of a package index, or holds a login."""
-    parts = refuse_login(url, origin)
+    parts = refuse_credentials(url, origin)
     if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
         raise InvalidRequirement(
             f"{origin}: {url!r} is not an index", hint="write https://HOST/simple, or file:///DIRECTORY"
@@ -60,7 +66,7 @@ def check_requirement_url(name: str, url: str, origin: str) -> SplitResult:
     shown = repr(redacted(url))
     if url.startswith("-"):
         raise InvalidRequirement(f"{origin}: {shown} looks like an option, not a URL", hint="write https://HOST/PATH")
-    parts = refuse_login(url, origin)
+    parts = refuse_credentials(url, origin)
     if _OTHER_CONTROL.match(parts.scheme):
         raise InvalidRequirement(
             f"{origin}: {shown} is in another version control than git",

@@ -8,7 +8,7 @@ from pathlib import Path
 from imagekit.errors import InvalidRequirement
 from imagekit.spec.image import NamedIndex
 from imagekit.spec.typed_table import TypedTable
-from imagekit.spec.url import refuse_login
+from imagekit.spec.url import refuse_credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ def uv_indexes(table: TypedTable, base: Path) -> list[UvIndex]:
 
 
 def checked_url(table: TypedTable, url: str, *keys: str | int) -> str:
-    """``url``; one with a login in it is noted, and not shown."""
+    """``url``; one with a credential in it is noted, and not shown."""
     try:
-        refuse_login(url, table.origin(*keys))
+        refuse_credentials(url, table.origin(*keys))
     except InvalidRequirement as problem:
         table.problems.append(problem)
     return url
