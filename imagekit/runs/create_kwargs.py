@@ -22,8 +22,9 @@ _OWN = {
         shm_size user read_only cap_add""".split()
     },
 }
-# What would break the streams that the run's output comes by.
-_REFUSED = ("tty", "stdin_open", "detach", "log_config", "remove", "stdout", "stderr", "stream", "platform", "links")
+# What would break the streams that the run's output comes by, or run a flow again that has ended.
+_REFUSED = """tty stdin_open detach log_config remove stdout stderr stream platform links version
+    restart_policy""".split()
 _IGNORED = ("use_config_proxy",)
 _CONFIG = """hostname domainname entrypoint healthcheck mac_address network_disabled stop_signal ports""".split()
 _LISTS = ("Mounts", "CapAdd", "CapDrop", "ExtraHosts", "SecurityOpt", "GroupAdd")
@@ -48,7 +49,7 @@ def check_names(given: Mapping[str, Any]) -> None:
             hint = f"give {_OWN[name]} beside container_create_kwargs"
             problems.append(InputError(f"container_create_kwargs: {name!r} is a setting of its own", hint=hint))
         elif name in _REFUSED:
-            hint = "leave it out: a run's output is streamed and its container made as imagekit needs it"
+            hint = "leave it out: a run's output is streamed, and its container is made and ended by imagekit"
             problems.append(InputError(f"container_create_kwargs: {name!r} cannot be set for a run", hint=hint))
         elif name not in (known := _known()):
             hint = nearest_hint(name, [*known, *_OWN])

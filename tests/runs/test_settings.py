@@ -157,6 +157,8 @@ def test_any_value_is_taken_or_refused_in_one_line(name: str, value: object) -> 
         {"container_create_kwargs": {"mem_limit": "1g"}},
         {"container_create_kwargs": {"environment": {}}},
         {"container_create_kwargs": {"tty": True}},
+        {"container_create_kwargs": {"restart_policy": {"Name": "always"}}},
+        {"container_create_kwargs": {"version": "1.41"}},
         {"container_create_kwargs": {"hostnaem": "x"}},
         {"container_create_kwargs": {"ulimits": 1}},
         {"container_create_kwargs": []},
