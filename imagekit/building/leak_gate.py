@@ -50,10 +50,12 @@ def refuse_in_spec(spec: ImageSpec, handed: Handed, reporter: Reporter) -> None:
 
     problems: list[InputError] = []
     kinds = (("env", dict(spec.env), "environment variable"), ("labels", dict(spec.labels), "label"))
+    origins = dict(spec.env_origins)
     for key, pairs, what in kinds:
         for name, value in pairs.items():
             if exposed_values({name: value}, what):
-                problems += exposed_values({name: value}, what, written_at(spec.context, (key, name)))
+                place = origins.get(name, "") if key == "env" else ""
+                problems += exposed_values({name: value}, what, place or written_at(spec.context, (key, name)))
     for command in spec.extra_dockerfile_commands:
         problems += exposed_in_dockerfile(command, "extra_dockerfile_commands", None)
     refuse(problems, allow=handed.may_be_seen, reporter=reporter)

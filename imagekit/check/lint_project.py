@@ -87,10 +87,14 @@ def _base(spec: ImageSpec, where: Written, *, notes_base: bool) -> Iterator[Find
 
 
 def _secrets(spec: ImageSpec, where: Written) -> Iterator[Finding]:
+    origins = dict(spec.env_origins)
     for key, pairs, what in (("env", spec.env, "environment variable"), ("labels", spec.labels, "label")):
         for name, value in pairs:
             for error in exposed_values({name: value}, what):
                 file, line = where.key(key, name)
+                if key == "env" and name in origins:
+                    file, _, number = origins[name].rpartition(":")
+                    line = int(number)
                 yield finding("secret-value", error.message, error.hint or "", file=file, line=line)
 
 

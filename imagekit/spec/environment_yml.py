@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
+from imagekit.spec.files import check_env
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
@@ -38,6 +39,7 @@ class Environment:
     python: str | None = None  # 3.11
     requires_python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)  # of the variables: environment.yml:7
 
 
 def read_environment(
@@ -67,6 +69,7 @@ def read_environment(
         python=found.python,
         requires_python=found.requires_python,
         variables=found.variables,
+        origins=found.origins,
     )
 
 
@@ -101,6 +104,7 @@ class _Reader:
         self.pip: list[tuple[int, str]] = []
         self.packages: list[RequirementLine] = []
         self.variables: dict[str, str] = {}
+        self.origins: dict[str, str] = {}
         self.problems: list[InputError] = []
 
     def document(self, node: Node | None) -> None:
@@ -141,7 +145,14 @@ class _Reader:
         if node.id != "mapping" or any(k.id != "scalar" or v.id != "scalar" for k, v in node.value):
             self._wrong(node, "variables is not a table of texts")
             return
-        self.variables |= {key.value: value.value for key, value in node.value}
+        for key, value in node.value:
+            origin = f"{self.file}:{key.start_mark.line + 1}"
+            try:
+                check_env({key.value: value.value})
+            except InputError as problem:
+                self.problems.append(InvalidProject(f"{origin}: variables: {problem.message}", hint=problem.hint))
+                continue
+            self.variables[key.value], self.origins[key.value] = value.value, origin
 
     def _conda(self, item: Any) -> None:
         match = _MATCH.fullmatch(item.value.strip())

@@ -130,6 +130,7 @@ class ImageSpec:
     resolver: str = "uv"  # or "pip-tools"
     source_builds: tuple[str, ...] = ()  # normalized names that may be built from source; ("*",): all
     env: tuple[tuple[str, str], ...] = ()
+    env_origins: tuple[tuple[str, str], ...] = ()  # (name, "environment.yml:7") of those that such a file gives
     labels: tuple[tuple[str, str], ...] = ()
     files: tuple[FileMapping, ...] = ()
     include_source: bool = True  # the context, under .dockerignore rules, at workdir

@@ -149,6 +149,7 @@ def read_spec(
             resolver=_resolver(resolver or table.resolver or "uv", uv),
             source_builds=_with_asked(may_build, no_binary, only_binary),
             env=check_env({**wanted.environment.variables, **(table.env or {}), **(env or {})}),
+            env_origins=_without(wanted.environment.origins, table.env, env),
             labels=check_labels({**(table.labels or {}), **(labels or {})}),
             files=_files(
                 told, {**(table.files or {}), **{str(k): v for k, v in (files or {}).items()}}, context, workdir
@@ -173,6 +174,11 @@ def _several(texts: str | Sequence[str]) -> Sequence[str]:
 
 def _paths(given: _FileNames) -> list[str | Path]:
     return [given] if isinstance(given, (str, Path)) else list(given)
+
+
+def _without(pairs: Mapping[str, str], *stronger: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Those of ``pairs`` that none of the ``stronger`` takes the place of."""
+    return tuple((name, value) for name, value in pairs.items() if not any(name in (each or ()) for each in stronger))
 
 
 def _normalized(names: Sequence[str]) -> tuple[str, ...]:

@@ -71,6 +71,15 @@ def test_refused_with_the_line_of_the_configuration(imagekit: Imagekit, project:
     assert "imagekit run --env API" in found["hint"]
 
 
+def test_refused_with_the_line_of_an_environment_yml(imagekit: Imagekit, project: WriteProject) -> None:
+    text = f"dependencies: [{{pip: []}}]\nvariables:\n  TZ: UTC\n  API: {GITHUB}\n"
+    path = project({"environment.yml": text})
+    found = imagekit.refused("plan", path, env=DEAD)
+    assert found["message"].startswith("environment.yml:4: the environment variable API holds a GitHub token")
+    found = imagekit.refused("build", path, "--env", f"API={GITHUB}", env=DEAD)
+    assert found["message"].startswith("the environment variable API holds a GitHub token")
+
+
 def test_refused_by_the_library(library: Imagekit, project: WriteProject, monkeypatch: pytest.MonkeyPatch) -> None:
     root = project({"Dockerfile": "FROM x\nARG T\n"})
     for name, value in DEAD.items():

@@ -143,3 +143,12 @@ def test_each_problem_has_its_own_hint(tmp_path: Path) -> None:
         read_environment(tmp_path / "environment.yml", tmp_path, {})
     hints = [problem.hint or "" for problem in caught.value.problems]
     assert [hint.split(" ")[0] for hint in hints] == ["move", "write", "looked"]
+
+
+def test_variables_that_no_image_can_have_are_told_by_line(tmp_path: Path) -> None:
+    (tmp_path / "environment.yml").write_text('variables:\n  A: b\n  "": c\n  D: "e\\nf"\n')
+    with pytest.raises(InputError) as caught:
+        read_environment(tmp_path / "environment.yml", tmp_path, {})
+    assert [p.message.partition(": variables: ")[0] for p in caught.value.problems] == [
+        f"environment.yml:{line}" for line in (3, 4)
+    ]
