@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.runs.volumes import checked_target
 
 _HINT = 'write mounts=[{"Type": "bind", "Source": "/srv/data", "Target": "/data"}]'
 _KINDS = ("bind", "volume", "tmpfs", "npipe", "cluster", "image")
@@ -43,6 +44,14 @@ def file_systems(mounts: object) -> list[str]:
         if driver == "local" and (kind or options.get("device")) and kind not in _APART and not _is_bind(options):
             found.append(str(kind or options.get("device")))
     return found
+
+
+def targets(given: Mapping[str, Any]) -> list[str]:
+    """Where in the container ``mounts`` and ``tmpfs`` put something. Raises ``InputError`` where nothing can be put."""
+    mounts, tmpfs = _read(given.get("mounts") or []), given.get("tmpfs") or {}
+    found = [checked_target(mount.get("target"), "container_create_kwargs: a mount") for mount in mounts]
+    paths = tmpfs if isinstance(tmpfs, Mapping) else [str(each).partition(":")[0] for each in tmpfs]
+    return found + [checked_target(path, "container_create_kwargs: tmpfs") for path in paths]
 
 
 def _read(mounts: object) -> list[dict[str, Any]]:

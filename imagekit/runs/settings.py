@@ -17,7 +17,7 @@ from imagekit.nearest import nearest_hint
 from imagekit.runs import checks
 from imagekit.runs.concealing import Holder, revealed, without_credentials
 from imagekit.runs.create_kwargs import check_isolation, converted
-from imagekit.runs.create_mounts import bound_sources, file_systems
+from imagekit.runs.create_mounts import bound_sources, file_systems, targets
 from imagekit.runs.credentials import RegistryCredentials
 from imagekit.runs.sizes import LEAST_MEMORY, size_in_bytes
 from imagekit.runs.volumes import ENGINE_SOCKETS, Volume, check_sources
@@ -177,11 +177,10 @@ class RunSettings:
         if swap is not None and memory is not None and swap != UNLIMITED and swap < memory:
             hint = "it is memory and swap together: give mem_limit for no swap at all"
             found.append(InputError("memswap_limit is less than mem_limit", hint=hint))
-        mounts = self.mounts()
-        targets = [mount.target for mount in mounts]
-        if twice := next((target for target in targets if targets.count(target) > 1), None):
-            found.append(InputError(f"volumes: two are mounted at {twice}", hint="give one of them"))
         try:
+            taken = [mount.target for mount in self.mounts()] + targets(self.container_create_kwargs or {})
+            if twice := next((target for target in taken if taken.count(target) > 1), None):
+                found.append(InputError(f"volumes: two are mounted at {twice}", hint="give one of them"))
             self.check_mounts(ENGINE_SOCKETS)
         except InputError as problem:
             found.append(problem)

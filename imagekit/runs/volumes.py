@@ -39,11 +39,15 @@ class Volume:
             raise InputError(f"volumes: {text!r} is not a mount", hint=_HINT)
         source, colon, rest = text.partition(":")
         if not colon:
-            return cls(source=None, target=_target(text, text))
+            return cls(source=None, target=checked_target(text, f"volumes: {text!r}"))
         target, _, options = rest.partition(":")
         if options not in ("", "ro", "rw"):
             raise InputError(f"volumes: {text!r} has the option {options!r}", hint="ro and rw are known")
-        return cls(source=_source(source, text, cwd), target=_target(target, text), read_only=options == "ro")
+        return cls(
+            source=_source(source, text, cwd),
+            target=checked_target(target, f"volumes: {text!r}"),
+            read_only=options == "ro",
+        )
 
     @property
     def is_bind(self) -> bool:
@@ -52,6 +56,16 @@ class Volume:
     def __str__(self) -> str:
         """As the API's ``Binds`` have it."""
         return f"{self.source}:{self.target}{':ro' if self.read_only else ''}"
+
+
+def checked_target(target: object, what: str) -> str:
+    """The path in the container that something is mounted at, in its normal form. Raises ``InputError``."""
+    if not isinstance(target, str) or not target.startswith("/") or "\0" in target:
+        raise InputError(f"{what} has no absolute path in the container", hint=_HINT)
+    path = PurePosixPath(posixpath.normpath("/" + target.lstrip("/")))
+    if str(path) == "/" or path.is_relative_to(DIRECTORY):
+        raise InputError(f"{what}: nothing can be mounted at {target}", hint="choose another path in the container")
+    return str(path)
 
 
 def check_sources(
@@ -87,12 +101,3 @@ def _source(source: str, text: str, cwd: str) -> str:
         hint = f"write ./{source}" if "/" in source else _HINT
         raise InputError(f"volumes: {text!r} mounts {source!r}, which is no path and no volume's name", hint=hint)
     return source
-
-
-def _target(target: str, text: str) -> str:
-    if not target.startswith("/"):
-        raise InputError(f"volumes: {text!r} has no absolute path in the container", hint=_HINT)
-    path = PurePosixPath(posixpath.normpath(target.replace("//", "/")))
-    if str(path) == "/" or path.is_relative_to(DIRECTORY):
-        raise InputError(f"volumes: nothing can be mounted at {target}", hint="choose another path in the container")
-    return str(path)

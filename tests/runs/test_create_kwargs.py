@@ -35,9 +35,9 @@ def bound(device: str, *, o: str = "bind", type: str = "none") -> dict[str, Any]
         ([bound("var/run")], "no absolute path"),
         ([bound("/dev/sda1", o="ro", type="ext4")], "the file system 'ext4'"),
         ([bound("overlay", o="lowerdir=/,upperdir=/a,workdir=/b", type="overlay")], "the file system 'overlay'"),
-        ([{"Type": "volume", "volumeoptions": {"driverconfig": {"options": {"o": "bind", "device": "/"}}}}], "all of"),
-        ([{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Name": "x", "Options": {"at": "/"}}}}], "all of"),
-        ([{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Options": {"o": ["bind"]}}}}], "no texts"),
+        ([{**bound("/"), "VolumeOptions": {"driverconfig": {"options": {"o": "bind", "device": "/"}}}}], "all of"),
+        ([{**bound("/"), "VolumeOptions": {"DriverConfig": {"Name": "x", "Options": {"at": "/"}}}}], "all of"),
+        ([{**bound("/"), "VolumeOptions": {"DriverConfig": {"Options": {"o": ["bind"]}}}}], "no texts"),
     ],
 )
 def test_a_mount_by_docker_pys_arguments_is_looked_at_too(mounts: Any, words: str) -> None:
@@ -47,13 +47,29 @@ def test_a_mount_by_docker_pys_arguments_is_looked_at_too(mounts: Any, words: st
 
 def test_a_mount_by_docker_pys_arguments_that_shows_nothing_of_the_host_is_taken() -> None:
     mounts = [
-        bound("/srv/data"),
+        {**bound("/srv/data"), "Target": "/data"},
         bound(":/export", o="addr=192.0.2.1,ro", type="nfs"),
         {"Type": "volume", "Source": "cache", "Target": "/c", "VolumeOptions": {"NoCopy": True, "Subpath": "a"}},
         {"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20}},
     ]
     RunSettings(container_create_kwargs={"mounts": mounts})
     RunSettings(container_create_kwargs={"mounts": [bound("/dev/sda1", type="ext4", o="")]}, allow_host_root=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tmpfs": {"/.imagekit/out": ""}}, "nothing can be mounted at /.imagekit/out"),
+        ({"tmpfs": ["/x/../.imagekit:size=1m"]}, "nothing can be mounted at"),
+        ({"tmpfs": {"": ""}}, "no absolute path"),
+        ({"mounts": [{"Type": "tmpfs", "Target": "///.imagekit/out"}]}, "nothing can be mounted at"),
+        ({"mounts": [{"Type": "tmpfs"}]}, "no absolute path"),
+        ({"mounts": [{"Type": "tmpfs", "Target": "/t"}], "tmpfs": {"/t/": ""}}, "two are mounted at /t"),
+    ],
+)
+def test_nothing_is_mounted_where_a_flows_outcome_goes(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        RunSettings(container_create_kwargs=given)
 
 
 @pytest.mark.parametrize(
