@@ -66,7 +66,9 @@ def run(
         typer.Option("--upgrade-extras", help="The newest versions of EXTRA_PIP_PACKAGES, not those of the last run."),
     ] = False,
     as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress, and of the run its result or error alone.")
+    ] = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Run one flow in one container.
@@ -121,8 +123,7 @@ def run(
     document = concealed(result.to_json(), needles_of(settings.env))
     if as_json:
         put_json(document)
-    if not quiet:
-        _say(document, is_kept=result_file is not None)
+    say(document, quiet=quiet, has_result=result_file is None and not (quiet and as_json))
     raise typer.Exit(exit_code(document))
 
 
@@ -168,17 +169,18 @@ def _keep(result: Any, path: Path) -> None:
     write_whole(followed(path), data)
 
 
-def _say(result: dict[str, Any], *, is_kept: bool = False) -> None:
-    """State, result and seconds, on stderr; for a run that failed its error."""
+def say(result: dict[str, Any], *, quiet: bool, has_result: bool) -> None:
+    """State and seconds unless ``quiet``, then the error, or the result if ``has_result``: on stderr."""
     from imagekit.cli.output import put, seconds, styled
 
-    style = "1;32" if result["state"] == "completed" else "1;31"
-    state = styled(result["state"], style, sys.stderr)
-    put(f"{state} in {seconds(result['seconds'])} ({result['reference']})", stream=sys.stderr)
     error = result.get("error")
+    if not quiet or (result["state"] != "completed" and not error):
+        style = "1;32" if result["state"] == "completed" else "1;31"
+        state = styled(result["state"], style, sys.stderr)
+        put(f"{state} in {seconds(result['seconds'])} ({result['reference']})", stream=sys.stderr)
     if error:
         _say_error(error)
-    elif result["result"] is not None and not is_kept:
+    elif result["result"] is not None and has_result:
         put(f"result: {json.dumps(result['result'], ensure_ascii=False)}", stream=sys.stderr)
 
 

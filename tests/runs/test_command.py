@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from imagekit.cli.run import say
 from imagekit.engine.client import Engine
 from imagekit.errors import RunCrashed
 from imagekit.running import DockerFlowRunner, run
@@ -83,6 +84,28 @@ def test_bad_settings_end_at_once(flow_image: str, tmp_path: Path, arguments: li
     assert done.returncode == 2
     assert words in done.stderr.decode()
     assert not (tmp_path / "imagekit").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "quiet", "has_result", "said"),
+    [
+        ({"state": "completed", "result": [3]}, False, True, "completed in 0.5 s (x:1)\nresult: [3]\n"),
+        ({"state": "completed", "result": [3]}, True, True, "result: [3]\n"),
+        ({"state": "completed", "result": [3]}, True, False, ""),
+        (
+            {"state": "failed", "error": {"kind": "flow", "type": "KeyError", "message": "'x'", "traceback": "at\n"}},
+            True, True, "  at\nerror: KeyError: 'x'\n",
+        ),
+        ({"state": "crashed", "error": {"kind": "crash", "message": "m", "hint": "h"}}, True, True,
+         "error: m\nhint: h\n"),
+        ({"state": "cancelled"}, True, True, "cancelled in 0.5 s (x:1)\n"),
+    ],
+)  # fmt: skip
+def test_quiet_is_its_result_or_error_alone(
+    capsys: pytest.CaptureFixture[str], end: dict[str, Any], quiet: bool, has_result: bool, said: str
+) -> None:
+    say({"seconds": 0.5, "reference": "x:1", "result": None, **end}, quiet=quiet, has_result=has_result)
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
