@@ -143,7 +143,10 @@ def read_table(
     for name, value in values.items():
         if name not in known:
             where = source.where([name])
-            problems.append(InvalidConfig(f"{where} is not a known key", hint=nearest_hint(name, known)))
+            hint = nearest_hint(name, known)
+            if name == "tool" and not source.table:
+                hint = f"leave [tool.imagekit] away: in {source.shown} its keys stand at the top"
+            problems.append(InvalidConfig(f"{where} is not a known key", hint=hint))
             continue
         try:
             found[known[name].attribute] = read_value(known[name], value, source)

@@ -102,6 +102,8 @@ def read_spec(
         inline = (*wanted.environment.packages, *_packages(told, table.packages or (), packages, context))
         from_files = tuple(line for file in read for line in file.requirements)
         may_build = _source_builds(table.source_builds if source_builds is None else source_builds, read)
+        if pyproject is None and not (context / "setup.py").is_file():
+            _refuse_missing_project(read, "there is neither a pyproject.toml nor a setup.py")
         declared = read_declared(
             context,
             pyproject,
@@ -119,7 +121,7 @@ def read_spec(
         no_binary = tuple(dict.fromkeys((*(n for file in read for n in file.no_binary), *uv.no_binary)))
         only_binary = tuple(dict.fromkeys((*(n for file in read for n in file.only_binary), *uv.only_binary)))
         if not declared.installs_project:
-            _refuse_missing_project(read)
+            _refuse_missing_project(read, "pyproject.toml has no [project] table")
         workdir = check_absolute(workdir or table.workdir or "/app", "workdir")
         base_image = base_image or table.base_image
         if base_image is not None:
@@ -238,11 +240,11 @@ def _packages(told: Told, table: Sequence[str], given: Sequence[str], context: P
     )
 
 
-def _refuse_missing_project(files: Sequence[RequirementsFile]) -> None:
+def _refuse_missing_project(files: Sequence[RequirementsFile], why: str) -> None:
     for file in files:
         if file.installs_project:
             raise InvalidRequirement(
-                f"{file.files_read[0].name}: '.' asks for the project, and pyproject.toml has no [project] table",
+                f"{file.project_origin}: '.' asks for the project, and {why}",
                 hint="add a [project] table or a setup.py, or take the '.' out",
             )
 

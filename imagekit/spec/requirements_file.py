@@ -34,9 +34,13 @@ class RequirementsFile:
     no_binary: tuple[str, ...] = ()  # the same
     prereleases: bool = False
     requires_hashes: bool = False
-    installs_project: bool = False  # "." or "-e .": the project itself
+    project_origin: str = ""  # where "." or "-e .", the project itself, stands: "requirements.txt:3"
     project_extras: tuple[str, ...] = ()  # of ".[a,b]"
     files_read: tuple[Path, ...] = ()
+
+    @property
+    def installs_project(self) -> bool:
+        return bool(self.project_origin)
 
 
 @dataclass
@@ -56,6 +60,7 @@ class _Gathered:
     prereleases: bool = False
     require_hashes: bool = False
     project_extras: list[str] | None = None
+    project_origin: str = ""
     files: dict[tuple[Path, bool], None] = field(default_factory=dict)
     problems: list[InvalidRequirement] = field(default_factory=list)
 
@@ -94,7 +99,7 @@ def read_requirements(
         no_binary=tuple(got.formats["--no-binary"]),
         prereleases=got.prereleases,
         requires_hashes=got.require_hashes or any(line.hashes for line in got.requirements),
-        installs_project=got.project_extras is not None,
+        project_origin=got.project_origin,
         project_extras=tuple(dict.fromkeys(got.project_extras or ())),
         files_read=tuple(dict.fromkeys(path for path, _ in got.files)),
     )
@@ -205,6 +210,7 @@ def _add_requirement(
                 f"{origin}: the project itself takes neither constraint nor hash", hint="remove it"
             )
         got.project_extras = [*(got.project_extras or ()), *extras]
+        got.project_origin = got.project_origin or origin
         return
     line = parse_line(text, origin, places, hashes)
     if is_editable and not (line.local and line.local.path.is_dir()) and " @ git+" not in line.text:

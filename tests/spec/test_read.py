@@ -188,6 +188,7 @@ def test_imagekit_toml_instead(tmp_path: Path) -> None:
         ('platform = "windows/amd64"', "platform", ""),
         ('dockerignore = "none"', "not there", ""),
         ('index-url = "https://u:s3cr3t@example.com"', "user or password", ""),
+        ('[tool.imagekit]\npython = "3.11"', r"imagekit\.toml:2: tool is not a known key", "leave [tool."),
     ],
 )
 def test_bad_tables(tmp_path: Path, text: str, words: str, hint: str) -> None:
@@ -285,9 +286,20 @@ def test_a_python_that_the_project_excludes(tmp_path: Path) -> None:
         read_spec(tmp_path)
 
 
-def test_a_missing_project_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, requirements_txt="-e .\n")
-    with pytest.raises(InvalidRequirement, match="no \\[project\\] table"):
+@pytest.mark.parametrize("line", [".", "-e .", "-e .[fast]"])
+def test_a_missing_project_is_refused(tmp_path: Path, line: str) -> None:
+    write(tmp_path, requirements_txt=f"six\n-r more.in\n{line}\n")
+    (tmp_path / "more.in").write_text(f"\n{line}\n")
+    with pytest.raises(InvalidRequirement, match=r"^more\.in:2: .* neither a pyproject\.toml nor a setup\.py"):
+        read_spec(tmp_path)
+    (tmp_path / "environment.yml").write_text(f"dependencies:\n  - pip:\n    - {line!r}\n")
+    with pytest.raises(InvalidRequirement, match=r"^environment\.yml:3: "):
+        read_spec(tmp_path, requirements="environment.yml")
+
+
+def test_a_pyproject_without_a_project_is_refused_where_it_is_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, requirements_txt="-e .\n", pyproject_toml="[tool.ruff]\nline-length = 9\n")
+    with pytest.raises(InvalidRequirement, match=r"^requirements\.txt:1: .* no \[project\] table"):
         read_spec(tmp_path)
 
 
