@@ -23,7 +23,7 @@ from typing import Any
 from imagekit.engine.client import Engine
 from imagekit.engine.faults import lost
 from imagekit.engine.wire import part, query
-from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
+from imagekit.errors import ContainerNameTaken, EngineError, EngineTimeout
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
@@ -230,7 +230,7 @@ class Attached:
             while length:
                 piece = self._receive(min(length, 1 << 18))
                 if not piece:
-                    raise EngineLost(f"the Docker Engine at {self._address} went away (reading a container's output)")
+                    raise lost("reading a container's output", self._address)
                 length -= len(piece)
                 yield stream, piece
 

@@ -38,22 +38,22 @@ def reach(address: str) -> None:
             socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
     except PermissionError:
         raise EnginePermission(
-            f"no permission to use the Docker Engine at {address}",
+            f"no permission to use the Docker Engine at {_shown(address)}",
             hint="add your user to the group 'docker' and log in again, or run as root",
         ) from None
     except (FileNotFoundError, NotADirectoryError):
         raise EngineNotFound(
-            f"no Docker Engine: {address} does not exist",
+            f"no Docker Engine: {_shown(address)} does not exist",
             hint="install Docker Engine and start it (imagekit doctor tells more), or set DOCKER_HOST",
         ) from None
-    except ValueError as error:
+    except ValueError:
         raise EngineNotFound(
-            f"no Docker Engine: {address!r} is no address ({error})", hint="unix:///PATH or tcp://HOST:PORT"
+            f"no Docker Engine: {_shown(address)!r} is no address", hint="unix:///PATH or tcp://HOST:PORT"
         ) from None
     except OSError as error:
         reason = "connection refused" if error.errno == errno.ECONNREFUSED else str(error)
         raise EngineNotFound(
-            f"the Docker Engine at {address} is not running ({reason})",
+            f"the Docker Engine at {_shown(address)} is not running ({reason})",
             hint="start it: systemctl start docker, or dockerd as root",
         ) from None
 
@@ -90,24 +90,31 @@ def translated(doing: str, address: str) -> Iterator[None]:
 
 def late(doing: str, address: str) -> EngineTimeout:
     return EngineTimeout(
-        f"the Docker Engine at {address} did not answer in time ({doing})",
+        f"the Docker Engine at {_shown(address)} did not answer in time ({doing})",
         hint="look at its log; IMAGEKIT_ENGINE_TIMEOUT sets the deadline in seconds",
     )
 
 
 def lost(doing: str, address: str) -> EngineLost:
     return EngineLost(
-        f"the Docker Engine at {address} went away ({doing})",
+        f"the Docker Engine at {_shown(address)} went away ({doing})",
         hint="start it again and repeat the command: finished layers are kept",
     )
 
 
 def not_an_engine(address: str, words: str) -> NotAnEngine:
     return NotAnEngine(
-        f"what answers at {address} is not a Docker Engine",
+        f"what answers at {_shown(address)} is not a Docker Engine",
         hint="check DOCKER_HOST or docker context ls",
         details=words,
     )
+
+
+def _shown(address: str) -> str:
+    """What a library is given is looked at by nobody before: a login may be in it."""
+    from imagekit.spec.url import redacted
+
+    return redacted(address)
 
 
 def refusal(text: str) -> EngineError | DiskFull:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from imagekit.errors import InvalidConfig, InvalidReference
 from imagekit.oci.reference import Reference
 from imagekit.spec.keys import Declared, Key, keys_of
+from imagekit.spec.url import redacted
 
 _ENGINE_SCHEMES = ("unix://", "tcp://", "http://", "https://", "ssh://", "npipe://")
 
@@ -83,10 +84,18 @@ def read_engine(text: str, origin: str) -> str:
         is_plain = (parts.hostname or "").encode("idna") is not None
     except ValueError:
         is_plain = False  # a port beyond 65535, an IPv6 address without its end, a name that is none
+    # Whatever is before an "@" may be a password, also where the rest is mistyped.
+    shown = redacted(text) if "://" in text else re.sub(r".*@", "***@", text, flags=re.DOTALL)
     if not is_plain or not text.startswith(_ENGINE_SCHEMES) or any(c.isspace() for c in text):
         raise InvalidConfig(
-            f"{origin} is {text!r} and no engine's address",
+            f"{origin} is {shown!r} and no engine's address",
             hint="write unix:///var/run/docker.sock, tcp://HOST:PORT or ssh://HOST",
+        )
+    # ssh asks a user by name, with a key; the engine's API knows neither user nor password.
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
+        raise InvalidConfig(
+            f"{origin} is {shown!r}, with a login in it, which an engine does not take",
+            hint="reach it by ssh, with a key: ssh://USER@HOST",
         )
     return text
 

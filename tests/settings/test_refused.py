@@ -12,7 +12,7 @@ import pytest
 
 from imagekit.engine.faults import reach
 from imagekit.errors import EngineNotFound, InvalidConfig
-from imagekit.settings import Settings
+from imagekit.settings import ConfigFile, Settings
 
 NO_ADDRESSES = ["tcp://x:99999", "tcp://[::1", "tcp://x:port", "tcp://a..b:1", "ssh://x:70000", "carrier://x"]
 
@@ -45,6 +45,32 @@ def test_no_engines_address_in_a_context_and_in_a_call(tmp_path: Path, address: 
         load(tmp_path, DOCKER_CONTEXT="far")
     with pytest.raises(EngineNotFound, match="is no address"):
         reach(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tcp://u:Canary9x@127.0.0.1:1",
+        "http://Canary9x@127.0.0.1:1",
+        "ssh://u:Canary9x@h",
+        "tpc://u:Canary9x@h:1",
+        "u:Canary9x@h:1",
+    ],
+)
+def test_an_engine_takes_no_login_and_none_is_shown(tmp_path: Path, address: str) -> None:
+    assert load(tmp_path, IMAGEKIT_ENGINE="ssh://builder@far").engine_address == "ssh://builder@far"
+    file = tmp_path / ".config" / "imagekit" / "config.toml"
+    for variable in ("IMAGEKIT_ENGINE", "DOCKER_HOST"):
+        with pytest.raises(InvalidConfig) as caught:
+            load(tmp_path, **{variable: address})
+        assert "Canary" not in str(caught.value.to_json())
+    with pytest.raises(InvalidConfig) as caught:
+        ConfigFile.read(file).with_value("engine", address)
+    assert "Canary" not in str(caught.value.to_json())
+    if address.startswith(("tcp://", "http://")):
+        with pytest.raises(EngineNotFound) as unreached:
+            reach(address)
+        assert "Canary" not in str(unreached.value.to_json())
 
 
 def test_an_address_without_a_scheme_is_tcp_as_docker_has_it(tmp_path: Path) -> None:
