@@ -117,7 +117,8 @@ def _say(error: ImagekitError, kind: str, code: int, as_json: bool, *, before: s
     if as_json:
         try:
             print(json.dumps({**error.to_json(), "error": kind, "exit_code": code}), flush=True)
-        except BrokenPipeError:
+        except OSError:
+            # A reader that went away, or the full disk that the error is about: stderr has been told.
             forget_stdout()
     return code
 

@@ -182,10 +182,11 @@ def test_streams_that_are_closed_are_no_fault(environ: dict[str, str]) -> None:
     assert subprocess.run(argv, env=environ).returncode == 0
 
 
-def test_a_full_disk_under_stdout(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_full_disk_under_stdout(environ: dict[str, str], more: list[str]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "imagekit", "config", "view"],
+            [sys.executable, "-m", "imagekit", "config", "view", *more],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -193,6 +194,7 @@ def test_a_full_disk_under_stdout(environ: dict[str, str]) -> None:
         )
     assert done.returncode == 5
     assert done.stderr.startswith("error: no space left on the device")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
