@@ -115,6 +115,8 @@ def user(value: object, name: str) -> str:
     shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(shown, str) or not _USER.fullmatch(shown):
         raise InputError(f"{name}: {value!r} is not a user", hint="write a name or number: app, 1000, 1000:1000, root")
+    if any(part.isdigit() and (len(part) > 20 or int(part) >= 1 << 31) for part in shown.split(":")):
+        raise InputError(f"{name}: {value!r} is no user's number", hint="numbers are below 2147483648: 1000:1000")
     return shown
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from imagekit.errors import InputError, UnknownKeyword
 from imagekit.nearest import nearest_hint
+from imagekit.runs.create_values import check_values
 
 # docker-py's name for what is a setting of its own here.
 _OWN = {
@@ -60,9 +61,10 @@ def check_names(given: Mapping[str, Any]) -> None:
 
 def converted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body's own keys, and those of its ``HostConfig``. Raises ``InputError`` for values docker-py refuses."""
-    check_names(given)
     if not given:
         return {}, {}
+    check_names(given)
+    check_values(given)
     from docker.constants import DEFAULT_DOCKER_API_VERSION
     from docker.errors import DockerException
     from docker.types import ContainerConfig, HostConfig

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import hypothesis
 import pytest
+from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
+from hypothesis import strategies as st
 
 from imagekit.errors import InputError
 from imagekit.runs.body import ImageFacts, container_spec
@@ -107,3 +111,68 @@ def test_what_docker_pys_arguments_take_away_stays_taken_away() -> None:
     assert host["CapDrop"] == ["ALL", "MKNOD"]
     assert host["SecurityOpt"][0] == "no-new-privileges"
     assert host["Tmpfs"].keys() == {"/tmp", "/t"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"cap_drop": 5},
+        {"cap_drop": "ALL"},
+        {"dns": ["notip"]},
+        {"dns": "192.0.2.1"},
+        {"ports": {"80": "x"}},
+        {"ports": {"80/xyz": 80}},
+        {"ports": {"65536": 80}},
+        {"ports": [80]},
+        {"extra_hosts": 5},
+        {"extra_hosts": ["x"]},
+        {"hostname": 5},
+        {"hostname": "a\0b"},
+        {"cpuset_cpus": 0},
+        {"init": "yes"},
+        {"oom_score_adj": 1.5},
+        {"tmpfs": 5},
+        {"sysctls": {"a": [1]}},
+        {"healthcheck": {"test": object()}},
+    ],
+)
+def test_values_that_the_engine_would_not_take_are_known_before(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        RunSettings(container_create_kwargs=given)
+    assert caught.value.message.startswith(f"container_create_kwargs: {next(iter(given))}")
+    assert str(caught.value.hint).startswith("write ")
+
+
+def test_values_as_docker_py_takes_them() -> None:
+    given = {
+        "cap_drop": ["ALL"], "dns": ["192.0.2.1", "2001:db8::1"], "extra_hosts": {"db": "192.0.2.1"}, "init": True,
+        "ports": {"80": 8080, "443/tcp": ("127.0.0.1", 8443), "53/udp": None, 9000: ["9000-9010", 9100]},
+        "ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 1024}], "group_add": [1000, "audio"], "cpu_shares": 512,
+        "entrypoint": "tini --", "sysctls": {"net.core.somaxconn": 1024}, "tmpfs": ["/t:size=1m"], "hostname": None,
+        "healthcheck": {"test": ["NONE"], "interval": 10**9}, "mem_reservation": "64m",
+    }  # fmt: skip
+    json.dumps(RunSettings(container_create_kwargs=given).to_json())
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@hypothesis.given(st.sampled_from([*RUN_CREATE_KWARGS, *RUN_HOST_CONFIG_KWARGS, "ports"]), _JSON)
+def test_any_value_is_refused_in_one_line_or_told_to_the_engine(name: str, value: object) -> None:
+    problem: InputError | None = None
+    try:
+        settings = RunSettings(container_create_kwargs={name: value})
+    except InputError as error:
+        problem = error
+    if problem is not None:
+        assert "\n" not in problem.message
+        assert problem.hint
+        return
+    spec = container_spec(
+        settings, ImageFacts(), reference="sha256:1", called="x:1", command=["python"], name="n", labels={}, cwd="/"
+    )
+    json.dumps([spec.host_config, spec.more], allow_nan=False)

@@ -113,6 +113,8 @@ def test_any_value_is_taken_or_refused_in_one_line(name: str, value: object) -> 
         {"stop_grace": 0.5},
         {"user": "-u"},
         {"user": "a b"},
+        {"user": "99999999999"},
+        {"user": f"1000:{1 << 31}"},
         {"user": ""},
         {"workdir": "app"},
         {"env": {"A B": "1"}},
