@@ -34,12 +34,12 @@ _CHANGING = ("imagekit.inputs", "org.opencontainers.image.revision")
 _MOST_NAMED = 5
 _HINT = (
     "leave it out by a line in .dockerignore, or mark the line 'gitleaks:allow' where it is none; "
-    "allow_secret_build_args=True takes it as it is"
+    "allow_secret_build_args=True (--allow-secret-build-args) takes it as it is"
 )
 _IMAGE_HINT = (
     "read it in the step that needs it (RUN --mount=type=secret,id=NAME), write it nowhere, and build once more "
     "without BuildKit's cache (--no-cache); "
-    "allow_secret_build_args=True takes it as it is"
+    "allow_secret_build_args=True (--allow-secret-build-args) takes it as it is"
 )
 
 

@@ -13,7 +13,7 @@ from imagekit.errors import CredentialExposed, InputError
 from imagekit.progress import Reporter
 from imagekit.secrets.command_text import in_command, in_pair
 
-ALLOWED = "allow_secret_build_args=True takes it as it is"
+ALLOWED = "allow_secret_build_args=True (--allow-secret-build-args) takes it as it is"
 _OF_STEPS = ("build argument", "ARG", "RUN")
 
 
@@ -68,14 +68,14 @@ def _error(what: str, name: str, kind: str, where: str) -> CredentialExposed:
     subject = f"the {what} {name}" if what.islower() else f"{what} {name}" if name else f"the {what} line"
     secret = re.sub(r"[^a-z0-9._-]", "-", (name or "token").lower())
     variable = re.sub(r"\W", "_", name or "TOKEN")
-    handed = f'secrets=["id={secret},env={variable}"]'
+    handed = f'secrets=["id={secret},env={variable}"] (--secret id={secret},env={variable})'
     shown = "the image"
     before = f"{where}: " if where else ""
     if what == "build context":
         return CredentialExposed(
             f"{before}{subject} holds {kind}, and everyone on this machine would see it",
-            hint="leave it out of the address: BuildKit takes the login of a git repository from a secret "
-            '(secrets=["id=GIT_AUTH_TOKEN,env=TOKEN"])',
+            hint="leave it out of the address: BuildKit takes the login of a git repository from a secret: "
+            'secrets=["id=GIT_AUTH_TOKEN,env=TOKEN"] (--secret id=GIT_AUTH_TOKEN,env=TOKEN)',
         )
     if what in _OF_STEPS:
         shown = "the image's history"
@@ -86,7 +86,7 @@ def _error(what: str, name: str, kind: str, where: str) -> CredentialExposed:
     elif what in ("label", "LABEL"):
         how = "leave it out: a label is read by all who have the image"
     elif name:
-        how = f"give it to each run (imagekit run --env {name}), or to a step of the build ({handed})"
+        how = f"give it to each run (imagekit run --env {name}), or to a step of the build: {handed}"
     else:
-        how = f"hand it to the step that needs it ({handed}, RUN --mount=type=secret,id={secret} COMMAND)"
+        how = f"hand it to the step that needs it: {handed}, RUN --mount=type=secret,id={secret} COMMAND"
     return CredentialExposed(f"{before}{subject} holds {kind}, and {shown} would show it", hint=f"{how}; {ALLOWED}")

@@ -225,7 +225,8 @@ def _refuse_secrets(name: str, wheel: Path, handed: Handed) -> None:
             if handed.needles.found_in(archive.read(member)) or handed.needles.found_in(member.filename.encode()):
                 raise CheckFailed(
                     f"the wheel of {name} holds a secret of this build: {handed.needles.concealed(member.filename)}",
-                    hint="its build is to read the secret and write it nowhere; allow_secret_build_args=True takes it",
+                    hint="its build is to read the secret and write it nowhere; "
+                    "allow_secret_build_args=True (--allow-secret-build-args) takes it",
                 )
 
 

@@ -91,7 +91,8 @@ def test_a_build_argument_is_told_with_the_line_that_does_it_right() -> None:
     assert problem.message.startswith("the build argument AUTHED_ARTIFACT_REG_URL holds a URL with a login")
     assert 'secrets=["id=authed_artifact_reg_url,env=AUTHED_ARTIFACT_REG_URL"]' in str(problem.hint)
     assert "RUN --mount=type=secret,id=authed_artifact_reg_url " in str(problem.hint)
-    assert "allow_secret_build_args=True" in str(problem.hint)
+    assert "(--secret id=authed_artifact_reg_url,env=AUTHED_ARTIFACT_REG_URL)" in str(problem.hint)
+    assert "allow_secret_build_args=True (--allow-secret-build-args)" in str(problem.hint)
 
 
 def test_all_at_once_or_allowed() -> None:
