@@ -48,9 +48,15 @@ def read_source(given: str | Path, cwd: Path) -> Source:
 
 
 def _directory(given: str, cwd: Path) -> MountedSource:
-    path = Path(os.path.realpath(cwd / given))
-    if not path.is_dir():
-        why = "is no directory" if path.exists() else "is not there"
+    try:
+        path = Path(os.path.realpath(cwd / given))
+        is_directory, is_there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise InputError(
+            f"source: where {given} leads to cannot be seen: {error.strerror}", hint="name the directory itself"
+        ) from None
+    if not is_directory:
+        why = "is no directory" if is_there else "is not there"
         raise InputError(f"source: {given} {why}", hint=f"looked for {path}; {_FORMS}")
     return MountedSource(directory=path)
 

@@ -73,10 +73,18 @@ def check_sources(
 ) -> None:
     """Refuse to mount ``/``, or what holds an engine's socket, unless that is allowed. Raises ``InputError``.
 
-    Links are followed where the paths are there: ``/proc/1/root`` is ``/``.
+    Links are followed where the paths are there: ``/proc/1/root`` is ``/``. One that cannot be followed may be, too.
     """
     for source in sources:
-        path = PurePosixPath(os.path.realpath(source))
+        try:
+            path = PurePosixPath(os.path.realpath(source))
+        except OSError as error:
+            if host_root:
+                continue
+            raise InputError(
+                f"{what}: where {source} leads to cannot be seen: {error.strerror}",
+                hint="mount the directory itself; allow_host_root=True (--allow-host-root) allows it",
+            ) from None
         if str(path) == "/":
             if not host_root:
                 raise InputError(

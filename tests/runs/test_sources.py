@@ -230,6 +230,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": "nowhere"}, "nowhere is not there"),
     ({"source": "/"}, "source: / is all of the host's files"),
     ({"source": "/run"}, "hands the engine's socket"),
+    # All of the host's files, or what not even root may follow.
+    ({"source": "/proc/1/root"}, "source: "),
+    ({"volumes": ["/proc/1/root:/h"]}, "volumes: "),
     ({"source": "--upload-pack=x"}, "looks like an option"),
     ({"source": "ext::sh -c true"}, "would start a program of git's"),
     ({"source": "git+https://me:canary@example.com/r"}, "has a user or password in it"),
