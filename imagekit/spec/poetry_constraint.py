@@ -56,7 +56,7 @@ def poetry_dependency(name: str, constraint: Any, root: Path | None, origin: str
 
 def one_range(constraint: Any) -> str | None:
     """The PEP 440 specifiers of ranges that touch each other (``^1 || ^2``); ``None`` for any other constraint."""
-    ranges = sorted(getattr(constraint, "ranges", ()), key=lambda r: (r.min is not None, r.min))
+    ranges = _ranges(constraint)
     if len(ranges) < 2:
         return None
     for low, high in pairwise(ranges):
@@ -64,7 +64,20 @@ def one_range(constraint: Any) -> str | None:
             return None
         if not (low.include_max or high.include_min):
             return None
-    first, last = ranges[0], ranges[-1]
+    return _specifiers(ranges[0], ranges[-1])
+
+
+def highest_range(constraint: Any) -> str:
+    """The PEP 440 specifiers of the highest of a constraint's ranges; any version where it has none."""
+    ranges = _ranges(constraint)
+    return _specifiers(ranges[-1], ranges[-1]) if ranges else "*"
+
+
+def _ranges(constraint: Any) -> list[Any]:
+    return sorted(getattr(constraint, "ranges", ()), key=lambda r: (r.min is not None, r.min))
+
+
+def _specifiers(first: Any, last: Any) -> str:
     parts = [] if first.min is None else [f">{'=' if first.include_min else ''}{_bound(first.min)}"]
     parts += [] if last.max is None else [f"<{'=' if last.include_max else ''}{_bound(last.max)}"]
     return ",".join(parts)

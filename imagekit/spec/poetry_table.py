@@ -21,7 +21,7 @@ from imagekit.spec.git_url import git_url
 from imagekit.spec.image import Indexes, IndexPin, RequirementLine
 from imagekit.spec.local_source import Places
 from imagekit.spec.origins import Origins
-from imagekit.spec.poetry_constraint import one_range, poetry_dependency
+from imagekit.spec.poetry_constraint import highest_range, one_range, poetry_dependency
 from imagekit.spec.poetry_sources import poetry_indexes
 from imagekit.spec.requirement import parse_requirement, requirement_name
 from imagekit.spec.typed_table import TypedTable
@@ -91,7 +91,7 @@ class _Reader:
             is_package=self.table.flag("package-mode") is not False,
             requires_python=self._python(written),
             dependencies=tuple(line for name, line in main if name not in optional) if self.is_main else (),
-            extras=self._extras(main) if self.is_main else {},
+            extras=self._extras(main, set(map(canonicalize_name, written))) if self.is_main else {},
             groups=self._with_included(groups, standard, includes),
             indexes=poetry_indexes(self.table, self.pins),
             enriching=tuple(line for _, line in main),
@@ -128,7 +128,7 @@ class _Reader:
                     return parse_requirement(f"{name}{extras}{behind}", origin)
                 raise InvalidRequirement(
                     f"{origin}: {name}: {dependency.pretty_constraint!r} is no one range, and a requirement is one",
-                    hint=f'write one: {name} = ">=1,<3"',
+                    hint=f'write one: {name} = "{highest_range(dependency.constraint)}", or lock it: poetry lock',
                 ) from None
             return parse_requirement(str(requirement), origin)
         inside = f"#subdirectory={value['subdirectory']}" if value.get("subdirectory") else ""
@@ -145,7 +145,9 @@ class _Reader:
             text = f"{name}{extras} @ {path.as_uri()}{behind}"
         return parse_requirement(text, origin, places=Places(base=root, root=root))
 
-    def _extras(self, main: list[tuple[str, RequirementLine]]) -> dict[str, tuple[RequirementLine, ...]]:
+    def _extras(
+        self, main: list[tuple[str, RequirementLine]], declared: set[str]
+    ) -> dict[str, tuple[RequirementLine, ...]]:
         by_name: dict[str, list[RequirementLine]] = {}
         for name, line in main:
             by_name.setdefault(canonicalize_name(name), []).append(line)
@@ -154,11 +156,10 @@ class _Reader:
         for extra in written:
             lines: list[RequirementLine] = []
             for name in written.texts(extra):
-                known = by_name.get(canonicalize_name(name))
-                if known is None:
+                if canonicalize_name(name) not in declared:
                     words = f"the extra {extra!r} names {name!r}, which is no dependency"
                     written.wrong(words, f'add {name} = {{ version = "…", optional = true }}', extra)
-                lines += known or []
+                lines += by_name.get(canonicalize_name(name), ())
             found[canonicalize_name(extra)] = tuple(lines)
         return found
 

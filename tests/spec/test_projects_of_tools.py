@@ -295,3 +295,18 @@ def test_a_requirement_of_pyproject_is_refused_by_its_line(tmp_path: Path, table
     text = f'[project]\nname = "x"\nversion = "1"\n{table}'
     with pytest.raises(InputError, match=rf"^pyproject\.toml:{line}: 'x=1'"):
         read_spec(write(tmp_path, {"pyproject.toml": text}))
+
+
+def test_poetry_s_refused_dependency_is_told_once_and_with_a_range_of_its_own(tmp_path: Path) -> None:
+    text = """[tool.poetry.dependencies]
+pg = { version = "^2 || ^4", optional = true }
+[tool.poetry.extras]
+db = ["pg"]
+my = ["gone"]
+"""
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    refused, missing = caught.value.problems
+    assert (refused.message.split(": ")[0], missing.message.split(": ")[0]) == ("pyproject.toml:2", "pyproject.toml:5")
+    assert 'pg = ">=4,<5"' in (refused.hint or "")
