@@ -157,6 +157,7 @@ class EngineError(ImagekitError):
     """The Docker Engine, or what it should hold, is not to be had."""
 
     exit_code = 3
+    status: int | None = None  # of the engine's answer, where it refused
 
 
 class EngineNotFound(EngineError):

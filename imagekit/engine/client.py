@@ -134,7 +134,7 @@ class Engine:
         path = f"/v{self.api_version}{path}"
         answer = self._wire.ask(doing, method, path, content=content, content_type=kind, alive=alive)
         if answer.status >= 400 and answer.status not in accept:
-            raise refusal(f"{doing}: {answer.message}")
+            raise refusal(f"{doing}: {answer.message}", answer.status)
         return answer
 
     def hijack(self, doing: str, path: str) -> Any:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.engine.client import Engine
-from imagekit.engine.faults import lost
-from imagekit.engine.wire import part, query
+from imagekit.engine.faults import lost, refusal
+from imagekit.engine.wire import Answer, part, query
 from imagekit.errors import ContainerNameTaken, EngineError, EngineTimeout
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
@@ -98,7 +98,7 @@ class Container:
         doing = f"creating a container of {spec.called or spec.image}"
         answer = engine.ask(doing, "POST", query("/containers/create", name=spec.name), body=body, accept=(404, 409))
         if answer.status == 404:
-            raise _missing(spec, answer.message)
+            raise _missing(spec, doing, answer)
         if answer.status == 409:
             raise ContainerNameTaken(
                 f"{doing}: {answer.message}", hint=f"choose another name, or: docker rm -f {spec.name}"
@@ -191,9 +191,9 @@ class Container:
         self._engine.ask("removing a container", "DELETE", path, accept=(404, 409))
 
 
-def _missing(spec: ContainerSpec, words: str) -> EngineError:
-    if "network" in words.lower():
-        return EngineError(words, hint="docker network ls lists those that are there")
+def _missing(spec: ContainerSpec, doing: str, answer: Answer) -> Exception:
+    if "network" in answer.message.lower():
+        return refusal(f"{doing}: {answer.message}", answer.status)
     name = spec.called or spec.image
     return EngineError(f"{name} is not in the engine", hint=f"build it, or docker pull {name}")
 

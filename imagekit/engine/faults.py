@@ -117,11 +117,13 @@ def _shown(address: str) -> str:
     return redacted(address)
 
 
-def refusal(text: str) -> EngineError | DiskFull:
-    """The error for what the engine said in refusing."""
+def refusal(text: str, status: int | None = None) -> EngineError | DiskFull:
+    """The error for what the engine said in refusing, with its answer's ``status``."""
     if "no space left on device" in text:
         return DiskFull(
             f"no space left where the Docker Engine keeps its data ({text})",
             hint="docker system df shows what uses it",
         )
-    return EngineError(text)
+    refused = EngineError(text)
+    refused.status = status
+    return refused

@@ -21,6 +21,7 @@ from imagekit.runs.looking import Looking
 from imagekit.runs.order import RunOrder
 from imagekit.runs.own_directory import put_files
 from imagekit.runs.recording import Recording
+from imagekit.runs.refusals import refusals
 from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST
 from imagekit.runs.start import PYTHONS, NoSuchProgram, start
 from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch, watch_again
@@ -56,9 +57,10 @@ def run_flow(
 
     Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
     where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
-    image has no Python, ``InputError`` where it has no such program as the command, ``StoreError`` or ``DiskFull``
-    where it cannot be recorded. However the flow ends is in the result; with ``raise_on_failure``, ``FlowFailed``,
-    ``ResultNotSerializable``, ``RunCrashed`` or (cancelled) ``KeyboardInterrupt`` are raised instead.
+    image has no Python, ``InputError`` where it has no such program as the command or the engine refuses the settings,
+    ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the result; with
+    ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
+    ``KeyboardInterrupt`` are raised instead.
     """
     needles = needles_of(order.settings.env)
     recording = Recording(store, order, needles)
@@ -117,7 +119,8 @@ class _Run:
 
     def carry_out(self, python: str) -> RunResult:
         order = self.order
-        container, status = self._container(python)
+        with refusals():
+            container, status = self._container(python)
         streams: Attached | None = None
         facts: Facts | None = None
         keeps = False
@@ -130,7 +133,8 @@ class _Run:
                 self.recording.settled()
                 # The engine takes a while: what is wanted at the end is imported meanwhile.
                 Thread(target=_import_what_ends_it, daemon=True).start()
-                start(container, order.reference, python, is_own=order.settings.command is not None)
+                with refusals():
+                    start(container, order.reference, python, is_own=order.settings.command is not None)
                 started, clock = datetime.now(timezone.utc), time.monotonic()
                 watch(container, streams, self.output, self.happenings)
             else:

@@ -17,6 +17,7 @@ from imagekit.errors import (
     DiskFull,
     EngineError,
     EngineLost,
+    InputError,
     InvalidParameters,
     StoreError,
 )
@@ -83,7 +84,7 @@ def test_each_end_is_recorded(
 
 
 def test_a_run_that_comes_to_no_container_has_ended(engine: Engine, run: Ran, store: Store) -> None:
-    with pytest.raises(EngineError, match="no-such-network"):
+    with pytest.raises(InputError, match="no-such-network"):
         run_flow(engine, "flow.py:total", image=run.image, networks=["no-such-network"], store=store)
     (stored,) = store.runs()
     assert (stored.state, stored.end and stored.end.cause) == ("failed", "refused")

@@ -88,7 +88,7 @@ def test_mounts(run: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     error = run("flow.py:keeping", parameters=kept, volumes=["./data:/data:ro"]).error
     assert error is not None
     assert "Read-only" in error.message
-    with pytest.raises(EngineError, match="does not exist"):
+    with pytest.raises(InputError, match="does not exist"):
         run("flow.py:keeping", parameters=kept, volumes=["./nowhere:/data"])
     assert not (tmp_path / "nowhere").exists()
 
@@ -99,8 +99,24 @@ def test_networks(run: Ran, network: Callable[[], str]) -> None:
     # Those of other tests' containers come and go.
     stay = {name for name in os.listdir("/sys/class/net") if not name.startswith(("veth", "br-"))}
     assert stay <= set(run("flow.py:interfaces", network_mode="host").result)
-    with pytest.raises(EngineError, match="no-such-network"):
+    with pytest.raises(InputError, match="no-such-network"):
         run("flow.py:interfaces", networks=["no-such-network"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"cap_add": ["FOO"]}, "capabilities(7)"),
+        ({"cpus": 5000}, "at most"),
+        ({"user": "nosuch"}, "one that the image has"),
+        ({"network_mode": "container:no-such-container"}, "docker ps"),
+        ({"container_create_kwargs": {"security_opt": ["x"]}}, "correct"),
+    ],
+)
+def test_settings_that_the_engine_alone_knows_to_be_wrong(run: Ran, settings: dict[str, Any], hint: str) -> None:
+    with pytest.raises(InputError, match="the engine refused the run's settings") as caught:
+        run("flow.py:total", **settings)
+    assert hint in str(caught.value.hint)
 
 
 class Answering(BaseHTTPRequestHandler):
