@@ -98,7 +98,9 @@ class ConfigFile:
 
     def with_value(self, name: str, text: str, profile: str | None = None) -> ConfigFile:
         """The file with ``name`` set to what ``text`` means, comments and other lines as they were."""
-        written = _written(known_key(name).of_text(text, name))
+        value = known_key(name).of_text(text, name)
+        _refuse_credentials(name, value)
+        written = _written(value)
         return self._edited(lambda table: table.update({name: written}), profile, makes=True)
 
     def without(self, name: str, profile: str | None = None) -> ConfigFile:
@@ -154,6 +156,22 @@ class ConfigFile:
         edit(table)
         text = tomlkit.dumps(document)
         return self._checked(self.path, text, tomllib.loads(text))
+
+
+def _refuse_credentials(name: str, value: Any) -> None:
+    """``CredentialExposed`` for those in ``value``, which images would show; files of settings are copied, besides."""
+    from imagekit.errors import CredentialExposed
+    from imagekit.secrets.command_text import in_pair
+
+    pairs = value if isinstance(value, Mapping) else {name: value}
+    problems: list[InputError] = []
+    for key, each in pairs.items():
+        if isinstance(each, str) and (kind := in_pair(key, each)) is not None:
+            told = name if pairs is not value else f"{name} {key}"
+            hint = "leave it out; what steps of a build need is kept by imagekit secret set NAME"
+            problems.append(CredentialExposed(f"{told} holds {kind}, and is not kept", hint=hint))
+    if problems:
+        raise InputError.join(problems)
 
 
 def known_key(name: str, *, where: str | None = None) -> Declared:

@@ -20,7 +20,7 @@ from imagekit.spec.url import redacted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One setting as people see it; no login of a URL is in it."""
+    """One setting as people see it; no credential is in it."""
 
     name: str
     value: Any  # as JSON has it
@@ -77,14 +77,21 @@ def _in_pyproject(context: Path) -> Mapping[str, Any] | None:
     return found
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, name: str = "") -> Any:
+    """``value``, which is called ``name``, as JSON has it; ``***`` for what is a credential or holds one."""
+    from imagekit.secrets.command_text import in_command, in_pair
+    from imagekit.secrets.needles import CONCEALED
+    from imagekit.secrets.redaction import without_credentials
+
     if isinstance(value, str):
-        return redacted(value)
+        text = without_credentials(redacted(value))
+        # What is left is one by its name, or as a program is told it.
+        return CONCEALED if (in_pair(name, text) if name else in_command(text)) is not None else text
     if isinstance(value, (list, tuple)):
         return [_shown(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: _shown(item) for name, item in value.items()}
+        return {key: _shown(item, key) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        items = ((name, getattr(value, each.attribute)) for name, each in keys_of(type(value)).items())
-        return {name: _shown(item) for name, item in items if item is not None}
+        items = ((key, getattr(value, each.attribute)) for key, each in keys_of(type(value)).items())
+        return {key: _shown(item) for key, item in items if item is not None}
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,28 @@ def test_the_project_is_viewed_with_its_lines(imagekit: Imagekit, tmp_path: Path
     assert rows["platform"][1:] == ["linux/arm64", "(IMAGEKIT_PLATFORM)"]
     assert rows["resolver"][1] == "pip-tools"
     assert rows["workdir"][1:] == ["/app", "(default)"]
+
+
+def test_no_credential_is_shown_or_kept(imagekit: Imagekit, path: Path, tmp_path: Path) -> None:
+    token = "ghp_" + secrets.token_hex(18)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "imagekit.toml").write_text(
+        f'extra-dockerfile-commands = ["RUN curl -u me:{token[4:]} https://example.com"]\n'
+        f'[env]\nTOK = "{token}"\nDB_PASSWORD = "{token[4:]}"\nURL = "https://me:{token[4:]}@example.com"\nTZ = "UTC"\n'
+    )
+    by_variable = {"IMAGEKIT_LABELS": f"api-key={token[4:]}"}
+    for arguments in (["view", "project", "--origin"], ["view", "project", "--json"], ["get", "env", "project"]):
+        done = imagekit("config", *arguments, env=by_variable)
+        assert token[4:] not in done.stdout + done.stderr
+        assert "UTC" in done.stdout
+    seen = json.loads(imagekit("config", "view", "project", "--json", env=by_variable).stdout)
+    assert seen["env"] == {"TOK": "***", "DB_PASSWORD": "***", "URL": "https://***@example.com", "TZ": "UTC"}
+    assert seen["labels"] == {"api-key": "***"}
+    for assignment in (f"labels=TOK={token}", f"default-namespace={token}"):
+        refused = imagekit("config", "set", assignment)
+        assert (refused.returncode, "and is not kept" in refused.stderr) == (2, True)
+        assert token not in refused.stdout + refused.stderr
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
