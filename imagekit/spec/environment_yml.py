@@ -19,6 +19,7 @@ from imagekit.spec.files import check_env
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
+from imagekit.spec.told import in_order
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -61,7 +62,7 @@ def read_environment(
     except InputError as problem:
         found.problems += problem.problems or (problem,)
     if found.problems:
-        raise InputError.join(found.problems)
+        raise InputError.join(in_order(found.problems))
     return Environment(
         name=found.name,
         requirements=requirements,

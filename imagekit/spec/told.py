@@ -86,13 +86,14 @@ class Told:
 
 
 def in_order(problems: Sequence[InputError]) -> list[InputError]:
-    """``problems`` of a file by their lines, those first that name none."""
+    """``problems`` of a file by their lines, those first that name none; each of them once."""
 
     def place(problem: InputError) -> tuple[str, int]:
         named = _PLACE.match(problem.message)
         return (named[1], int(named[2])) if named else ("", 0)
 
-    return sorted((each for problem in problems for each in problem.problems or (problem,)), key=place)
+    each = {one.message: one for problem in problems for one in problem.problems or (problem,)}
+    return sorted(each.values(), key=place)
 
 
 def written_at(context: Path, path: Sequence[str]) -> str:

@@ -152,3 +152,13 @@ def test_variables_that_no_image_can_have_are_told_by_line(tmp_path: Path) -> No
     assert [p.message.partition(": variables: ")[0] for p in caught.value.problems] == [
         f"environment.yml:{line}" for line in (3, 4)
     ]
+
+
+def test_problems_of_both_parts_are_told_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    lines = ["dependencies:", " - pip:", "   - --index-url https://u:pw@h/simple", "   - x=2", " - numpy", "a: 1"]
+    (tmp_path / "environment.yml").write_text("\n".join(lines))
+    with pytest.raises(InputError) as caught:
+        read_environment(tmp_path / "environment.yml", tmp_path, {})
+    assert [p.message.split(":")[1] for p in caught.value.problems] == list("3456")
+    hints = [p.hint or "" for p in caught.value.problems]
+    assert all(word in hint for word, hint in zip(("netrc", "'=='", "conda-packages", "known"), hints, strict=True))

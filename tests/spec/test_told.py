@@ -217,3 +217,10 @@ nmae = 1
         "17",
     ]
     assert capfd.readouterr() == ("", "")
+
+
+def test_broken_toml_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = \n")
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert caught.value.message == "pyproject.toml:2: Invalid value"
