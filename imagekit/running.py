@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import InputError, InvalidEntrypoint
+from imagekit.errors import InputError, InvalidEntrypoint, InvalidParameters
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.runs.settings import RunSettings
 from imagekit.spec.entrypoint import Entrypoint
@@ -109,7 +109,7 @@ class Prepared:
 
 
 def run(
-    entrypoint: str,
+    entrypoint: str | Callable[..., Any],
     *,
     image: DockerImage | str | None = None,
     source: str | Path | None = None,
@@ -123,7 +123,7 @@ def run(
     raise_on_failure: bool = True,
     **variables: Any,
 ) -> RunResult:
-    """Run one flow, ``"PATH.py:FUNCTION"``, in one container of ``image``, which is gone afterwards.
+    """Run one flow, ``"PATH.py:FUNCTION"`` or the function, in one container of ``image``, which is gone afterwards.
 
     A ``DockerImage`` is built first where it has not been; without an image it is the project's in the working
     directory, or in the source. ``source`` is where the flow's files come from, if not from the image: a directory,
@@ -139,7 +139,11 @@ def run(
     """
     given = {"env": env, "timeout": timeout, "name": name}
     wanted = _settings(settings, {**{key: value for key, value in given.items() if value is not None}, **variables})
-    asked = Asked(entrypoint=Entrypoint.parse(entrypoint), settings=wanted, parameters=dict(parameters or {}))
+    flow = Entrypoint.parse(entrypoint if isinstance(entrypoint, str) else entrypoint_of(entrypoint))
+    if not isinstance(parameters, (Mapping, type(None))):
+        what = type(parameters).__name__
+        raise InvalidParameters(f"parameters: a value of type {what} is no mapping", hint="parameters={'n': 3}")
+    asked = Asked(entrypoint=flow, settings=wanted, parameters=dict(parameters or {}))
     if source is not None:
         from imagekit.settings import Settings
 
@@ -187,15 +191,14 @@ class DockerFlowRunner:
         raise_on_failure: bool = True,
         **variables: Any,
     ) -> RunResult:
-        """Run ``flow``, ``"PATH.py:FUNCTION"`` or the function itself; see ``imagekit.run``."""
+        """Run ``flow``, ``"PATH.py:FUNCTION"`` or the function itself; see ``imagekit.run``.
+
+        ``variables`` may also have an ``image``, a ``source`` or ``settings``, instead of the runner's.
+        """
+        own = {"image": self.image, "settings": self.settings, **self.source}
+        given = {name: value for name, value in variables.items() if value is not None or name not in own}
         return run(
-            flow if isinstance(flow, str) else entrypoint_of(flow),
-            image=self.image,
-            parameters=parameters,
-            settings=self.settings,
-            on_output=on_output,
-            raise_on_failure=raise_on_failure,
-            **{**self.source, **variables},
+            flow, parameters=parameters, on_output=on_output, raise_on_failure=raise_on_failure, **{**own, **given}
         )
 
     def __repr__(self) -> str:
@@ -339,6 +342,9 @@ def _built(asked: Asked, image: DockerImage | None) -> Asked:
     """``asked`` in ``image``, or the project's, which is built where it has not been."""
     from imagekit.image import AUTO, DockerImage
 
+    if not isinstance(image, (DockerImage, type(None))):
+        what = type(image).__name__
+        raise InputError(f"image: a value of type {what} is no image", hint="image='orders:v1', or a DockerImage")
     if image is None and asked.checkout is not None:
         # What it needs; its source comes along.
         project = asked.checkout.project
@@ -360,6 +366,10 @@ def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> Run
     given = RunSettings.of(variables)
     if settings is None:
         return given
+    if not isinstance(settings, RunSettings):
+        # Its values are not shown: some may be secret.
+        what = type(settings).__name__
+        raise InputError(f"settings: a value of type {what} is no RunSettings", hint="settings=RunSettings(timeout=60)")
     joined = {name: {**getattr(settings, name), **getattr(given, name)} for name in ("env", "labels")}
     return settings.with_(**{**variables, **joined})
 

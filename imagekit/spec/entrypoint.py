@@ -20,6 +20,8 @@ _HINT = "write PATH.py:FUNCTION, such as flow.py:etl"
 # Up to Python 3.12 threads that parse at once confuse each other's depth: "AST constructor recursion depth mismatch"
 # (CPython issue 106905).
 _PARSING = Lock()
+# Bits of a number of 4300 digits, beyond which Python converts none (sys.int_info.default_max_str_digits).
+_LARGEST = 14_280
 # Decorators that leave a function's parameters as they are.
 _TRANSPARENT = {"flow", "task"}
 
@@ -188,7 +190,10 @@ def _check_json(value: object, path: str) -> None:
     elif isinstance(value, str):
         if any("\ud800" <= c <= "\udfff" for c in value):
             raise InvalidParameters(f"{path} is no valid text (lone surrogates)", hint="decode it properly")
-    elif value is not None and not isinstance(value, (bool, int)):
+    elif isinstance(value, int):
+        if value.bit_length() > _LARGEST:
+            raise InvalidParameters(f"{path} has more digits than are read", hint="pass it as a string")
+    elif value is not None:
         raise InvalidParameters(
             f"{path} is a {type(value).__name__}, which JSON cannot hold",
             hint="pass strings, numbers, booleans, null, lists and dictionaries",

@@ -16,8 +16,11 @@ import pytest
 
 from imagekit.cli.run import say
 from imagekit.engine.client import Engine
-from imagekit.errors import RunCrashed
+from imagekit.errors import InputError, RunCrashed
 from imagekit.running import DockerFlowRunner, run
+from imagekit.runs.settings import RunSettings
+
+from .conftest import FLOWS
 
 
 class Command:
@@ -226,6 +229,47 @@ def test_what_a_runner_is_made_of() -> None:
     assert entrypoint_of(test_what_a_runner_is_made_of) == "tests/runs/test_command.py:test_what_a_runner_is_made_of"
     with pytest.raises(InvalidEntrypoint, match="is no function"):
         entrypoint_of(3)  # type: ignore[arg-type]
+
+
+def nested() -> Any:
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "given", "words"),
+    [
+        (None, {}, "None is no function"),
+        (nested(), {}, "no function's name"),
+        ("flow.py:f", {"parameters": [1]}, "type list is no mapping"),
+        ("flow.py:f", {"parameters": "n=1"}, "type str is no mapping"),
+        ("flow.py:f", {"parameters": {"n": [10**5000]}}, "parameters.n[0] has more digits"),
+        ("flow.py:f", {"image": 5}, "type int is no image"),
+        ("flow.py:f", {"settings": {"mem_limit": "1g"}}, "type dict is no RunSettings"),
+        ("flow.py:f", {"source": 5}, "no text"),
+    ],
+)
+def test_what_is_no_run_is_refused(
+    monkeypatch: pytest.MonkeyPatch, entrypoint: Any, given: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setenv("IMAGEKIT_ENGINE", "unix:///nowhere/dead.sock")
+    runner = DockerFlowRunner(image="x:1")
+    for call in (lambda: run(entrypoint, **{"image": "x:1", **given}), lambda: runner.run(entrypoint, **given)):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert words in caught.value.message
+        assert caught.value.hint
+
+
+def test_a_function_is_a_flow_and_a_runners_own_gives_way(here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    import runpy
+
+    monkeypatch.chdir(FLOWS.parent)
+    give = runpy.run_path(str(FLOWS / "flow.py"))["give"]
+    more: dict[str, Any] = {"parameters": {"value": 3}, "network_mode": "none", "source": FLOWS.parent}
+    runner = DockerFlowRunner(image="nowhere:1", source="nowhere", timeout=1e-3)
+    found = runner.run(give, image=here.image, settings=RunSettings(), **more)
+    assert (found.result, found.reference) == (3, here.image)
+    assert run(give, image=here.image, settings=None, **more).result == 3
 
 
 @pytest.mark.parametrize(
