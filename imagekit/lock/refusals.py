@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imagekit.errors import IndexUnreachable
-from imagekit.lock.access import IndexAccess
+from imagekit.lock.access import IndexAccess, variable_name
 from imagekit.lock.logins import server_of
 from imagekit.lock.redaction import redacted
 
@@ -87,10 +87,8 @@ def denied(status: int, url: str, access: IndexAccess, *, about: str = "", detai
             hint=f"renew that login; may it read this index? See {DOCS}{or_proxy}",
             details=details,
         )
-    variable = next(
-        (f"UV_INDEX_{each.name.upper()}" for each in access.indexes.named if server_of(each.url) == server_of(url)),
-        "UV_INDEX_NAME",
-    )
+    name = next((each.name for each in access.indexes.named if server_of(each.url) == server_of(url)), None)
+    variable = f"UV_INDEX_{variable_name(name or 'NAME')}"
     if access.logins.withheld(url):
         return IndexUnreachable(
             f"{about}{redacted(url)} asks for a login, and {host} gets none from netrc in the clear (HTTP {status})",
@@ -99,8 +97,9 @@ def denied(status: int, url: str, access: IndexAccess, *, about: str = "", detai
         )
     return IndexUnreachable(
         f"{about}{redacted(url)} asks for a login, and none is known for {host} (HTTP {status})",
-        hint=f"put one into ~/.netrc (machine {server_of(url)[1]} login USER password PASSWORD), or name the index and "
-        f"set {variable}_USERNAME and {variable}_PASSWORD; see {DOCS}{or_proxy}",
+        hint=f"put one into ~/.netrc (machine {server_of(url)[1]} login USER password PASSWORD), or "
+        f"{'name the index and ' if name is None else ''}set {variable}_USERNAME and {variable}_PASSWORD; "
+        f"see {DOCS}{or_proxy}",
         details=details,
     )
 

@@ -139,7 +139,8 @@ def passwords_of_connections(text: str) -> Iterator[str]:
 def passwords_of_netrc(text: str) -> Iterator[str]:
     """The passwords in the lines of a netrc file, wherever they stand in ``text``."""
     for found in re.finditer(_NETRC, text) if "password" in text else ():
-        if named("password", found["password"]) is not None:
+        # In a sentence, what ends it stands behind the word.
+        if named("password", found["password"].rstrip("),.;:")) is not None:
             yield found["password"]
 
 

@@ -13,6 +13,7 @@ from imagekit.errors import IndexUnreachable, InputError, InvalidConfig, Invalid
 from imagekit.lock.resolve import obtain, resolve
 from imagekit.lock.target import Target
 from imagekit.secret import Secret
+from imagekit.secrets.redaction import without_credentials
 from imagekit.spec.read import read_spec
 from tests.lock.faulty_index import Fault, FaultyIndex, Handler, basic, redirect, status, unauthorized, whole
 from tests.lock.indexed import CANARY, Machine, versions
@@ -259,10 +260,12 @@ def test_an_index_without_a_login_says_where_to_put_one(
     machine: Machine, private: FaultyIndex, resolver: str, host: Target
 ) -> None:
     machine.target = host
-    toml = f'[[index]]\nname = "corp"\nurl = "{private.url}"\ndefault = true\n'
+    toml = f'[[index]]\nname = "my-corp"\nurl = "{private.url}"\ndefault = true\n'
     with pytest.raises(IndexUnreachable, match=r"asks for a login, and none is known for 127\.0\.0\.1:") as caught:
         machine.lock("alpha", toml=toml, resolver=resolver)
-    assert "UV_INDEX_CORP_USERNAME" in (caught.value.hint or "")
+    hint = caught.value.hint or ""
+    assert "password PASSWORD), or set UV_INDEX_MY_CORP_USERNAME and UV_INDEX_MY_CORP_PASSWORD;" in hint
+    assert without_credentials(hint) == hint
     assert "\n" not in caught.value.message
 
 
