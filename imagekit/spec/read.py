@@ -21,7 +21,7 @@ from imagekit.spec.image import FileMapping, ImageSpec, Indexes, RequirementLine
 from imagekit.spec.indexes import named_indexes
 from imagekit.spec.keys import Source
 from imagekit.spec.local_requirement import parse_line
-from imagekit.spec.local_source import Places
+from imagekit.spec.local_source import Places, declared_name
 from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.python_version import check_python, default_python
 from imagekit.spec.requirement import parse_each
@@ -129,7 +129,7 @@ def read_spec(
         python = python or table.python or wanted.environment.python
         spec = ImageSpec(
             context=context,
-            name=name or table.name or (pyproject.name if pyproject else None) or wanted.environment.name,
+            name=name or table.name or _project_name(context, pyproject) or wanted.environment.name,
             requirements=tuple(dict.fromkeys((*from_files, *declared.requirements, *inline))),
             constraints=tuple(dict.fromkeys((*(c for file in read for c in file.constraints), *uv.constraints))),
             overrides=uv.overrides,
@@ -210,6 +210,14 @@ def _project_files(context: Path) -> tuple[PyProject | None, Table, Source | Non
     except InputError as problem:
         raise InputError.join(in_order([problem, *_further(context, path)])) from None
     return pyproject, *project_table(context, pyproject.imagekit, found), found
+
+
+def _project_name(context: Path, pyproject: PyProject | None) -> str | None:
+    """What the project calls itself, an old one in its ``setup.cfg`` or ``setup.py``."""
+    if pyproject is not None and pyproject.name is not None:
+        return pyproject.name
+    is_old = any((context / file).is_file() for file in ("setup.py", "setup.cfg"))
+    return declared_name(context) if is_old else None
 
 
 def _further(context: Path, path: Path) -> list[InputError]:

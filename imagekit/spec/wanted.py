@@ -21,7 +21,6 @@ _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _REFUSED = {
     "Pipfile": "name its lock: Pipfile.lock (pipenv lock)",
     "conda-lock.yml": "name its environment.yml",
-    "conda-lock.yaml": "name its environment.yml",
     "setup.py": "take it out: the project is built, and what it needs is taken from its wheel",
     "setup.cfg": "take it out: the project is built, and what it needs is taken from its wheel",
 }
@@ -32,7 +31,6 @@ _UNLOCKED = {
     "requirements.in": "lock it: uv pip compile --generate-hashes -o requirements.txt requirements.in; "
     "or take it as it is: --requirement requirements.in",
     "conda-lock.yml": "keep the environment.yml that it was made from beside it",
-    "conda-lock.yaml": "keep the environment.yml that it was made from beside it",
     "setup.cfg": 'have it built, by a pyproject.toml with [build-system] requires = ["setuptools"]',
 }
 

@@ -324,3 +324,21 @@ def test_a_description_says_the_same_anywhere(tmp_path: Path) -> None:
         assert str(root).encode() not in described[-1]
     assert described[0] == described[1]
     assert canonical_json(describe(read_spec(tmp_path / "one"))) != described[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (
+            {"setup_cfg": "[metadata]\nname = Legacy_x\n", "setup_py": "from setuptools import setup\nsetup()\n"},
+            "legacy-x",
+        ),
+        ({"setup_py": "from setuptools import setup\nsetup(name='old')\n", "requirements_txt": "six\n"}, "old"),
+        ({"setup_cfg": "[flake8]\n", "requirements_txt": "six\n"}, None),
+    ],
+)
+def test_the_name_of_an_old_project(tmp_path: Path, files: dict[str, str], name: str | None) -> None:
+    write(tmp_path, **{file.replace("_cfg", ".cfg"): text for file, text in files.items()})
+    assert read_spec(tmp_path).name == name
+    write(tmp_path, imagekit_toml='name = "mine"\n')
+    assert read_spec(tmp_path).name == "mine"
