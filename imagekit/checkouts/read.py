@@ -77,14 +77,13 @@ def _repository(given: str, cwd: Path) -> GitSource:
             f"source: {shown!r} would come unencrypted, and anyone between could change what is run",
             hint=f"write {shown.replace('git+http', 'git+https', 1)}",
         )
-    path, ref = split_ref(unquote(parts.path))
+    path, ref = split_ref(parts.path)
     fragment = fragment_items(parts.fragment)
     subdirectory = PurePosixPath(fragment.get("subdirectory", "")).as_posix()
     scheme = parts.scheme.removeprefix("git+")
     if scheme == "file":
-        url = Path(os.path.normpath(cwd / path)).as_uri()
+        url = Path(os.path.normpath(cwd / unquote(path))).as_uri()
     else:
         # As it was written, but for the ref: what is escaped stays so.
-        written = parts.path.rpartition("@")[0] if ref is not None and "@" in parts.path else path
-        url = parts._replace(scheme=scheme, path=written, fragment="").geturl()
+        url = parts._replace(scheme=scheme, path=path, fragment="").geturl()
     return GitSource(url=url, ref=ref, subdirectory="" if subdirectory == "." else subdirectory)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from imagekit.errors import InvalidSecret
 from imagekit.git.program import shown
+from imagekit.spec.url import join_ref
 
 
 def _no_secret(name: str) -> NoReturn:
@@ -35,8 +36,9 @@ class GitSource:
 
     def __str__(self) -> str:
         """As it is written (pip's VCS URLs)."""
-        ref = f"@{self.ref}" if self.ref else ""
-        return f"git+{self.url}{ref}" + (f"#subdirectory={self.subdirectory}" if self.subdirectory else "")
+        return f"git+{join_ref(self.url, self.ref)}" + (
+            f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
+        )
 
 
 Source = MountedSource | GitSource

@@ -34,7 +34,7 @@ class Git(GitProgram):
     offline: bool = False  # only repositories of this machine (file:) are asked
 
     def commit(self, url: str, ref: str | None) -> str:
-        """The full name of the commit that ``ref`` (a branch, a tag, a commit; ``None``: the default branch) is now.
+        """The full name of the commit that ``ref`` (a branch, a tag, a commit; ``None``, HEAD: the default one) is now.
 
         :class:`RepositoryError` where there is none, where a branch and a tag differ, or where the server
         does not answer.
@@ -43,7 +43,7 @@ class Git(GitProgram):
             return ref
         self._refuse_offline(url)
         known = self._refs(url)
-        if ref is None:
+        if ref is None or ref == "HEAD":
             if "HEAD" in known:
                 return known["HEAD"]
             raise RepositoryError(f"{shown(url)} has no default branch", hint="name a branch, tag or commit: …@REF")

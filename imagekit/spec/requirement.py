@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from imagekit.errors import InputError, InvalidRequirement
 from imagekit.spec.image import LocalSource, RequirementLine
 from imagekit.spec.local_source import Places, declared_name, local_source, path_of_url, path_within
-from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
+from imagekit.spec.url import check_requirement_url, fragment_items, join_ref, redacted, split_ref
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _PACKAGING_POINTER = re.compile(r"\s+")
@@ -98,10 +98,9 @@ def _check_url(requirement: Requirement, origin: str, places: Places | None) -> 
     if not is_path:
         parts = check_requirement_url(requirement.name, url, origin)
         if parts.scheme == "git+file":
-            repository, ref = split_ref(unquote(parts.path))
-            real = path_within(repository, _given(places, url, origin), origin)
-            at = "" if ref is None else f"@{ref}"
-            requirement.url = f"git+{real.as_uri()}{at}{'#' if parts.fragment else ''}{parts.fragment}"
+            repository, ref = split_ref(parts.path)
+            real = path_within(unquote(repository), _given(places, url, origin), origin)
+            requirement.url = f"git+{join_ref(real.as_uri(), ref)}{'#' if parts.fragment else ''}{parts.fragment}"
         return None
     places = _given(places, url, origin)
     fragment = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -87,7 +87,7 @@ def check_requirement_url(name: str, url: str, origin: str) -> SplitResult:
     if ".." in path.split("/") or "\0" in path:
         raise InvalidRequirement(f"{origin}: {shown} has '..' in its path", hint="write the path without it")
     if parts.scheme in _GIT:
-        _check_git(path, origin, shown)
+        _check_git(parts.path, origin, shown)
         if parts.query:
             raise InvalidRequirement(f"{origin}: {shown} has a query", hint="name the repository without '?…'")
     else:
@@ -97,9 +97,17 @@ def check_requirement_url(name: str, url: str, origin: str) -> SplitResult:
 
 
 def split_ref(path: str) -> tuple[str, str | None]:
-    """A git URL's path and the ref behind its last ``@``, ``None`` without one (as pip has it)."""
+    """A git URL's path, as it is written, and the ref behind its last ``@`` (as pip has it), ``None`` without one.
+
+    An ``@`` of the ref's own is written as ``%40``.
+    """
     repository, at, ref = path.rpartition("@")
-    return (repository, ref) if at else (path, None)
+    return (repository, unquote(ref)) if at else (path, None)
+
+
+def join_ref(url: str, ref: str | None) -> str:
+    """``URL@REF``, as ``split_ref`` reads it."""
+    return url if ref is None else f"{url}@{quote(ref, safe='/+')}"
 
 
 def fragment_items(fragment: str) -> dict[str, str]:
@@ -115,14 +123,15 @@ def _check_host(parts: SplitResult, origin: str, shown: str) -> None:
 
 
 def _check_git(path: str, origin: str, shown: str) -> None:
-    repository, ref = split_ref(path)
+    written, ref = split_ref(path)
+    repository = unquote(written)
     if not repository.strip("/") or re.search(r"[/@]-", repository):
         raise InvalidRequirement(f"{origin}: {shown} names no repository", hint="write git+https://HOST/REPOSITORY@REF")
     # What git itself refuses in the name of a ref (git-check-ref-format), as far as the pattern lets it through.
     unusable = ref is not None and (
         ref.endswith((".", "/", ".lock")) or any(part in ref for part in ("..", "//", "/."))
     )
-    if ref is not None and (unusable or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*", ref)):
+    if ref is not None and (unusable or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]*", ref)):
         raise InvalidRequirement(
             f"{origin}: {shown} has no usable ref after '@'", hint="write a tag, a branch or a commit after the '@'"
         )

@@ -24,6 +24,10 @@ TAKEN = [
     ("git+ssh://git@example.com/o/r@refs/tags/v1", "ssh://git@example.com/o/r", "refs/tags/v1", ""),
     ("git+ssh://example.com:2222/r", "ssh://example.com:2222/r", None, ""),
     ("git+file:///srv/r.git@main#subdirectory=.", "file:///srv/r.git", "main", ""),
+    ("git+https://example.com/r@feat/x%40y", "https://example.com/r", "feat/x@y", ""),
+    ("git+https://example.com/a%40b", "https://example.com/a%40b", None, ""),
+    ("git+file:///srv/a%40b@feat/x%40y", "file:///srv/a%40b", "feat/x@y", ""),
+    ("git+file:///srv/r@HEAD", "file:///srv/r", "HEAD", ""),
     ("git+file://localhost/srv/r", "file:///srv/r", None, ""),
 ]
 REFUSED = [

@@ -30,7 +30,10 @@ def test_refs_become_commits(repository: Repository) -> None:
     repository.git("branch", "feature/x")
     second = repository.commit({"a": "2"})
     url = repository.url
+    repository.git("branch", "feature/x@y")
     assert GIT.commit(url, None) == second
+    assert GIT.commit(url, "HEAD") == second
+    assert GIT.commit(url, "feature/x@y") == second
     assert GIT.commit(url, "main") == second
     assert GIT.commit(url, "feature/x") == first
     assert GIT.commit(url, "light") == first
