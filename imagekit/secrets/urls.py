@@ -23,6 +23,8 @@ WHAT_TO_DO = (
 # From its "://" on, which few texts have.
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,15})://[^\s\"'<>`\\]+")
 _REST = re.compile(rb"://(?:[^\s/?#@:\"'<>`\\]*:(?P<password>[^\s/?#@\"'<>`\\]+)@)?[^\s\"'<>`\\]*")
+# As it is written, and not as a program puts it together: {password}, ${TOKEN}, %(user)s.
+_WRITTEN = re.compile(r"[\w.~+/=%:,;*!-]+")
 _MAY_HOLD = re.compile(r"[@?#]|/t/")
 
 
@@ -49,9 +51,15 @@ def in_source(data: bytes) -> Iterator[Shape]:
         if b"=" not in url and found["password"] is None:
             continue
         text = url.decode("utf-8", "replace")
-        password = unquote((found["password"] or b"").decode("utf-8", "replace"))
-        tokens = [unquote(token) for token in tokens_of_queries(text)] if "=" in text else []
-        for kind, value in ((LOGIN, password), *((SIGNED, token) for token in tokens)):
+        password = (found["password"] or b"").decode("utf-8", "replace")
+        tokens = tokens_of_queries(text) if "=" in text else ()
+        for kind, written in ((LOGIN, password), *((SIGNED, token) for token in tokens)):
+            value = unquote(written)
             # One of a known form is found as that.
-            if generated(value) and shape_of(value) is None and not is_harmless(data, found.start(), value.encode()):
+            if (
+                _WRITTEN.fullmatch(written)
+                and generated(value)
+                and shape_of(value) is None
+                and not is_harmless(data, found.start(), value.encode())
+            ):
                 yield Shape(kind, found.start(), found.end())

@@ -100,7 +100,13 @@ def test_locks_neither_read_nor_written(tmp_path: Path) -> None:
 
 
 def test_in_the_files_of_a_source() -> None:
-    text = "\n".join(["x = 1", *HARMLESS, "postgres://postgres:postgres@localhost/db", f"#{SIGNED[0]} gitleaks:allow"])
+    programs = [
+        'f"postgres://{quoted_username}:{self.quoted_password}@{host}:{port}"',
+        "https://app:${DB_PASSWORD}@db/x and https://%(user)s:%(db_password_of_it)s@db",
+        'f"https://example.com/x?sig={quote(self.signature_2)}&access_token={self._make_token()}"',
+        "postgres://postgres:postgres@localhost/db",
+    ]
+    text = "\n".join(["x = 1", *HARMLESS, *programs, f"#{SIGNED[0]} gitleaks:allow"])
     assert list(leaks_in("a", io.BytesIO(text.encode()), None)) == []
     for url in (*SIGNED[:7], LOGIN):
         [leak] = leaks_in("a", io.BytesIO(f"x = 1\nurl = '{url}'\n".encode()), None)
