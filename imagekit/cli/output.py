@@ -13,13 +13,18 @@ def put(text: str = "", *, stream: TextIO | None = None) -> None:
     """One line of a result."""
     stream = stream or sys.stdout
     if stream is not None:
-        stream.write(text + "\n")
+        # What the stream has no bytes for is shown as Python, and JSON, write it.
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
 
 
 def put_json(value: Mapping[str, Any]) -> None:
     """The one JSON object of ``--json``: indented for a person, one line for a program."""
-    put(json.dumps(value, indent=2 if sys.stdout is not None and sys.stdout.isatty() else None, ensure_ascii=False))
+    stream = sys.stdout
+    is_shown = stream is not None and stream.isatty()
+    is_unicode = stream is not None and (stream.encoding or "").lower().startswith("utf")
+    put(json.dumps(value, indent=2 if is_shown else None, ensure_ascii=not is_unicode))
 
 
 def put_table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), stream: TextIO | None = None) -> None:

@@ -165,7 +165,11 @@ def _keep(result: Any, path: Path) -> None:
     from imagekit.atomic import followed, write_whole
     from imagekit.runs.values import SerializedResult
 
-    data = result.data if isinstance(result, SerializedResult) else json.dumps(result, ensure_ascii=False).encode()
+    data = (
+        result.data
+        if isinstance(result, SerializedResult)
+        else json.dumps(result, ensure_ascii=False).encode(errors="backslashreplace")
+    )
     write_whole(followed(path), data)
 
 

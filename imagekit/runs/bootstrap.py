@@ -282,7 +282,7 @@ def flush() -> None:
 
 
 def write(path: str, outcome: dict[str, Any]) -> None:
-    put(path, json_text(outcome, "outcome", set()))
+    put(path, json_text(outcome, "outcome", set(), lone=True))
 
 
 def put(path: str, data: str | bytes, *, synced: bool = True) -> None:

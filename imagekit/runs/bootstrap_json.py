@@ -27,11 +27,13 @@ class NotJson(Exception):
         self.where = where
 
 
-def json_text(value: Any, where: str, open_ones: set[int]) -> str:
-    """``value`` as JSON, in ASCII, so that a lone surrogate survives; or ``NotJson`` that says where it is none."""
+def json_text(value: Any, where: str, open_ones: set[int], lone: bool = False) -> str:
+    """``value`` as JSON, in ASCII; or ``NotJson`` that says where it is none. ``lone``: halves of characters may be."""
     if value is None or value is True or value is False:
         return "null" if value is None else "true" if value else "false"
     if isinstance(value, str):
+        if not lone:
+            check_text(value, where)
         return quoted(value)
     if isinstance(value, int):
         try:
@@ -57,14 +59,27 @@ def json_text(value: Any, where: str, open_ones: set[int]) -> str:
                 kind = type_name(key)
                 message = f"{where} has the key {repr(key)[:80]}, a {kind}: JSON's keys are strings"
                 raise NotJson(message, kind, where)
+            if not lone:
+                check_text(key, f"a key of {where}")
         items = [
-            f"{quoted(key)}: {json_text(item, f'{where}[{repr(key)[:80]}]', open_ones)}" for key, item in value.items()
+            f"{quoted(key)}: {json_text(item, f'{where}[{repr(key)[:80]}]', open_ones, lone)}"
+            for key, item in value.items()
         ]
         text = "{" + ", ".join(items) + "}"
     else:
-        text = "[" + ", ".join([json_text(item, f"{where}[{n}]", open_ones) for n, item in enumerate(value)]) + "]"
+        text = (
+            "[" + ", ".join([json_text(item, f"{where}[{n}]", open_ones, lone) for n, item in enumerate(value)]) + "]"
+        )
     open_ones.discard(id(value))
     return text
+
+
+def check_text(text: str, where: str) -> None:
+    try:
+        str.encode(text)
+    except UnicodeEncodeError as error:
+        half = ascii(text[error.start])
+        raise NotJson(f"{where} has half a character ({half}), which is no text", "str", where) from None
 
 
 def quoted(text: str) -> str:
