@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from imagekit.runs.values import CANCELLED, COMPLETED, CRASHED, FAILED, TIMED_OUT, RunProblem, SerializedResult
 
+_LONE = re.compile("[\ud800-\udfff]")
 _SIGNALS = {2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
 
@@ -100,12 +103,28 @@ def _of_command(facts: Facts) -> Verdict:
 
 
 def _document(data: bytes | None) -> dict[str, Any]:
+    """What JSON may be, that can be written again: finite, and text that is Unicode."""
     try:
-        found = json.loads(data or b"{}")
+        found = _parsed(data or b"{}")
+        if data and b"\\ud" in data.lower():
+            text = json.dumps(found, ensure_ascii=False)
+            # What is half of a character is told as Python writes it.
+            found = _parsed(_LONE.sub(lambda match: rf"\\u{ord(match[0]):x}", text))
     except (ValueError, RecursionError):
         # A flow can write what it likes where its outcome goes.
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _parsed(data: bytes | str) -> Any:
+    return json.loads(data, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not finite")
+    return number
 
 
 def _text(value: object) -> str | None:
@@ -113,11 +132,14 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    is_number = isinstance(value, float) or _whole(value) is not None
+    return float(value) if is_number else None  # type: ignore[arg-type]
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    # SQLite's integers have 64 bits.
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+    return value if is_whole else None  # type: ignore[return-value]
 
 
 def _with_hint(error: RunProblem | None, document: Mapping[str, Any], *, demoted: bool) -> RunProblem:
