@@ -16,6 +16,7 @@ from imagekit.spec.git_url import git_url
 from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
 
 _FORMS = "write a directory (.), or git+https://HOST/REPOSITORY@REF; git+ssh:// and git+file:/// are known, too"
+_KEEP_IT = "keep the login: imagekit secret set NAME; then --source-secret NAME"
 _HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")  # gitremote-helpers(7): ext::, fd::
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/")
 
@@ -42,9 +43,20 @@ def read_source(given: str | Path, cwd: Path) -> Source:
     scheme = _SCHEME.match(given)
     if scheme is not None:
         known = scheme["scheme"] in ("https", "ssh", "file")
-        hint = f"write git+{shown} for a repository" if known else _FORMS
+        hint = _as_repository(given, shown) if known else _FORMS
         raise InputError(f"source: {shown!r} is no directory, and no git+… URL", hint=hint)
     return _directory(given, cwd)
+
+
+def _as_repository(url: str, shown: str) -> str:
+    """How the repository at ``url`` is written, of which ``shown`` has no login."""
+    without = shown.partition("?")[0]
+    if "://***@" not in without:
+        return f"write git+{without} for a repository"
+    if without.startswith("ssh:"):
+        user = "git" if url.startswith("ssh://git@") else "USER"
+        return f"write git+{without.replace('***', user, 1)} for a repository"
+    return f"write git+{without.replace('***@', '', 1)} for a repository, and {_KEEP_IT}"
 
 
 def _directory(given: str, cwd: Path) -> MountedSource:
@@ -68,7 +80,7 @@ def _repository(given: str, cwd: Path) -> GitSource:
     except InvalidRequirement as error:
         hint = error.hint
         if "user or password" in error.message:
-            hint = "take it out of the URL and keep it: imagekit secret set NAME; then --source-secret NAME"
+            hint = f"take it out of the URL, and {_KEEP_IT}"
         elif "is not a URL" in error.message:
             hint = "after the host there is a '/': git+ssh://git@HOST/PATH"
         raise InputError(error.message, hint=hint) from None

@@ -121,6 +121,23 @@ def test_logins_are_refused_and_not_shown(url: str, tmp_path: Path) -> None:
     assert "can@ry" not in str(caught.value.to_json())
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("https://me:canary@example.com/o/r", "write git+https://example.com/o/r for a repository, and keep the login"),
+        ("https://example.com/r?token=canary", "write git+https://example.com/r for a repository"),
+        ("ssh://git@example.com/r", "write git+ssh://git@example.com/r for a repository"),
+        ("ssh://me:canary@example.com/r", "write git+ssh://USER@example.com/r for a repository"),
+        ("git@example.com:o/r", "write git+ssh://git@example.com/o/r"),
+    ],
+)
+def test_what_a_hint_says_is_taken(written: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_source(written, tmp_path)
+    assert str(caught.value.hint).startswith(hint)
+    read_source(str(caught.value.hint).split()[1], tmp_path)
+
+
 def test_secrets_where_none_is_wanted(tmp_path: Path) -> None:
     for written, secret in ((".", "token"), ("git+file:///srv/r", "token"), ("git+https://example.com/r", "No Name")):
         with pytest.raises(InputError):
