@@ -74,8 +74,11 @@ def examine(
     network: str | None = "none",
     deadline: float = IMPORT_SECONDS,
     closely: bool = False,
+    called: str | None = None,
 ) -> CheckReport:
     """As ``check_image``, with what is wrong in the report's ``findings`` and nothing raised for it.
+
+    ``called``: the image's name in messages.
 
     With ``closely`` the report's ``answer`` tells more than builds are judged by: what entrypoints would import
     later, and console scripts that would not start.
@@ -83,7 +86,8 @@ def examine(
     began = time.monotonic()
     points = [Entrypoint.parse(e) if isinstance(e, str) else e for e in entrypoints]
     request = {"entrypoints": [[e.path, e.function] for e in points], "deadline": deadline, "closely": closely}
-    answer = _probe(engine, image_id, json.dumps(request).encode(), workdir=workdir, env=env or {}, network=network)
+    data = json.dumps(request).encode()
+    answer = _probe(engine, image_id, data, called=called, workdir=workdir, env=env or {}, network=network)
     return CheckReport(
         image=image_id,
         python=answer["python"],
@@ -115,6 +119,7 @@ def _probe(
     image_id: str,
     request: bytes,
     *,
+    called: str | None,
     workdir: str | None,
     env: Mapping[str, str],
     network: str | None,
@@ -123,6 +128,7 @@ def _probe(
     for python in PYTHONS:
         spec = ContainerSpec(
             image=image_id,
+            called=called,
             command=[python, f"{DIRECTORY}/probe_program.py", f"{DIRECTORY}/request.json", f"{OUT}/report.json"],
             entrypoint=(),
             kind="check",
@@ -135,7 +141,7 @@ def _probe(
             put_files(container, SAFE_DEFAULTS, files)
             streams = container.attach()
             try:
-                start(container, image_id, python)
+                start(container, called or image_id, python)
                 # The probe's own words, should it fail: the end of them.
                 words = b""
                 for _, data in streams.frames():

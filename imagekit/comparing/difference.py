@@ -47,9 +47,17 @@ def _images(before: ImageSide, after: ImageSide) -> Iterator[InputChange]:
 
 
 def _base(before: ImageSide, after: ImageSide) -> Iterator[InputChange]:
-    if before.base != after.base:
-        yield from _one("base", "base", before.base, after.base)
-    elif before.base_digest != after.base_digest and before.base_digest and after.base_digest:
+    # A name says nothing beside a distribution.
+    is_named = bool(before.base and after.base)
+    one, other = (before.base, after.base) if is_named else (before.distro, after.distro)
+    if one and other and one != other:
+        yield from _one("base", "base", one, other)
+    elif (
+        before.base == after.base
+        and before.base_digest != after.base_digest
+        and before.base_digest
+        and after.base_digest
+    ):
         yield InputChange(
             input="base",
             name=before.base or "base",

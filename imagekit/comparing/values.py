@@ -17,7 +17,8 @@ class ImageSide:
     reference: str
     image_id: str
     python: str = ""
-    base: str = ""  # its name, or the distribution that an image of another making is made from
+    base: str = ""  # its name
+    distro: str = ""  # the distribution below, compared where a base has no name
     base_digest: str = ""  # of the same kind on both sides where the image is ours
     lock: str = ""
     commit: str = ""

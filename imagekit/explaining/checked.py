@@ -68,6 +68,7 @@ def check_any(
         env=env,
         deadline=deadline,
         closely=True,
+        called=reference,
     )
     if image.record is not None:
         expected = replace(expected, locked=_locked(image), python=expected.python or image.record.python)

@@ -174,7 +174,10 @@ def _reason(words: str) -> str:
     found = _BECAUSE.search(words) or _CAUSE.search(words)
     if found is None:
         line = next((x for x in words.splitlines() if any(p in x for p in _UNSATISFIABLE)), "")
-        return "the requirements cannot be met together: " + line.strip().removeprefix("ERROR: ")
+        said = re.sub(r"^(?:ERROR|error): ", "", line.strip())
+        # Which the details tell as well.
+        more = "" if said.startswith("No solution found") else f": {said}"
+        return f"the requirements cannot be met together{more}"
     sentence = " ".join(found.group(1).split("\n\n")[0].split())
     sentence = re.split(r"\s(?=And because )", sentence)[-1] if len(sentence) > 240 else sentence
     sentence = _CONCLUSION.sub("", sentence).strip().rstrip(",.")

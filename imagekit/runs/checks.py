@@ -139,7 +139,7 @@ def capabilities(value: object, name: str) -> tuple[str, ...]:
 def seconds(value: object, name: str) -> float:
     number = _number(value, name, "a number of seconds")
     if not 0 < number < math.inf:
-        raise InputError(f"a time limit of {value} seconds cannot be kept", hint="give a number above 0")
+        raise InputError(f"{name}: a time limit of {value} seconds cannot be kept", hint="give a number above 0")
     return number
 
 

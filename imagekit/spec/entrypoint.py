@@ -195,7 +195,7 @@ def _check_json(value: object, path: str) -> None:
             raise InvalidParameters(f"{path} has more digits than are read", hint="pass it as a string")
     elif value is not None:
         raise InvalidParameters(
-            f"{path} is a {type(value).__name__}, which JSON cannot hold",
+            f"{path} is of the type {type(value).__name__}, which JSON cannot hold",
             hint="pass strings, numbers, booleans, null, lists and dictionaries",
         )
 

@@ -47,6 +47,16 @@ def changes(before: Side, after: Side) -> list[tuple[str, str, str, str | None, 
     return [(c.input, c.name, c.change, c.before, c.after) for c in difference(before, after).changes]
 
 
+def test_a_bases_name_is_not_compared_with_a_distribution() -> None:
+    theirs = {"base": "", "base_digest": "", "distro": "Debian 12"}
+    assert of_images(**theirs) == []
+    ours = dataclasses.replace(IMAGE, distro="Debian 11")
+    other = dataclasses.replace(ours, image_id="sha256:2", **theirs)
+    assert changes(Side(name="a", image=ours), Side(name="b", image=other)) == [
+        ("base", "base", "changed", "Debian 11", "Debian 12")
+    ]
+
+
 def of_images(**fields: Any) -> list[tuple[str, str, str, str | None, str | None]]:
     other = dataclasses.replace(IMAGE, image_id="sha256:2", **fields)
     return changes(Side(name="a", image=IMAGE), Side(name="b", image=other))

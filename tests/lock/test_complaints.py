@@ -49,6 +49,17 @@ def test_why_nothing_fits_is_said_in_one_line(words: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("error: No solution found when resolving dependencies", "the requirements cannot be met together"),
+        ("ERROR: ResolutionImpossible: x", "the requirements cannot be met together: ResolutionImpossible: x"),
+    ],
+)
+def test_a_reason_that_is_not_told_is_not_made_up(words: str, said: str) -> None:
+    assert complaint(words, make_target()).message == said
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "Because x==1.10 needs to be downloaded from a registry and you require x==1.10, we can conclude …",
