@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from imagekit.errors import InputError, InvalidProject
 from imagekit.spec.image import Indexes, Project, RequirementLine
-from imagekit.spec.local_source import Places, declared_name
+from imagekit.spec.local_source import Places, declared_name, read_setup_cfg
 from imagekit.spec.pdm_sources import pdm_indexes
 from imagekit.spec.pyproject import PyProject, Unknown, refused
 from imagekit.spec.requirement import parse_requirement
@@ -144,9 +144,11 @@ def _builds(pyproject: PyProject) -> bool:
 
 
 def _has_setup(context: Path) -> bool:
-    return (context / "setup.py").is_file() or (
-        (context / "setup.cfg").is_file() and (context / "pyproject.toml").is_file()
-    )
+    if (context / "setup.py").is_file() or not (context / "pyproject.toml").is_file():
+        return (context / "setup.py").is_file()
+    # A setup.cfg may be of linters alone.
+    sections = read_setup_cfg(context).sections() if (context / "setup.cfg").is_file() else []
+    return "metadata" in sections or "options" in sections
 
 
 def _members(context: Path) -> tuple[RequirementLine, ...]:
@@ -164,7 +166,8 @@ def _built(context: Path, name: str | None, extras: Sequence[str]) -> Requiremen
     """The project as a directory that is built."""
     if name is None:
         raise InvalidProject(
-            "setup.py does not say the project's name as a plain text, so that it is not known before a build",
+            f"{'setup.py' if (context / 'setup.py').is_file() else 'setup.cfg'} does not say the project's name as a "
+            "plain text, so that it is not known before a build",
             hint='write [project] with name = "NAME" and dynamic = ["version", "dependencies"] into pyproject.toml',
         )
     wanted = f"[{','.join(sorted(set(extras)))}]" if extras else ""

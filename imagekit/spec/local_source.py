@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import (
@@ -22,6 +23,9 @@ from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.spec.image import LocalSource
 from imagekit.spec.source_tree import scan
 from imagekit.spec.toml import read_toml
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 # What uv unpacks (``uv build --help``: "source distributions", .tar.gz and .zip; .tgz is the former).
 SDISTS = (".tar.gz", ".tgz", ".zip")
@@ -106,6 +110,16 @@ def declared_name(path: Path) -> str | None:
         return None
 
 
+def read_setup_cfg(directory: Path) -> RawConfigParser:
+    """The ``setup.cfg`` of ``directory``; one that is not there or cannot be read says nothing."""
+    import configparser
+
+    parser = configparser.RawConfigParser()
+    with suppress(OSError, ValueError, configparser.Error):
+        parser.read_string((directory / "setup.cfg").read_text("utf-8"))
+    return parser
+
+
 def _directory(real: Path, path: str, origin: str) -> LocalSource:
     declaring = [real / name for name in _DECLARING if (real / name).is_file()]
     if not {"pyproject.toml", "setup.py"} & {file.name for file in declaring}:
@@ -135,14 +149,8 @@ def _names(directory: Path) -> Iterator[Any]:
             yield table.get("name")
     # Old projects alone get here.
     import ast
-    import configparser
 
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string((directory / "setup.cfg").read_text("utf-8"))
-        yield parser.get("metadata", "name", fallback=None)
-    except (OSError, ValueError, configparser.Error):
-        pass
+    yield read_setup_cfg(directory).get("metadata", "name", fallback=None)
     try:
         tree = ast.parse((directory / "setup.py").read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):

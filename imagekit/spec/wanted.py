@@ -12,6 +12,7 @@ from imagekit.errors import InvalidProject
 from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
 from imagekit.spec.environment_yml import Environment, read_environment
 from imagekit.spec.files import path_in
+from imagekit.spec.local_source import read_setup_cfg
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
 from imagekit.spec.uv_workspace import find_workspace
 
@@ -113,16 +114,9 @@ def unlocked_error(name: str) -> InvalidProject:
 
 def _says(path: Path) -> bool:
     """Whether ``path`` says what a project needs; a ``setup.cfg`` may be of linters alone."""
-    if path.name != "setup.cfg":
+    if path.name != "setup.cfg" or not path.is_file():
         return path.is_file()
-    import configparser
-
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(path.read_text("utf-8"))
-    except (OSError, ValueError, configparser.Error):
-        return False
-    return bool(parser.get("options", "install_requires", fallback="").strip())
+    return bool(read_setup_cfg(path.parent).get("options", "install_requires", fallback="").strip())
 
 
 def _named(context: Path, name: str | Path) -> Path:

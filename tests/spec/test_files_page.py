@@ -219,6 +219,7 @@ def test_what_an_old_project_needs_is_not_left_out(root: Path) -> None:
     "others",
     [
         {"setup.cfg": "[flake8]\nmax-line-length = 9\n"},
+        {"setup.cfg": "[flake8]\nmax-line-length = 9\n", "pyproject.toml": "[tool.ruff]\nline-length = 9\n"},
         {"Pipfile": "", "requirements.txt": ""},
         {"Pipfile": "", "pyproject.toml": "[project]\nname = 'x'\nversion = '1'\n"},
         {"Pipfile": "", "imagekit.toml": "requirements = []\n"},
