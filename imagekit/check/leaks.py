@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from imagekit.errors import CheckFailed
-from imagekit.secrets.shapes import shapes_in
-from imagekit.secrets.urls import in_source
+from imagekit.secrets.shapes import Shape, shapes_in
 
 if TYPE_CHECKING:
     import tarfile
@@ -71,12 +70,19 @@ def leaks_in(path: str, stream: IO[bytes], needles: Needles | None, *, shapes: b
         if needles and OF_THIS_BUILD not in found and needles.found_in(data):
             found.add(OF_THIS_BUILD)
             yield Leak(path=path, kind=OF_THIS_BUILD)
-        for shape in (*shapes_in(data), *in_source(data)) if shapes else ():
+        for shape in (*shapes_in(data), *_in_urls(data)) if shapes else ():
             if shape.kind not in found:
                 found.add(shape.kind)
                 yield Leak(path=path, kind=shape.kind, line=lines + data.count(b"\n", 0, shape.offset))
         before = data[-overlap:]
         lines += data.count(b"\n", 0, len(data) - len(before))
+
+
+def _in_urls(data: bytes) -> Iterator[Shape]:
+    if b"://" in data:
+        from imagekit.secrets.urls import in_source
+
+        yield from in_source(data)
 
 
 def leaks_of_file(path: str, file: Path, needles: Needles | None = None) -> list[Leak]:

@@ -8,7 +8,6 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from imagekit.errors import InvalidRequirement
-from imagekit.secrets.urls import WHAT_TO_DO, in_url
 
 # The user information of a URL, also where the password has signs in it that belong escaped; a port is none.
 _LOGIN = re.compile(
@@ -31,6 +30,9 @@ def redacted(text: str) -> str:
 
 def refuse_credentials(url: str, origin: str) -> SplitResult:
     """The URL's parts; ``InvalidRequirement`` where it holds a user, a password or a token, which is not shown."""
+    # Those who only show URLs, and most do, need none of it.
+    from imagekit.secrets.urls import WHAT_TO_DO, in_url
+
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port is None or parts.port > 0
