@@ -127,12 +127,13 @@ class Engine:
         archive: Iterable[bytes] | None = None,
         accept: tuple[int, ...] = (),
         alive: Callable[[], object] | None = None,
+        most: int | None = None,
     ) -> Answer:
         """One question; a refusal is raised unless its status is in ``accept``. For this room alone."""
         content = archive if body is None else [json.dumps(body).encode()]
         kind = JSON if archive is None else TAR
         path = f"/v{self.api_version}{path}"
-        answer = self._wire.ask(doing, method, path, content=content, content_type=kind, alive=alive)
+        answer = self._wire.ask(doing, method, path, content=content, content_type=kind, alive=alive, most=most)
         if answer.status >= 400 and answer.status not in accept:
             raise refusal(f"{doing}: {answer.message}", answer.status)
         return answer

@@ -6,9 +6,11 @@ what a killed process left behind can be told from what is in use.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
+import json
 import os
 import select
 import socket
@@ -30,6 +32,8 @@ LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the proc
 LABEL_RECORDED = "imagekit.recorded"  # the ID of a run that the record of runs has, or
 KEPT = "kept"  # for one whose container is to stay
 
+# Of a directory whose archive is larger the files are asked for one by one.
+_AT_ONCE = 1 << 20
 _BOUNDED_LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 
 
@@ -142,19 +146,38 @@ class Container:
                     return content.read()
         return None
 
-    def files(self, directory: str) -> dict[str, bytes]:
-        """The files right below ``directory``, by name, also after the end; none where it is not there."""
-        question = query(f"/containers/{self.id}/archive", path=directory)
-        answer = self._engine.ask("copying from a container", "GET", question, accept=(404,))
-        if answer.status == 404:
-            return {}
+    def files(self, directory: str, names: Iterable[str], *, largest: int) -> dict[str, bytes]:
+        """Those of the files ``names`` that are right below ``directory``, also after the end, whatever else is there.
+
+        What is no regular file, or has more than ``largest`` bytes, is left out.
+        """
+        whole = self._archive(directory, _AT_ONCE)
+        if whole is not None:
+            found = {name.partition("/")[2]: content for name, content in _contents(whole)}
+            return {name: found[name] for name in names if name in found}
         found = {}
-        with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isreg() and member.name.count("/") == 1 else None
-                if content is not None:
-                    found[member.name.partition("/")[2]] = content.read()
+        for name in names:
+            path = f"{directory}/{name}"
+            if self._size(path) <= largest:
+                # The tar's own blocks come on top.
+                one = self._archive(path, largest + (1 << 16))
+                found.update((name, content) for _, content in _contents(one or b""))
         return found
+
+    def _size(self, path: str) -> int:
+        """Bytes of a file, however few of them are on a disk."""
+        question = query(f"/containers/{self.id}/archive", path=path)
+        answer = self._engine.ask("looking into a container", "HEAD", question, accept=(404,))
+        stat = answer.headers.get("x-docker-container-path-stat")
+        return int(json.loads(base64.b64decode(stat))["size"]) if stat else 0
+
+    def _archive(self, path: str, most: int) -> bytes | None:
+        """The tar of ``path``, empty where there is none; ``None`` where it has ``most`` bytes or more."""
+        question = query(f"/containers/{self.id}/archive", path=path)
+        answer = self._engine.ask("copying from a container", "GET", question, accept=(404,), most=most)
+        if answer.status == 404:
+            return b""
+        return answer.body if len(answer.body) < most else None
 
     def start(self) -> None:
         self._engine.ask("starting a container", "POST", f"/containers/{self.id}/start")
@@ -189,6 +212,17 @@ class Container:
         # 404: gone; 409: its removal is under way.
         path = query(f"/containers/{self.id}", force=True, v=True)
         self._engine.ask("removing a container", "DELETE", path, accept=(404, 409))
+
+
+def _contents(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the regular files in a tar."""
+    if not archive:
+        return
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for member in members:
+            content = members.extractfile(member) if member.isreg() else None
+            if content is not None:
+                yield member.name, content.read()
 
 
 def _missing(spec: ContainerSpec, doing: str, answer: Answer) -> Exception:

@@ -59,11 +59,13 @@ class Wire(Protocol):
         content: Iterable[bytes] | None = None,
         content_type: str = JSON,
         alive: Callable[[], object] | None = None,
+        most: int | None = None,
     ) -> Answer:
         """Send one request and read its answer, whatever the status; ``EngineLost`` and ``EngineTimeout`` are raised.
 
         ``content`` is sent in pieces as they come. With ``alive`` the answer may take as long as it likes:
         whenever the deadline is over, that is called, and raises where the engine does not answer at all.
+        Of the answer's body ``most`` bytes are read.
         """
 
     def hijack(self, doing: str, path: str) -> Any:
@@ -89,6 +91,7 @@ class SocketWire:
         content: Iterable[bytes] | None = None,
         content_type: str = JSON,
         alive: Callable[[], object] | None = None,
+        most: int | None = None,
     ) -> Answer:
         connection = _connection(self._address, self._deadline)
         own: list[BaseException] = []
@@ -105,7 +108,7 @@ class SocketWire:
                 alive()
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            return Answer(response.status, found, response.read(most))
         except (HTTPException, OSError) as error:
             if own:
                 raise
@@ -153,6 +156,7 @@ class SdkWire:
         content: Iterable[bytes] | None = None,
         content_type: str = JSON,
         alive: Callable[[], object] | None = None,
+        most: int | None = None,
     ) -> Answer:
         with translated(doing, self._client.base_url):
             response = self._client.request(
@@ -161,9 +165,13 @@ class SdkWire:
                 data=iter(content) if content is not None else None,
                 headers={"Content-Type": content_type} if content is not None else {},
                 timeout=self._client.timeout,
+                stream=most is not None,
             )
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, response.content)
+            if most is None:
+                return Answer(response.status_code, headers, response.content)
+            with response:
+                return Answer(response.status_code, headers, response.raw.read(most, decode_content=True))
 
     def hijack(self, doing: str, path: str) -> Any:
         with translated(doing, self._client.base_url):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+LARGEST_RESULT = (1 << 28) - (1 << 16)  # bytes; the outcome has some more
 
 
 class Stopped(KeyboardInterrupt):
@@ -144,7 +145,10 @@ def carry_out(request: dict[str, Any], result_path: str) -> tuple[dict[str, Any]
         name = request.get("serializer", "json")
         if name != "json":
             return serialize(result, name, result_path)
-        return {"state": "completed", "result": Written(json_text(result, "result", set()))}, 0
+        text = json_text(result, "result", set())
+        if len(text) > LARGEST_RESULT:
+            return unwritten(type_name(result), "result", too_large(len(text))), 1
+        return {"state": "completed", "result": Written(text)}, 0
     except NotJson as error:
         return unwritten(error.kind, error.where, str(error)), 1
     except RecursionError as error:
@@ -164,12 +168,19 @@ def carry_out(request: dict[str, Any], result_path: str) -> tuple[dict[str, Any]
 
 def serialize(result: Any, name: str, path: str) -> tuple[dict[str, Any], int]:
     try:
-        put(path, ends().serialized(result, name))
+        data = ends().serialized(result, name)
+        if len(data) > LARGEST_RESULT:
+            return unwritten(type_name(result), "result", too_large(len(data))), 1
+        put(path, data)
     except Exception as error:
         kind = type_name(result)
-        message = f"the result is a {kind}, which {name} cannot write: {type(error).__name__}: {error}"
+        message = f"the result is of the type {kind}, which {name} cannot write: {type(error).__name__}: {error}"
         return unwritten(kind, "result", message), 1
     return {"state": "completed", "serializer": name}, 0
+
+
+def too_large(size: int) -> str:
+    return f"the result is of {size} bytes, and {LARGEST_RESULT} are the most"
 
 
 def unwritten(kind: str | None, where: str, message: str) -> dict[str, Any]:

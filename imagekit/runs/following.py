@@ -11,7 +11,7 @@ from imagekit.engine.containers import Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
 from imagekit.runs.outcome import Facts
 from imagekit.runs.own_directory import OUT
-from imagekit.runs.request import END_FILE, OUTCOME_FILE, RESULT_FILE
+from imagekit.runs.request import END_FILE, LARGEST_RESULT, OUTCOME_FILE, RESULT_FILE
 from imagekit.runs.watch import Ended, Happening, Lost, Output, StopAsked, watch_again
 
 # An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
@@ -113,7 +113,7 @@ def facts_of(
     timeout: float | None = None,
 ) -> Facts:
     """What a container that has ended left behind."""
-    files = container.files(OUT)
+    files = container.files(OUT, (OUTCOME_FILE, END_FILE, RESULT_FILE), largest=LARGEST_RESULT)
     # The engine's own account is wanted only where the flow's is missing.
     state = None if OUTCOME_FILE in files else (container.inspect() or {}).get("State")
     if exit_code is None and state is not None:

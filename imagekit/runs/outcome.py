@@ -151,6 +151,8 @@ def _with_hint(error: RunProblem | None, document: Mapping[str, Any], *, demoted
         hint = f"add the distribution that provides {problem.module} to the image's requirements"
     elif problem.type == "PermissionError" and demoted:
         hint = "the image's user is root, and runs are not: --user root (user='root') runs it as root"
+    elif problem.kind == "result-not-serializable" and "are the most" in problem.message:
+        hint = "write it to a volume or a store, and return where it is"
     elif problem.kind == "result-not-serializable":
         hint = "return strings, numbers, lists and dicts, or name another serializer: pickle"
     return replace(problem, hint=hint)
@@ -171,6 +173,8 @@ def _crash(facts: Facts, document: Mapping[str, Any]) -> tuple[str, RunProblem]:
     if facts.engine_lost:
         # Without live-restore, an engine that starts again stops what it finds running.
         return "engine", _crashed("the Docker Engine went away during the run", "start it, and run the flow again")
+    if facts.outcome is not None and facts.state is None:
+        return "exit", _crashed("the flow's process ended, and what was written as its outcome is none")
     if facts.state is None or state.get("Status") in ("removing", "dead"):
         return "removed", _crashed("the container was removed by somebody else during the run")
     code = facts.exit_code

@@ -22,6 +22,8 @@ OUTCOME = f"{OUT}/outcome.json"
 OUTCOME_FILE = "outcome.json"
 END_FILE = "end.json"
 RESULT_FILE = "result"
+# Bytes of it, and of the outcome; the bootstrap refuses to write more.
+LARGEST_RESULT = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

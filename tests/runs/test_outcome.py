@@ -45,6 +45,11 @@ def test_half_a_character_is_told_as_python_writes_it() -> None:
     assert verdict.error.message == "caf\\udce9 \U0001f600"
 
 
+def test_an_outcome_that_was_written_over_is_told_as_such() -> None:
+    verdict = judge(Facts(exit_code=0, outcome=b"NaN"))
+    assert (verdict.state, verdict.cause) == ("crashed", "exit")
+
+
 @given(st.recursive(st.none() | st.floats() | st.integers() | st.text(st.characters()), st.lists, max_leaves=3))
 def test_whatever_it_is_can_be_written_again(value: object) -> None:
     outcome = json.dumps({"state": "completed", "result": value}).encode()

@@ -206,6 +206,17 @@ def test_what_else_a_sink_raises_comes_out_when_the_container_is_gone(run: Ran, 
     assert engine.api.containers(all=True, filters={"name": "imagekit-test-faulty-sink"}) == []
 
 
+@pytest.mark.parametrize(("name", "state"), [("a", "completed"), ("outcome.json", "crashed")])
+def test_what_a_flow_leaves_beside_its_outcome_is_not_fetched(run: Ran, name: str, state: str) -> None:
+    result = run("flow.py:sparse", parameters={"name": name})
+    assert (result.state, result.result) == (state, name if state == "completed" else None)
+
+
+def test_a_result_of_some_size(run: Ran) -> None:
+    assert run("flow.py:give", parameters={"value": "é" * (1 << 16)}).result == "é" * (1 << 16)
+    assert len(run("flow.py:long", parameters={"n": 3 << 20}).result) == 3 << 20
+
+
 def test_what_a_flow_sees(run: Ran) -> None:
     result = run("flow.py:surroundings", env={"GREETING": "a=b $HOME 'x' é", "EMPTY": ""})
     seen = result.result
@@ -253,7 +264,7 @@ def test_raising_instead_of_returning(run: Ran, entrypoint: str, error: type[Exc
 
 
 def test_raising_for_a_result(run: Ran) -> None:
-    with pytest.raises(ResultNotSerializable, match="is a set"):
+    with pytest.raises(ResultNotSerializable, match="is of the type set"):
         run("flow.py:unserializable", parameters={"kind": "set"}, raise_on_failure=True)
 
 
