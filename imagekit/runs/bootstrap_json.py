@@ -49,7 +49,7 @@ def json_text(value: Any, where: str, open_ones: set[int], lone: bool = False) -
         return value.text
     if not isinstance(value, (list, tuple, dict)):
         kind = type_name(value)
-        raise NotJson(f"{where} is a {kind}, which JSON cannot hold", kind, where)
+        raise NotJson(f"{where} is of the type {kind}, which JSON cannot hold", kind, where)
     if id(value) in open_ones:
         raise NotJson(f"{where} contains itself, which JSON cannot hold", type_name(value), where)
     open_ones.add(id(value))
@@ -57,7 +57,7 @@ def json_text(value: Any, where: str, open_ones: set[int], lone: bool = False) -
         for key in value:
             if not isinstance(key, str):
                 kind = type_name(key)
-                message = f"{where} has the key {repr(key)[:80]}, a {kind}: JSON's keys are strings"
+                message = f"{where} has the key {repr(key)[:80]} ({kind}): JSON's keys are strings"
                 raise NotJson(message, kind, where)
             if not lone:
                 check_text(key, f"a key of {where}")
