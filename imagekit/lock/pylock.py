@@ -109,13 +109,36 @@ def parse(text: str, origin: Path, *, written: str | None = None) -> LockFile:
     """
     shown = text if written is None else written
     document = parse_toml(text, str(origin), InvalidProject)
-    try:
-        pylock = Pylock.from_dict(document)
-    except PylockValidationError as error:
-        raise _invalid(shown, origin, error.context or "", _one_line(error.message)) from None
-    except (ValueError, TypeError, RecursionError) as error:  # of a URL, a marker: what it does not foresee
-        raise _invalid(shown, origin, "", _one_line(str(error)) or type(error).__name__) from None
+    pylock = _read(document)
+    if not isinstance(pylock, Pylock):
+        found = [_invalid(shown, origin, *problem) for problem in _problems(document) or [pylock]]
+        raise InputError.join(found)
     return LockFile(pylock=pylock, origin=origin, text=shown)
+
+
+def _read(document: Mapping[str, Any]) -> Pylock | tuple[str, str]:
+    """What ``document`` is, or the first thing that is wrong: the key as its reader names it, and the words."""
+    try:
+        return Pylock.from_dict(document)
+    except PylockValidationError as error:
+        return error.context or "", _one_line(error.message)
+    except (ValueError, TypeError, RecursionError) as error:  # of a URL, a marker: what it does not foresee
+        return "", _one_line(str(error)) or type(error).__name__
+
+
+def _problems(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The first thing that is wrong with each package, and with all around them: the reader stops at one."""
+    packages = document.get("packages")
+    if not isinstance(packages, list):
+        return []
+    head = _read({**document, "packages": []})
+    found = [] if isinstance(head, Pylock) else [head]
+    for index, package in enumerate(packages):
+        alone = _read({"lock-version": LOCK_VERSION, "created-by": "imagekit", "packages": [package]})
+        if not isinstance(alone, Pylock):
+            key, words = alone
+            found.append((key.replace("packages[0]", f"packages[{index}]", 1), words))
+    return found
 
 
 def _invalid(text: str, origin: Path, key: str, words: str) -> InvalidProject:

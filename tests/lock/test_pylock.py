@@ -222,6 +222,23 @@ def test_a_direct_url_is_taken_with_its_version_from_the_name(target):
     assert (package.version, package.artifact.filename) == ("3.0", "alpha-3.0-py3-none-any.whl")
 
 
+def test_all_that_is_wrong_with_it_is_told_at_once():
+    text = FOREIGN
+    for before, after in (
+        ('created-by = "another"', "created-by = 3"),
+        ('name = "tests"', 'name = "Tests"'),
+        ("wheels/plotting-1.0", "wheels/other-1.0"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    with pytest.raises(InvalidProject) as caught:
+        parse(text, Path("pylock.toml"))
+    told = [problem.message.split(":")[:3] for problem in caught.value.problems]
+    assert [key.strip() for _, _, key in told] == ["created-by", "packages[2].wheels[0]", "packages[3].name"]
+    lines = [int(line) for _, line, _ in told]
+    assert lines == sorted(set(lines))
+
+
 @pytest.mark.parametrize("key", ["inputs", "python", "platform", "direct"])
 def test_our_own_table_must_be_whole(key):
     lines = [line for line in GOLDEN.splitlines() if not line.startswith(f"{key} =")]
