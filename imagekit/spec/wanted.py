@@ -22,6 +22,7 @@ _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _REFUSED = {
     "Pipfile": "name its lock: Pipfile.lock (pipenv lock)",
     "conda-lock.yml": "name its environment.yml",
+    "pixi.toml": "name an environment.yml made of it: pixi workspace export conda-environment environment.yml",
     "setup.py": "take it out: the project is built, and what it needs is taken from its wheel",
     "setup.cfg": "take it out: the project is built, and what it needs is taken from its wheel",
 }
@@ -32,8 +33,15 @@ _UNLOCKED = {
     "requirements.in": "lock it: uv pip compile --generate-hashes -o requirements.txt requirements.in; "
     "or take it as it is: --requirement requirements.in",
     "conda-lock.yml": "keep the environment.yml that it was made from beside it",
+    "pixi.toml": "make an environment.yml of it: pixi workspace export conda-environment environment.yml",
     "setup.cfg": 'have it built, by a pyproject.toml with [build-system] requires = ["setuptools"]',
 }
+# Beside requirements.txt, which is found without being named: what is likely meant, the likeliest first.
+REQUIREMENTS = tuple(
+    f"{stem}.txt"
+    for kind in ("prod", "production", "base", "main", "requirements")
+    for stem in (f"requirements/{kind}", f"requirements-{kind}", f"requirements.{kind}", f"requirements_{kind}")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,9 @@ def read_wanted(
         paths = default
         if lock is None and not paths and not has_project:
             paths = [context / name for name in ENVIRONMENTS if (context / name).is_file()][:1]
-            unlocked = None if paths else next((name for name in _UNLOCKED if _says(context / name)), None)
+            unlocked = (
+                None if paths else next((name for name in (*_UNLOCKED, *REQUIREMENTS) if _says(context / name)), None)
+            )
     if locks := [path for path in paths if _is_lock(path)]:
         if len(paths) > 1:
             raise InvalidProject(
@@ -106,9 +116,10 @@ def read_wanted(
 
 def unlocked_error(name: str) -> InvalidProject:
     """The error for a project of which ``name`` alone says what it needs."""
+    how = _UNLOCKED.get(name) or f'name it: --requirement {name}, or requirements = ["{name}"] in imagekit.toml'
     return InvalidProject(
         f"{name} says what the project needs, and is not installed from as it is",
-        hint=f"{_UNLOCKED[name]}. Where the image needs none of it: requirements = [] in imagekit.toml",
+        hint=f"{how}. Where the image needs none of it: requirements = [] in imagekit.toml",
     )
 
 

@@ -17,16 +17,10 @@ from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
 from imagekit.spec.files import path_in
 from imagekit.spec.pyproject import PyProject, read_pyproject
 from imagekit.spec.toml import read_toml
-from imagekit.spec.wanted import FOREIGN_LOCKS, Wanted, read_wanted
+from imagekit.spec.wanted import FOREIGN_LOCKS, REQUIREMENTS, Wanted, read_wanted, unlocked_error
 from imagekit.starting.dockerfile import DockerfileFacts, read_dockerfile
 from imagekit.starting.modules import Module, read_modules
 
-# Beside requirements.txt, which is found without being named; the first that is there is taken.
-_REQUIREMENTS = tuple(
-    f"{stem}.txt"
-    for kind in ("prod", "production", "base", "main", "requirements")
-    for stem in (f"requirements/{kind}", f"requirements-{kind}", f"requirements.{kind}", f"requirements_{kind}")
-)
 _VERSION = re.compile(r"\s*(?:cpython-?)?(3\.\d{1,2})(?:\.\d+)?\s*", re.IGNORECASE)
 
 
@@ -55,7 +49,7 @@ def survey(context: Path, variables: Mapping[str, str]) -> Survey:
     has_project = pyproject is not None and pyproject.name is not None
     found = [name for name in ("pylock.toml", *FOREIGN_LOCKS, "requirements.txt") if (context / name).exists()]
     declares = bool(found) or _declares(pyproject, context)
-    named = None if declares else next((name for name in _REQUIREMENTS if (context / name).is_file()), None)
+    named = None if declares else next((name for name in REQUIREMENTS if (context / name).is_file()), None)
     environment = None
     if not declares and named is None and not has_project:
         environment = next((name for name in ENVIRONMENTS if (context / name).is_file()), None)
@@ -68,6 +62,8 @@ def survey(context: Path, variables: Mapping[str, str]) -> Survey:
         variables=variables,
         conda_packages=conda or None,
     )
+    if wanted.unlocked is not None and not declares:
+        raise unlocked_error(wanted.unlocked)
     dockerfile = read_dockerfile(context / "Dockerfile") if (context / "Dockerfile").is_file() else None
     return Survey(
         context=context,

@@ -197,6 +197,10 @@ FILES: dict[str, Callable[[Path], bool]] = {
     "requirements.txt": is_read({"requirements.txt": "idna\n"}, ["idna"]),
     "setup.py": is_read({"setup.py": SETUP}, ["old"]),
     "environment.yml": is_read({"environment.yml": "dependencies: [{pip: [idna]}]\n"}, ["idna"]),
+    "requirements-prod.txt": is_refused(
+        "requirements-prod.txt", "--requirement requirements-prod.txt", is_named=False, content="six\n"
+    ),
+    "pixi.toml": is_refused("pixi.toml", "pixi workspace export conda-environment environment.yml"),
     "conda-lock.yml": is_refused("conda-lock.yml", "environment.yml"),
 }
 

@@ -142,3 +142,11 @@ def test_a_flow_whose_neighbour_needs_what_is_not_there_is_a_comment(tmp_path: P
     files = {"requirements.txt": "prefect\n", "app/flow.py": flow, place: "import pandas\n"}
     assert "entrypoints" not in keys(tmp_path, files)
     assert keys(tmp_path, {**files, "requirements.txt": "prefect\npandas\n"})["entrypoints"] == ["app/flow.py:etl"]
+
+
+@pytest.mark.parametrize(("name", "words"), [("Pipfile", "pipenv lock"), ("requirements.in", "uv pip compile")])
+def test_what_must_be_locked_first_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_text("six\n")
+    with pytest.raises(InputError) as caught:
+        survey(tmp_path, {})
+    assert words in str(caught.value.hint)
