@@ -21,13 +21,9 @@ UNFINISHED = ".new-"
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A stream whose content becomes the file ``path`` when the block ends, and nothing if it raises.
 
-    The directory is made where it is missing. Several processes may do this at once: the last one wins. A device or a
-    pipe (``/dev/null``) is written to as it is. Raises ``DiskFull`` naming the path.
+    The directory is made where it is missing. Several processes may do this at once: the last one wins. Raises
+    ``DiskFull`` naming the path.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        with path.open("wb") as out:
-            yield out
-        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
@@ -91,3 +87,12 @@ def followed(path: Path) -> Path:
     """Where a file that somebody named is written: behind links, but for those to a device or a pipe."""
     path = path.expanduser()
     return path if path.exists() and not path.is_file() else path.resolve()
+
+
+def write_as_named(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """``write_whole`` where somebody named ``path``: a device or a pipe (``/dev/null``) is written to as it is."""
+    place = followed(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        place.write_bytes(data)
+    else:
+        write_whole(place, data, mode=mode)

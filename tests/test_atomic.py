@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.atomic import replacing, sweep_unfinished, write_whole
+from imagekit.atomic import replacing, sweep_unfinished, write_as_named, write_whole
 
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
@@ -30,17 +30,24 @@ def test_a_pipe_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     terminal, device = os.openpty()
     try:
-        write_whole(pipe, b"whole")
+        write_as_named(pipe, b"whole")
         assert os.read(reader, 10) == b"whole"
         link = tmp_path / "link"
         link.symlink_to(os.ttyname(device))
-        write_whole(link, b"shown")
+        write_as_named(link, b"shown")
         assert os.read(terminal, 10) == b"shown"
     finally:
         for each in (reader, terminal, device):
             os.close(each)
     assert pipe.is_fifo()
     assert link.is_symlink()
+
+
+def test_what_lies_in_our_own_directories_is_replaced_whatever_it_is(tmp_path: Path) -> None:
+    entry = tmp_path / "entry"
+    os.mkfifo(entry)
+    write_whole(entry, b"whole")
+    assert entry.read_bytes() == b"whole"
 
 
 def test_the_mode_is_the_one_asked_for(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def is_project(target: str) -> bool:
 
 def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, quiet: bool, as_json: bool) -> None:
     """Print ``data``, or write it to ``file`` and say what it is."""
-    from imagekit.atomic import followed, write_whole
+    from imagekit.atomic import followed, write_as_named
     from imagekit.cli.output import put, put_json
     from imagekit.errors import InputError
 
@@ -64,7 +64,7 @@ def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, qui
             f"{file} cannot be written: {place.parent} is no directory", hint="--output names another place"
         )
     try:
-        write_whole(place, data, mode=0o644)
+        write_as_named(place, data, mode=0o644)
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}", hint="--output names another place") from error
     if as_json:

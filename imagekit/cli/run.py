@@ -162,7 +162,7 @@ def _refuse_place(path: Path) -> None:
 
 
 def _keep(result: Any, path: Path) -> None:
-    from imagekit.atomic import followed, write_whole
+    from imagekit.atomic import write_as_named
     from imagekit.runs.values import SerializedResult
 
     data = (
@@ -170,7 +170,7 @@ def _keep(result: Any, path: Path) -> None:
         if isinstance(result, SerializedResult)
         else json.dumps(result, ensure_ascii=False).encode(errors="backslashreplace")
     )
-    write_whole(followed(path), data)
+    write_as_named(path, data)
 
 
 def say(result: dict[str, Any], *, quiet: bool, has_result: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import subprocess
 import time
@@ -118,4 +119,5 @@ def test_what_nobody_needs_goes_and_the_rest_stays(
     last = imagekit.json("prune", "--keep-since", "0m", "--keep-last", "0")
     assert len(last["engine"]["images"]) == 3
     text = imagekit("prune", "--keep-since", "0m", "--keep-last", "0").stdout
-    assert text.startswith("engine: freed 0 B (0 images, 0 containers); 0 images of ours kept\ncache: freed 0 B")
+    # The engine may have images of other tests, which were made with caches of their own.
+    assert re.match(r"engine: freed 0 B \(0 images, 0 containers\); \d+ images? of ours kept\ncache: freed 0 B", text)

@@ -68,5 +68,5 @@ def test_a_build_that_needs_the_network_of_nobody(imagekit: Imagekit, project: W
     """A repository that is gone is told with its address and without a traceback."""
     root = project({"requirements.txt": f"--no-index\npart @ git+http://127.0.0.1:1/part@{'0' * 40}\n"})
     error = imagekit.refused("build", root, "--name", imagekit.name())
-    assert (error["error"], error["exit_code"]) == ("ResolveError", 4)
+    assert (error["error"], error["exit_code"]) == ("RepositoryError", 4)
     assert "http://127.0.0.1:1/part could not be read" in error["message"]
