@@ -33,7 +33,7 @@ def copied(source: str, directory: Path) -> None:
     subprocess.run(["skopeo", "copy", "--quiet", source, f"dir:{directory}"], check=True)
 
 
-@pytest.mark.parametrize("kind", ["oci", "oci-archive"])
+@pytest.mark.parametrize("kind", ["oci", pytest.param("oci-archive", marks=pytest.mark.soak)])
 def test_a_damaged_blob_is_made_again_as_it_is_written(
     imagekit: Imagekit, root: Path, cache: Path, tmp_path: Path, kind: str
 ) -> None:

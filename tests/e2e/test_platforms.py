@@ -61,7 +61,8 @@ def layout_of(python: str, directory: Path) -> str:
     return f"{where}:imagekit/python:{python}"
 
 
-@pytest.fixture(scope="module")
+# Of the session: between two tests of its group others may run, and it takes a minute.
+@pytest.fixture(scope="session")
 def trixie(tmp_path_factory: pytest.TempPathFactory) -> str:
     return layout_of("3.13", tmp_path_factory.mktemp("trixie"))
 

@@ -82,6 +82,7 @@ def test_a_collection_joins_prefect_where_it_is(
     ]
 
 
+@pytest.mark.soak
 def test_another_prefect_takes_its_place(
     imagekit: Imagekit, inside: Inside, project: WriteProject, prefect_base: str
 ) -> None:

@@ -131,6 +131,7 @@ def test_refused_before_anything_runs(imagekit: Imagekit, orders: Path, words: t
     assert found["exit_code"] == 2, found
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("own_engine")
 def test_caches_on_the_containerd_store(
     imagekit: Imagekit, orders: Path, own_engine: MakeEngine, engine: Engine, python_image: str, tmp_path: Path
