@@ -1,0 +1,266 @@
+"""A recipe for one distribution: what is different there is in, and fields have their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imagekit.errors import InputError, InvalidConfig
+from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.recipes.checks import spelled
+from imagekit.recipes.conditions import Condition
+from imagekit.recipes.declared import AptTable, Recipe, RecipeTable, RepositoryTable, WhenTable
+from imagekit.recipes.distribution import Distribution
+from imagekit.recipes.fields import FIELDS, fields_in, filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """An apt repository."""
+
+    url: str
+    suite: str
+    components: tuple[str, ...]
+    architectures: tuple[str, ...]
+    key: str  # a URL, or armored text; empty where ``keyring`` is
+    fingerprint: str  # 40 hexadecimal digits
+    keyring: str  # a file of the base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that is written."""
+
+    path: str
+    content: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of a text file; ``None`` where a key is not there."""
+
+    path: str
+    match: str | None
+    replace: str | None
+    append: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program that is run: its words, or a script of sh."""
+
+    argv: tuple[str, ...]
+    shell: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What a recipe does on one distribution."""
+
+    name: str
+    summary: str
+    accepts: str  # a licence
+    packages: tuple[str, ...]
+    build: tuple[str, ...]
+    repositories: tuple[Repository, ...]
+    debconf: tuple[tuple[str, str], ...]  # ("owner question", "type value")
+    env: tuple[tuple[str, str], ...]
+    build_env: tuple[tuple[str, str], ...]
+    path: tuple[str, ...]
+    files: tuple[File, ...]
+    edits: tuple[Edit, ...]
+    commands: tuple[Command, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """Of all that decides what it makes: neither its summary nor what it does elsewhere."""
+        decisive: dict[str, Any] = {**asdict(self), "summary": "", "accepts": ""}
+        return digest_of_json(decisive)
+
+    @property
+    def uses_apt(self) -> bool:
+        return bool(self.packages or self.build or self.repositories or self.debconf)
+
+
+def fit(recipes: Sequence[Recipe], distribution: Distribution) -> tuple[Fitted, ...]:
+    """``recipes`` on ``distribution``, in their order.
+
+    Raises, all at once: one that is not for it, a field without a value, files and variables that two of them have.
+    """
+    problems: list[InputError] = []
+    fitted = []
+    for recipe in recipes:
+        problems += _refused(recipe, distribution)
+        fitted.append(_fitted(recipe, distribution, problems))
+    problems += _clashes(recipes, fitted)
+    if problems:
+        raise InputError.join(problems)
+    return tuple(fitted)
+
+
+def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
+    table, where = recipe.table, recipe.source.where
+    problems: list[InputError] = []
+    conditions = [Condition.parse(text, "") for text in table.distributions]
+    if conditions and not any(each.holds(distribution.id, distribution.version) for each in conditions):
+        problems.append(
+            InvalidConfig(
+                f"{where(('distributions',))}: {recipe.name} is not for {distribution}",
+                hint=f"choose a base that it is for: {', '.join(map(str, conditions))}",
+            )
+        )
+    elif table.architectures and distribution.architecture not in table.architectures:
+        problems.append(
+            InvalidConfig(
+                f"{where(('architectures',))}: {recipe.name} is not for {distribution.architecture}",
+                hint=f"it is for {', '.join(table.architectures)}",
+            )
+        )
+    elif not conditions and table.apt is not None and not distribution.has_apt:
+        problems.append(
+            InvalidConfig(
+                f"{where(('apt',))}: {recipe.name} takes packages by apt, which {distribution} has not",
+                hint="choose a base of Debian or Ubuntu",
+            )
+        )
+    return problems
+
+
+def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> Fitted:
+    table = recipe.table
+    whens = [when for when in table.when if _holds(when, distribution)]
+    parts: list[RecipeTable | WhenTable] = [table, *whens]
+    fill = _Filling(recipe, distribution, problems)
+    apt = table.apt or AptTable()
+    apts = [when.apt for when in whens if when.apt is not None]
+    without = {name for each in apts for name in each.without}
+    repositories = [*apt.repository, *(repository for each in apts for repository in each.repository)]
+
+    def packages(own: Sequence[str], more: Iterable[Sequence[str]]) -> tuple[str, ...]:
+        kept = (name for name in own if name not in without)
+        return tuple(dict.fromkeys((*kept, *(name for names in more for name in names))))
+
+    def pairs(tables: Iterable[Mapping[str, str] | None]) -> tuple[tuple[str, str], ...]:
+        merged = {name: value for each in tables for name, value in (each or {}).items()}
+        return tuple((name, fill(value, name)) for name, value in sorted(merged.items()))
+
+    files = {
+        fill(file.path, "file"): File(
+            path=fill(file.path, "file"), content=fill.known(file.content), mode=(file.mode or "0644").zfill(4)
+        )
+        for part in parts
+        for file in part.file
+    }
+    return Fitted(
+        name=recipe.name,
+        summary=table.summary.strip(),
+        accepts=table.accepts or "",
+        packages=packages(apt.packages, (each.packages for each in apts)),
+        build=packages(apt.build, (each.build for each in apts)),
+        repositories=tuple(_repository(each, fill) for each in repositories),
+        debconf=tuple((_owned(question), answer) for question, answer in pairs(part.debconf for part in parts)),
+        env=pairs(part.env for part in parts),
+        build_env=pairs(part.build_env for part in parts),
+        path=tuple(dict.fromkeys(fill(each, "path") for part in reversed(parts) for each in part.path)),
+        files=tuple(files.values()),
+        edits=tuple(
+            Edit(
+                path=fill(edit.path, "edit"),
+                match=edit.match,
+                replace=None if edit.replace is None else fill.known(edit.replace),
+                append=None if edit.append is None else fill.known(edit.append),
+            )
+            for part in parts
+            for edit in part.edit
+        ),
+        commands=tuple(
+            Command(
+                argv=tuple(fill.known(word) for word in command.argv),
+                shell=None if command.shell is None else fill.known(command.shell),
+            )
+            for part in parts
+            for command in part.command
+        ),
+    )
+
+
+def _holds(when: WhenTable, distribution: Distribution) -> bool:
+    if when.architecture is not None and when.architecture != distribution.architecture:
+        return False
+    if when.distribution is None:
+        return True
+    return Condition.parse(when.distribution, "").holds(distribution.id, distribution.version)
+
+
+class _Filling:
+    """Texts with their fields filled in."""
+
+    def __init__(self, recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> None:
+        self._recipe, self._distribution, self._problems = recipe, distribution, problems
+
+    def __call__(self, text: str, key: str) -> str:
+        """``text`` filled in; it is a problem where the distribution has not what a field asks for."""
+        for name in sorted(fields_in(text) - set(self._distribution.fields)):
+            self._problems.append(
+                InvalidConfig(
+                    f"{self._recipe.source.shown}: {key}: {self._distribution} has no {{{name}}}",
+                    hint=f"write it out in a [[when]]; fields are {', '.join(FIELDS)}",
+                )
+            )
+        return self.known(text)
+
+    def known(self, text: str) -> str:
+        """``text`` with the fields that have a value filled in."""
+        return filled(text, self._distribution.fields)
+
+
+def _repository(table: RepositoryTable, fill: _Filling) -> Repository:
+    suite = fill(table.suite or "{codename}", "suite")
+    return Repository(
+        url=fill(table.url, "url"),
+        suite=suite,
+        components=() if suite.endswith("/") else tuple(fill(c, "components") for c in table.components or ("main",)),
+        architectures=table.architectures,
+        key=table.key or "",
+        fingerprint=spelled(table.fingerprint or ""),
+        keyring=table.keyring or "",
+    )
+
+
+def _owned(question: str) -> str:
+    """A question with its owner, which is the part before the first slash unless it is said."""
+    return question if " " in question else f"{question.partition('/')[0]} {question}"
+
+
+def _clashes(recipes: Sequence[Recipe], fitted: Sequence[Fitted]) -> list[InputError]:
+    """Files that two recipes write, and variables that they set to different values."""
+    problems: list[InputError] = []
+    paths: dict[str, str] = {}
+    variables: dict[str, tuple[str, str]] = {}
+    for recipe, each in zip(recipes, fitted, strict=True):
+        for file in each.files:
+            other = paths.setdefault(file.path, each.name)
+            if other != each.name:
+                problems.append(
+                    InvalidConfig(
+                        f"{recipe.source.where(_place(recipe, file.path))}: {file.path!r} is a file of {other}, too",
+                        hint="let one of the two recipes require the other and change the file by [[edit]]",
+                    )
+                )
+        for name, value in each.env:
+            owner, known = variables.setdefault(name, (each.name, value))
+            if known != value:
+                problems.append(
+                    InvalidConfig(
+                        f"{recipe.source.where(('env', name))}: {owner} sets it to another value",
+                        hint="leave one of the two recipes away",
+                    )
+                )
+    return problems
+
+
+def _place(recipe: Recipe, path: str) -> tuple[str | int, ...]:
+    number = next((n for n, file in enumerate(recipe.table.file) if file.path == path), None)
+    return ("file",) if number is None else ("file", number, "path")

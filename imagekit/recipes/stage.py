@@ -1,0 +1,91 @@
+"""Fitted recipes as steps of a Dockerfile: one layer each, the settings before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from imagekit.recipes.distribution import Distribution
+from imagekit.recipes.fitted import Fitted
+from imagekit.recipes.script import (
+    APT_CACHE,
+    BUILD_SCRIPT,
+    CA,
+    ENVIRONMENT,
+    HERE,
+    SCRIPT,
+    build_script,
+    step_files,
+)
+from imagekit.spec.base import BaseImage
+from imagekit.stages.beneath import RECIPES, Beneath
+from imagekit.stages.dockerfile_text import pair, word
+from imagekit.stages.reference_dockerfile import CA as CA_SECRET
+from imagekit.stages.reference_dockerfile import ENVIRONMENT as ENVIRONMENT_SECRET
+
+LABEL = "imagekit.recipes"  # NAME@DIGEST of each, the lowest first
+# What a base without a PATH of its own has (moby, oci/defaults.go).
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FOR_BUILDS = "build"
+
+
+def stage_of(
+    recipes: Sequence[Fitted],
+    base: BaseImage,
+    distribution: Distribution,
+    keys: Mapping[str, bytes],
+    *,
+    mounts: Sequence[str] = (),
+) -> Beneath:
+    """The steps that put ``recipes`` on ``base``, each in one layer.
+
+    ``keys`` has each repository's key by its fingerprint. ``mounts`` are options of every ``RUN``.
+    """
+    user = str(base.config.settings.get("User") or "")
+    lines = ["USER 0:0"] if user else []
+    path = base.config.env.get("PATH") or _PATH
+    files: dict[str, bytes] = {}
+    for recipe in recipes:
+        lines.append(f"# {recipe.name}: {' '.join(recipe.summary.split())}")
+        lines += [f"ENV {pair(name, value, 'the environment variable')}" for name, value in recipe.env]
+        if more := [each for each in recipe.path if each not in path.split(":")]:
+            path = ":".join((*more, path))
+            lines.append(f"ENV {pair('PATH', path, 'the environment variable')}")
+        own = step_files(recipe, keys, base.python.executable)
+        files |= {f"{RECIPES}/{recipe.name}/{name}": data for name, data in own.items()}
+        lines.append(_run(recipe.name, SCRIPT, distribution, mounts))
+    label = " ".join(f"{each.name}@{each.digest.removeprefix('sha256:')[:12]}" for each in recipes)
+    lines.append(f"LABEL {pair(LABEL, label, 'the label')}")
+    if user:
+        lines.append(f"USER {word(user, 'the user')}")
+    return Beneath(lines=tuple(lines), files=files, layers=tuple(each.name for each in recipes))
+
+
+def build_stage(packages: tuple[str, ...], distribution: Distribution, *, mounts: Sequence[str] = ()) -> Beneath:
+    """The step above all recipes that installs what builds of sources need."""
+    return Beneath(
+        lines=("USER 0:0", _run(_FOR_BUILDS, BUILD_SCRIPT, distribution, mounts)),
+        files={f"{RECIPES}/{_FOR_BUILDS}/{BUILD_SCRIPT}": build_script(packages)},
+        layers=(_FOR_BUILDS,),
+    )
+
+
+def build_packages(recipes: Sequence[Fitted]) -> tuple[str, ...]:
+    """What builds of sources need, of all ``recipes``, in order."""
+    return tuple(sorted({name for recipe in recipes for name in recipe.build}))
+
+
+def _run(name: str, script: str, distribution: Distribution, mounts: Sequence[str]) -> str:
+    cache = (
+        f"imagekit-apt-{distribution.id}-{distribution.version or distribution.codename}-{distribution.architecture}"
+    )
+    words = [
+        f"--mount=type=bind,source={RECIPES}/{name},target={HERE}",
+        f"--mount=type=cache,id={cache},target={APT_CACHE},sharing=locked",
+        "--mount=type=tmpfs,target=/tmp",
+        # Certificates are no secret; apt's own user reads them.
+        f"--mount=type=secret,id={CA_SECRET},target={CA},mode=0444",
+        f"--mount=type=secret,id={ENVIRONMENT_SECRET},target={ENVIRONMENT}",
+        *mounts,
+        f"sh {HERE}/{script}",
+    ]
+    return "RUN " + " \\\n    ".join(words)
