@@ -196,7 +196,8 @@ def test_yanked_versions_are_asked_of_the_index(write: Write, index: FaultyIndex
     assert [(f.message, f.place) for f in found] == expected
 
 
-def test_an_index_that_cannot_be_asked_is_told(write: Write) -> None:
+def test_an_index_that_cannot_be_asked_is_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     lock = read_lock(write({}) / "pylock.toml")
     assert lock is not None
     access = IndexAccess(indexes=Indexes(default="http://127.0.0.1:9/simple"))

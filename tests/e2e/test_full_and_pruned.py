@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,8 +173,11 @@ def base_of(ours: OwnEngine, python_image: str, mark: str) -> str:
     """A base of its own in the engine; the name that it has there."""
     name = f"imagekit-test/{mark}:1"
     dockerfile = f"FROM {python_image}\nENV MARK={mark}\nRUN echo {mark} > /etc/mark\n"
-    command = ["docker", "--host", ours.address, "buildx", "build", "--load", "--quiet", "--tag", name, "-"]
-    subprocess.run(command, input=dockerfile, text=True, check=True, capture_output=True)
+    # Not by standard input: buildx leaves a directory behind for each Dockerfile that came so.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "Dockerfile").write_text(dockerfile)
+        command = ["docker", "--host", ours.address, "buildx", "build", "--load", "--quiet", "--tag", name, directory]
+        subprocess.run(command, check=True, capture_output=True)
     return name
 
 
@@ -225,6 +229,7 @@ def diff_ids_of(engine: Engine, name: str) -> tuple[Any, ...]:
     return tuple(image.diff_ids)
 
 
+@pytest.mark.soak
 def test_a_pinned_digest_wins(
     imagekit: Imagekit, root: Path, python_image: str, tmp_path: Path, build_image: Any
 ) -> None:

@@ -169,6 +169,7 @@ def test_what_is_built_from_source_is_built_in_it(imagekit: Imagekit, project: W
     assert "whole==1.0" in [pin for layer in image["layers"] for pin in layer["packages"]]
 
 
+@pytest.mark.soak
 def test_why_compares_with_what_the_engine_has(imagekit: Imagekit, root: Path, base: str) -> None:
     words: tuple[Any, ...] = (root, "--name", imagekit.name(), "--base-image", base)
     imagekit.json("build", *words)

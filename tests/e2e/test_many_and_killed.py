@@ -208,6 +208,7 @@ def test_the_engines_images_are_pruned_in_between(
     assert imagekit.json("run", "flow.py:etl", "--image", first["reference"])["result"] in edited
 
 
+@pytest.mark.soak
 def test_a_stopped_build_holds_nobody_up(imagekit: Imagekit, root: Path, tmp_path: Path) -> None:
     imagekit.env["IMAGEKIT_CACHE_DIR"] = str(tmp_path / "cache")
     reference = f"{imagekit.name()}:v1"

@@ -107,6 +107,7 @@ def built_and_run(imagekit: Imagekit, root: Path, base: str) -> Any:
     return imagekit.json("run", "flow.py:etl", "--image", built["reference"])["result"]
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("trixie")
 def test_another_python_than_this_machines(imagekit: Imagekit, root: Path, trixie: str, given: None) -> None:
     version, wheel, names = built_and_run(imagekit, root, trixie)

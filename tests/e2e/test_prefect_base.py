@@ -97,6 +97,7 @@ def test_another_prefect_takes_its_place(
     assert found["prefect"] == replaced["prefect"]["new"] != had
 
 
+@pytest.mark.soak
 def test_extra_packages_join_prefect_too(
     imagekit: Imagekit, engine: Engine, project: WriteProject, prefect_base: str, wheels: Path
 ) -> None:

@@ -204,6 +204,7 @@ def test_without_an_engine_it_says_what_it_could_not_do(tricky: Tricky, engine: 
     assert found["layers"] > 4
 
 
+@pytest.mark.soak
 def test_a_base_that_holds_packages(tricky: Tricky, engine: Engine, wheels: Path, tmp_path: Path) -> None:
     """Packages beside the base's own: one is replaced, one stays, and no bytecode of the base's is touched."""
     base = build(engine.address, f"FROM {tricky.base}\n{install('alpha==1.0', 'beta==1.0')}", wheels, tmp_path)
@@ -231,6 +232,7 @@ def test_digests_that_differ_are_differences() -> None:
     assert [d.path for d in remade_differences(first, swapped)] == ["six==1", "source"]
 
 
+@pytest.mark.soak
 def test_a_layer_that_tells_who_made_it_is_found(tricky: Tricky, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"

@@ -100,7 +100,8 @@ def test_a_contradiction(wheels, wanted, host):
     assert "Traceback" not in (caught.value.details or "")
 
 
-def test_a_dead_index_is_named(wanted, host):
+def test_a_dead_index_is_named(wanted, host, monkeypatch):
+    monkeypatch.setenv("PIP_RETRIES", "0")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

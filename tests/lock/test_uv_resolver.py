@@ -180,7 +180,8 @@ def test_a_source_only_package_of_the_real_index_is_no_wheel(wanted, target):
         resolve(wanted("docopt==0.6.2"), target, reporter=QUIET)
 
 
-def test_a_dead_index_is_named(wanted, target):
+def test_a_dead_index_is_named(wanted, target, monkeypatch):
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

@@ -366,7 +366,10 @@ def test_ctrl_c_ends_even_when_the_engine_is_gone(
 
 @pytest.mark.xdist_group("own_engine")
 @pytest.mark.usefixtures("short_patience")
-@pytest.mark.parametrize(("timeout", "state", "cause"), [(None, "crashed", "engine"), (3.0, "timed-out", "timeout")])
+@pytest.mark.parametrize(
+    ("timeout", "state", "cause"),
+    [(None, "crashed", "engine"), pytest.param(3.0, "timed-out", "timeout", marks=pytest.mark.soak)],
+)
 def test_an_engine_that_stays_frozen_ends_the_run(
     own_engine: Callable[..., OwnEngine],
     engine: Engine,

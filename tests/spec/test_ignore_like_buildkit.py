@@ -160,14 +160,17 @@ def write_context(root: Path, files: Sequence[str] = FILES) -> Path:
 
 def buildkit(contexts: Sequence[Path], out: Path) -> list[dict[str, str | None]]:
     """What BuildKit takes of each of ``contexts``: paths, and where links lead."""
-    words = ["docker", "buildx", "build", "--file", "-", "--output", f"type=local,dest={out}"]
+    # Not by standard input: buildx leaves a directory behind for each Dockerfile that came so.
+    dockerfile = out.with_name(f"{out.name}-Dockerfile")
+    words = ["docker", "buildx", "build", "--file", dockerfile, "--output", f"type=local,dest={out}"]
     for number, context in enumerate(contexts):
         words += ["--build-context", f"c{number}={context}"]
     # A file of its own, so that a context of which nothing is left can be copied, too.
     copies = "".join(f"COPY --from=c{number} . /{number}/\n" for number in range(len(contexts)))
     empty = out.with_name(f"{out.name}-empty")
     empty.mkdir(parents=True)
-    done = subprocess.run([*words, "--", empty], input=f"FROM scratch\n{copies}".encode(), capture_output=True)
+    dockerfile.write_text(f"FROM scratch\n{copies}")
+    done = subprocess.run([*words, "--", empty], capture_output=True)
     if done.returncode != 0:
         raise BuildKitRefused(done.stderr.decode()[-2000:])
     return [taken(out / str(number)) for number in range(len(contexts))]

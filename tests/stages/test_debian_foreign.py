@@ -145,6 +145,7 @@ def test_a_lock_of_another_processor_is_refused(debian_lock: DebianLock, tmp_pat
         bases.lay_out("3.11", [HOST, OTHER], tmp_path, tmp_path, SilentReporter(), lock_file=tmp_path / "lock")
 
 
+@pytest.mark.soak
 def test_no_root_is_needed_where_the_same_is_here_already(
     foreign: DebianRootfs, debian_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
