@@ -14,6 +14,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from imagekit.advising.advise import advise as advise
+    from imagekit.deploying.deploy import deploy as deploy
+    from imagekit.deploying.flow import Flow as Flow
+    from imagekit.deploying.flow import flow as flow
+    from imagekit.deploying.schedules import Cron as Cron
+    from imagekit.deploying.schedules import Interval as Interval
+    from imagekit.deploying.spec import DeploymentSpec as DeploymentSpec
     from imagekit.errors import ImagekitError as ImagekitError
     from imagekit.image import DockerImage as DockerImage
     from imagekit.running import DockerFlowRunner as DockerFlowRunner
@@ -24,17 +30,38 @@ if TYPE_CHECKING:
 
 # Where each public name lives: imported when it is first used, so that importing imagekit costs nothing.
 _HOMES = {
+    "Cron": "imagekit.deploying.schedules",
+    "DeploymentSpec": "imagekit.deploying.spec",
     "DockerFlowRunner": "imagekit.running",
     "DockerImage": "imagekit.image",
+    "Flow": "imagekit.deploying.flow",
     "ImagekitError": "imagekit.errors",
+    "Interval": "imagekit.deploying.schedules",
     "RunResult": "imagekit.runs.values",
     "RunSettings": "imagekit.runs.settings",
     "Secret": "imagekit.secret",
     "advise": "imagekit.advising.advise",
+    "deploy": "imagekit.deploying.deploy",
+    "flow": "imagekit.deploying.flow",
     "run": "imagekit.running",
 }
 
-__all__ = ["DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret", "advise", "run"]
+__all__ = [
+    "Cron",
+    "DeploymentSpec",
+    "DockerFlowRunner",
+    "DockerImage",
+    "Flow",
+    "ImagekitError",
+    "Interval",
+    "RunResult",
+    "RunSettings",
+    "Secret",
+    "advise",
+    "deploy",
+    "flow",
+    "run",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -23,7 +23,7 @@ ROOMS = [
 ]
 # Sent into containers, where they read what is there.
 PROGRAMS = {
-    "extras/start_program.py",
+    *("extras/start_program.py", "runs/stand_in.py"),
     *("runs/bootstrap.py", "check/probe_program.py"),
     *("stages/probe_program.py", "stages/installed_program.py", "stages/compile_server.py", "stages/inside_base.py"),
 }
@@ -69,7 +69,7 @@ def test_every_module_is_in_a_room() -> None:
 
 def test_the_table_has_the_faces_on_top_and_the_errors_below() -> None:
     assert ROOMS[0] == ["cli"]
-    assert "running" in ROOMS[1]
+    assert HEIGHT["cli"] > HEIGHT["worker"] > HEIGHT["deploying"] > HEIGHT["running"] > HEIGHT["pipeline"]
     assert ROOMS[-1] == ["errors"]
 
 
@@ -84,9 +84,13 @@ def test_only_settings_and_the_command_line_read_the_environment(path: Path) -> 
             assert not {alias.name for alias in node.names} & {"environ", "environb", "getenv"}
 
 
-@pytest.mark.parametrize("statement", ["import imagekit", "from imagekit import DockerImage, run"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import imagekit", "from imagekit import DockerImage, run", "from imagekit import flow, deploy, DeploymentSpec"],
+)
 def test_the_library_is_imported_without_heavy_ones(statement: str) -> None:
     heavy = ("docker", "requests", "rich", "typer", "pydantic", "packaging", "python_on_whales", "urllib3", "uv")
+    heavy = (*heavy, "sqlite3", "cronsim", "jsonschema", "zoneinfo")
     program = f"{statement}\nimport sys\nprint([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -94,8 +98,8 @@ def test_the_library_is_imported_without_heavy_ones(statement: str) -> None:
 
 def test_public_names() -> None:
     assert sorted(imagekit.__all__) == [
-        *("DockerFlowRunner", "DockerImage", "ImagekitError", "RunResult", "RunSettings", "Secret"),
-        *("advise", "run"),
+        *("Cron", "DeploymentSpec", "DockerFlowRunner", "DockerImage", "Flow", "ImagekitError", "Interval"),
+        *("RunResult", "RunSettings", "Secret", "advise", "deploy", "flow", "run"),
     ]
     program = "import imagekit\nfrom imagekit import *\n"
     program += "print(sorted(n for n in dir() if not n.startswith('_') and n != 'imagekit'))"

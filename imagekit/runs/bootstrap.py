@@ -225,6 +225,8 @@ def load(
     for entry in [os.path.join(here, each) for each in imports] + [here, directory]:
         if entry not in sys.path[:2]:
             sys.path.insert(0, entry)
+    # A flow's file may import imagekit, which its image need not have.
+    sys.path.append(os.path.join(own, "stand_in"))
     # A file of a package is imported as the module that it is, so that relative imports work.
     parts = [stem]
     root = directory

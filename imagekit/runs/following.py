@@ -12,7 +12,7 @@ from imagekit.errors import EngineError, EngineLost, EngineTimeout
 from imagekit.runs.outcome import Facts
 from imagekit.runs.own_directory import OUT
 from imagekit.runs.request import END_FILE, LARGEST_RESULT, OUTCOME_FILE, RESULT_FILE
-from imagekit.runs.watch import Ended, Happening, Lost, Output, StopAsked, watch_again
+from imagekit.runs.watch import Ended, Happening, LetGo, LetGone, Output, StopAsked, watch_again
 
 # An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
 RECONNECT_SECONDS = 15.0
@@ -24,6 +24,8 @@ PULSE_SECONDS = 30.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
     """``until_ended()`` waits until it is over, for whatever reason, and tells what is known then.
+
+    ``LetGone`` where it is to be left to somebody else.
 
     ``clock`` is ``time.monotonic()`` at the start; ``timeout`` counts from there.
     """
@@ -54,11 +56,15 @@ class Following:
                 elif isinstance(happening, Ended):
                     exit_code = happening.exit_code
                     break
-                elif isinstance(happening, Lost):
+                elif isinstance(happening, LetGo):
+                    raise LetGone
+                else:
                     lost = True
                     if not self._found_again():
                         with suppress(Empty):
                             asked = self.happenings.get_nowait()
+                            if isinstance(asked, LetGo):
+                                raise LetGone
                             stopped = stopped or (asked.why if isinstance(asked, StopAsked) else None)
                         return Facts(exit_code=None, stopped=stopped, engine_lost=True)
             return self._facts(exit_code, stopped, lost=lost)

@@ -41,6 +41,7 @@ class RunOrder:
     is_checked: bool = False  # the parameters were, against the source that the image was built from
     cwd: str = field(default_factory=os.getcwd)
     memory: int | None = None
+    container: str | None = None  # the ID of one that carries the run out already
 
     @property
     def source(self) -> Mapping[str, Any]:

@@ -40,7 +40,8 @@ def archive(top: str, files: Mapping[str, bytes]) -> bytes:
     """A tar of the directory under the name ``top``."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, mode in ((top, 0o755), (f"{top}/out", 0o1777), (f"{top}/home", 0o1777)):
+        below = {f"{top}/{posixpath.dirname(name)}": 0o755 for name in files if "/" in name}
+        for name, mode in {top: 0o755, f"{top}/out": 0o1777, f"{top}/home": 0o1777, **below}.items():
             directory = tarfile.TarInfo(name)
             directory.type, directory.mode = tarfile.DIRTYPE, mode
             tar.addfile(directory)

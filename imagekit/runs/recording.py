@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from imagekit.errors import (
@@ -18,23 +19,28 @@ from imagekit.errors import (
     NotAnEngine,
 )
 from imagekit.runs.concealing import concealed_end, concealed_record
+from imagekit.runs.watch import LetGone
 from imagekit.store.values import RunEnd
 
 if TYPE_CHECKING:
     from imagekit.runs.order import RunOrder
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
-    from imagekit.store.store import Store
+    from imagekit.store.claimed import Record
 
 # What says nothing of the run: the engine could not have carried out any.
-_AWAY = (DiskFull, EngineLost, EngineNotFound, EnginePermission, EngineTimeout, NotAnEngine)
+AWAY = (DiskFull, EngineLost, EngineNotFound, EnginePermission, EngineTimeout, NotAnEngine)
 _REFUSED_FOR = {ContainerNameTaken: "name", InvalidParameters: "parameters"}
+
+
+class NotOurs(Exception):
+    """The run is somebody else's by now, and so is its container."""
 
 
 class Recording:
     """``store=None`` writes nothing down; what ``needles`` find is never."""
 
-    def __init__(self, store: Store | None, order: RunOrder, needles: Needles | None = None) -> None:
+    def __init__(self, store: Record | None, order: RunOrder, needles: Needles | None = None) -> None:
         self._store = store
         self._needles = needles
         self._order = order
@@ -62,6 +68,8 @@ class Recording:
             # What was never written down cannot end.
             self._is_accepted = False
             raise self._failure
+        if self._store is not None and not self._store.is_ours(self._order.run_id):
+            raise NotOurs
 
     def started(self, container_id: str, started: str) -> None:
         """In a thread: it is a help to onlookers and nothing more, so that a failure is not told."""
@@ -71,7 +79,10 @@ class Recording:
             self._start(lambda: store.started(run_id, container_id=container_id, started=started))
 
     def ended(self, result: RunResult) -> str | None:
-        """Write down how it ended; where that fails, the reason: the container is to stay then, to be found again."""
+        """Write down how it ended; where that fails, the reason: the container is to stay then, to be found again.
+
+        ``NotOurs`` where somebody else has said how it ended, or sees to it by now.
+        """
         from imagekit.runs.values import SerializedResult
 
         error = result.error.to_json() if result.error else None
@@ -95,17 +106,9 @@ class Recording:
 
     def failed(self, error: BaseException) -> None:
         """It came to no container, or to none that could be followed: that is how it ended."""
-        if isinstance(error, KeyboardInterrupt):
-            end = RunEnd(state="cancelled", cause="interrupt")
-        elif not isinstance(error, ImagekitError):
-            fault = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
-            end = RunEnd(state="crashed", cause="imagekit", error=_problem("crash", fault))
-        elif self._is_started or isinstance(error, _AWAY):
-            end = RunEnd(state="crashed", cause="engine", error=_problem("crash", error))
-        else:
-            kind = next((kind for each, kind in _REFUSED_FOR.items() if isinstance(error, each)), "refused")
-            end = RunEnd(state="failed", cause="refused", error=_problem(kind, error))
-        self._end(end)
+        if not isinstance(error, (NotOurs, LetGone)):
+            with suppress(NotOurs):
+                self._end(end_by(error, is_started=self._is_started))
 
     def _end(self, end: RunEnd) -> str | None:
         if self._thread is not None:
@@ -114,7 +117,9 @@ class Recording:
         if self._store is None or not self._is_accepted:
             return None
         try:
-            self._store.end(self._order.run_id, concealed_end(end, self._needles))
+            noted = self._store.end(self._order.run_id, concealed_end(end, self._needles))
+            if not noted and not self._store.is_ours(self._order.run_id):
+                raise NotOurs
         except ImagekitError as error:
             return error.message
         return None
@@ -130,6 +135,19 @@ class Recording:
             self._thread.join()
         self._thread = threading.Thread(target=noted, name="imagekit-run-record", daemon=True)
         self._thread.start()
+
+
+def end_by(error: BaseException, *, is_started: bool = False) -> RunEnd:
+    """The end of a run that ``error`` kept from a container, or from being followed (``is_started``)."""
+    if isinstance(error, KeyboardInterrupt):
+        return RunEnd(state="cancelled", cause="interrupt")
+    if not isinstance(error, ImagekitError):
+        fault = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
+        return RunEnd(state="crashed", cause="imagekit", error=_problem("crash", fault))
+    if is_started or isinstance(error, AWAY):
+        return RunEnd(state="crashed", cause="engine", error=_problem("crash", error))
+    kind = next((kind for each, kind in _REFUSED_FOR.items() if isinstance(error, each)), "refused")
+    return RunEnd(state="failed", cause="refused", error=_problem(kind, error))
 
 
 def _problem(kind: str, error: ImagekitError) -> dict[str, str | None]:

@@ -20,11 +20,11 @@ from imagekit.runs.interrupts import interrupts
 from imagekit.runs.looking import Looking
 from imagekit.runs.order import RunOrder
 from imagekit.runs.own_directory import put_files
-from imagekit.runs.recording import Recording
+from imagekit.runs.recording import NotOurs, Recording
 from imagekit.runs.refusals import refusals
 from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST
 from imagekit.runs.start import PYTHONS, NoSuchProgram, start
-from imagekit.runs.watch import Ended, Happening, Output, Sink, StopAsked, watch, watch_again
+from imagekit.runs.watch import Ended, Happening, LetGone, Output, Sink, StopAsked, watch, watch_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from imagekit.runs.outcome import Facts
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
-    from imagekit.store.store import Store
+    from imagekit.store.claimed import Record
 
 LABEL_RUN = "imagekit.run"  # the run's ID
 LABEL_HELD = "imagekit.secret"  # names of variables that were given in secret
@@ -44,16 +44,18 @@ def run_flow(
     engine: Engine,
     order: RunOrder,
     *,
-    store: Store | None = None,
+    store: Record | None = None,
     on_output: Sink | None = None,
     raise_on_failure: bool = False,
+    happenings: SimpleQueue[Happening] | None = None,
 ) -> RunResult:
     """Carry out ``order``.
 
     ``on_output`` gets ``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error as they come, from
     another thread, one call at a time. After the time limit, Ctrl-C or SIGTERM the flow gets SIGTERM (its ``finally``
     blocks run) and after the grace SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before
-    its container is started, and has ended before that is removed.
+    its container is started, and has ended before that is removed. ``happenings`` takes ``StopAsked`` and ``LetGo``
+    of other threads.
 
     Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
     where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
@@ -67,7 +69,12 @@ def run_flow(
     log = store.log_writer(order.run_id) if store is not None else None
     output = Output(on_output if order.settings.stream_output else None, log, needles)
     run = _Run(
-        engine=engine, order=order, needles=needles, recording=recording, output=output, happenings=SimpleQueue()
+        engine=engine,
+        order=order,
+        needles=needles,
+        recording=recording,
+        output=output,
+        happenings=happenings or SimpleQueue(),
     )
 
     def asked(number: int) -> None:
@@ -125,7 +132,7 @@ class _Run:
         facts: Facts | None = None
         keeps = False
         try:
-            if status == "created":
+            if status == "created" and order.container is None:
                 looking = Looking(container, order)
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
                 streams = container.attach()
@@ -160,6 +167,13 @@ class _Run:
             elif not order.settings.auto_remove:
                 keeps = True
                 container.stop(0)
+        except LetGone:
+            keeps = True
+            raise
+        except NotOurs:
+            # Of a container that was not started nobody else knows.
+            keeps = facts is not None
+            raise
         finally:
             if streams is not None:
                 streams.close()
@@ -170,6 +184,9 @@ class _Run:
     def _container(self, python: str) -> tuple[Container, str]:
         """The run's container and its state: ``created``, or what it is in where it was there already."""
         order = self.order
+        if order.container is not None:
+            known = Container(self.engine, order.container)
+            return known, str((known.inspect() or {}).get("State", {}).get("Status", "removed"))
         kept = {} if order.settings.auto_remove else {LABEL_KEPT: "true", LABEL_RECORDED: KEPT}
         if not kept and self.recording.is_recorded:
             kept[LABEL_RECORDED] = order.run_id

@@ -38,12 +38,21 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsked:
-    """A signal came: ``why`` is ``interrupt`` or ``terminate``."""
+    """A signal came, or somebody wants it to end: ``why`` is ``interrupt``, ``terminate`` or ``cancel``."""
 
     why: str
 
 
-Happening = Ended | Lost | StopAsked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetGo:
+    """Whoever follows the run is to leave it to somebody else, as it is."""
+
+
+class LetGone(Exception):
+    """The run goes on, and is not followed from here any more."""
+
+
+Happening = Ended | Lost | StopAsked | LetGo
 
 # How long the output of a container that was found again may come after its end.
 LAST_OUTPUT_SECONDS = 1.0

@@ -14,7 +14,7 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,10 @@ class LogWriter:
             # A mode is of the last directory alone.
             self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._directory.mkdir(exist_ok=True, mode=0o700)
+            if parts := _parts(self._directory):
+                # Somebody else saw to the run before: what they kept stays, and this goes on behind it.
+                first, self._part = False, parts[-1] + 1
+                self._count = sum(len(piece.data) + piece.dropped for piece in read_log(self._directory))
         else:
             self.close()
             self._part += 1
@@ -104,12 +108,8 @@ class LogWriter:
 
 def read_log(directory: Path) -> Iterator[LogPiece]:
     """What is kept of a run's log, in order; nothing where there is none. Of a frame that is not whole, nothing."""
-    try:
-        parts = sorted(int(name) for name in os.listdir(directory) if name.isascii() and name.isdigit())
-    except FileNotFoundError:
-        return
     count = 0
-    for part in parts:
+    for part in _parts(directory):
         try:
             file = (directory / str(part)).open("rb")
         except FileNotFoundError:
@@ -128,10 +128,56 @@ def read_log(directory: Path) -> Iterator[LogPiece]:
                 yield LogPiece(stream=stream, data=data, time=number / 1e9)
 
 
+def follow_log(directory: Path, is_over: Callable[[], bool], *, pause: float = 0.05) -> Iterator[LogPiece]:
+    """What a run writes, as it comes, until ``is_over`` and all is read. What was dropped meanwhile is left out."""
+    part, at = 0, 0
+    while True:
+        over = is_over()
+        found = _parts(directory)
+        if found and part not in found:
+            part, at = min((each for each in found if each > part), default=part), 0
+        while True:
+            pieces, at = _frames_from(directory / str(part), at)
+            yield from pieces
+            # The next part is begun only when this one is full.
+            if part + 1 not in found:
+                break
+            part, at = part + 1, 0
+        if over:
+            return
+        time.sleep(pause)
+
+
+def _frames_from(path: Path, at: int) -> tuple[list[LogPiece], int]:
+    """The whole frames from the byte ``at`` on, and where the next one begins."""
+    pieces = []
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            while len(header := file.read(_FRAME.size)) == _FRAME.size:
+                stream, length, number = _FRAME.unpack(header)
+                data = file.read(0 if stream == 0 else length)
+                if stream != 0 and len(data) < length:
+                    break
+                at = file.tell()
+                if stream in (1, 2):
+                    pieces.append(LogPiece(stream=stream, data=data, time=number / 1e9))
+    except FileNotFoundError:
+        pass
+    return pieces, at
+
+
 def remove_log(directory: Path) -> None:
     """Remove a run's log; no error where there is none."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(directory)
+
+
+def _parts(directory: Path) -> list[int]:
+    try:
+        return sorted(int(name) for name in os.listdir(directory) if name.isascii() and name.isdigit())
+    except FileNotFoundError:
+        return []
 
 
 def _put(file: int, data: bytes) -> None:

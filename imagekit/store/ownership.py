@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
+import time
 from pathlib import Path
 
 from imagekit.engine.containers import is_abandoned, owner
 from imagekit.store.values import StoredRun
 
-__all__ = ["is_orphan", "machine", "owner"]
+__all__ = ["has_lease", "is_orphan", "machine", "owner"]
 
 
 def machine() -> str:
@@ -38,3 +39,12 @@ def is_orphan(run: StoredRun, *, here: str | None = None) -> bool:
         return True
     parts = run.owner.split(":")
     return len(parts) == 3 and is_abandoned(*parts)
+
+
+def has_lease(run: StoredRun, *, here: str | None = None) -> bool:
+    """Whether the claim that a worker of this machine has on ``run`` still holds.
+
+    A lease is of one start of a machine: it ends with it, and no change of the clock moves it.
+    """
+    same_boot = run.machine.partition("/")[2] == (here or machine()).partition("/")[2]
+    return run.lease is not None and same_boot and time.monotonic() < run.lease

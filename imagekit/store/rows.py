@@ -13,45 +13,35 @@ from imagekit.store.values import ENDED_STATES, OPEN_STATES, RunEnd, RunRecord, 
 _NAMES = tuple(name.strip() for name in COLUMNS.split(","))
 
 
-def begin_row(record: RunRecord, owner: str, machine: str) -> tuple[Any, ...]:
-    """The values of ``sql.BEGIN_RUN``."""
-    return (
-        record.id,
-        _text(record.name),
-        _text(record.entrypoint),
-        to_json(dict(record.parameters)),
-        _text(record.reference),
-        record.image_id,
-        record.repo_digest,
-        record.lock_digest,
-        to_json(dict(record.source)),
-        to_json(list(record.env_names)),
-        to_json(dict(record.settings)),
-        None if record.extras is None else to_json(dict(record.extras)),
-        record.created,
-        owner,
-        machine,
-    )
+def begin_values(record: RunRecord) -> dict[str, Any]:
+    """The columns of a run as it is accepted, by their names."""
+    return {
+        "id": record.id,
+        "name": _text(record.name),
+        "entrypoint": _text(record.entrypoint),
+        "parameters": to_json(dict(record.parameters)),
+        "reference": _text(record.reference),
+        "image_id": record.image_id,
+        "repo_digest": record.repo_digest,
+        "lock_digest": record.lock_digest,
+        "source": to_json(dict(record.source)),
+        "env_names": to_json(list(record.env_names)),
+        "settings": to_json(dict(record.settings)),
+        "extras": None if record.extras is None else to_json(dict(record.extras)),
+        "created": record.created,
+    }
 
 
-def end_row(run_id: str, end: RunEnd, result: str | None, result_file: str | None) -> tuple[Any, ...]:
+def end_row(run_id: str, end: RunEnd, result: str | None, result_file: str | None) -> dict[str, Any]:
     """The values of ``sql.END_RUN``; ``result`` is JSON."""
-    return (
-        end.state,
-        end.cause,
-        end.exit_code,
-        None if end.error is None else to_json(dict(end.error)),
-        result,
-        result_file,
-        end.python,
-        end.cpu_seconds,
-        end.peak_memory,
-        end.started,
-        end.ended,
-        end.container_id,
-        end.image_id,
-        run_id,
-    )
+    as_they_are = ("state", "cause", "exit_code", "python", "cpu_seconds", "peak_memory", "started", "ended")
+    return {
+        **{name: getattr(end, name) for name in (*as_they_are, "container_id", "image_id")},
+        "id": run_id,
+        "error": None if end.error is None else to_json(dict(end.error)),
+        "result": result,
+        "result_file": result_file,
+    }
 
 
 def run_of(row: Sequence[Any]) -> StoredRun:
@@ -67,22 +57,22 @@ def _run_of(found: Mapping[str, Any]) -> StoredRun:
     state = found["state"]
     if state not in (ENDED_STATES if found["ended"] is not None else OPEN_STATES):
         raise ValueError(f"no state of a run: {state!r}")
-    for name in ("created", "started", "ended"):
+    for name in ("created", "started", "ended", "scheduled_for"):
         if found[name] is not None:
             datetime.fromisoformat(found[name])
     record = RunRecord(
         id=found["id"],
         name=found["name"],
         entrypoint=found["entrypoint"],
-        parameters=_object(found["parameters"]),
+        parameters=json_object(found["parameters"]),
         reference=found["reference"],
         image_id=found["image_id"],
         repo_digest=found["repo_digest"],
         lock_digest=found["lock_digest"],
-        source=_object(found["source"]),
+        source=json_object(found["source"]),
         env_names=tuple(json.loads(found["env_names"])),
-        settings=_object(found["settings"]),
-        extras=None if found["extras"] is None else _object(found["extras"]),
+        settings=json_object(found["settings"]),
+        extras=None if found["extras"] is None else json_object(found["extras"]),
         created=found["created"],
     )
     end = None
@@ -91,7 +81,7 @@ def _run_of(found: Mapping[str, Any]) -> StoredRun:
             state=state,
             cause=found["cause"],
             exit_code=found["exit_code"],
-            error=None if found["error"] is None else _object(found["error"]),
+            error=None if found["error"] is None else json_object(found["error"]),
             result=None if found["result"] is None else json.loads(found["result"]),
             result_file=found["result_file"],
             python=found["python"],
@@ -110,6 +100,13 @@ def _run_of(found: Mapping[str, Any]) -> StoredRun:
         owner=found["owner"],
         machine=found["machine"],
         end=end,
+        deployment=found["deployment"],
+        pool=found["pool"],
+        scheduled_for=found["scheduled_for"],
+        wanted={} if found["wanted"] is None else json_object(found["wanted"]),
+        attempt=found["attempt"],
+        lease=found["lease"],
+        cancel_asked=bool(found["cancel_asked"]),
     )
 
 
@@ -118,7 +115,8 @@ def to_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
-def _object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """``ValueError`` for any other text."""
     value = json.loads(text)
     if not isinstance(value, dict):
         raise ValueError("no JSON object")

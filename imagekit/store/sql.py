@@ -1,4 +1,4 @@
-"""All SQL of the store.
+"""All SQL of the store, but for the statements of work pools, deployments and the queue (``work_sql``).
 
 One database, ``store.sqlite``. Each migration brings it from one schema version (``PRAGMA user_version``) to the
 next; those that were released are never edited, only followed by another. Statements name their columns, so a
@@ -52,18 +52,74 @@ MIGRATIONS: tuple[str, ...] = (
     -- The few that are open are looked for at each start, among many that are not.
     CREATE INDEX flow_run_open ON flow_run (seq) WHERE ended IS NULL;
     """,
+    # 2: work pools, deployments, and runs that wait for a worker.
+    """
+    CREATE TABLE work_pool (
+        name              TEXT PRIMARY KEY,
+        type              TEXT NOT NULL,                    -- docker
+        description       TEXT,
+        is_paused         INTEGER NOT NULL,                 -- 1: nothing of it is begun
+        concurrency_limit INTEGER,                          -- runs at a time, of all its workers; NULL: no limit
+        template          TEXT NOT NULL,                    -- JSON object: variables (JSON Schema), job_configuration
+        created           TEXT NOT NULL,
+        updated           TEXT NOT NULL
+    );
+    CREATE TABLE deployment (
+        id                TEXT PRIMARY KEY,                 -- a UUID
+        name              TEXT NOT NULL UNIQUE,             -- FLOW/NAME
+        pool              TEXT NOT NULL REFERENCES work_pool (name),
+        is_paused         INTEGER NOT NULL,                 -- 1: its schedules make no runs
+        concurrency_limit INTEGER,                          -- runs of it at a time; NULL: no limit
+        definition        TEXT NOT NULL,                    -- JSON object: entrypoint, image, source, parameters, …
+        created           TEXT NOT NULL,
+        updated           TEXT NOT NULL
+    );
+    CREATE TABLE schedule (
+        deployment_id     TEXT NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+        position          INTEGER NOT NULL,                 -- in the definition's list
+        next_time         TEXT,                             -- when a run is due; NULL: never again
+        PRIMARY KEY (deployment_id, position)
+    );
+    CREATE TABLE worker (
+        id                TEXT PRIMARY KEY,                 -- a UUID
+        name              TEXT NOT NULL,
+        pool              TEXT NOT NULL REFERENCES work_pool (name) ON DELETE CASCADE,
+        owner             TEXT NOT NULL,                    -- HOST:PID:START of its process
+        machine           TEXT NOT NULL,                    -- MACHINE/BOOT that this process is of
+        slots             INTEGER NOT NULL,                 -- runs that it carries out at a time
+        started           TEXT NOT NULL,
+        last_polled       TEXT NOT NULL,
+        state             TEXT NOT NULL                     -- online, stopping, stopped
+    );
+    ALTER TABLE flow_run ADD COLUMN deployment TEXT;        -- FLOW/NAME; NULL: it was started directly
+    ALTER TABLE flow_run ADD COLUMN pool TEXT;
+    ALTER TABLE flow_run ADD COLUMN scheduled_for TEXT;     -- not before
+    ALTER TABLE flow_run ADD COLUMN wanted TEXT;            -- JSON object: image, source, job variables
+    ALTER TABLE flow_run ADD COLUMN occurrence TEXT;        -- DEPLOYMENT/POSITION/TIME of the schedule that made it
+    -- Counts claims. Whoever holds a claim writes only while this is still its number: the fencing token.
+    ALTER TABLE flow_run ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
+    -- Until when the claim holds, in seconds of CLOCK_MONOTONIC of the boot in ``machine``: no clock change moves it.
+    ALTER TABLE flow_run ADD COLUMN lease REAL;
+    ALTER TABLE flow_run ADD COLUMN cancel_asked INTEGER NOT NULL DEFAULT 0;
+    CREATE UNIQUE INDEX flow_run_occurrence ON flow_run (occurrence) WHERE occurrence IS NOT NULL;
+    CREATE INDEX flow_run_due ON flow_run (pool, scheduled_for, seq) WHERE state = 'scheduled';
+    -- Those that somebody sees to: few, among many that wait.
+    CREATE INDEX flow_run_live ON flow_run (seq) WHERE ended IS NULL AND state <> 'scheduled';
+    DROP INDEX flow_run_open;
+    """,
 )
 
 COLUMNS = (
     "id, name, entrypoint, parameters, reference, image_id, repo_digest, lock_digest, source, env_names, settings,"
     " extras, state, created, started, ended, container_id, cause, exit_code, error, result, result_file, python,"
-    " cpu_seconds, peak_memory, owner, machine"
+    " cpu_seconds, peak_memory, owner, machine, deployment, pool, scheduled_for, wanted, attempt, lease, cancel_asked"
 )
 
 BEGIN_RUN = """
     INSERT INTO flow_run (id, name, entrypoint, parameters, reference, image_id, repo_digest, lock_digest, source,
                           env_names, settings, extras, state, created, owner, machine)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)
+    VALUES (:id, :name, :entrypoint, :parameters, :reference, :image_id, :repo_digest, :lock_digest, :source,
+            :env_names, :settings, :extras, 'pending', :created, :owner, :machine)
 """
 
 # Only an open run can start or end: whoever comes second, or too late, changes nothing.
@@ -73,25 +129,31 @@ START_RUN = """
            image_id = coalesce(?, image_id), repo_digest = coalesce(?, repo_digest)
      WHERE id = ? AND ended IS NULL
 """
+# Of a claimed run the attempt says whose word it is; NULL is anybody's.
 END_RUN = """
     UPDATE flow_run
-       SET state = ?, cause = ?, exit_code = ?, error = ?, result = ?, result_file = ?, python = ?, cpu_seconds = ?,
-           peak_memory = ?, started = coalesce(?, started), ended = ?, container_id = coalesce(?, container_id),
-           image_id = coalesce(?, image_id)
-     WHERE id = ? AND ended IS NULL
+       SET state = :state, cause = :cause, exit_code = :exit_code, error = :error, result = :result,
+           result_file = :result_file, python = :python, cpu_seconds = :cpu_seconds, peak_memory = :peak_memory,
+           started = coalesce(started, :started), ended = :ended, container_id = coalesce(:container_id, container_id),
+           image_id = coalesce(:image_id, image_id), lease = NULL
+     WHERE id = :id AND ended IS NULL AND (:attempt IS NULL OR attempt = :attempt)
 """
+
+MAY_END = "SELECT 1 FROM flow_run WHERE id = :id AND ended IS NULL AND (:attempt IS NULL OR attempt = :attempt)"
 
 RUN_BY_ID = f"SELECT {COLUMNS} FROM flow_run WHERE id = ?"
 # Of several runs of one name the last is meant that came to have it, if one did: others were refused for wanting it.
 RUN_BY_NAME = f"SELECT {COLUMNS} FROM flow_run WHERE name = ? ORDER BY cause IS 'refused', seq DESC LIMIT 1"
 # IDs are ASCII, so a prefix is a range, which the index of the column answers.
 RUNS_BY_PREFIX = f"SELECT {COLUMNS} FROM flow_run WHERE id >= ? AND id < ? || 'g' ORDER BY seq DESC LIMIT 10"
-OPEN_RUNS = f"SELECT {COLUMNS} FROM flow_run WHERE ended IS NULL ORDER BY seq"
+# Those that wait for a worker are nobody's yet.
+LIVE_RUNS = f"SELECT {COLUMNS} FROM flow_run WHERE ended IS NULL AND state <> 'scheduled' ORDER BY seq"
 # Filters that are NULL let everything pass. States are a JSON list: SQLite binds none of its own.
 RUNS = f"""
     SELECT {COLUMNS}
       FROM flow_run
      WHERE (:states IS NULL OR instr(:states, '"' || state || '"'))
+       AND (:deployment IS NULL OR deployment = :deployment)
        AND (:since IS NULL OR created >= :since)
      ORDER BY seq DESC
      LIMIT :limit

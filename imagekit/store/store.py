@@ -5,26 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import UnknownRun
 from imagekit.nearest import nearest
 from imagekit.store import sql
+from imagekit.store.file import PATIENCE, StoreFile
 from imagekit.store.logs import DIRECTORY as LOGS
 from imagekit.store.logs import LogPiece, LogWriter, read_log, remove_log
-from imagekit.store.ownership import is_orphan, machine, owner
-from imagekit.store.rows import begin_row, end_row, run_of, to_json
+from imagekit.store.ownership import has_lease, is_orphan, machine, owner
+from imagekit.store.rows import begin_values, end_row, run_of, to_json
 from imagekit.store.values import ENDED_STATES, RunEnd, RunRecord, StoredRun
 
-if TYPE_CHECKING:
-    import sqlite3
-
-# How long another process's lock is waited for before ``StoreBusy``.
-PATIENCE = 10.0
 # What a flow returns is kept in the database up to this size, and in a file of its own above.
 LARGEST_RESULT = 100_000
 RESULTS = "results"
@@ -42,9 +37,7 @@ class Store:
 
     def __init__(self, directory: Path, patience: float) -> None:
         self.directory = directory
-        self._patience = patience
-        self._guard = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self.file = StoreFile(directory, patience)
 
     @classmethod
     def open(cls, directory: Path, *, patience: float = PATIENCE) -> Store:
@@ -52,10 +45,7 @@ class Store:
         return cls(directory, patience)
 
     def close(self) -> None:
-        with self._guard:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self.file.close()
 
     def __enter__(self) -> Store:
         return self
@@ -66,16 +56,15 @@ class Store:
     @property
     def path(self) -> Path:
         """The database's file."""
-        from imagekit.store.database import FILE
-
-        return self.directory / FILE
+        return self.file.path
 
     # Writing: each call is one transaction, on the disk when it returns; some 1 ms.
 
     def begin(self, record: RunRecord) -> None:
         """Accept a run, in the state ``pending``, before its container is made. This process is its owner."""
-        with self._writing() as connection:
-            connection.execute(sql.BEGIN_RUN, begin_row(record, owner(), machine()))
+        with self.file.writing() as connection:
+            values = {**begin_values(record), "owner": owner(), "machine": machine()}
+            connection.execute(sql.BEGIN_RUN, values)
 
     def started(
         self,
@@ -89,12 +78,14 @@ class Store:
         """Note that it runs, while it does. ``False`` where it has ended, or is not there: nothing is noted then."""
         from imagekit.store.values import now
 
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             values = (started or now(), container_id, image_id, repo_digest, run_id)
             return connection.execute(sql.START_RUN, values).rowcount == 1
 
-    def end(self, run_id: str, end: RunEnd) -> bool:
+    def end(self, run_id: str, end: RunEnd, *, attempt: int | None = None) -> bool:
         """Note how it ended. A run ends once: ``False`` where it has ended already, and that stands.
+
+        ``attempt``: whose claim says so; where another one has been made, that is ``False``, too.
 
         A result of more than ``LARGEST_RESULT`` bytes of JSON goes to a file, ``results/ID.json``.
         """
@@ -103,17 +94,24 @@ class Store:
         result = None if end.result is None else to_json(end.result)
         result_file = end.result_file
         if result is not None and len(result) > LARGEST_RESULT:
+            if not self.file.rows(sql.MAY_END, {"id": run_id, "attempt": attempt}):
+                return False  # nor is the result that is there replaced
             path = self._result_path(run_id)
             write_whole(path, result.encode("ascii"))
             result, result_file = None, str(path.relative_to(self.directory))
-        with self._writing() as connection:
-            return connection.execute(sql.END_RUN, end_row(run_id, end, result, result_file)).rowcount == 1
+        with self.file.writing() as connection:
+            values = {**end_row(run_id, end, result, result_file), "attempt": attempt}
+            return connection.execute(sql.END_RUN, values).rowcount == 1
+
+    def is_ours(self, run_id: str) -> bool:
+        """Whether whoever accepted ``run_id`` sees to it: nobody takes over what no worker claimed."""
+        return True
 
     def delete(self, run_id: str) -> bool:
         """Forget a run that has ended, with its log and result. ``False`` where it is open, or not there."""
         if not _ID.fullmatch(run_id):
             return False
-        with self._writing() as connection:
+        with self.file.writing() as connection:
             gone = connection.execute(sql.DELETE_RUN, (run_id,)).rowcount == 1
         if gone:
             remove_log(self._log_directory(run_id))
@@ -140,24 +138,34 @@ class Store:
         raise UnknownRun(f"no run {wanted!r} is recorded", hint=self._hint(wanted))
 
     def runs(
-        self, *, states: Sequence[str] | None = None, since: str | None = None, limit: int | None = None
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        since: str | None = None,
+        limit: int | None = None,
+        deployment: str | None = None,
     ) -> list[StoredRun]:
-        """Runs, the last accepted first: those in one of ``states``, accepted at ``since`` (ISO 8601, UTC) or later."""
+        """Runs, the last accepted first: those in one of ``states``, accepted at ``since`` (ISO 8601, UTC) or later,
+        of ``deployment`` (``FLOW/NAME``)."""
         values = {
             "states": None if states is None else json.dumps(list(states)),
             "since": since,
+            "deployment": deployment,
             "limit": -1 if limit is None else limit,
         }
         return self._rows(sql.RUNS, values)
 
-    def open_runs(self) -> list[StoredRun]:
-        """Runs that have not ended, in the order in which they were accepted."""
-        return self._rows(sql.OPEN_RUNS, ())
+    def live_runs(self) -> list[StoredRun]:
+        """Runs that somebody sees to, in the order in which they were accepted."""
+        return self._rows(sql.LIVE_RUNS, ())
 
     def orphans(self) -> list[StoredRun]:
-        """Open runs whose process is gone: whoever finds them says how they ended (``runs.reconcile``)."""
+        """Live runs whose process is gone: whoever finds them says how they ended (``runs.reconcile``).
+
+        Those of a worker are the next one's for as long as the lease lasts.
+        """
         here = machine()
-        return [run for run in self.open_runs() if is_orphan(run, here=here)]
+        return [run for run in self.live_runs() if is_orphan(run, here=here) and not has_lease(run, here=here)]
 
     def has_ended(self, run_id: str) -> bool:
         """Whether it is known here how the run of exactly that ID ended."""
@@ -173,12 +181,7 @@ class Store:
 
     def verify(self) -> None:
         """Read the whole structure of the database. Raises ``StoreCorrupt``."""
-        from imagekit.store.database import check
-
-        with self._guard:
-            connection = self._opened(create=False)
-            if connection is not None:
-                check(connection, self.path)
+        self.file.verify()
 
     # Logs.
 
@@ -197,54 +200,16 @@ class Store:
         return self.directory / RESULTS / f"{_checked(run_id)}.json"
 
     def _rows(self, statement: str, values: Any) -> list[StoredRun]:
-        from imagekit.store.database import corrupt, faults
-
-        with self._guard:
-            connection = self._opened(create=False)
-            if connection is None:
-                return []
-            with faults(self.path):
-                rows = connection.execute(statement, values).fetchall()
+        rows = self.file.rows(statement, values)
         try:
             return [run_of(row) for row in rows]
         except ValueError as error:
+            from imagekit.store.database import corrupt
+
             raise corrupt(self.path, f"a run in it cannot be read ({error})") from error
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        from imagekit.store.database import faults
-
-        with self._guard:
-            connection = self._opened(create=True)
-            assert connection is not None
-            with faults(self.path):
-                # Immediate: two that read first and then both wanted to write could never wait for each other.
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-
-    def _opened(self, *, create: bool) -> sqlite3.Connection | None:
-        from imagekit.store.database import connect
-
-        if self._connection is None:
-            with contextlib.suppress(FileNotFoundError):
-                self._connection = connect(self.path, patience=self._patience, create=create)
-        return self._connection
-
     def _hint(self, wanted: str) -> str:
-        from imagekit.store.database import faults
-
-        names: list[str] = []
-        with self._guard:
-            connection = self._opened(create=False)
-            if connection is not None:
-                with faults(self.path):
-                    names = [name for (name,) in connection.execute(sql.NAMES)]
+        names = [name for (name,) in self.file.rows(sql.NAMES)]
         near = nearest(wanted, names)
         return f"did you mean {near!r}?" if near else "imagekit flow-run ls shows them"
 

@@ -79,6 +79,14 @@ class StoredRun:
     owner: str  # HOST:PID:START, as in the label of its container
     machine: str  # MACHINE/BOOT
     end: RunEnd | None
+    # Of runs of a deployment.
+    deployment: str | None = None  # FLOW/NAME
+    pool: str | None = None
+    scheduled_for: str | None = None
+    wanted: Mapping[str, Any] = field(default_factory=dict)  # image, source, source_secret, job_variables
+    attempt: int = 0  # how often it was claimed
+    lease: float | None = None  # of CLOCK_MONOTONIC of ``machine``'s boot
+    cancel_asked: bool = False
 
     @property
     def id(self) -> str:
@@ -121,4 +129,8 @@ class StoredRun:
             "cpu_seconds": end.cpu_seconds if end else None,
             "peak_memory": end.peak_memory if end else None,
             "container_id": self.container_id,
+            "deployment": self.deployment,
+            "pool": self.pool,
+            "scheduled_for": self.scheduled_for,
+            "attempt": self.attempt,
         }

@@ -120,6 +120,7 @@ def probe(tmp_path: Path) -> Path:
     """The probe's programs, and packages with console scripts of many kinds."""
     shutil.copy(str(imagekit.check.probe_program.__file__), tmp_path)
     for name, content in program_sources().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     site = tmp_path / "site"
     scripts = {

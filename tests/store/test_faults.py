@@ -213,10 +213,10 @@ def test_a_newer_schema_is_left_alone(filled: Path) -> None:
 
 def test_each_migration_keeps_what_was_there(filled: Path) -> None:
     path = filled / "store.sqlite"
-    steps = (*MIGRATIONS, "ALTER TABLE flow_run ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1; CREATE TABLE x (a);")
+    steps = (*MIGRATIONS, "ALTER TABLE flow_run ADD COLUMN kind INTEGER NOT NULL DEFAULT 1; CREATE TABLE x (a);")
     connection = connect(path, patience=1, migrations=steps, create=False)
     assert connection.execute("PRAGMA user_version").fetchone() == (len(steps),)
-    assert connection.execute("SELECT count(*), sum(attempt) FROM flow_run").fetchone() == (100, 100)
+    assert connection.execute("SELECT count(*), sum(kind) FROM flow_run").fetchone() == (100, 100)
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     connection.close()
     # Once more, and there is nothing to do.
@@ -225,7 +225,7 @@ def test_each_migration_keeps_what_was_there(filled: Path) -> None:
 
 def test_a_migration_that_fails_changes_nothing(filled: Path) -> None:
     path = filled / "store.sqlite"
-    steps = (*MIGRATIONS, "ALTER TABLE flow_run ADD COLUMN attempt INTEGER; INSERT INTO nothing VALUES (1);")
+    steps = (*MIGRATIONS, "ALTER TABLE flow_run ADD COLUMN kind INTEGER; INSERT INTO nothing VALUES (1);")
     with pytest.raises(StoreError):
         connect(path, patience=1, migrations=steps, create=False)
     with Store.open(filled) as store:
@@ -251,3 +251,24 @@ def test_names_with_signs_are_names(tmp_path: Path) -> None:
     with Store.open(directory) as store:
         assert len(store.runs()) == 1
     assert [path.name for path in tmp_path.iterdir()] == [directory.name]
+
+
+def test_runs_of_the_first_schema_are_read_by_the_newest(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "store.sqlite", patience=1, migrations=MIGRATIONS[:1], create=True)
+    columns = "id, name, entrypoint, parameters, reference, source, env_names, settings, state, created, owner, machine"
+    for number, (state, ended) in enumerate((("running", None), ("completed", "2026-01-01T10:00:00.000+00:00"))):
+        values = (f"{number:08}-0000-4000-8000-000000000000", "etl", "flow.py:etl", '{"n": 3}', "orders:v1", "{}", "[]")
+        values += ("{}", state, "2026-01-01T09:00:00.000+00:00", "HOST:1:2", "MACHINE/BOOT", ended)
+        connection.execute(f"INSERT INTO flow_run ({columns}, ended) VALUES ({', '.join('?' * 13)})", values)
+    connection.close()
+    with Store.open(tmp_path) as store:
+        completed, running = store.runs()[1], store.runs()[0]
+        assert {completed.state, running.state} == {"completed", "running"}
+        assert (running.record.parameters, running.attempt, running.deployment, running.pool) == (
+            {"n": 3},
+            0,
+            None,
+            None,
+        )
+        assert len(store.live_runs()) == 1
+        store.verify()

@@ -158,7 +158,7 @@ def test_runs_are_listed_the_last_first(store: Store) -> None:
     assert [run.id for run in store.runs(limit=1)] == [runs[2].id]
     assert [run.id for run in store.runs(states=["completed", "failed"])] == [runs[1].id]
     assert [run.id for run in store.runs(since="2026-01-02")] == [runs[2].id, runs[1].id]
-    assert [run.id for run in store.open_runs()] == [runs[0].id, runs[2].id]
+    assert [run.id for run in store.live_runs()] == [runs[0].id, runs[2].id]
 
 
 def test_what_is_forgotten_leaves_nothing(store: Store) -> None:
@@ -178,7 +178,7 @@ def test_what_is_forgotten_leaves_nothing(store: Store) -> None:
 
 def test_looking_makes_nothing(store: Store) -> None:
     assert store.runs() == []
-    assert store.open_runs() == []
+    assert store.live_runs() == []
     assert store.orphans() == []
     assert list(store.log(record().id)) == []
     store.verify()
@@ -233,7 +233,7 @@ def test_runs_whose_process_was_killed_are_orphans(store: Store) -> None:
     process.kill()
     process.communicate()
     assert [run.record.name for run in store.orphans()] == ["theirs"]
-    assert not any(store.has_ended(run.id) for run in store.open_runs())
+    assert not any(store.has_ended(run.id) for run in store.live_runs())
     (theirs,) = store.orphans()
     assert store.end(theirs.id, RunEnd(state="crashed", cause="worker"))
     assert store.orphans() == []

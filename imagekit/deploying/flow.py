@@ -1,0 +1,223 @@
+"""``flow``: a function that is a flow, which can still be called, and can be deployed.
+
+Names and meanings are those of ``prefect.flow`` and ``prefect.Flow``; what a flow here does not take is refused, so
+that nothing is said in vain. Importing this imports nothing of the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imagekit.deploying.schedules import Schedule
+    from imagekit.deploying.spec import DeploymentSpec
+    from imagekit.image import DockerImage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Flow(Generic[P, R]):
+    """A flow: call it, and its function is called here; ``deploy`` it, and it runs in containers.
+
+    ``name`` is by default the function's, with ``-`` for ``_``. ``log_prints`` is taken for Prefect's sake: all that
+    a run writes is kept in its log. ``timeout_seconds`` is the time limit of its runs.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[P, R] | None = None,
+        name: str | None = None,
+        *,
+        version: str | None = None,
+        description: str | None = None,
+        log_prints: bool | None = None,
+        timeout_seconds: float | None = None,
+        validate_parameters: bool = True,
+        entrypoint: str | None = None,
+        source: str | None = None,
+        source_secret: str | None = None,
+        **more: Any,
+    ) -> None:
+        if more:
+            raise _unknown(more)
+        if fn is not None:
+            if not callable(fn):
+                from imagekit.errors import InputError
+
+                raise InputError(
+                    f"a flow is made of a function, not of a {type(fn).__name__}", hint="@flow def NAME():"
+                )
+            functools.update_wrapper(self, fn)
+        self._fn = fn
+        self.entrypoint = entrypoint
+        function = getattr(fn, "__name__", None) or (entrypoint or "").rpartition(":")[2]
+        self.name = name or function.replace("_", "-")
+        self.version = version
+        self.description = description or getattr(fn, "__doc__", None)
+        self.log_prints = log_prints
+        self.timeout_seconds = timeout_seconds
+        self.validate_parameters = validate_parameters
+        self.source = source
+        self.source_secret = source_secret
+
+    @property
+    def fn(self) -> Callable[P, R]:
+        """The function. A flow that is elsewhere has none here."""
+        if self._fn is None:
+            from imagekit.errors import InputError
+
+            raise InputError(
+                f"{self.entrypoint} is in {self.source}, and not here",
+                hint=f"run it there: imagekit run {self.entrypoint} --source {self.source}",
+            )
+        return self._fn
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.fn(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"Flow({self.name!r})"
+
+    def with_options(self, *, name: str | None = None, **options: Any) -> Flow[P, R]:
+        """The same flow with some of its options changed."""
+        names = ("version", "description", "log_prints", "timeout_seconds", "validate_parameters", "entrypoint")
+        kept = {each: getattr(self, each) for each in (*names, "source", "source_secret")}
+        return Flow(self._fn, name or self.name, **{**kept, **options})
+
+    @staticmethod
+    def from_source(source: str | Path, entrypoint: str, *, source_secret: str | None = None) -> Flow[Any, Any]:
+        """The flow ``PATH.py:FUNCTION`` of a git repository (``https://HOST/REPO.git``, ``git+ssh://…@REF``), or of a
+        directory of this machine, which is fetched when a run of it begins.
+
+        ``source_secret`` names the stored secret that the repository's server takes. Raises ``InputError``'s kinds;
+        nothing is asked of any server here.
+        """
+        from imagekit.deploying.sources import source_text
+        from imagekit.spec.entrypoint import Entrypoint
+
+        text = source_text(source, source_secret)
+        return Flow(entrypoint=str(Entrypoint.parse(entrypoint)), source=text, source_secret=source_secret)
+
+    def to_deployment(
+        self,
+        name: str,
+        *,
+        interval: Any = None,
+        cron: str | Sequence[str] | None = None,
+        rrule: Any = None,
+        schedule: Schedule | None = None,
+        schedules: Sequence[Schedule] | None = None,
+        paused: bool | None = None,
+        concurrency_limit: int | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        version: str | None = None,
+        enforce_parameter_schema: bool = True,
+        work_pool_name: str | None = None,
+        job_variables: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> DeploymentSpec:
+        """What ``deploy`` makes a deployment of: this flow, by ``name``, with ``parameters`` and ``job_variables``.
+
+        ``interval`` is seconds or a ``timedelta``; one of ``interval``, ``cron``, ``schedule`` and ``schedules``.
+        Raises ``InputError``'s kinds.
+        """
+        from imagekit.deploying.spec import specification
+
+        return specification(
+            self,
+            name,
+            {"interval": interval, "cron": cron, "rrule": rrule, "schedule": schedule, "schedules": schedules},
+            paused=bool(paused),
+            concurrency_limit=concurrency_limit,
+            parameters=dict(parameters or {}),
+            description=description,
+            tags=tuple(tags or ()),
+            version=version,
+            enforce_parameter_schema=enforce_parameter_schema,
+            work_pool_name=work_pool_name,
+            job_variables=dict(job_variables or {}),
+            more=more,
+        )
+
+    def deploy(
+        self,
+        name: str,
+        work_pool_name: str | None = None,
+        image: str | DockerImage | None = None,
+        build: bool = True,
+        push: bool = True,
+        *,
+        print_next_steps: bool = True,
+        ignore_warnings: bool = False,
+        **options: Any,
+    ) -> str:
+        """Build the image with this flow in it, push it, and keep a deployment that is pinned to it; its ID.
+
+        ``options`` are those of ``to_deployment``; for all else see ``imagekit.deploy``.
+        """
+        from imagekit.deploying.deploy import deploy
+
+        spec = self.to_deployment(name, **options)
+        (identity,) = deploy(
+            spec,
+            work_pool_name=work_pool_name or spec.work_pool_name,
+            image=image,
+            build=build,
+            push=push,
+            print_next_steps_message=print_next_steps,
+            ignore_warnings=ignore_warnings,
+        )
+        return identity
+
+
+class _Decorator:
+    """``@flow`` and ``@flow(name=…)``; ``flow.from_source`` gives a flow that is elsewhere."""
+
+    from_source = staticmethod(Flow.from_source)
+
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Flow[P, R]: ...
+
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        version: str | None = ...,
+        description: str | None = ...,
+        log_prints: bool | None = ...,
+        timeout_seconds: float | None = ...,
+        validate_parameters: bool = ...,
+    ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+
+    def __call__(self, fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        return functools.partial(Flow, **options) if fn is None else Flow(fn, **options)
+
+
+flow = _Decorator()
+
+_OPTIONS = ("name", "version", "description", "log_prints", "timeout_seconds", "validate_parameters")
+# Options of Prefect's flows that want Prefect around them.
+_OF_PREFECT = """retries retry_delay_seconds flow_run_name task_runner persist_result result_storage result_serializer
+    cache_result_in_memory on_failure on_completion on_cancellation on_crashed on_running""".split()
+
+
+def _unknown(more: Mapping[str, Any]) -> Exception:
+    from imagekit.errors import UnknownKeyword
+    from imagekit.nearest import nearest_hint
+
+    name = next(iter(more))
+    if name in _OF_PREFECT:
+        return UnknownKeyword(
+            f"a flow of imagekit's takes no {name!r}: that is for Prefect to do",
+            hint="from prefect import flow, in an image that has Prefect; both kinds run the same way",
+        )
+    return UnknownKeyword(f"a flow takes no {name!r}", hint=nearest_hint(name, _OPTIONS))

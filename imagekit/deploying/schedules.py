@@ -1,0 +1,169 @@
+"""When a deployment runs by itself: each day at nine, every ten minutes; in a time zone where one is named.
+
+``Cron`` is read by cronsim, which follows Debian's cron through changes to and from summer time. An ``Interval`` of
+whole days keeps to the clock on the wall, any other to the time that passes, as Prefect has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from imagekit.errors import InputError
+from imagekit.nearest import nearest
+
+_DAY = 86_400.0
+# An interval without an anchor counts from here, so that it says the same each time it is deployed.
+_ANCHOR = datetime(2020, 1, 1)
+_FIELDS = "minute, hour, day of the month, month, day of the week"
+_ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """Five fields as in crontab(5), in ``timezone`` (by default UTC): ``Cron("0 9 * * MON-FRI", "Europe/Berlin")``."""
+
+    cron: str
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        _zone(self.timezone)
+        try:
+            if not isinstance(self.cron, str):
+                raise ValueError(f"a {type(self.cron).__name__} is no text")
+            self._dates(datetime(2020, 1, 1, tzinfo=timezone.utc))
+        except ValueError as error:
+            hint = f"five fields: {_FIELDS}; such as '0 9 * * MON-FRI'"
+            raise InputError(f"cron: {self.cron!r} is no schedule: {error}", hint=hint) from None
+
+    def after(self, moment: datetime) -> datetime | None:
+        """The next time after ``moment``, in UTC; ``None`` where there is none in the next decades."""
+        found = next(self._dates(moment.astimezone(_zone(self.timezone))), None)
+        return None if found is None else found.astimezone(timezone.utc)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"cron": self.cron, "timezone": self.timezone}
+
+    def _dates(self, start: datetime) -> Any:
+        from cronsim import CronSim, CronSimError
+
+        text = _ALIASES.get(self.cron.strip().lower(), self.cron)
+        if len(text.split()) != 5:
+            raise ValueError(f"it has {len(text.split())} fields")
+        try:
+            return CronSim(text, start)
+        except CronSimError as error:
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Every ``interval`` (seconds, or a ``timedelta``), counted from ``anchor_date``."""
+
+    interval: float | timedelta
+    anchor_date: datetime | None = None  # without a time zone of its own it is in ``timezone``
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        zone, given = _zone(self.timezone), self.interval
+        seconds = given.total_seconds() if isinstance(given, timedelta) else given
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not is_number or not 1 <= seconds < 1e9:
+            raise InputError(
+                f"interval: {given!r} is no length of time from a second on", hint="give seconds, or a timedelta"
+            )
+        anchor = self.anchor_date or _ANCHOR
+        if not isinstance(anchor, datetime):
+            raise InputError(f"anchor_date: {anchor!r} is no datetime", hint="anchor_date=datetime(2026, 1, 1, 9)")
+        object.__setattr__(self, "interval", float(seconds))
+        object.__setattr__(self, "anchor_date", anchor if anchor.tzinfo else anchor.replace(tzinfo=zone))
+
+    def after(self, moment: datetime) -> datetime | None:
+        """The next time after ``moment``, in UTC."""
+        seconds, anchor = self.interval, self.anchor_date
+        assert isinstance(seconds, float)
+        assert anchor is not None
+        if moment < anchor:
+            return anchor.astimezone(timezone.utc)
+        if self.timezone is not None and seconds % _DAY == 0:
+            return self._on_the_wall(moment, anchor, int(seconds // _DAY))
+        count = int((moment - anchor).total_seconds() // seconds) + 1
+        return (anchor + timedelta(seconds=count * seconds)).astimezone(timezone.utc)
+
+    def _on_the_wall(self, moment: datetime, anchor: datetime, days: int) -> datetime:
+        zone = _zone(self.timezone)
+        local = anchor.astimezone(zone)
+        count = max((moment.astimezone(zone).date() - local.date()).days // days - 1, 0)
+        while True:
+            # Arithmetic on one zone's times is on what the clock shows.
+            found = (local + timedelta(days=count * days)).astimezone(timezone.utc)
+            if found > moment:
+                return found
+            count += 1
+
+    def to_json(self) -> dict[str, Any]:
+        anchor = self.anchor_date
+        assert anchor is not None
+        return {"interval": self.interval, "anchor_date": anchor.isoformat(), "timezone": self.timezone}
+
+
+Schedule = Cron | Interval
+
+
+def schedule_of(found: Mapping[str, Any]) -> Schedule:
+    """From ``to_json()``'s."""
+    if "cron" in found:
+        return Cron(found["cron"], found["timezone"])
+    return Interval(found["interval"], datetime.fromisoformat(found["anchor_date"]), found["timezone"])
+
+
+def schedules_of(given: Mapping[str, Any]) -> tuple[Schedule, ...]:
+    """What ``interval``, ``cron``, ``schedule`` and ``schedules`` come to, of which one may be given."""
+    told = {name: value for name, value in given.items() if value is not None}
+    if "rrule" in told:
+        raise InputError(
+            "rrule: schedules by recurrence rules are not known", hint="cron='0 9 * * MON' says most of it"
+        )
+    if len(told) > 1:
+        raise InputError(f"{' and '.join(told)} are given, and one may be", hint="schedules=[Cron(…), Interval(…)]")
+    if not told:
+        return ()
+    ((name, value),) = told.items()
+    if name == "schedule" or isinstance(value, (str, int, float, timedelta)):
+        value = [value]
+    if not isinstance(value, Sequence):
+        raise InputError(f"{name}: a value of type {type(value).__name__} is no schedule", hint="cron='0 9 * * *'")
+    makers: dict[str, Any] = {"cron": Cron, "interval": Interval}
+    found = tuple(makers[name](each) if name in makers else each for each in value)
+    for each in found:
+        if not isinstance(each, (Cron, Interval)):
+            raise InputError(f"{name}: {each!r} is no schedule", hint="from imagekit import Cron, Interval")
+    return found
+
+
+def written(moment: datetime | None) -> str | None:
+    """As the store has times: ISO 8601, UTC, to the millisecond."""
+    return None if moment is None else moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _zone(name: str | None) -> tzinfo:
+    if name is None:
+        return timezone.utc
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, TypeError, KeyError):
+        near = nearest(str(name), available_timezones())
+        hint = f"did you mean {near!r}?" if near else "names are those of the IANA database: Europe/Berlin"
+        raise InputError(f"timezone: {name!r} is none", hint=hint) from None

@@ -1,0 +1,127 @@
+"""``DeploymentSpec``: a deployment as it is specified, before there is an image or a pool for it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imagekit.deploying.schedules import Schedule, schedules_of
+from imagekit.errors import InputError, InvalidParameters, UnknownKeyword
+from imagekit.nearest import nearest_hint
+from imagekit.spec.entrypoint import check_json
+
+if TYPE_CHECKING:
+    from imagekit.deploying.flow import Flow
+    from imagekit.running import DockerFlowRunner
+
+# Of names of flows, deployments and pools: they stand in commands, addresses and the names of containers.
+_NAME = re.compile(r"[^/%&<>\x00-\x1f\x7f]{1,100}")
+_OPTIONS = """interval cron rrule schedule schedules paused concurrency_limit parameters description tags version
+    enforce_parameter_schema work_pool_name job_variables""".split()
+# What Prefect's server does with these nobody does here.
+_OF_PREFECT = ("work_queue_name", "triggers", "version_type", "entrypoint_type", "is_schedule_active", "_sla")
+
+_collected: ContextVar[list[DeploymentSpec] | None] = ContextVar("collected", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSpec:
+    """A flow under a name, with what its runs are given. ``imagekit deployment create FILE`` makes all of a file.
+
+    ``flow`` is a ``Flow``, or any function; ``flow_runner`` has the image and the settings of the runs.
+    Raises ``InputError``'s kinds.
+    """
+
+    name: str
+    flow: Flow[Any, Any] | Callable[..., Any] = field(repr=False)
+    flow_runner: DockerFlowRunner | None = field(default=None, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    job_variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    schedules: tuple[Schedule, ...] = ()
+    schedule: Schedule | None = None
+    paused: bool = False
+    concurrency_limit: int | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    version: str | None = None
+    enforce_parameter_schema: bool = True
+    work_pool_name: str | None = None
+
+    def __post_init__(self) -> None:
+        from imagekit.deploying.flow import Flow
+
+        if not isinstance(self.flow, Flow):
+            object.__setattr__(self, "flow", Flow(self.flow))
+        check_name(self.name, "a deployment's name")
+        check_name(self.flow_name, "a flow's name")
+        for name in ("parameters", "job_variables"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise InvalidParameters(f"{name}: a {type(value).__name__} is no mapping", hint=f"{name}={{…: …}}")
+        check_json(self.parameters)
+        check_json(self.job_variables, "job_variables")
+        given = {"schedule": self.schedule, "schedules": self.schedules or None}
+        object.__setattr__(self, "schedules", schedules_of(given))
+        object.__setattr__(self, "schedule", None)
+        limit = self.concurrency_limit
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise InputError(f"concurrency_limit: {limit!r} is no number of runs", hint="give 1 or more, or None")
+        object.__setattr__(self, "tags", tuple(self.tags))
+        if not all(isinstance(tag, str) for tag in self.tags):
+            raise InputError("tags: one of them is no text", hint="tags=['nightly']")
+        collected = _collected.get()
+        if collected is not None:
+            collected.append(self)
+
+    @property
+    def flow_name(self) -> str:
+        name: str = self.flow.name  # type: ignore[union-attr]
+        return name
+
+    @property
+    def full_name(self) -> str:
+        """``FLOW/NAME``, by which it is found."""
+        return f"{self.flow_name}/{self.name}"
+
+
+@contextmanager
+def collecting() -> Iterator[list[DeploymentSpec]]:
+    """Within the block, every specification that is made is noted, in order."""
+    found: list[DeploymentSpec] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def specification(
+    flow: Flow[Any, Any], name: str, schedules: Mapping[str, Any], *, more: Mapping[str, Any], **fields: Any
+) -> DeploymentSpec:
+    """What ``to_deployment`` and ``deploy`` were given, as a value. ``UnknownKeyword`` for what ``more`` has."""
+    told = [key for key, value in more.items() if value is not None]
+    if told:
+        problems: list[InputError] = []
+        for key in told:
+            if key in _OF_PREFECT:
+                hint = "leave it out; imagekit.prefect deploys to a Prefect server, which has them"
+                problems.append(UnknownKeyword(f"{key!r} means nothing without a Prefect server", hint=hint))
+            else:
+                problems.append(UnknownKeyword(f"a deployment takes no {key!r}", hint=nearest_hint(key, _OPTIONS)))
+        raise InputError.join(problems)
+    fields["description"] = fields["description"] or flow.description
+    fields["version"] = fields["version"] or flow.version
+    if flow.timeout_seconds is not None:
+        fields["job_variables"] = {"timeout": flow.timeout_seconds, **fields["job_variables"]}
+    return DeploymentSpec(name=name, flow=flow, schedules=schedules_of(schedules), **fields)
+
+
+def check_name(name: object, what: str) -> str:
+    """``InputError`` unless it can be a name: no ``/``, as that stands between a flow's name and a deployment's."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name != name.strip() or name.startswith("-"):
+        raise InputError(f"{what} cannot be {name!r}", hint="1 to 100 characters, none of them / % & < >")
+    return name

@@ -1,0 +1,1 @@
+"""Who carries out the runs of a work pool: claims them, runs each in a container, holds on to them, lets go of them."""

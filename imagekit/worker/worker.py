@@ -1,0 +1,274 @@
+"""The worker: a loop that polls a pool, claims what is due while it has room, and holds on to what it claimed.
+
+It is woken by the database's file (one ``stat`` twenty times a second), by the end of a job, and at least every two
+seconds. The first signal ends the claiming, and it ends with its last run; the second lets go of the runs: their
+containers go on, and the next worker adopts them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from imagekit.errors import EngineError, ImagekitError, StoreError
+from imagekit.runs.reconcile import reconcile
+from imagekit.runs.watch import LetGo, StopAsked
+from imagekit.store.deployments import Deployments
+from imagekit.store.ownership import machine as machine_id
+from imagekit.store.ownership import owner
+from imagekit.store.pools import Pools
+from imagekit.store.queue import Queue
+from imagekit.store.values import StoredRun, new_run_id, now
+from imagekit.store.work_values import HEARTBEAT, ONLINE, STOPPED, STOPPING, WorkerSeen
+from imagekit.worker.one_run import ENDED, HANDED_BACK, Job, JobEnd, carry_out_job
+from imagekit.worker.schedules import submit_due
+from imagekit.worker.told import Told
+
+if TYPE_CHECKING:
+    from imagekit.running import Machine
+    from imagekit.store.store import Store
+
+POLL_SECONDS = 2.0
+LOOK_SECONDS = 0.05
+# Workers that were not seen for so long are not listed any more.
+REMEMBERED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """How a worker ended: the runs that it carried out, and those that it let go of."""
+
+    ended: int
+    let_go: int
+    signal: int | None = None  # that ended it
+
+
+class Worker:
+    """Carries out the runs of ``pool``, ``limit`` at a time. With ``once``, those that are due, and ends then."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        store: Store,
+        pool: str,
+        told: Told,
+        *,
+        limit: int = 10,
+        once: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self._machine = machine
+        self._store = store
+        self._queue = Queue(store)
+        self._pools = Pools(store.file)
+        self._deployments = Deployments(store.file)
+        self._pool = pool
+        self._told = told
+        self._limit = limit
+        self._once = once
+        self._jobs: dict[str, Job] = {}
+        self._guard = threading.Lock()
+        self._bell: SimpleQueue[tuple[Job, JobEnd] | None] = SimpleQueue()
+        self._signals: list[int] = []
+        self._over = threading.Event()
+        self._ended = 0
+        self._engine_away = False
+        self._seen = WorkerSeen(
+            id=new_run_id(),
+            name=name or f"{socket.gethostname()}-{os.getpid()}",
+            pool=pool,
+            owner=owner(),
+            machine=machine_id(),
+            slots=limit,
+            started=now(),
+            last_polled=now(),
+        )
+
+    def run(self) -> Stopped:
+        """Until it is stopped, or with ``once`` until nothing is due. Raises ``InputError`` for a pool that is not
+        there, ``EngineError`` where there is no engine, and what the store raises when it begins."""
+        self._pools.get(self._pool)
+        engine = self._machine.engine
+        engine.ping()
+        reconcile(self._store, engine)
+        self._pools.forget_workers(self._pool, _ago(REMEMBERED))
+        self._pools.seen(self._seen)
+        self._told.started(self._seen, once=self._once)
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        beating = threading.Thread(target=self._beat, name="imagekit-worker-heartbeat", daemon=True)
+        beating.start()
+        try:
+            self._loop()
+        finally:
+            let_go = self._let_go()
+            self._over.set()
+            beating.join()
+            with suppress(ImagekitError):
+                self._pools.seen(replace(self._seen, last_polled=now(), state=STOPPED))
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self._told.stopped(self._ended, let_go)
+        forced = self._signals[0] if len(self._signals) > 1 or let_go else None
+        return Stopped(ended=self._ended, let_go=let_go, signal=forced)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _loop(self) -> None:
+        said = False
+        while len(self._signals) < 2:
+            if self._signals and not said:
+                said = True
+                self._told.stopping(len(self._jobs))
+            found = 0
+            if not self._signals:
+                try:
+                    found = self._poll()
+                except StoreError as error:
+                    # It waits with what it has: a store that is busy, or on a full disk, may be well again.
+                    self._told.trouble(error)
+            if not self._jobs and (self._signals or (self._once and not found and not self._engine_away)):
+                return
+            self._wait()
+
+    def _poll(self) -> int:
+        """Claim while there is room; how many runs there were."""
+        if self._engine_away and not self._engine_is_back():
+            return 0
+        submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told)
+        found = 0
+        while len(self._jobs) < self._limit and not self._signals and not self._engine_away:
+            run = self._next()
+            if run is None:
+                break
+            found += 1
+            self._begin(run)
+        return found
+
+    def _next(self) -> StoredRun | None:
+        with self._guard:
+            known = list(self._jobs)
+        for stale in self._queue.stale(self._pool, but_not=known):
+            taken = self._queue.take_over(stale)
+            if taken is not None:
+                self._told.adopted(taken)
+                return taken
+        return self._queue.claim(self._pool)
+
+    def _begin(self, run: StoredRun) -> None:
+        job = Job(run=run, happenings=SimpleQueue())
+        with self._guard:
+            self._jobs[job.id] = job
+        self._told.began(run)
+        pool = self._pools.get(self._pool)
+
+        def work() -> None:
+            end = JobEnd(how=ENDED, state="crashed", cause="imagekit")
+            try:
+                output = self._told.output_of(run)
+                end = carry_out_job(job, pool, self._machine, self._store, on_output=output)
+            finally:
+                self._bell.put((job, end))
+
+        threading.Thread(target=work, name=f"imagekit-run-{run.id[:8]}", daemon=True).start()
+
+    def _wait(self) -> None:
+        """Until something may have to be done."""
+        mark = self._mark()
+        signals = len(self._signals)
+        for _ in range(int(POLL_SECONDS / LOOK_SECONDS)):
+            try:
+                rung = self._bell.get(timeout=LOOK_SECONDS)
+            except Empty:
+                if len(self._signals) != signals:
+                    return
+                if self._mark() != mark:
+                    break
+            else:
+                if rung is not None:
+                    self._done(*rung)
+                return
+        if self._jobs:
+            self._ask_cancelled()
+
+    def _done(self, job: Job, end: JobEnd) -> None:
+        with self._guard:
+            self._jobs.pop(job.id, None)
+        self._engine_away = end.engine_away
+        if end.how != HANDED_BACK:
+            self._ended += end.how == ENDED
+        self._told.ended(job.run, end)
+
+    def _mark(self) -> tuple[int, int]:
+        try:
+            found = self._store.path.stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_size)
+
+    def _engine_is_back(self) -> bool:
+        try:
+            self._machine.engine.ping()
+        except EngineError:
+            return False
+        self._engine_away = False
+        return True
+
+    def _claims(self) -> dict[str, int]:
+        with self._guard:
+            return {job.id: job.run.attempt for job in self._jobs.values()}
+
+    def _ask_cancelled(self) -> None:
+        with suppress(StoreError):
+            self._stop(self._queue.cancelled(self._claims()))
+
+    def _stop(self, run_ids: frozenset[str]) -> None:
+        with self._guard:
+            for run_id in run_ids:
+                if run_id in self._jobs:
+                    self._jobs[run_id].happenings.put(StopAsked(why="cancel"))
+
+    def _beat(self) -> None:
+        """Renew the claims. Where that fails they may run out, and be another worker's: then these are let go of."""
+        while not self._over.wait(HEARTBEAT):
+            try:
+                claims = self._claims()
+                if claims:
+                    renewed = self._queue.renew(claims)
+                    with self._guard:
+                        for run_id in renewed.lost:
+                            if run_id in self._jobs:
+                                self._jobs[run_id].happenings.put(LetGo())
+                    self._stop(renewed.cancelled)
+                state = STOPPING if self._signals else ONLINE
+                self._pools.seen(replace(self._seen, last_polled=now(), state=state))
+            except ImagekitError as error:
+                self._told.trouble(error)
+
+    def _let_go(self) -> int:
+        """Leave what still runs to the next worker; how many runs that are."""
+        with self._guard:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.happenings.put(LetGo())
+        left = 0
+        until = datetime.now(timezone.utc) + timedelta(seconds=5)
+        while self._jobs and datetime.now(timezone.utc) < until:
+            with suppress(Empty):
+                rung = self._bell.get(timeout=LOOK_SECONDS)
+                if rung is not None:
+                    left += rung[1].how != ENDED
+                    self._done(*rung)
+        return left + len(self._jobs)
+
+
+def _ago(span: timedelta) -> str:
+    return (datetime.now(timezone.utc) - span).isoformat(timespec="milliseconds")
