@@ -40,6 +40,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── SourceBuildFailed             a source distribution did not become a wheel
     │   ├── DockerfileFailed              a step of a Dockerfile failed
     │   ├── WheelRefused                  a wheel that is damaged or not safe to unpack
+    │   ├── CondaRefused                  a conda package that is damaged, or not safe to unpack
     │   ├── BaseBuildFailed               a base image could not be made from packages
     │   ├── AssemblyFailed                the engine did not accept the assembled image
     │   ├── DamagedLayer                  a kept layer is not what it was; it can be made again
@@ -250,6 +251,10 @@ class DockerfileFailed(BuildError):
 
 class WheelRefused(BuildError):
     """A wheel that is damaged, or whose members are not safe to unpack."""
+
+
+class CondaRefused(BuildError):
+    """A conda package that is damaged, or whose members are not safe to unpack or do not fit together."""
 
 
 class BaseBuildFailed(BuildError):

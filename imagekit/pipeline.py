@@ -360,12 +360,19 @@ class Pipeline:
     def bases(self) -> BaseSource:
         """Where base images are, how they are read, and what makes bytecode for them."""
         from imagekit.building.base_source import base_source
+        from imagekit.building.conda_bases import CondaBases
 
         access = None if self._needs_engine else self._settings.registry_access()
         source = base_source(
             lambda: self.engine, self._cache.path, self.reporter, access, offline=self._settings.offline
         )
-        return self._ends.enter_context(source)
+        return CondaBases(
+            self._ends.enter_context(source),
+            self._cache.path,
+            self.reporter,
+            access=self._planning.access,
+            store=self.wheels,
+        )
 
     @property
     def cache_directory(self) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagekit.errors import BaseNotFound, EngineError, RegistryError
+from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob
+from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
 from imagekit.spec.base import BaseImage
@@ -17,6 +19,7 @@ from imagekit.spec.image import OCI_LAYOUT, ImageSpec
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.layers.bytecode import Compiler
+    from imagekit.layers.values import Layer
     from imagekit.registry.access import Access
     from imagekit.spec.installed import Contents
 
@@ -46,6 +49,15 @@ class BaseSource(Protocol):
 
     def in_engine(self, base: BaseImage) -> BaseImage:
         """``base`` under a name that builds in the engine find; one of a layout is given to the engine then."""
+
+    def standing(self, below: BaseImage, key: Digest) -> str | None:
+        """What a specification names to find what ``stand`` made of ``key``; ``None`` where that is not there."""
+
+    def stand(self, below: BaseImage, config: ImageConfig, layers: Sequence[Layer], key: Digest) -> str:
+        """Make a base of ``below``, which was found here, and ``layers``; what a specification names to find it."""
+
+    def fall(self, below: BaseImage, key: Digest) -> None:
+        """What ``stand`` made of ``key`` is of no use any more."""
 
 
 class NearestBases:
@@ -97,6 +109,15 @@ class NearestBases:
 
     def in_engine(self, base: BaseImage) -> BaseImage:
         return self._from[base.image_id].in_engine(base)
+
+    def standing(self, below: BaseImage, key: Digest) -> str | None:
+        return self._from[below.image_id].standing(below, key)
+
+    def stand(self, below: BaseImage, config: ImageConfig, layers: Sequence[Layer], key: Digest) -> str:
+        return self._from[below.image_id].stand(below, config, layers, key)
+
+    def fall(self, below: BaseImage, key: Digest) -> None:
+        self._from[below.image_id].fall(below, key)
 
     def _engine_has(self, spec: ImageSpec) -> bool:
         from imagekit.stages.probe import default_references

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from imagekit.building.base_source import is_in_layout
 from imagekit.errors import ImagekitError
+from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob
+from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
 from imagekit.spec.base import BaseImage
@@ -20,8 +22,12 @@ from imagekit.spec.image import ImageSpec
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.layers.bytecode import Compiler
+    from imagekit.layers.values import Layer
     from imagekit.spec.installed import Contents
     from imagekit.stages.compile_client import ServedCompiler
+
+# Bases that were made of others here, each under a tag that says of what.
+DERIVED = "imagekit/derived"
 
 
 class EngineBases:
@@ -92,6 +98,19 @@ class EngineBases:
     def in_engine(self, base: BaseImage) -> BaseImage:
         return base
 
+    def standing(self, below: BaseImage, key: Digest) -> str | None:
+        image = self._connect().image(_derived(key))
+        return None if image is None else _derived(key)
+
+    def stand(self, below: BaseImage, config: ImageConfig, layers: Sequence[Layer], key: Digest) -> str:
+        from imagekit.export.engine_load import load_image
+
+        load_image(self._connect(), config, below, layers, _derived(key), self._reporter)
+        return _derived(key)
+
+    def fall(self, below: BaseImage, key: Digest) -> None:
+        self._connect().remove_image(_derived(key))
+
     def _loaded(self, asked: str, platform: Platform) -> BaseImage:
         """The base of a layout, loaded into the engine where that has it not."""
         from imagekit.building.bases import load_base
@@ -103,6 +122,10 @@ class EngineBases:
         name, image_id = load_base(engine, content, reference, self._reporter)
         base = read_base(engine, reference, image_id, self._cache, self._reporter)
         return replace(base, found_at=name, digest=digest)
+
+
+def _derived(key: Digest) -> str:
+    return f"{DERIVED}:{key.removeprefix('sha256:')[:32]}"
 
 
 def _end_in_background(compiler: ServedCompiler) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,20 @@ from typing import TYPE_CHECKING
 
 from imagekit.building.base_source import is_in_layout
 from imagekit.errors import BaseNotFound, RegistryError
+from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob, ImageContent
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
+from imagekit.sharing.leases import mark_used
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import OCI_LAYOUT, ImageSpec
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine
     from imagekit.layers.bytecode import Compiler
+    from imagekit.layers.values import Layer
     from imagekit.registry.access import Access
     from imagekit.registry.client import Registry
     from imagekit.spec.installed import Contents
@@ -104,6 +108,28 @@ class FileBases:
         content = self._found[base.image_id][1]
         name, _ = load_base(self._connect(), content, base.reference, self._reporter)
         return replace(base, found_at=name)
+
+    def standing(self, below: BaseImage, key: Digest) -> str | None:
+        directory = self._derived(key)
+        # Before it is looked at: what is marked stays.
+        mark_used(directory / "index.json", self._cache)
+        return f"{OCI_LAYOUT}{directory}" if (directory / "index.json").is_file() else None
+
+    def stand(self, below: BaseImage, config: ImageConfig, layers: Sequence[Layer], key: Digest) -> str:
+        from imagekit.export.layout import write_layout
+        from imagekit.layers.blobs import BlobCache
+        from imagekit.layers.compress import compress_all
+
+        own = compress_all(list(layers), BlobCache(self._cache / "blobs"), self._reporter)
+        content = ImageContent(config=config, layers=(*self.blobs(below), *own))
+        write_layout([content], self._derived(key), below.reference, reporter=self._reporter)
+        return f"{OCI_LAYOUT}{self._derived(key)}"
+
+    def fall(self, below: BaseImage, key: Digest) -> None:
+        shutil.rmtree(self._derived(key), ignore_errors=True)
+
+    def _derived(self, key: Digest) -> Path:
+        return self._cache / "derived" / key.removeprefix("sha256:")
 
     def _sibling(self, base: BaseImage) -> ImageContent | None:
         """The same base for this machine's platform, where there is one."""

@@ -63,7 +63,8 @@ class Planning:
 
             refuse_unreadable(spec)
         base = self._bases().find(spec)
-        if spec.python and base.python.minor != spec.python:
+        # conda's solver was told of the Python that is asked for.
+        if spec.python and base.python.minor != spec.python and spec.conda is None:
             raise InvalidProject(
                 f"{base.reference} has Python {base.python.version}, and {spec.python} is asked for",
                 hint="choose another base image, or leave one of the two away",
@@ -100,6 +101,10 @@ class Planning:
             contents=lambda: self._bases().contents(base),
             sources=sources(spec, self._stage(spec, base), self._store(spec), self._git(spec), self._cache()),
         )
+        if spec.conda is not None:
+            from imagekit.building.conda_notes import with_conda
+
+            lock = with_conda(lock, base, self._cache())
         if making:
             self._foresee_compiling(base, lock)
         return with_sizes(lock, self._store(spec), self._cache(), self._reporter)

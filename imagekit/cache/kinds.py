@@ -42,6 +42,7 @@ KINDS = (
     Kind("built", "built", "wheels built from source"),
     Kind("bases", "debian", "base images made from Debian's packages"),
     Kind("debs", "debian/debs", "Debian's packages"),
+    Kind("derived", "derived", "bases with conda packages, as layouts"),
     Kind("unpacked", "unpacked", "interpreters of base images, unpacked to compile here"),
     Kind("checkouts", "checkouts", "commits that flows were run from"),
     Kind("repositories", "repositories", "repositories of those, without history"),

@@ -24,9 +24,20 @@ _OCTAL_ID_LIMIT = 8**7
 
 
 def header(
-    path: str, *, size: int, mode: int, kind: bytes = _FILE, link: str = "", uid: int = 0, gid: int = 0
+    path: str,
+    *,
+    size: int,
+    mode: int,
+    kind: bytes = _FILE,
+    link: str = "",
+    uid: int = 0,
+    gid: int = 0,
+    mtime: int = MTIME,
 ) -> bytes:
-    """The header block of one member (with a pax block before it where needed)."""
+    """The header block of one member (with a pax block before it where needed).
+
+    ``mtime`` is for a file that has one of its own, in what it was made from.
+    """
     name, target = path.encode(), link.encode()
     prefix = b""
     records = b""
@@ -50,7 +61,7 @@ def header(
     if gid >= _OCTAL_ID_LIMIT:
         records += _record(b"gid", b"%d" % gid)
         gid = 0
-    block = _block(name, mode, uid, gid, size, kind, target, prefix)
+    block = _block(name, mode, uid, gid, size, kind, target, prefix, mtime)
     if not records:
         return block
     return _block(b"pax", 0o644, 0, 0, len(records), _PAX, b"", b"") + records + padding(len(records)) + block
@@ -134,8 +145,18 @@ def _record(key: bytes, value: bytes) -> bytes:
     return b"%d" % length + rest
 
 
-def _block(name: bytes, mode: int, uid: int, gid: int, size: int, kind: bytes, link: bytes, prefix: bytes) -> bytes:
-    head = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (name.ljust(100, b"\0"), mode, uid, gid, size, MTIME)
+def _block(
+    name: bytes,
+    mode: int,
+    uid: int,
+    gid: int,
+    size: int,
+    kind: bytes,
+    link: bytes,
+    prefix: bytes,
+    mtime: int = MTIME,
+) -> bytes:
+    head = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (name.ljust(100, b"\0"), mode, uid, gid, size, mtime)
     # Owner names stay empty: engines go by the numbers.
     link, prefix = link.ljust(100, b"\0"), prefix.ljust(167, b"\0")
     tail = b"%b%bustar\00000%b0000000\x000000000\0%b" % (kind, link, bytes(64), prefix)

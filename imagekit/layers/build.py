@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from imagekit.layers import archive, tree_layer
+from imagekit.layers import tree_layer
 from imagekit.layers.bytecode import Compiler
 from imagekit.layers.cache import BeingMade, Entry, LayerCache
-from imagekit.layers.directories import Directories
-from imagekit.layers.values import FileRange, Layer, WrittenLayer, damaged
+from imagekit.layers.together import together, whole
+from imagekit.layers.values import Layer, WrittenLayer, damaged
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.plan.values import (
     EnvironmentLayer,
@@ -176,7 +175,7 @@ class LayerMaker:
     def _layer(self, planned: PlannedLayer, source: SourceTree | None) -> Layer:
         if isinstance(planned, WheelsLayer):
             entries = [self._entries[wheel.key] for wheel in planned.wheels]
-            return _whole(entries[0]) if len(entries) == 1 else self._group(planned.key, entries)
+            return together(self._cache, planned.key, entries, self._plan.prefix.directories)
         entry = self._cache.get(planned.key)
         if entry is None:
             try:
@@ -188,7 +187,7 @@ class LayerMaker:
                 )
             except BeingMade:
                 raise CancelledError from None
-        return _whole(entry)
+        return whole(entry)
 
     def _write(self, planned: PlannedLayer, source: SourceTree | None, out: BinaryIO) -> WrittenLayer:
         base = self._plan.base
@@ -210,23 +209,6 @@ class LayerMaker:
             return tree_layer.write_source(source, planned.digest, planned.workdir, planned.user, base, out)
         raise TypeError(f"no layer is made of {type(planned).__name__}")
 
-    def _group(self, key: Digest, entries: Sequence[Entry]) -> Layer:
-        found = Directories(self._plan.prefix.directories)
-        head = b"".join(map(found.member, _union(entry.directories for entry in entries)))
-        pieces: tuple[bytes | FileRange, ...] = (head, *(entry.members for entry in entries), archive.END)
-        size = len(head) + sum(end - start for start, end in (entry.body for entry in entries)) + len(archive.END)
-        diff_id = self._cache.group(key)
-        if diff_id is None:
-            diff_id = _digest_together(head, entries)
-            self._cache.keep_group(key, diff_id)
-        return Layer(
-            diff_id=diff_id,
-            size=size,
-            pieces=pieces,
-            cached=all(entry.cached for entry in entries),
-            noted=self._cache.group_path(key),
-        )
-
 
 def _is_kept(promise: Future[Entry]) -> bool:
     """Whether nobody waits for it; of another process's layer they do."""
@@ -240,27 +222,3 @@ def _settle(promise: Future[Entry], outcome: Entry | BaseException) -> None:
             promise.set_exception(outcome)
         else:
             promise.set_result(outcome)
-
-
-def _whole(entry: Entry) -> Layer:
-    return Layer(diff_id=entry.diff_id, size=entry.size, pieces=(entry.whole,), cached=entry.cached)
-
-
-def _digest_together(head: bytes, entries: Iterable[Entry]) -> Digest:
-    """The digest of the layer that ``entries`` make under ``head``; each is verified along the way."""
-    together = hashlib.sha256(head)
-    for entry in entries:
-        own, (start, end), passed = hashlib.sha256(), entry.body, 0
-        for chunk in entry.whole.chunks():
-            own.update(chunk)
-            together.update(chunk[max(0, start - passed) : max(0, end - passed)])
-            passed += len(chunk)
-        if "sha256:" + own.hexdigest() != entry.diff_id:
-            # What is remembered of wrong bytes would make them right.
-            raise damaged(f"{entry.path} is not what was written", [entry.path])
-    together.update(archive.END)
-    return Digest("sha256:" + together.hexdigest())
-
-
-def _union(directories: Iterable[Iterable[str]]) -> list[str]:
-    return sorted({path for several in directories for path in several})

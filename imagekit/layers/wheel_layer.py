@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
 from imagekit.errors import WheelRefused
 from imagekit.layers import archive
+from imagekit.layers.batches import Batches
 from imagekit.layers.bytecode import Compiler, pyc_path
 from imagekit.layers.directories import Directories
 from imagekit.layers.values import WrittenLayer
 from imagekit.layers.wheel import DAMAGED, LARGEST_HELD, Member, Wheel
 from imagekit.plan.prefix import Prefix
 
-# A batch is large enough that the way to the compiler costs little, and small enough to spread over cores.
-_BATCH_FILES = 48
-_BATCH_BYTES = 1 << 19
 _SMALL = 1 << 20
-_IN_MEMORY = 16 << 20  # bytes of bytecode, for each wheel under way
 
 
 def write_wheel_layer(
@@ -30,7 +23,7 @@ def write_wheel_layer(
 ) -> WrittenLayer:
     """Write the layer of the wheel at ``wheel_path``; ``compiler`` ``None`` leaves bytecode out."""
     try:
-        with Wheel(wheel_path, prefix) as wheel, _Batches(compiler, wheel_path.parent) as batches:
+        with Wheel(wheel_path, prefix) as wheel, Batches(compiler, wheel_path.parent) as batches:
             return _write(wheel, prefix, cache_tag, batches, archive.DigestingWriter(out))
     except DAMAGED as error:
         raise WheelRefused(
@@ -40,7 +33,7 @@ def write_wheel_layer(
 
 
 def _write(
-    wheel: Wheel, prefix: Prefix, cache_tag: str, batches: _Batches, out: archive.DigestingWriter
+    wheel: Wheel, prefix: Prefix, cache_tag: str, batches: Batches, out: archive.DigestingWriter
 ) -> WrittenLayer:
     scripts = wheel.console_scripts()
     own = {path for path, _ in scripts}
@@ -106,65 +99,3 @@ def _sources(members: list[Member], prefix: Prefix) -> list[Member]:
     return [
         m for m in members if m.path.endswith(".py") and m.path.startswith(site) and m.info.file_size <= LARGEST_HELD
     ]
-
-
-class _Batches:
-    """Sources on their way to the compiler, and its answers in the same order.
-
-    What came before it can be written is held in memory up to a bound, and beyond that in a file
-    without a name, in ``directory`` where that can be written: bytecode may be hundreds of megabytes.
-    """
-
-    def __init__(self, compiler: Compiler | None, directory: Path) -> None:
-        self._compiler = compiler
-        self._directory = str(directory) if os.access(directory, os.W_OK) else None
-        self._batch: list[tuple[str, bytes]] = []
-        self._held = 0
-        self._pending: deque[tuple[list[str], Future[list[bytes | None]]]] = deque()
-        self._ready: list[tuple[str, int | None]] = []
-        self._spool: tempfile.SpooledTemporaryFile[bytes] | None = None
-
-    def __enter__(self) -> _Batches:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._spool is not None:
-            self._spool.close()
-
-    @property
-    def compiles(self) -> bool:
-        return self._compiler is not None
-
-    def add(self, path: str, source: bytes) -> None:
-        self._batch.append((f"/{path}", source))
-        self._held += len(source)
-        if len(self._batch) >= _BATCH_FILES or self._held >= _BATCH_BYTES:
-            self._submit()
-        self.take_ready()
-
-    def take_ready(self) -> None:
-        """Put aside what the compiler has answered."""
-        while self._pending and self._pending[0][1].done():
-            paths, answer = self._pending.popleft()
-            if self._spool is None:
-                self._spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=self._directory)  # noqa: SIM115
-            for path, pyc in zip(paths, answer.result(), strict=True):
-                self._ready.append((path, None if pyc is None else len(pyc)))
-                self._spool.write(pyc or b"")
-
-    def answers(self) -> Iterator[tuple[str, bytes | None]]:
-        """``(path, bytecode or None)`` of every source that was added."""
-        self._submit()
-        if self._spool is not None:
-            self._spool.seek(0)
-            for path, size in self._ready:
-                yield path, None if size is None else self._spool.read(size)
-        while self._pending:
-            paths, answer = self._pending.popleft()
-            yield from zip(paths, answer.result(), strict=True)
-
-    def _submit(self) -> None:
-        if self._batch and self._compiler is not None:
-            paths = [path.lstrip("/") for path, _ in self._batch]
-            self._pending.append((paths, self._compiler.submit(self._batch)))
-        self._batch, self._held = [], 0

@@ -11,7 +11,7 @@ from imagekit.plan.values import Plan, PlannedLayer
 
 # How `imagekit inspect` knows our layers again, and what `docker history` shows.
 MARK = "imagekit "
-_WITH_PACKAGES = frozenset({"wheels", "project"})
+_WITH_PACKAGES = frozenset({"wheels", "project", "conda"})
 
 
 def image_config(plan: Plan, diff_ids: Sequence[Digest]) -> ImageConfig:
@@ -42,6 +42,12 @@ def layer_of(created_by: str) -> tuple[str, str, tuple[str, ...]]:
         return "", created_by, ()
     packages = tuple(rest.split()) if kind in _WITH_PACKAGES else ()
     return kind, f"{len(packages)} packages" if len(packages) > 1 else rest, packages
+
+
+def conda_packages(config: ImageConfig) -> tuple[str, ...]:
+    """``name=version=build`` of conda's packages in an image, or a base, that imagekit put there; in name order."""
+    steps = (layer_of(str(entry.get("created_by") or "")) for entry in config.history if not entry.get("empty_layer"))
+    return tuple(sorted(pin for kind, _, packages in steps if kind == "conda" for pin in packages))
 
 
 def packages_of(created_by: str) -> tuple[str, tuple[str, ...]]:

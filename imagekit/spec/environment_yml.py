@@ -1,4 +1,4 @@
-"""conda's ``environment.yml``: its pip part, its Python and its variables; conda's own packages are refused by line.
+"""conda's ``environment.yml``: its channels and packages, its pip part, its Python and its variables.
 
 The format is conda's ("Creating an environment file manually"). Items below ``pip:`` are lines of a
 requirements file, which conda gives to pip in the directory of the file.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
+from imagekit.spec.conda import CondaLine, check_channel, is_spec
 from imagekit.spec.files import check_env
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.requirement import parse_requirement
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from yaml.nodes import Node
 
 NAMES = ("environment.yml", "environment.yaml")
-# ``channels`` and ``platforms`` say where conda's packages come from, of which there are none here.
 _KEYS = ("name", "channels", "dependencies", "prefix", "variables", "platforms")
 _MATCH = re.compile(r"(?:(?P<channel>[^\s:]+(?:/[^\s:]+)*)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>.*)")
 
@@ -37,6 +37,9 @@ class Environment:
     name: str | None = None
     requirements: RequirementsFile = field(default_factory=RequirementsFile)
     packages: tuple[RequirementLine, ...] = ()  # what takes the place of conda's packages
+    conda: tuple[CondaLine, ...] = ()  # conda's packages, but for Python where it is the only one
+    channels: tuple[str, ...] = ()
+    python_line: CondaLine | None = None  # what is asked of Python, as it is written
     python: str | None = None  # 3.11
     requires_python: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +70,9 @@ def read_environment(
         name=found.name,
         requirements=requirements,
         packages=tuple(found.packages),
+        conda=tuple(found.conda),
+        channels=tuple(found.channels),
+        python_line=found.python_line,
         python=found.python,
         requires_python=found.requires_python,
         variables=found.variables,
@@ -104,6 +110,9 @@ class _Reader:
         self.requires_python = ""
         self.pip: list[tuple[int, str]] = []
         self.packages: list[RequirementLine] = []
+        self.conda: list[CondaLine] = []
+        self.channels: list[str] = []
+        self.python_line: CondaLine | None = None
         self.variables: dict[str, str] = {}
         self.origins: dict[str, str] = {}
         self.problems: list[InputError] = []
@@ -123,6 +132,18 @@ class _Reader:
                 self._dependencies(value)
             elif key.value == "variables":
                 self._variables(value)
+            elif key.value == "channels":
+                self._channels(value)
+
+    def _channels(self, node: Any) -> None:
+        if node.id != "sequence" or any(item.id != "scalar" for item in node.value):
+            self._wrong(node, "channels is not a list of names and URLs")
+            return
+        for item in node.value:
+            try:
+                self.channels.append(check_channel(item.value, f"{self.file}:{item.start_mark.line + 1}"))
+            except InputError as problem:
+                self.problems.append(problem)
 
     def _dependencies(self, node: Any) -> None:
         if node.id != "sequence":
@@ -156,29 +177,32 @@ class _Reader:
             self.variables[key.value], self.origins[key.value] = value.value, origin
 
     def _conda(self, item: Any) -> None:
-        match = _MATCH.fullmatch(item.value.strip())
-        if match is None:
+        text = item.value.strip()
+        match = _MATCH.fullmatch(text)
+        if match is None or not is_spec(text):
             self._wrong(item, f"{item.value!r} is no conda package", "an item is NAME=VERSION")
             return
         name, version = match["name"].lower(), match["version"].strip()
+        line = CondaLine(text=text, origin=f"{self.file}:{item.start_mark.line + 1}")
         if name == "pip":
             return
         if name == "python":
-            self._python(item, version)
+            self._python(item, line, version)
         elif name in self.instead:
             self._instead(item, self.instead[name], version)
         else:
-            self._wrong(
-                item,
-                f"{item.value!r} is a package of conda's, and an image's packages come from a Python index",
-                f'move it below "pip:", or say what takes its place: [tool.imagekit] conda-packages = {{{name} = '
-                f'"{name}"}} ("" for nothing); bases with conda come with the base matrix',
-            )
+            self.conda.append(line)
 
-    def _python(self, item: Any, version: str) -> None:
+    def _python(self, item: Any, line: CondaLine, version: str) -> None:
+        self.python_line = line
         exact = re.fullmatch(r"={0,2}\s*(3\.\d+)(\.\*)?", version)
+        built = re.fullmatch(r"={0,2}\s*(3\.\d+)(\.\d+|\.\*)?(=|\s+)\S+", version)
         if exact:
             self.python = exact[1]
+            return
+        if built:  # a build is asked for, which only conda has
+            self.python = built[1]
+            self.conda.append(line)
             return
         try:
             self.requires_python = _specifiers(version)

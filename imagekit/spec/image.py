@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
+from imagekit.spec.conda import CondaWanted
 
 # In the place of a URL: that of the machine's default index.
 MACHINE = "machine"
@@ -139,6 +140,7 @@ class ImageSpec:
     extra_dockerfile_commands: tuple[str, ...] = ()  # one instruction each, run on the assembled image
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
+    conda: CondaWanted | None = None  # packages of conda's, beneath those of the requirements
     runtime_extras: bool = False  # it honours EXTRA_PIP_PACKAGES wherever it is started
 
     @property

@@ -14,8 +14,10 @@ from imagekit.nearest import nearest_hint
 from imagekit.oci.platform import Platform
 from imagekit.spec.base import check_base_image
 from imagekit.spec.commands import check_commands
+from imagekit.spec.conda import CondaLine, CondaWanted, check_channels, check_specs, conda_wanted
 from imagekit.spec.declared import check_tools_tables, read_declared
 from imagekit.spec.entrypoint import Entrypoint
+from imagekit.spec.environment_yml import Environment
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
 from imagekit.spec.image import FileMapping, ImageSpec, Indexes, RequirementLine
 from imagekit.spec.indexes import named_indexes
@@ -62,6 +64,8 @@ def read_spec(
     workdir: str | None = None,
     dockerignore: str | Path | None = None,
     extra_dockerfile_commands: Sequence[str] = (),
+    conda: Sequence[str] = (),
+    conda_channels: Sequence[str] = (),
     indexes: Indexes | None = None,
     variables: Mapping[str, str] | None = None,
     layers: tuple[Table, Table] | None = None,
@@ -71,7 +75,8 @@ def read_spec(
     Where neither ``requirements`` nor the table names files, the project's own are found: see
     ``wanted.read_wanted``. The project of ``pyproject.toml`` and its dependencies come along either way.
     ``requirements`` are relative to ``context``; one outside is taken when an argument names it, never when a
-    file does. ``env``, ``files`` and ``labels`` are merged with the table's, sequences follow the table's.
+    file does. ``env``, ``files`` and ``labels`` are merged with the table's, sequences follow the table's, but for
+    ``conda_channels``, which take the place of others.
     ``variables`` is what ``${NAME}`` in requirements files stands for. ``layers`` are tables that go before the
     project's own (the environment's) and behind it (the user's).
 
@@ -81,7 +86,7 @@ def read_spec(
     Raises ``InvalidProject``, ``InvalidRequirement``, ``InvalidConfig`` or ``InvalidEntrypoint``.
     """
     packages, extras, groups = _several(packages), _several(extras), _several(groups)
-    entrypoints = _several(entrypoints)
+    entrypoints, conda, conda_channels = _several(entrypoints), _several(conda), _several(conda_channels)
     context = _directory(context)
     pyproject, own, source, problems = _project_files(context)
     stronger, weaker = layers or (Table(), Table())
@@ -165,8 +170,26 @@ def read_spec(
             ),
             entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
             health_check=_first(health_check, table.health_check, True),
+            conda=_conda(table, wanted.environment, conda, conda_channels, python),
         )
         return with_runtime_extras(spec) if _first(runtime_extras, table.runtime_extras, False) else spec
+
+
+def _conda(
+    table: Table, environment: Environment, given: Sequence[str], channels: Sequence[str], python: str | None
+) -> CondaWanted | None:
+    """The conda environment that is asked for; its Python is the image's, as an argument or the table has it."""
+    line = environment.python_line
+    if python is not None and python != environment.python:
+        line = CondaLine(text=f"python={python}", origin="python")
+    asked = check_specs((*(table.conda or ()), *given), "conda")
+    return conda_wanted(
+        (*environment.conda, *(CondaLine(text=text.strip(), origin="conda") for text in asked)),
+        check_channels(tuple(channels), "conda_channels") or table.conda_channels or environment.channels,
+        python=line,
+        priority=table.conda_channel_priority,
+        secrets=tuple(sorted((table.conda_secrets or {}).items())),
+    )
 
 
 def _several(texts: str | Sequence[str]) -> Sequence[str]:

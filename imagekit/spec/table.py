@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from imagekit.errors import InputError, InvalidConfig
+from imagekit.spec import conda as conda_checks
 from imagekit.spec import table_checks as checks
 from imagekit.spec.indexes import IndexTable, check_indexes
 from imagekit.spec.keys import Key, Source, read_table
@@ -72,6 +73,43 @@ class Table:
             default={},
             example={"pytorch": "torch", "cudatoolkit": ""},
             check=checks.replacements,
+        ),
+    ] = None
+    conda: Annotated[
+        _Texts,
+        Key(
+            "conda's packages, as match specs, beside those of an environment.yml",
+            default=[],
+            example=["python=3.12", "gdal>=3.8"],
+            check=conda_checks.check_specs,
+        ),
+    ] = None
+    conda_channels: Annotated[
+        _Texts,
+        Key(
+            "conda's channels, the first goes first: names, URLs, file:///DIRECTORY",
+            otherwise="those of the environment.yml, or defaults",
+            example=["conda-forge"],
+            check=conda_checks.check_channels,
+        ),
+    ] = None
+    conda_channel_priority: Annotated[
+        _Text,
+        Key(
+            "whether a package of several channels comes from the first alone, from the first that fits, or from any",
+            default="flexible",
+            choices=conda_checks.PRIORITIES,
+            by_user=True,
+        ),
+    ] = None
+    conda_secrets: Annotated[
+        _Pairs,
+        Key(
+            "channels that ask for a login, and the name of the secret that it is: USER:PASSWORD, or a token",
+            default={},
+            example={"https://conda.example.com/team": "conda-login"},
+            check=checks.secret_names,
+            by_user=True,
         ),
     ] = None
     extras: Annotated[_Texts, Key("extras of the project", default=[], example=["s3"])] = None

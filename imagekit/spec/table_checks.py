@@ -82,6 +82,13 @@ def replacements(value: Mapping[str, str], where: str) -> Mapping[str, str]:
     return value
 
 
+def secret_names(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    """Names of secrets; a secret itself is refused, and not shown."""
+    if not all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) for name in value.values()):
+        raise InvalidConfig(f"{where}: not the name of a secret", hint="keep it by: imagekit secret set NAME")
+    return value
+
+
 def urls(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     return _all(value, lambda each: url(each, where))
 

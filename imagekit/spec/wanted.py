@@ -68,8 +68,8 @@ def read_wanted(
     ``given`` are files that an argument names, ``named`` those of ``[tool.imagekit]``, which a ``pylock.toml``
     locks; without either ``pylock.toml``, ``uv.lock`` (also that of the workspace around), ``poetry.lock``,
     ``pdm.lock`` or ``Pipfile.lock`` is the lock, the first that is there, and ``requirements.txt``, if there is
-    one, asks for what must be in it. An ``environment.yml`` is read where none of these is there and
-    ``has_project`` is false; and where there is none, ``unlocked`` is what says it and is not read.
+    one, asks for what must be in it. An ``environment.yml`` does, where there is no other than a ``pylock.toml`` and
+    ``has_project`` is false; and where there is none of all, ``unlocked`` is what says it and is not read.
     """
     default = [context / "requirements.txt"] if (context / "requirements.txt").exists() else []
     lock = unlocked = None
@@ -81,11 +81,10 @@ def read_wanted(
     else:
         lock = _own_lock(context)
         paths = default
-        if lock is None and not paths and not has_project:
+        if (lock is None or _PYLOCK.fullmatch(lock.name)) and not paths and not has_project:
             paths = [context / name for name in ENVIRONMENTS if (context / name).is_file()][:1]
-            unlocked = (
-                None if paths else next((name for name in (*_UNLOCKED, *REQUIREMENTS) if _says(context / name)), None)
-            )
+        if lock is None and not paths and not has_project:
+            unlocked = next((name for name in (*_UNLOCKED, *REQUIREMENTS) if _says(context / name)), None)
     if locks := [path for path in paths if _is_lock(path)]:
         if len(paths) > 1:
             raise InvalidProject(

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import WheelRefused
+from imagekit.layers import batches, wheel_layer
 from imagekit.layers import wheel as wheel_module
-from imagekit.layers import wheel_layer
 from imagekit.layers.wheel import directory_size
 
 from .test_hostile_wheels import _patch_directory
@@ -114,7 +114,7 @@ def test_bytecode_beyond_what_is_held_is_the_same(tmp_path: Path, monkeypatch: p
     wheel = write_wheel(tmp_path, {f"m{n}.py": b"x = %d\n" % n * 500 for n in range(200)})
     data, written = layer(wheel, compiler=Late())
     assert sum(path.endswith(".pyc") for path in written.paths) == 200
-    monkeypatch.setattr(wheel_layer, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(batches, "_IN_MEMORY", 1000)
     assert layer(wheel, compiler=Late()) == (data, written)
     os.chmod(tmp_path, 0o500)
     assert layer(wheel, compiler=Late()) == (data, written)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imagekit.errors import InputError, InvalidProject
+from imagekit.spec.conda import CondaLine, CondaWanted
 from imagekit.spec.environment_yml import Environment, read_environment
 from imagekit.spec.read import read_spec
 
@@ -75,8 +77,9 @@ def test_everything_that_cannot_be_honoured_is_told_by_line(tmp_path: Path) -> N
         environment(
             tmp_path,
             """nmae: x
+channels: [conda-forge, "https://me:secret@conda.example.com/team"]
 dependencies:
-  - numpy=1.26
+  - numpy;1.26
   - conda-forge::cudatoolkit>=12
   - python=latest
   - [a]
@@ -87,7 +90,74 @@ dependencies:
 """,
         )
     lines = caught.value.details.splitlines()
-    assert [line.split(":")[:2] for line in lines] == [["environment.yml", str(n)] for n in (1, 3, 4, 5, 6, 7, 9, 10)]
+    assert [line.split(":")[:2] for line in lines] == [["environment.yml", str(n)] for n in (1, 2, 4, 6, 7, 8, 10, 11)]
+    assert "secret" not in caught.value.details
+
+
+def test_the_packages_of_conda(tmp_path: Path) -> None:
+    found = environment(
+        tmp_path,
+        """
+channels: [conda-forge, nodefaults, "file:///srv/channel/", conda-forge/label/dev]
+dependencies:
+  - python>=3.9,<3.12
+  - numpy=1.26
+  - conda-forge::gdal >=3.8
+  - pandas 2.2.* py311*
+  - "scipy[version='>=1.11']"
+  - pip
+""",
+    )
+    assert [(line.text, line.origin, line.name) for line in found.conda] == [
+        ("numpy=1.26", "environment.yml:5", "numpy"),
+        ("conda-forge::gdal >=3.8", "environment.yml:6", "gdal"),
+        ("pandas 2.2.* py311*", "environment.yml:7", "pandas"),
+        ("scipy[version='>=1.11']", "environment.yml:8", "scipy"),
+    ]
+    assert found.channels == ("conda-forge", "nodefaults", "file:///srv/channel", "conda-forge/label/dev")
+    assert found.python_line == CondaLine(text="python>=3.9,<3.12", origin="environment.yml:4")
+
+
+def test_the_conda_environment_of_an_image(tmp_path: Path) -> None:
+    (tmp_path / "environment.yml").write_text("channels: [nodefaults, a]\ndependencies: [python=3.11, numpy]\n")
+
+    def wanted(**more: Any) -> CondaWanted:
+        found = read_spec(tmp_path, **more).conda
+        assert found is not None
+        return found
+
+    assert [line.text for line in wanted().packages] == ["python=3.11", "numpy"]
+    assert (wanted().channels, wanted().priority) == (("a",), "flexible")
+    assert [line.text for line in wanted(python="3.12").packages] == ["python=3.12", "numpy"]
+    given = wanted(conda=["gdal>=3", "python=3.9"], conda_channels=["b"])
+    assert [line.text for line in given.packages] == ["numpy", "gdal>=3", "python=3.9"]
+    assert given.channels == ("b",)
+    (tmp_path / "environment.yml").write_text("dependencies: [numpy]\n")
+    assert wanted().channels == ("defaults",)
+    # Python alone is a base's: an environment of conda's is for conda's packages, or where it is asked for by name.
+    (tmp_path / "environment.yml").write_text("channels: [a]\ndependencies: [python=3.11, pip]\n")
+    assert read_spec(tmp_path).conda is None
+    assert [line.text for line in wanted(conda=["python=3.11"]).packages] == ["python=3.11"]
+    (tmp_path / "environment.yml").write_text("channels: [a]\ndependencies: [python=3.11=0_cpython]\n")
+    assert [line.text for line in wanted().packages] == ["python=3.11=0_cpython"]
+
+
+def test_keys_of_the_table(tmp_path: Path) -> None:
+    table = (
+        'conda = ["numpy"]\nconda-channels = ["a", "https://conda.example.com/b"]\nconda-channel-priority = "strict"\n'
+    )
+    (tmp_path / "imagekit.toml").write_text(f'{table}conda-secrets = {{"https://conda.example.com/b" = "login"}}\n')
+    found = read_spec(tmp_path).conda
+    assert found is not None
+    assert (found.channels, found.priority) == (("a", "https://conda.example.com/b"), "strict")
+    assert found.secrets == (("https://conda.example.com/b", "login"),)
+    (tmp_path / "imagekit.toml").write_text(
+        'conda = ["num;py", "ok"]\nconda-channels = ["a b", "https://x:y@conda.example.com"]\n'
+        'conda-channel-priority = "none"\nconda-secrets = {a = "user:password"}\n'
+    )
+    with pytest.raises(InputError, match="5 problems") as caught:
+        read_spec(tmp_path)
+    assert "password" not in str(caught.value.details).replace("user or password", "")
 
 
 def test_what_takes_the_place_of_a_conda_package(tmp_path: Path) -> None:
@@ -138,11 +208,11 @@ def test_it_is_read_where_nothing_else_says_what_is_wanted(tmp_path: Path) -> No
 
 
 def test_each_problem_has_its_own_hint(tmp_path: Path) -> None:
-    (tmp_path / "environment.yml").write_text("dependencies:\n - numpy\n - pip:\n   - x=1\n   - -r gone.txt\n")
+    (tmp_path / "environment.yml").write_text("dependencies:\n - numpy;\n - pip:\n   - x=1\n   - -r gone.txt\n")
     with pytest.raises(InputError) as caught:
         read_environment(tmp_path / "environment.yml", tmp_path, {})
     hints = [problem.hint or "" for problem in caught.value.problems]
-    assert [hint.split(" ")[0] for hint in hints] == ["move", "write", "looked"]
+    assert [hint.split(" ")[0] for hint in hints] == ["an", "write", "looked"]
 
 
 def test_variables_that_no_image_can_have_are_told_by_line(tmp_path: Path) -> None:
@@ -155,10 +225,10 @@ def test_variables_that_no_image_can_have_are_told_by_line(tmp_path: Path) -> No
 
 
 def test_problems_of_both_parts_are_told_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    lines = ["dependencies:", " - pip:", "   - --index-url https://u:pw@h/simple", "   - x=2", " - numpy", "a: 1"]
+    lines = ["dependencies:", " - pip:", "   - --index-url https://u:pw@h/simple", "   - x=2", " - numpy;", "a: 1"]
     (tmp_path / "environment.yml").write_text("\n".join(lines))
     with pytest.raises(InputError) as caught:
         read_environment(tmp_path / "environment.yml", tmp_path, {})
     assert [p.message.split(":")[1] for p in caught.value.problems] == list("3456")
     hints = [p.hint or "" for p in caught.value.problems]
-    assert all(word in hint for word, hint in zip(("netrc", "'=='", "conda-packages", "known"), hints, strict=True))
+    assert all(word in hint for word, hint in zip(("netrc", "'=='", "NAME=VERSION", "known"), hints, strict=True))

@@ -241,5 +241,5 @@ def test_a_pipfile_beside_tables_of_tools_alone_is_refused(root: Path) -> None:
 
 
 def test_the_tables_are_found() -> None:
-    assert (len(UV_ROWS), len(POETRY_ROWS), len(ENVIRONMENT_ROWS)) == (32, 20, 10)
+    assert (len(UV_ROWS), len(POETRY_ROWS), len(ENVIRONMENT_ROWS)) == (32, 20, 11)
     assert {said for _, said in (*UV_ROWS, *POETRY_ROWS, *ENVIRONMENT_ROWS)} == {"taken", "refused", "passed"}

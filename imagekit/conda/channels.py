@@ -1,0 +1,79 @@
+"""Channels: what their names stand for, what an image may tell of them, and their logins.
+
+A login is put into a URL when something is fetched, and stands nowhere else. A secret of ``USER:PASSWORD`` goes by
+HTTP's basic scheme, any other is a token in the path, as conda has it (``/t/TOKEN/CHANNEL``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from imagekit.lock.logins import Logins, with_login
+from imagekit.spec.conda import DEFAULTS
+
+# What conda's own configuration has for the word, as it calls them on its usual server.
+_DEFAULTS = ("main", "r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPlace:
+    """One channel: what it is called, and where it is."""
+
+    name: str  # as it is told: conda-forge, a URL, of file:// its last part
+    url: str  # without a login, no slash at its end
+    fetched: str = field(repr=False)  # with it
+
+    def login(self, url: str) -> str:
+        """``url``, a file of this channel, with the channel's login."""
+        if not url.startswith(f"{self.url}/"):
+            return url
+        return self.fetched + url[len(self.url) :]
+
+
+def places(
+    channels: Iterable[str],
+    rattler: ModuleType,
+    *,
+    secrets: Mapping[str, str],
+    secret: Callable[[str], str],
+    logins: Logins,
+) -> tuple[ChannelPlace, ...]:
+    """Where ``channels`` are, in their order.
+
+    ``secrets`` names the secret of a channel (by its name or URL), ``secret`` gives it; ``logins`` are the machine's.
+    """
+    found: dict[str, ChannelPlace] = {}
+    for text in (name for each in channels for name in (_DEFAULTS if each == DEFAULTS else (each,))):
+        url = str(rattler.Channel(text, rattler.ChannelConfig()).base_url).rstrip("/")
+        named = secrets.get(text) or secrets.get(url)
+        if named is not None:
+            fetched = _with_secret(url, secret(named))
+        else:
+            fetched = with_login(url, next(iter(logins.of(url)), None))
+        found.setdefault(url, ChannelPlace(name=shown(text), url=url, fetched=fetched))
+    return tuple(found.values())
+
+
+def shown(channel: str) -> str:
+    """A channel as an image may tell it: a path of this machine is its last part."""
+    return channel.rstrip("/").rpartition("/")[2] if channel.startswith("file:") else channel
+
+
+def without_token(url: str) -> str:
+    """``url`` without a login and without a token in its path."""
+    parts = urlsplit(url)
+    path = parts.path.split("/")
+    if len(path) > 3 and path[1] == "t":
+        path[1:3] = []
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path="/".join(path)))
+
+
+def _with_secret(url: str, value: str) -> str:
+    parts = urlsplit(url)
+    user, colon, password = value.strip().partition(":")
+    if colon:
+        return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"))
+    return urlunsplit(parts._replace(path=f"/t/{quote(user, safe='')}{parts.path}"))
