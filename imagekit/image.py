@@ -30,7 +30,7 @@ AUTO = "auto"
 _OF_SPEC = tuple(
     """requirements packages extras groups env files base_image python resolver source_builds include_source
     dockerignore workdir entrypoints health_check runtime_extras extra_dockerfile_commands labels
-    conda conda_channels""".split()
+    conda conda_channels recipes""".split()
 )
 
 
@@ -81,6 +81,7 @@ class DockerImage:
         health_check: bool | None = None,
         runtime_extras: bool | None = None,
         extra_dockerfile_commands: Sequence[str] | None = None,
+        recipes: Sequence[str] | None = None,
         conda: Sequence[str] | None = None,
         conda_channels: Sequence[str] | None = None,
         builder: str | None = None,

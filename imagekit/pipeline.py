@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,10 @@ from imagekit.settings import Settings
 from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
-    from imagekit.building.base_source import BaseSource
     from imagekit.building.content_build import Made, Written
     from imagekit.building.outputs import Output
     from imagekit.building.planned import Planned, Resolved
+    from imagekit.building.reciped_bases import RecipedBases
     from imagekit.building.reference_build import Buildkit
     from imagekit.engine.client import Engine
     from imagekit.lock.access import IndexAccess
@@ -105,6 +106,11 @@ class Pipeline:
         layers = self._settings.project_layers()
         spec = read_spec(path, variables=self._settings.variables, layers=layers, **overrides)
         refuse_in_spec(spec, self._handed, self.reporter)
+        if spec.recipes:
+            from imagekit.recipes.find import find_recipes
+
+            # What is wrong with them is told before anything is asked.
+            find_recipes(spec.recipes, spec.context)
         return spec
 
     def without_project(self, base_image: str) -> ImageSpec:
@@ -112,7 +118,8 @@ class Pipeline:
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="imagekit-nothing-") as nothing:
-            return self.spec(Path(nothing), base_image=base_image, include_source=False)
+            # What it has of recipes stays as it is.
+            return replace(self.spec(Path(nothing), base_image=base_image, include_source=False), recipes=())
 
     def inputs(self, spec: ImageSpec) -> Inputs:
         """The source and the files of ``spec``, read once."""
@@ -190,6 +197,8 @@ class Pipeline:
 
         began = time.monotonic()
         steps = refuse_in_steps(steps, self._handed, self.reporter)
+        if no_cache:
+            self.bases.make_anew()
         try:
             planned = self.planned(spec, making=True)
             sweep_loading(self.engine)
@@ -218,6 +227,8 @@ class Pipeline:
         from imagekit.building.content_build import make_content
 
         refuse_commands(spec)
+        if no_cache:
+            self.bases.make_anew()
         planned, store = self.planned(spec), lambda: self.wheels(spec)
         return make_content(planned, self.bases, cache=self._cache, fresh=no_cache, store=store, reporter=self.reporter)
 
@@ -266,6 +277,7 @@ class Pipeline:
             handed=steps.pop("handed"),
             steps=steps,
             accept=accept,
+            beneath=self.bases.beneath(spec, planned.plan.base),
         )
 
     def build_dockerfile(self, path: Path, **options: Any) -> BuildResult | WrittenResult:
@@ -357,21 +369,30 @@ class Pipeline:
         check_steps(self.engine, planned, image_id, self._cache.path, self._handed, self.reporter)
 
     @cached_property
-    def bases(self) -> BaseSource:
+    def bases(self) -> RecipedBases:
         """Where base images are, how they are read, and what makes bytecode for them."""
         from imagekit.building.base_source import base_source
         from imagekit.building.conda_bases import CondaBases
+        from imagekit.building.reciped_bases import RecipedBases
 
         access = None if self._needs_engine else self._settings.registry_access()
         source = base_source(
             lambda: self.engine, self._cache.path, self.reporter, access, offline=self._settings.offline
         )
-        return CondaBases(
+        with_conda = CondaBases(
             self._ends.enter_context(source),
             self._cache.path,
             self.reporter,
             access=self._planning.access,
             store=self.wheels,
+        )
+        return RecipedBases(
+            with_conda,
+            lambda: self.engine,
+            self._cache.path,
+            self.reporter,
+            machine=self._planning.machine,
+            handed=self._handed,
         )
 
     @property

@@ -23,7 +23,7 @@ def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
 
     ``state`` is that of the working tree, for who has looked.
     """
-    base = plan.base
+    base = plan.base.named
     record = Record.from_label(plan.labels.get(LABEL))
     files = {target: f"sha256:{digest.rpartition(':')[2]}" for target, digest in _files(plan)}
     names = [f"env:{name}" for name in plan.env]
@@ -32,6 +32,7 @@ def material_note(plan: Plan, lock: Lock, state: str) -> dict[str, Any]:
     names += [f"option:{name}" for name in record.options] if record is not None else []
     return {
         "base": {"reference": base.reference, "config": base.config.digest, "digest": base.digest},
+        **({"recipes": [[r.name, r.digest, r.diff_id] for r in plan.base.recipes]} if plan.base.recipes else {}),
         "python": base.python.version,
         "platform": str(base.config.platform),
         "site": plan.prefix.site_path,

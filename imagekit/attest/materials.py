@@ -48,6 +48,15 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What was put on the base beneath all layers of ours."""
+
+    name: str
+    digest: Digest  # of what it says, for this base
+    layer: Digest | None  # what came of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
     """What one image was made from."""
 
@@ -63,6 +72,7 @@ class Materials:
     repository: str = ""  # URL, without credentials
     commit: str = ""
     state: str = UNKNOWN  # of the working tree at that commit
+    recipes: tuple[Recipe, ...] = ()  # the lowest first
     parameters: tuple[str, ...] = ()  # names of what was set: "env:TZ", "base-image"; never a value
     instructions: Digest | None = None  # of the extra_dockerfile_commands, as a JSON list of texts
 
@@ -92,6 +102,10 @@ def materials_from(note: Mapping[str, Any]) -> Materials:
         repository=note["repository"],
         commit=note["commit"],
         state=note["state"],
+        recipes=tuple(
+            Recipe(name=name, digest=Digest(digest), layer=layer)
+            for name, digest, layer in note.get("recipes", ())
+        ),
         parameters=tuple(note["parameters"]),
         instructions=note["instructions"],
     )

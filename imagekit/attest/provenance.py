@@ -85,6 +85,13 @@ def _dependencies(materials: Materials) -> Iterator[dict[str, Any]]:
         # Where a base was never in a registry it has no manifest, and is known by its configuration.
         "annotations": {"digestOf": "manifest" if base.digest else "configuration", "configuration": base.config},
     }
+    for recipe in materials.recipes:
+        yield {
+            "name": f"recipe:{recipe.name}",
+            "digest": {"sha256": _hex(recipe.digest)},
+            # What it took from the distribution on that day is in its layer.
+            "annotations": {"digestOf": "recipe", **({"layer": recipe.layer} if recipe.layer else {})},
+        }
     if materials.source is not None:
         yield {"name": "source", "digest": {"sha256": _hex(materials.source)}, "annotations": {"digestOf": "file tree"}}
     if materials.commit:

@@ -38,6 +38,10 @@ def content_tag(spec: ImageSpec, inputs: Inputs) -> str:
     """
     lock = file_digest(spec.lock_file) if spec.lock_file is not None else None
     parts: list[object] = [describe(spec), lock, inputs.source, sorted(inputs.files.items())]
+    if spec.recipes:
+        from imagekit.recipes.find import find_recipes
+
+        parts.append([recipe.digest for recipe in find_recipes(spec.recipes, spec.context)])
     if spec.lock_file is not None and (found := _directories(spec.lock_file)):
         parts.append([scan(path).digest() for path in found])
     return _tag(parts)

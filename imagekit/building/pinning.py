@@ -24,6 +24,7 @@ def take_newest(engine: Callable[[], Engine], base: BaseImage, platform: Platfor
 
     A registry or a layout is read as it is now in any case. Raises ``BaseNotFound``.
     """
+    base = base.named
     if base.found_at is not None or Reference.parse(base.reference).digest is not None:
         return False
     try:
@@ -41,6 +42,7 @@ def pinned_reference(base: BaseImage) -> str:
 
     ``BaseNotFound`` for one that no registry and no layout is known to have.
     """
+    base = base.named
     if base.digest is None:
         raise BaseNotFound(
             f"{base.reference} has no digest: it was made here, and is in no registry",

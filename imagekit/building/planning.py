@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
 
 if TYPE_CHECKING:
-    from imagekit.building.base_source import BaseSource
     from imagekit.building.planned import Planned, Resolved
+    from imagekit.building.reciped_bases import RecipedBases
     from imagekit.git.remote import Git
     from imagekit.lock.access import IndexAccess
     from imagekit.lock.fetch import WheelStore
@@ -34,7 +35,7 @@ class Planning:
         settings: Settings,
         reporter: Reporter,
         *,
-        bases: Callable[[], BaseSource],
+        bases: Callable[[], RecipedBases],
         cache: Callable[[], Path],
         store: Callable[[ImageSpec], WheelStore],
         handed: Handed = NOTHING,
@@ -186,6 +187,10 @@ class Planning:
         offline = self.access(spec).offline
         return Git(environment=self._settings.variables, ca_bundle=self._settings.ca_bundle, offline=offline)
 
+    def machine(self) -> IndexAccess:
+        """How servers are reached from this machine, whatever image it is for."""
+        return self._machine("uv")
+
     def access(self, spec: ImageSpec) -> IndexAccess:
         """How the package indexes of ``spec`` are reached, read once."""
         if self._access is None or self._access[0] is not spec:
@@ -206,7 +211,7 @@ class Planning:
             engine=self._settings.engine_address,
             handed=self._handed,
             reporter=self._reporter,
-            in_engine=self._bases().in_engine,
+            in_engine=partial(self._bases().for_builds, spec),
         )
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:

@@ -29,6 +29,7 @@ from imagekit.plan.values import Plan
 from imagekit.progress import Reporter
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
+from imagekit.stages.beneath import Beneath
 from imagekit.stages.cache_options import cache_sources, cache_targets
 from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
 from imagekit.stages.dockerfile_text import in_network
@@ -69,11 +70,13 @@ def build_reference(
     handed: Handed = NOTHING,
     steps: Mapping[str, Any] | None = None,
     accept: Callable[[str], object] = lambda image_id: None,
+    beneath: Beneath | None = None,
 ) -> BuildResult:
     """Make ``reference`` name the image that BuildKit builds of ``planned``, once ``accept`` took its ID.
 
-    ``steps`` are fields of ``DockerfileBuild`` that reach the plan's commands. Raises ``DockerfileFailed`` with
-    BuildKit's last lines, ``CheckFailed`` for a credential in a layer above the base, and what ``accept`` raises.
+    ``beneath`` makes the plan's base of the image that is named. ``steps`` are fields of ``DockerfileBuild`` that
+    reach the plan's commands. Raises ``DockerfileFailed`` with BuildKit's last lines, ``CheckFailed`` for a credential
+    in a layer above the base, and what ``accept`` raises.
     """
     from imagekit.building.leak_gate import check_layers
 
@@ -85,7 +88,7 @@ def build_reference(
     with tempfile.TemporaryDirectory(prefix="imagekit-dockerfile-") as temporary:
         context = Path(temporary, "context")
         plan, steps = _of_commands(planned.plan, steps or {})
-        write_context(context, plan, planned.lock, planned.tree, uv_image=options.uv_image)
+        write_context(context, plan, planned.lock, planned.tree, uv_image=options.uv_image, beneath=beneath)
         build = DockerfileBuild(
             context=context,
             dockerfile=context / DOCKERFILE,

@@ -42,6 +42,7 @@ COMMANDS = {
     "provenance": ("imagekit.cli.provenance", "Tell what an image was made from (SLSA)."),
     "base": ("imagekit.cli.base", "Base images: make one, ensure one, list them."),
     "matrix": ("imagekit.cli.matrix", "Base images as a matrix: Python, framework version, flavor."),
+    "recipe": ("imagekit.cli.recipe", "Recipes, what packages need beyond wheels: list, show, check."),
     "cache": ("imagekit.cli.cache", "What is kept between builds: list it, make room, verify it."),
     "prune": ("imagekit.cli.prune", "Take away images, layers and containers of ours that no recent run needs."),
     "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),

@@ -52,10 +52,12 @@ def dockerfile(
         spec = pipeline.spec(path, **given(project))
         if output is None:
             # Nothing is built for a text alone: what is from source has the same place in it.
-            text = reference_dockerfile(pipeline.plan(spec), uv_image=uv_image)
+            plan = pipeline.plan(spec)
+            text = reference_dockerfile(plan, uv_image=uv_image, beneath=pipeline.bases.beneath(spec, plan.base))
         else:
             planned = pipeline.planned(spec)
-            write_context(output, planned.plan, planned.lock, planned.tree, uv_image=uv_image)
+            beneath = pipeline.bases.beneath(spec, planned.plan.base)
+            write_context(output, planned.plan, planned.lock, planned.tree, uv_image=uv_image, beneath=beneath)
             text = (output / "Dockerfile").read_text("utf-8")
     if as_json:
         put_json({"dockerfile": text, "context": None if output is None else str(output)})

@@ -99,6 +99,10 @@ class ProjectOptions:
     platform: Annotated[
         str | None, option("--platform", metavar="OS/ARCH", panel=_IMAGE, help="linux/amd64 or linux/arm64.")
     ] = None
+    recipes: Annotated[
+        list[str] | None,
+        option("--recipe", metavar="NAME", panel=_IMAGE, help="What the base is given beside packages: mssql-odbc."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

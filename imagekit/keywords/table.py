@@ -142,6 +142,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     _project("packages", check.texts, "more requirements (PEP 508)"),
     _project("conda", check.texts, "packages of conda's, as match specs, beneath the others (docs/conda.md)"),
     _project("conda_channels", check.texts, "conda's channels, instead of those of the `environment.yml`"),
+    _project("recipes", check.texts, "what the base is given beneath all layers: names, or paths (docs/recipes.md)"),
     _project("extras", check.texts, "extras of the project"),
     _project("groups", check.texts, "dependency groups of the project (PEP 735)"),
     _project("env", check.table, "variables of the image, byte for byte: nothing in them is expanded"),

@@ -36,6 +36,7 @@ class LockedBase:
 
 def with_base(lock: Lock, base: BaseImage) -> Lock:
     """``lock`` with the base that it was made on, under ``[tool.imagekit.base]``."""
+    base = base.named
     known: dict[str, Any] = dict(lock.extra.get(_KEY) or {})
     known |= {"image": base.reference, "config": base.config.digest}
     known.pop("digest", None)
@@ -59,7 +60,7 @@ def locked_base(extra: Mapping[str, Any]) -> LockedBase | None:
 
 def moved(lock: Lock, base: BaseImage) -> str | None:
     """One line where ``base`` is not what ``lock`` was made on; ``None`` where it is, or nothing is known of it."""
-    known = locked_base(lock.extra)
+    known, base = locked_base(lock.extra), base.named
     # Images of one name for two platforms are two.
     if known is None or lock.platform != str(base.config.platform) or known.config == base.config.digest:
         return None

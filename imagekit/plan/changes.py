@@ -19,7 +19,7 @@ from imagekit.plan.values import Plan
 _ANNOTATION = "org.opencontainers.image."
 _BASE_NAME = f"{_ANNOTATION}base.name"
 # What other inputs already tell.
-_TOLD = frozenset({LABEL, "imagekit.lock", _BASE_NAME})
+_TOLD = frozenset({LABEL, "imagekit.lock", "imagekit.recipes", _BASE_NAME})
 _SETTINGS = {"User": "user", "WorkingDir": "workdir", "Entrypoint": "entrypoint", "Cmd": "command"}
 
 
@@ -27,7 +27,7 @@ _SETTINGS = {"User": "user", "WorkingDir": "workdir", "Entrypoint": "entrypoint"
 class InputChange:
     """One difference."""
 
-    input: str  # requirements, lock, base, python, source, file, env, label, setting, option, imagekit
+    input: str  # requirements, lock, base, recipe, python, source, file, env, label, setting, option, imagekit
     name: str  # of the file, package, variable …
     change: str  # added, changed, removed
     before: str | None = None  # where it is told
@@ -134,6 +134,8 @@ def _recorded(old: Record, new: Record) -> Iterator[InputChange]:
         yield _changed("source", "source", old.source or None, new.source or None, told=False)
     for target, was, now in _differing(old.files, new.files):
         yield _changed("file", target or "files", was, now, told=False)
+    for name, was, now in _differing(old.recipes, new.recipes):
+        yield _changed("recipe", name, was, now, told=False)
     if old.constraints != new.constraints:
         yield _changed("requirements", "constraints", old.constraints or None, new.constraints or None, told=False)
     for name, was, now in _differing(_options(old), _options(new)):

@@ -34,7 +34,7 @@ class Record:
 
     layer_format: int  # ``plan.values.FORMAT`` of the imagekit that built it
     base: str  # digest of what an image inherits of its base: layers and settings
-    base_layers: int
+    base_layers: int  # with those of recipes
     python: str  # full version
     prefix: str
     # Requirements by the file, or table, that they stand in; the digest of those that are many.
@@ -43,6 +43,7 @@ class Record:
     lock_file: str = ""  # the name of the project's own
     files: Mapping[str, str] = field(default_factory=dict)  # target → digest; {"": digest} where they are many
     source: str = ""
+    recipes: Mapping[str, str] = field(default_factory=dict)  # what the base was given: name → digest, the lowest first
     options: Mapping[str, Any] = field(default_factory=dict)  # those that are not the default
     layers: tuple[str, ...] = ()  # keys, the lowest first
 
@@ -57,6 +58,7 @@ class Record:
             "lock": self.lock_file,
             "files": dict(self.files),
             "source": self.source,
+            "recipes": [f"{name}@{digest}" for name, digest in self.recipes.items()],
             "options": dict(self.options),
             "layers": " ".join(self.layers),
         }
@@ -84,6 +86,7 @@ class Record:
                 lock_file=str(found.get("lock", "")),
                 files={str(k): str(v) for k, v in (found.get("files") or {}).items()},
                 source=str(found.get("source", "")),
+                recipes=dict(str(each).split("@", 1) for each in found.get("recipes") or ()),
                 options=dict(found.get("options") or {}),
                 layers=tuple(str(found.get("layers", "")).split()),
             )
@@ -105,7 +108,7 @@ def record_of(
     return Record(
         layer_format=FORMAT,
         # As the image inherits it: when and by whom a base was made is no part of that.
-        base=short(digest_of_json([base.config.diff_ids, dict(base.config.settings)])),
+        base=short(digest_of_json([base.named.config.diff_ids, dict(base.named.config.settings)])),
         base_layers=len(base.config.diff_ids),
         python=base.python.version,
         prefix=prefix,
@@ -114,6 +117,7 @@ def record_of(
         lock_file=spec.lock_file.name if spec.lock_file is not None else "",
         files=files if len(files) <= _MOST_FILES else {"": short(digest_of_json(files))},
         source=short(source_digest) if source_digest is not None else "",
+        recipes={recipe.name: short(recipe.content) for recipe in base.recipes},
         options=_options(spec),
         layers=tuple(short(layer.key) for layer in layers),
     )

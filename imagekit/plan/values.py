@@ -166,6 +166,7 @@ class Plan:
                 "reference": self.base.reference,
                 "image_id": self.base.image_id,
                 "python": self.base.python.version,
+                **({"recipes": [recipe.name for recipe in self.base.recipes]} if self.base.recipes else {}),
                 "kept": list(self.kept),
                 "replaced": [replacement.to_json() for replacement in self.replaced],
             },

@@ -13,10 +13,13 @@ from imagekit.building.bases import LAID_OUT
 from imagekit.export.engine_load import LOADING
 from imagekit.export.presence import LABEL
 from imagekit.pruning.values import Chosen, Found, FoundImage
+from imagekit.recipes.making import FOR_BUILDS, REPOSITORY
 from imagekit.store.values import StoredRun
 
 # The image that extra packages were put on (extras); it is wanted as long as what came of it.
 ORIGIN = "imagekit.extras.image"
+# Bases that a build makes again where they are gone: out of layouts, and with recipes on them.
+_BASES = (LAID_OUT, REPOSITORY, FOR_BUILDS)
 
 
 def choose(
@@ -62,13 +65,13 @@ def choose(
             why = "a recent run had it"
         elif any(_repository(tag) == LOADING for tag in image.tags):
             why = "it is being built"
-        elif builds_run and any(_repository(tag) == LAID_OUT for tag in image.tags):
+        elif builds_run and _is_base(image):
             why = "a build may be using it"
         elif image.tagged >= since:
             why = "it was built or named of late"
         if why:
             kept[image.id] = why
-        elif not (image.is_known or elsewhere or any(_repository(tag) == LAID_OUT for tag in image.tags)):
+        elif not (image.is_known or elsewhere or _is_base(image)):
             others += 1
             kept[image.id] = "it was made elsewhere"
         else:
@@ -101,7 +104,11 @@ def _without_those_below(candidates: Sequence[FoundImage], found: Found, kept: d
 
 
 def _is_ours(image: FoundImage) -> bool:
-    return (LABEL in image.labels and not image.is_child) or any(_repository(tag) == LAID_OUT for tag in image.tags)
+    return (LABEL in image.labels and not image.is_child) or _is_base(image)
+
+
+def _is_base(image: FoundImage) -> bool:
+    return any(_repository(tag) in _BASES for tag in image.tags)
 
 
 def _repository(tag: str) -> str:

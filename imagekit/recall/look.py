@@ -36,7 +36,7 @@ def recall(arguments: Sequence[str], environ: Mapping[str, str]) -> Recalled | N
 
     try:
         engine = Engine(record.engine, deadline=record.deadline)
-        if _id(engine, record.base) != record.base_id:
+        if any(_id(engine, name) != known for name, known in record.bases.items()):
             return None
         if any(_id(engine, name) is not None for name in record.lacking):
             return None

@@ -18,7 +18,7 @@ from typing import Any
 from imagekit.atomic import write_whole
 from imagekit.recall.seen import Sights
 
-FORMAT = 2
+FORMAT = 3
 # Terminals and shells change these from one command to the next, and no build asks for them.
 _PASSING = frozenset(
     """_ COLUMNS LINES OLDPWD PWD SHLVL TERM TERM_PROGRAM TERM_PROGRAM_VERSION TERM_SESSION_ID WINDOWID COLORTERM
@@ -35,8 +35,7 @@ class Record:
     deadline: float  # seconds
     reference: str
     image_id: str
-    base: str
-    base_id: str
+    bases: Mapping[str, str]  # IDs of the base, and of what recipes made of it, by their names
     lacking: Sequence[str]  # base images that would have gone before it
     may_lose: bool  # the engine's image store may lose a part of an image and not know
     result: Mapping[str, Any]  # the build's --json
@@ -73,8 +72,7 @@ _PLAIN = (
     "deadline",
     "reference",
     "image_id",
-    "base",
-    "base_id",
+    "bases",
     "lacking",
     "may_lose",
     "result",

@@ -35,7 +35,8 @@ def remember(
 
     ``before`` is the record that the build went by, whose specification and lock are still the same.
     """
-    if _has_secrets(spec):
+    # What conda's packages lie on may move under its name, and a record knows of one base.
+    if _has_secrets(spec) or spec.conda is not None:
         return
     resolved = pipeline.resolved(spec)
     document = {**result.to_json(), "up_to_date": True, "sent": 0}
@@ -46,8 +47,7 @@ def remember(
         deadline=settings.engine_deadline,
         reference=result.reference,
         image_id=result.image_id,
-        base=resolved.base.place,
-        base_id=resolved.base.image_id,
+        bases={base.place: base.image_id for base in (resolved.base.named, resolved.base)},
         lacking=_before(spec, resolved.base.reference),
         may_lose=pipeline.engine.info.containerd_store,
         result=document,

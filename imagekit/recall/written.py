@@ -128,6 +128,7 @@ def remember_written(
     """
     in_engine: dict[str, str | None] = {}
     in_registry: dict[str, str] = {}
+    made, base = base, base.named
     if base.found_at is None:
         names = _names_of(spec)
         in_engine = {name: None if engine is None else _id(engine, name) for name in names}
@@ -136,6 +137,9 @@ def remember_written(
                 return  # nothing tells whether the registry's is another one by now
             if Reference.parse(base.reference).digest is None:
                 in_registry[base.reference] = base.digest
+    if made is not base:
+        # What recipes made of it lies in an engine.
+        in_engine[made.place] = made.image_id
     files: list[Path] = []
     for each in result.written:
         kind, _, place = str(each["output"]).partition(":")

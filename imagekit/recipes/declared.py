@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from imagekit.errors import InputError, InvalidConfig
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.recipes.checks import problems_of
 from imagekit.spec.keys import Key, Source, read_table
 from imagekit.spec.toml import parse_toml, toml_text
@@ -170,6 +171,12 @@ class Recipe:
     table: RecipeTable
     source: Source
     is_provided: bool = False  # it came with imagekit
+
+    @property
+    def digest(self) -> Digest:
+        """Of what it does anywhere: neither of its words for people nor of its check."""
+        table = {**asdict(self.table), "summary": "", "accepts": "", "serves": (), "provides": None, "check": None}
+        return digest_of_json({**table, "when": [{**when, "check": None} for when in table["when"]]})
 
 
 def read_recipe(path: Path, *, shown: str | None = None, is_provided: bool = False) -> Recipe:

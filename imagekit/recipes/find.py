@@ -97,7 +97,7 @@ class _Asked:
         names = {**known, **own(self._context), **beside}
         raise InvalidConfig(
             f"{self.where}: no recipe is called {text!r}",
-            hint=nearest_hint(text, names) + " (imagekit recipe ls lists them; a file is named ./NAME.toml)",
+            hint=f"{nearest_hint(text, names)} imagekit recipe ls lists them; a file is named by its path: ./NAME.toml",
         )
 
 

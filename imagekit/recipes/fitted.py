@@ -80,6 +80,11 @@ class Fitted:
         return digest_of_json(decisive)
 
     @property
+    def makes_layer(self) -> bool:
+        """Whether it does anything to an image's files; one may be for builds alone, or set variables."""
+        return bool(self.packages or self.repositories or self.debconf or self.files or self.edits or self.commands)
+
+    @property
     def uses_apt(self) -> bool:
         return bool(self.packages or self.build or self.repositories or self.debconf)
 
@@ -92,12 +97,14 @@ def fit(recipes: Sequence[Recipe], distribution: Distribution) -> tuple[Fitted, 
     problems: list[InputError] = []
     fitted = []
     for recipe in recipes:
-        problems += _refused(recipe, distribution)
-        fitted.append(_fitted(recipe, distribution, problems))
-    problems += _clashes(recipes, fitted)
+        if refused := _refused(recipe, distribution):
+            problems += refused
+        else:
+            fitted.append((recipe, _fitted(recipe, distribution, problems)))
+    problems += _clashes(fitted)
     if problems:
         raise InputError.join(problems)
-    return tuple(fitted)
+    return tuple(each for _, each in fitted)
 
 
 def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
@@ -130,7 +137,7 @@ def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
 
 def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> Fitted:
     table = recipe.table
-    whens = [when for when in table.when if _holds(when, distribution)]
+    whens = [when for when in table.when if holds(when, distribution)]
     parts: list[RecipeTable | WhenTable] = [table, *whens]
     fill = _Filling(recipe, distribution, problems)
     apt = table.apt or AptTable()
@@ -186,7 +193,8 @@ def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputErro
     )
 
 
-def _holds(when: WhenTable, distribution: Distribution) -> bool:
+def holds(when: WhenTable, distribution: Distribution) -> bool:
+    """Whether ``when`` speaks of ``distribution``."""
     if when.architecture is not None and when.architecture != distribution.architecture:
         return False
     if when.distribution is None:
@@ -234,12 +242,12 @@ def _owned(question: str) -> str:
     return question if " " in question else f"{question.partition('/')[0]} {question}"
 
 
-def _clashes(recipes: Sequence[Recipe], fitted: Sequence[Fitted]) -> list[InputError]:
+def _clashes(fitted: Sequence[tuple[Recipe, Fitted]]) -> list[InputError]:
     """Files that two recipes write, and variables that they set to different values."""
     problems: list[InputError] = []
     paths: dict[str, str] = {}
     variables: dict[str, tuple[str, str]] = {}
-    for recipe, each in zip(recipes, fitted, strict=True):
+    for recipe, each in fitted:
         for file in each.files:
             other = paths.setdefault(file.path, each.name)
             if other != each.name:

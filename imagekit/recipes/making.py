@@ -17,7 +17,8 @@ from imagekit.errors import BuildError, DockerfileFailed
 from imagekit.export.engine_load import LOADING
 from imagekit.oci.digest import digest_of_json
 from imagekit.oci.platform import Platform
-from imagekit.stages.beneath import Beneath
+from imagekit.recipes.script import BUILD_SCRIPT
+from imagekit.stages.beneath import RECIPES, Beneath
 from imagekit.stages.dockerfile import DockerfileBuild, build_dockerfile
 from imagekit.stages.reference_dockerfile import CA, ENVIRONMENT
 
@@ -34,7 +35,8 @@ FOR_BUILDS = "imagekit/recipes-build"
 # Raised when the same steps are to be run in another way.
 _FORMAT = 1
 
-_RECIPE = re.compile(r"imagekit: the recipe (\S+)$")
+# As BuildKit shows the step that failed.
+_STEP = re.compile(rf"> \[.*source={RECIPES}/([^,]+),.* sh \S+/(\S+):$")
 # What apt, dpkg and our own scripts say, and what is to be done.
 _REASONS = (
     (re.compile(r"E: Unable to locate package (\S+)"), "there is no package {0}", "look at the name: apt-cache policy"),
@@ -82,7 +84,7 @@ def put_on(
     platform = base.config.platform
     with tempfile.TemporaryDirectory(prefix="imagekit-recipes-") as temporary:
         context = Path(temporary)
-        write_files(context, beneath)
+        beneath.write(context)
         file = context / "Dockerfile"
         file.write_text("\n".join([f"FROM {base.place}", *beneath.lines]) + "\n", "utf-8")
         build = DockerfileBuild(
@@ -109,18 +111,6 @@ def put_on(
     return image
 
 
-def write_files(context: Path, beneath: Beneath) -> None:
-    """Write the files of ``beneath`` into ``context``."""
-    for path, data in beneath.files.items():
-        place = context / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-        # Part of what BuildKit compares.
-        place.chmod(0o644)
-    for directory in {place.parent for place in map(context.joinpath, beneath.files)}:
-        directory.chmod(0o755)
-
-
 def handed_to_steps(handed: Handed, access: IndexAccess) -> Handed:
     """``handed``, and what this machine knows of proxies and certificates; nothing of it stays in an image."""
     proxies = {
@@ -138,12 +128,12 @@ def handed_to_steps(handed: Handed, access: IndexAccess) -> Handed:
 
 def explained(error: DockerfileFailed, reference: str) -> BuildError:
     """What went wrong, in a line, by the last words of BuildKit."""
-    words = [re.sub(r"^#\d+ (?:[\d.]+ )?", "", line) for line in (error.details or "").splitlines()]
-    name = next((found[1] for line in reversed(words) if (found := _RECIPE.search(line))), None)
-    what = f"the recipe {name}" if name is not None else "what builds need"
+    words = [re.sub(r"^#\d+ (?:[\d.]+ )?", "", line).strip() for line in (error.details or "").splitlines()]
+    step = next((found for line in words if (found := _STEP.search(line))), None)
+    what = f"the recipe {step[1]}" if step is not None and step[2] != BUILD_SCRIPT else "what builds of sources need"
     reason, hint = _reason(words)
     return BuildError(
-        f"{what} could not be put on {reference}: {reason or error.message}",
+        f"{what if step is not None else 'recipes'} could not be put on {reference}: {reason or error.message}",
         hint=hint or "the details are the last lines of its step",
         details=error.details,
     )
@@ -154,4 +144,5 @@ def _reason(words: Sequence[str]) -> tuple[str | None, str | None]:
         for line in words:
             if found := pattern.search(line):
                 return text.format(*found.groups()), hint
-    return None, None
+    end = next((n for n, line in enumerate(words) if line.startswith("ERROR: process")), 0)
+    return (words[end - 1] if end else None), None

@@ -20,12 +20,17 @@ HERE = f"{ROOT}/recipe"
 APT_CACHE = f"{ROOT}/apt"
 CA = f"{ROOT}/ca.pem"
 ENVIRONMENT = f"{ROOT}/environment"
-# A login for apt (apt_auth.conf(5)), where whoever builds hands one over: --secret id=apt-auth,src=FILE
-APT_AUTH = "/run/secrets/apt-auth"
+APT_AUTH = f"{ROOT}/apt-auth"
 SCRIPT, BUILD_SCRIPT = "apply.sh", "build.sh"
 # 1980-01-01, as everywhere in imagekit.
 EPOCH = "315532800"
 _BEGAN = "/tmp/imagekit-began"  # noqa: S108  # in a file system of the step's own
+
+# File systems of the step, and what the engine lays over an image's own files.
+_NOT_OURS = " -o ".join(
+    f"-path {path}"
+    for path in ("/proc", "/sys", "/dev", ROOT, "/tmp", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")  # noqa: S108
+)
 
 _HEAD = f"""\
 set -eu
@@ -59,8 +64,7 @@ _TAIL = f"""\
 rm -rf /var/cache/ldconfig/aux-cache
 find /var/log /var/lib/dpkg /var/cache/debconf -xdev -type f -newer {_BEGAN} \\
     \\( -path '/var/log/*' -o -name '*-old' \\) -delete 2>/dev/null || true
-find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path {ROOT} -o -path /tmp \\) -prune \\
-    -o -newer {_BEGAN} -exec touch -h -d @{EPOCH} {{}} +
+find / -xdev \\( {_NOT_OURS} \\) -prune -o -newer {_BEGAN} -exec touch -h -d @{EPOCH} {{}} +
 """
 
 
@@ -70,7 +74,7 @@ def step_files(recipe: Fitted, keys: Mapping[str, bytes], python: str) -> dict[s
     ``keys`` has the key of each fingerprint, not armored. ``python`` is the base's interpreter.
     """
     found: dict[str, bytes] = {}
-    lines = [f"# {recipe.name}: {_comment(recipe.summary)}", f"echo 'imagekit: the recipe {recipe.name}'", _HEAD]
+    lines = [f"# {recipe.name}: {_comment(recipe.summary)}", _HEAD]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in recipe.build_env]
     if recipe.uses_apt:
         lines.append(_APT)
@@ -102,9 +106,7 @@ def step_files(recipe: Fitted, keys: Mapping[str, bytes], python: str) -> dict[s
 def build_script(packages: tuple[str, ...]) -> bytes:
     """The script of the step that installs what builds need, above all recipes."""
     words = " ".join(map(shlex.quote, packages))
-    return "\n".join(
-        ["echo 'imagekit: what builds need'", _HEAD, _APT, "apt update", f"apt install -- {words}"]
-    ).encode()
+    return "\n".join([_HEAD, _APT, "apt update", f"apt install -- {words}"]).encode()
 
 
 def _repositories(recipe: Fitted, keys: Mapping[str, bytes], found: dict[str, bytes]) -> list[str]:

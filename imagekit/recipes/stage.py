@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from imagekit.recipes.distribution import Distribution
 from imagekit.recipes.fitted import Fitted
 from imagekit.recipes.script import (
+    APT_AUTH,
     APT_CACHE,
     BUILD_SCRIPT,
     CA,
@@ -26,6 +27,8 @@ LABEL = "imagekit.recipes"  # NAME@DIGEST of each, the lowest first
 # What a base without a PATH of its own has (moby, oci/defaults.go).
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FOR_BUILDS = "build"
+# What whoever builds may hand over: logins for apt (apt_auth.conf(5)).
+LOGINS = "apt-auth"
 
 
 def stage_of(
@@ -33,12 +36,10 @@ def stage_of(
     base: BaseImage,
     distribution: Distribution,
     keys: Mapping[str, bytes],
-    *,
-    mounts: Sequence[str] = (),
 ) -> Beneath:
     """The steps that put ``recipes`` on ``base``, each in one layer.
 
-    ``keys`` has each repository's key by its fingerprint. ``mounts`` are options of every ``RUN``.
+    ``keys`` has each repository's key by its fingerprint.
     """
     user = str(base.config.settings.get("User") or "")
     lines = ["USER 0:0"] if user else []
@@ -50,20 +51,21 @@ def stage_of(
         if more := [each for each in recipe.path if each not in path.split(":")]:
             path = ":".join((*more, path))
             lines.append(f"ENV {pair('PATH', path, 'the environment variable')}")
-        own = step_files(recipe, keys, base.python.executable)
-        files |= {f"{RECIPES}/{recipe.name}/{name}": data for name, data in own.items()}
-        lines.append(_run(recipe.name, SCRIPT, distribution, mounts))
+        if recipe.makes_layer:
+            own = step_files(recipe, keys, base.python.executable)
+            files |= {f"{RECIPES}/{recipe.name}/{name}": data for name, data in own.items()}
+            lines.append(_run(recipe.name, SCRIPT, distribution))
     label = " ".join(f"{each.name}@{each.digest.removeprefix('sha256:')[:12]}" for each in recipes)
     lines.append(f"LABEL {pair(LABEL, label, 'the label')}")
     if user:
         lines.append(f"USER {word(user, 'the user')}")
-    return Beneath(lines=tuple(lines), files=files, layers=tuple(each.name for each in recipes))
+    return Beneath(lines=tuple(lines), files=files, layers=tuple(each.name for each in recipes if each.makes_layer))
 
 
-def build_stage(packages: tuple[str, ...], distribution: Distribution, *, mounts: Sequence[str] = ()) -> Beneath:
+def build_stage(packages: tuple[str, ...], distribution: Distribution) -> Beneath:
     """The step above all recipes that installs what builds of sources need."""
     return Beneath(
-        lines=("USER 0:0", _run(_FOR_BUILDS, BUILD_SCRIPT, distribution, mounts)),
+        lines=("USER 0:0", _run(_FOR_BUILDS, BUILD_SCRIPT, distribution)),
         files={f"{RECIPES}/{_FOR_BUILDS}/{BUILD_SCRIPT}": build_script(packages)},
         layers=(_FOR_BUILDS,),
     )
@@ -74,7 +76,7 @@ def build_packages(recipes: Sequence[Fitted]) -> tuple[str, ...]:
     return tuple(sorted({name for recipe in recipes for name in recipe.build}))
 
 
-def _run(name: str, script: str, distribution: Distribution, mounts: Sequence[str]) -> str:
+def _run(name: str, script: str, distribution: Distribution) -> str:
     cache = (
         f"imagekit-apt-{distribution.id}-{distribution.version or distribution.codename}-{distribution.architecture}"
     )
@@ -85,7 +87,7 @@ def _run(name: str, script: str, distribution: Distribution, mounts: Sequence[st
         # Certificates are no secret; apt's own user reads them.
         f"--mount=type=secret,id={CA_SECRET},target={CA},mode=0444",
         f"--mount=type=secret,id={ENVIRONMENT_SECRET},target={ENVIRONMENT}",
-        *mounts,
+        f"--mount=type=secret,id={LOGINS},target={APT_AUTH}",
         f"sh {HERE}/{script}",
     ]
     return "RUN " + " \\\n    ".join(words)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from imagekit.errors import InvalidReference
 from imagekit.oci.config import ImageConfig
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.oci.manifest import Descriptor
 from imagekit.oci.reference import Reference
 from imagekit.spec.image import OCI_LAYOUT
@@ -66,6 +66,20 @@ class PythonInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRecipe:
+    """A recipe that an image was given, beneath all layers of ours."""
+
+    name: str
+    digest: Digest  # of what the recipe says, for this base
+    diff_id: Digest | None  # of its layer, where it makes one
+
+    @property
+    def content(self) -> Digest:
+        """Of what it says and of what came of that."""
+        return digest_of_json([self.digest, self.diff_id])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
     """A base image: where it came from, what it is, and the Python in it."""
 
@@ -83,6 +97,15 @@ class BaseImage:
     digest: Digest | None = None  # of its manifest or index in a registry or layout, where that is known
     # Where it is, if not under ``reference``: ``oci:DIRECTORY[:NAME]``, or its name in the engine that was given it.
     found_at: str | None = None
+    release: str = ""  # text of os-release(5); empty where there is none
+    recipes: tuple[AppliedRecipe, ...] = ()  # what was put on the image that is named, the lowest first
+    build_packages: tuple[str, ...] = ()  # of the distribution: what recipes want where sources are built
+    origin: BaseImage | None = None  # the image that is named, where recipes were put on it
+
+    @property
+    def named(self) -> BaseImage:
+        """The image that is named, without what recipes put on it."""
+        return self.origin or self
 
     @property
     def place(self) -> str:

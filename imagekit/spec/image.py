@@ -141,6 +141,7 @@ class ImageSpec:
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
     conda: CondaWanted | None = None  # packages of conda's, beneath those of the requirements
+    recipes: tuple[str, ...] = ()  # what the base is given beneath all layers: names, or paths relative to the context
     runtime_extras: bool = False  # it honours EXTRA_PIP_PACKAGES wherever it is started
 
     @property

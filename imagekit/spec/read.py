@@ -66,6 +66,7 @@ def read_spec(
     extra_dockerfile_commands: Sequence[str] = (),
     conda: Sequence[str] = (),
     conda_channels: Sequence[str] = (),
+    recipes: Sequence[str] = (),
     indexes: Indexes | None = None,
     variables: Mapping[str, str] | None = None,
     layers: tuple[Table, Table] | None = None,
@@ -170,6 +171,7 @@ def read_spec(
             ),
             entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
             health_check=_first(health_check, table.health_check, True),
+            recipes=tuple(dict.fromkeys((*(table.recipes or ()), *_several(recipes)))),
             conda=_conda(table, wanted.environment, conda, conda_channels, python),
         )
         return with_runtime_extras(spec) if _first(runtime_extras, table.runtime_extras, False) else spec

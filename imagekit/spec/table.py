@@ -198,6 +198,15 @@ class Table:
             check=checks.moment,
         ),
     ] = None
+    recipes: Annotated[
+        _Texts,
+        Key(
+            "recipes that the base is given: names (imagekit recipe ls), or paths of their files",
+            default=[],
+            example=["mssql-odbc"],
+            check=checks.recipes,
+        ),
+    ] = None
     include_source: Annotated[bool | None, Key("put the project's own files into the image", default=True)] = None
     health_check: Annotated[bool | None, Key("try the image out when it is built", default=True, by_user=True)] = None
     runtime_extras: Annotated[

@@ -137,6 +137,16 @@ def directory(value: str, where: str) -> str:
     return check_absolute(value, where)
 
 
+def recipes(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Names, or paths; what they are is read when a build asks for them."""
+
+    def check(each: str) -> None:
+        if not each.strip() or "\0" in each:
+            raise InvalidConfig(f"{where}: {each!r} is no recipe", hint='name one: ["mssql-odbc"], or ["./my.toml"]')
+
+    return _all(value, check)
+
+
 def commands(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     from imagekit.spec.commands import check_commands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from imagekit.oci.digest import Digest, digest_of_json
 
@@ -23,3 +24,13 @@ class Beneath:
     def digest(self) -> Digest:
         """Of all that it says."""
         return digest_of_json([list(self.lines), {path: data.hex() for path, data in sorted(self.files.items())}])
+
+    def write(self, context: Path) -> None:
+        """Write the files into the directory ``context``."""
+        for path, data in self.files.items():
+            place = context / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+            # Part of what BuildKit compares.
+            place.chmod(0o644)
+            place.parent.chmod(0o755)

@@ -17,6 +17,7 @@ from imagekit.lock.values import Artifact, Lock, LockedPackage
 from imagekit.oci.platform import Platform
 from imagekit.plan.values import FilesLayer, Plan, ProjectLayer, SourceLayer
 from imagekit.spec.source_tree import SourceTree
+from imagekit.stages.beneath import RECIPES, Beneath
 from imagekit.stages.reference_dockerfile import (
     COMPILER,
     FILES,
@@ -37,17 +38,25 @@ _WHEELS = "wheels"
 
 
 def write_context(
-    directory: Path, plan: Plan, lock: Lock, tree: SourceTree | None, *, uv_image: str | None = None
+    directory: Path,
+    plan: Plan,
+    lock: Lock,
+    tree: SourceTree | None,
+    *,
+    uv_image: str | None = None,
+    beneath: Beneath | None = None,
 ) -> None:
     """Write the Dockerfile of ``plan`` and its context into ``directory``, which is made where it is missing.
 
     ``lock`` holds wheels alone. What an earlier call wrote there is replaced; ``InvalidProject`` where
     something else lies there. ``BuildError`` where uv is to come along and cannot run in the base.
     """
-    text = reference_dockerfile(plan, uv_image=uv_image)
+    text = reference_dockerfile(plan, uv_image=uv_image, beneath=beneath)
     uv = None if uv_image is not None else _uv_for(plan)
     _clear(directory)
     (directory / DOCKERFILE).write_text(text, "utf-8")
+    if beneath is not None:
+        beneath.write(directory)
     (directory / LOCK).mkdir()
     shown = _with_local_wheels(lock, directory / LOCK / _WHEELS)
     (directory / LOCK / PYLOCK).write_text(dump(shown, relative_to=(directory / LOCK).resolve()), "utf-8")
@@ -91,7 +100,7 @@ def _clear(directory: Path) -> None:
         raise InvalidProject(f"{directory} is not empty, and not imagekit's", hint="name a directory of its own")
     for name in (DOCKERFILE, UV):
         (directory / name).unlink(missing_ok=True)
-    for name in (LOCK, PROJECT, FILES, SOURCE):
+    for name in (LOCK, PROJECT, FILES, SOURCE, RECIPES):
         if (directory / name).exists():
             shutil.rmtree(directory / name)
 

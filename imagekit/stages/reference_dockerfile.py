@@ -25,10 +25,13 @@ from imagekit.plan.values import (
 from imagekit.spec.base import BaseImage, real_directory, real_path
 from imagekit.spec.commands import reads_context
 from imagekit.spec.image import OCI_LAYOUT
+from imagekit.stages.beneath import Beneath
 from imagekit.stages.dockerfile_text import as_root, checked, pair, paths, shell_word, word
 
 # What lies in the context beside the Dockerfile.
 LOCK, UV, PROJECT, FILES, SOURCE = "lock", "uv", "project", "files", "source"
+# The stage of the base with what recipes put on it.
+BASE = "base"
 PYLOCK, NAMES, COMPILER = "pylock.toml", "names.txt", "compile_installed.py"
 # The first line of every one: by it a directory that holds one is known again.
 TITLE = "# Made by imagekit"
@@ -59,16 +62,20 @@ _SETTINGS = (
 _UNPINNED = "# hadolint ignore=DL3006,DL3007\n"
 
 
-def reference_dockerfile(plan: Plan, *, uv_image: str | None = None) -> str:
+def reference_dockerfile(plan: Plan, *, uv_image: str | None = None, beneath: Beneath | None = None) -> str:
     """The Dockerfile of ``plan``, for a context that ``reference_context`` writes.
 
-    ``uv_image`` names an image with uv at ``/uv``; without it uv lies in the context.
-    ``InputError`` for a value that a Dockerfile cannot hold.
+    ``uv_image`` names an image with uv at ``/uv``; without it uv lies in the context. ``beneath`` makes the base of
+    the image that is named. ``InputError`` for a value that a Dockerfile cannot hold.
     """
     stages = [_header(uv_image), _uv_stage(uv_image)] if plan.prefix.is_ours or names_of(plan) else [_header(uv_image)]
+    base = _from(plan.base.place)
+    if beneath is not None:
+        stages.append("\n".join([f"{_from(plan.base.named.place)} AS {BASE}", *beneath.lines]) + "\n")
+        base = f"FROM {BASE}"
     if plan.prefix.is_ours:
-        stages.append(_environment_stage(plan))
-    return "\n".join([*stages, _image_stage(plan)])
+        stages.append(_environment_stage(plan, base))
+    return "\n".join([*stages, _image_stage(plan, base)])
 
 
 def file_name(number: int) -> str:
@@ -96,7 +103,7 @@ def _uv_stage(uv_image: str | None) -> str:
     return f"FROM scratch AS uv\nCOPY --link {UV} /uv\n"
 
 
-def _environment_stage(plan: Plan) -> str:
+def _environment_stage(plan: Plan, begin: str) -> str:
     """The virtual environment, made and filled in a stage of its own."""
     base, prefix = plan.base, plan.prefix
     python = shell_word(base.python.executable, "the Python")
@@ -106,12 +113,12 @@ def _environment_stage(plan: Plan) -> str:
         steps.insert(0, "export PYC_INVALIDATION_MODE=UNCHECKED_HASH")
         steps.append(f"{_UV} pip install --python {prefix.python} --compile-bytecode -r {_ROOT}/{LOCK}/{PYLOCK}")
     ignored = "# hadolint ignore=DL3002\n" if _has_user(base) else ""
-    return f"{_from(base.place)} AS packages\n{ignored}{_as_root(base)}{_run(_MOUNTS, [*_SETTINGS, *steps])}\n"
+    return f"{begin} AS packages\n{ignored}{_as_root(base)}{_run(_MOUNTS, [*_SETTINGS, *steps])}\n"
 
 
-def _image_stage(plan: Plan) -> str:
+def _image_stage(plan: Plan, begin: str) -> str:
     base = plan.base
-    lines = [_from(base.place) + ("\n" + _as_root(base)).rstrip("\n")]
+    lines = [begin + ("\n" + _as_root(base)).rstrip("\n")]
     if not plan.prefix.is_ours and names_of(plan):
         lines.append(_install_in_place(plan))
     for layer in plan.layers:

@@ -125,7 +125,10 @@ def build_project_wheel(
 def wheel_key(source: str, stage: InBase) -> Digest:
     """What decides a built wheel: its source, the base it is built in, and that base's Python."""
     base = stage.base
-    return digest_of_json({"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version})
+    decisive = {"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version}
+    if base.build_packages:
+        decisive["packages"] = list(base.build_packages)
+    return digest_of_json(decisive)
 
 
 def build_argv(source: Source) -> list[str]:
