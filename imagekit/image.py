@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imagekit.oci.digest import Digest
     from imagekit.pipeline import Pipeline
     from imagekit.spec.image import ImageSpec
+    from imagekit.spec.table import Table
 
 AUTO = "auto"
 # The keywords that a specification takes as they are.
@@ -123,11 +124,15 @@ class DockerImage:
     @property
     def tag(self) -> str:
         """The tag asked for, or the one that says what goes in (then the project's files are read)."""
-        return self.reference.rpartition(":")[2]
+        return self._tagged.rpartition(":")[2]
 
     @property
     def reference(self) -> str:
         """``name:tag``. Without a tag of its own, the project's files are read; nothing is resolved or run."""
+        return self._tagged
+
+    @property
+    def _tagged(self) -> str:
         named = self._named()
         if named.tag is not None:
             return str(named)
@@ -193,7 +198,7 @@ class DockerImage:
                 raise BuildError(
                     f"{self._asked} was written elsewhere", hint="output='registry' writes to the registry"
                 )
-            self._pushed = self._pipeline().push(self.reference).digest
+            self._pushed = self._pipeline().push(self._tagged).digest
         return self._pushed
 
     def __repr__(self) -> str:
@@ -249,9 +254,9 @@ class DockerImage:
         reporter = PlainReporter(stream) if stream is not None else SilentReporter()
         return _pipeline(reporter, needs_engine=self._where.engine, values=self._values)
 
-    def _spec(self, pipeline: Pipeline, platform: str | None) -> ImageSpec:
+    def _spec(self, pipeline: Pipeline, platform: str | None, defaults: Table | None = None) -> ImageSpec:
         given = {name: self._values[name] for name in _OF_SPEC if name in self._values}
-        return pipeline.spec(self.context, platform=platform, **given)
+        return pipeline.spec(self.context, defaults=defaults, platform=platform, **given)
 
     def _dockerfile_arguments(self) -> dict[str, Any]:
         fields = dockerfile_fields(self._values)

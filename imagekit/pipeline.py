@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from imagekit.registry.values import Pushed
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
+    from imagekit.spec.table import Table
     from imagekit.stages.base_ensure import EnsuredBase
 
 
@@ -98,13 +99,20 @@ class Pipeline:
 
     # What is wanted
 
-    def spec(self, path: Path, **overrides: Any) -> ImageSpec:
-        """What the project at ``path`` wants; see ``spec.read.read_spec`` for ``overrides``."""
+    def spec(self, path: Path, *, defaults: Table | None = None, **overrides: Any) -> ImageSpec:
+        """What the project at ``path`` wants; see ``spec.read.read_spec`` for ``overrides``.
+
+        ``defaults`` hold where neither the project, nor the environment, nor the user says anything.
+        """
         from imagekit.building.leak_gate import refuse_in_spec
         from imagekit.spec.read import read_spec
 
-        layers = self._settings.project_layers()
-        spec = read_spec(path, variables=self._settings.variables, layers=layers, **overrides)
+        stronger, weaker = self._settings.project_layers()
+        if defaults is not None:
+            from imagekit.spec.table import layered
+
+            weaker = layered(weaker, defaults)
+        spec = read_spec(path, variables=self._settings.variables, layers=(stronger, weaker), **overrides)
         refuse_in_spec(spec, self._handed, self.reporter)
         if spec.recipes:
             from imagekit.recipes.find import find_recipes

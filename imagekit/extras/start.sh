@@ -4,6 +4,10 @@ if [ "$#" -eq 0 ]; then
     echo "imagekit: no command is given, and the image has none" >&2
     exit 64
 fi
+# What a flow's file imports of imagekit where the image has none (imagekit.prefect puts it there).
+if [ -d /opt/imagekit/stand_in ]; then
+    export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}/opt/imagekit/stand_in"
+fi
 case "${EXTRA_PIP_PACKAGES:-}" in
 *[!\ ]*) ;;
 *) exec "$@" ;;

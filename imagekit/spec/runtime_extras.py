@@ -14,6 +14,7 @@ DIRECTORY = "/opt/imagekit"
 # No file of it needs to be executable, and the shell is there before the Python.
 ENTRYPOINT = ("/bin/sh", f"{DIRECTORY}/start.sh")
 INSTALLER = "pip"
+ORIGIN = "runtime-extras"  # of the requirement that asks for it
 _FILES = ("pieces.py", "start.sh", "start_program.py")
 
 
@@ -30,7 +31,7 @@ def with_runtime_extras(spec: ImageSpec) -> ImageSpec:
     from packaging.utils import canonicalize_name
 
     names = {canonicalize_name(Requirement(line.text).name) for line in spec.requirements}
-    installer = () if INSTALLER in names else (RequirementLine(text=INSTALLER, origin="runtime-extras"),)
+    installer = () if INSTALLER in names else (RequirementLine(text=INSTALLER, origin=ORIGIN),)
     files = sorted((*spec.files, *carried_files()), key=lambda mapping: mapping.target)
     return replace(spec, runtime_extras=True, requirements=(*spec.requirements, *installer), files=tuple(files))
 

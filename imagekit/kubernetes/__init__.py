@@ -1,0 +1,1 @@
+"""A run as a Kubernetes ``Job``: written, never sent."""
