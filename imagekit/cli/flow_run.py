@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagekit.store.values import StoredRun
 
 app = typer.Typer(
-    help="Runs that were: list them, inspect one, read its log, delete.",
+    help="Runs: list them, inspect one, read its log, cancel, retry, delete.",
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
@@ -37,6 +37,9 @@ def list_runs(
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Runs since then: 12h, 30d, 2026-01-31.")
     ] = None,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", metavar="FLOW/NAME", help="Runs of that deployment.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     as_json: options.Json = False,
@@ -49,7 +52,7 @@ def list_runs(
     states = [_state(each) for each in state] if state else None
     begun = moment_of(since, "--since").isoformat(timespec="milliseconds") if since is not None else None
     with _store() as store:
-        runs = store.runs(states=states, since=begun, limit=None if every else limit + 1)
+        runs = store.runs(states=states, since=begun, limit=None if every else limit + 1, deployment=deployment)
         orphans = {run.id for run in store.orphans()}
     more = not every and len(runs) > limit
     runs = runs if every else runs[:limit]
@@ -57,7 +60,7 @@ def list_runs(
         put_json({"runs": [_document(run, run.id in orphans) for run in runs], "more": more})
         return
     if not runs:
-        put("no runs" if states or begun else "no runs yet: imagekit run FILE.py:FUNCTION makes one")
+        put("no runs" if states or begun or deployment else "no runs yet: imagekit run FILE.py:FUNCTION makes one")
         return
     rows = [["ID", "NAME", "FLOW", "IMAGE", "STATE", "STARTED", "TOOK"]]
     put_table([*rows, *(run_row(run, run.id in orphans) for run in runs)])
@@ -88,6 +91,7 @@ def inspect(run: RunArgument, as_json: options.Json = False) -> None:
 def logs(
     run: RunArgument,
     times: Annotated[bool, typer.Option("--times", "-t", help="Before each line, when it came (UTC).")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Write what a run wrote, each stream to its own.
@@ -97,7 +101,8 @@ def logs(
     from imagekit.cli.output import put_json
 
     with _store() as store:
-        pieces = store.log(store.run(run).id)
+        found = store.run(run).id
+        pieces = store.follow(found) if follow else store.log(found)
         if as_json:
             put_json({"log": [_logged(piece.stream, piece.data, piece.time, piece.dropped) for piece in pieces]})
             return
@@ -150,6 +155,8 @@ def delete(
                     hint = (
                         "imagekit prune ends what killed processes left"
                         if gone_too
+                        else f"imagekit flow-run cancel {run.id[:8]}"
+                        if run.pool
                         else f"docker stop {run.record.name}"
                     )
                     raise InputError(f"the run {run.record.name} ({run.id}) has not ended", hint=hint)
@@ -158,6 +165,57 @@ def delete(
         put_json({"deleted": [run.id for run in gone]})
     else:
         put(f"deleted {len(gone)} run{'' if len(gone) == 1 else 's'}")
+
+
+@app.command(cls=Command, epilog=examples("imagekit flow-run cancel 3f2a"))
+def cancel(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Their IDs, or names.")],
+    as_json: options.Json = False,
+) -> None:
+    """Cancel runs of deployments: one that waits at once, one that runs by its worker."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.errors import InputError
+    from imagekit.store.queue import Queue
+
+    with _store() as store:
+        chosen = [store.run(wanted) for wanted in runs]
+        for run in chosen:
+            if run.end is not None:
+                raise InputError(f"the run {run.record.name} has ended: {run.state}", hint="nothing is to be done")
+            if run.pool is None:
+                raise InputError(f"the run {run.record.name} is of no work pool", hint=f"docker stop {run.record.name}")
+        done = {run.id: Queue(store).cancel(run.id) for run in chosen}
+    if as_json:
+        put_json({"cancelled": [each for each, how in done.items() if how], "asked": [*_asked(done)]})
+        return
+    for run in chosen:
+        put(f"{run.record.name}: {'cancelled' if done[run.id] == 'cancelled' else 'its worker ends it'}")
+
+
+def _asked(done: dict[str, str | None]) -> list[str]:
+    return [run_id for run_id, how in done.items() if how == "asked"]
+
+
+@app.command(cls=Command, epilog=examples("imagekit flow-run retry 3f2a --watch"))
+def retry(
+    run: RunArgument,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show its output, and end as it does.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Have a run of a deployment run again, with the same image and parameters."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.deploying.submit import retry as submit_again
+
+    with _store() as store:
+        submitted = submit_again(store, store.run(run))
+        if watch:
+            from imagekit.cli.watching import watch_run
+
+            raise typer.Exit(watch_run(store, submitted.id, as_json=as_json))
+        if as_json:
+            put_json(store.run(submitted.id).to_json())
+        else:
+            put(f"{submitted.name} ({submitted.id}) waits in {submitted.pool}")
 
 
 def _store() -> Store:

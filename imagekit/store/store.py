@@ -15,7 +15,7 @@ from imagekit.nearest import nearest
 from imagekit.store import sql
 from imagekit.store.file import PATIENCE, StoreFile
 from imagekit.store.logs import DIRECTORY as LOGS
-from imagekit.store.logs import LogPiece, LogWriter, read_log, remove_log
+from imagekit.store.logs import LogPiece, LogWriter, follow_log, read_log, remove_log
 from imagekit.store.ownership import has_lease, is_orphan, machine, owner
 from imagekit.store.rows import begin_values, end_row, run_of, to_json
 from imagekit.store.values import ENDED_STATES, RunEnd, RunRecord, StoredRun
@@ -192,6 +192,10 @@ class Store:
     def log(self, run_id: str) -> Iterator[LogPiece]:
         """What is kept of what the run wrote, from the beginning."""
         return read_log(self._log_directory(run_id))
+
+    def follow(self, run_id: str) -> Iterator[LogPiece]:
+        """What the run writes, from the beginning and as it comes, until its end is recorded."""
+        return follow_log(self._log_directory(run_id), lambda: self.has_ended(run_id))
 
     def _log_directory(self, run_id: str) -> Path:
         return self.directory / LOGS / _checked(run_id)
