@@ -96,8 +96,6 @@ def problems_of(name: str, table: RecipeTable, source: Source) -> list[InputErro
             _check(found, (*at, "check"), when.check)
         _part(found, at, when)
         _unique(found, at, when)
-    if not _does_anything(table):
-        found.wrong((), "it does nothing", "add [apt] packages, [env], [[file]] or [[command]]")
     return found.problems
 
 
@@ -160,7 +158,8 @@ def _unique(found: _Problems, at: Path, table: Any) -> None:
             found.wrong((*at, "file", number, "path"), f"{path!r} is written already", "keep one of the two")
 
 
-def _does_anything(table: RecipeTable) -> bool:
+def does_anything(table: RecipeTable) -> bool:
+    """Whether an image, or a build, is another one with it."""
     parts = (table.apt, table.path, table.debconf, table.env, table.file, table.edit, table.command, table.when)
     return any(parts) or bool(table.requires)
 

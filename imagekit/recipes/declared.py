@@ -9,7 +9,7 @@ from typing import Annotated
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.oci.digest import Digest, digest_of_json
-from imagekit.recipes.checks import problems_of
+from imagekit.recipes.checks import does_anything, problems_of
 from imagekit.spec.keys import Key, Source, read_table
 from imagekit.spec.toml import parse_toml, toml_text
 
@@ -191,6 +191,9 @@ def read_recipe(path: Path, *, shown: str | None = None, is_provided: bool = Fal
     table = _read(parse_toml(text, shown, InvalidConfig), source, gathered)
     if table is not None:
         gathered += problems_of(path.stem, table, source)
+        if not gathered and not does_anything(table):
+            hint = "add [apt] packages, [env], [[file]] or [[command]]"
+            gathered.append(InvalidConfig(f"{shown}: it does nothing", hint=hint))
     if gathered or table is None:
         raise InputError.join(gathered)
     return Recipe(name=path.stem, table=table, source=source, is_provided=is_provided)
