@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.building.base_source import BaseSource, Compiling
+from imagekit.building.conda_login import channel_login
 from imagekit.building.conda_notes import keep_lock
 from imagekit.errors import BaseUnusable
 from imagekit.export.presence import LABEL
@@ -119,7 +120,7 @@ class CondaBases:
             base=below,
             cache=LayerCache(self._cache / "layers"),
             store=self._store(spec),
-            login=self._login(spec),
+            login=channel_login(spec.conda, self._access(spec)),
             reporter=self._reporter,
         )
         history = _history_layer(spec, lock)
@@ -157,33 +158,6 @@ class CondaBases:
 
     def _found(self, spec: ImageSpec, place: str) -> BaseImage:
         return self._plain.find(replace(spec, conda=None, base_image=place, python=None))
-
-    def _login(self, spec: ImageSpec) -> Callable[[str], str]:
-        """What puts the login of a channel into a package's URL; asked for when something is fetched."""
-        places: list[tuple[str, str]] = []
-
-        def login(url: str) -> str:
-            wanted = spec.conda
-            if wanted is None or url.startswith("file:") or not wanted.secrets:
-                return url
-            if not places:
-                from imagekit.conda.channels import places as found
-                from imagekit.conda.rattler import load_rattler
-
-                access = self._access(spec)
-                places.extend(
-                    (place.url, place.fetched)
-                    for place in found(
-                        wanted.channels,
-                        load_rattler(),
-                        secrets=dict(wanted.secrets),
-                        secret=access.secret,
-                        logins=access.logins,
-                    )
-                )
-            return next((there + url[len(bare) :] for bare, there in places if url.startswith(f"{bare}/")), url)
-
-        return login
 
 
 class _History:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,6 +69,9 @@ def lock(
             target = _refuse_or_check(theirs, target if output is not None else theirs, check=check)
         # What is wanted, and not the lock that was made of it before.
         spec = replace(spec, lock_file=None)
+        if spec.conda is not None:
+            previous_conda = None if upgrade or check else target
+            spec = replace(spec, conda=replace(spec.conda, newest=upgrade, previous=previous_conda))
         if check:
             if not target.is_file():
                 raise StaleLock(f"{target} is not there", hint=f"make it: imagekit lock {path}")
@@ -81,15 +85,17 @@ def lock(
     if to_stdout:
         put(_text(found, Path.cwd()).rstrip("\n"))
         return
-    before = _versions(target)
+    before, conda_before = _versions(target), _shown(_conda(_own_table(target)))
     changed = False if check else _write(target, _text(found, target.parent.resolve()))
     after = {p.name: p.version for p in found.packages}
+    conda = _conda(found.extra)
     document = {
         "lock": str(target),
         "digest": found.digest,
         "python": found.python,
         "platform": found.platform,
         "packages": [{"name": p.name, "version": p.version} for p in found.packages],
+        "conda": list(conda.values()),
         "kept": [{"name": name, "version": version} for name, version in sorted(found.kept.items())],
         "replaced": dict(sorted(found.reasons.items())),
         "written": changed,
@@ -99,10 +105,12 @@ def lock(
         return
     if quiet:
         return
-    for line in [] if check else differences(before, after):
+    for line in [] if check else [*differences(conda_before, _shown(conda)), *differences(before, after)]:
         put(line)
     count = f"{len(found.packages)} package{'' if len(found.packages) == 1 else 's'}"
     state = "is up to date" if not changed else "written"
+    if conda:
+        count = f"{len(conda)} conda package{'' if len(conda) == 1 else 's'} and {count}"
     put(f"{target} {state}: {count} for Python {found.python} on {found.platform}")
     if found.kept:
         put(f"left to the base, which has them: {', '.join(f'{n} {v}' for n, v in sorted(found.kept.items()))}")
@@ -168,6 +176,30 @@ def _versions(path: Path) -> dict[str, str]:
         return {str(p["name"]): str(p.get("version", "")) for p in packages}
     except (InvalidProject, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _own_table(path: Path) -> Mapping[str, Any]:
+    """``[tool.imagekit]`` of the lock that is there, if one is."""
+    from imagekit.errors import InvalidProject
+    from imagekit.spec.toml import read_toml
+
+    try:
+        found = (read_toml(path, InvalidProject).get("tool") or {}).get("imagekit")
+    except (InvalidProject, AttributeError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _conda(own: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """conda's packages in a lock's own table, by name: what ``--json`` prints of each."""
+    table = own.get("conda")
+    packages = table.get("packages") or () if isinstance(table, dict) else ()
+    fields = ("name", "version", "build", "channel")
+    return {str(p.get("name")): {field: str(p.get(field, "")) for field in fields} for p in packages}
+
+
+def _shown(conda: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: f"{package['version']} {package['build']}" for name, package in conda.items()}
 
 
 def _write(path: Path, text: str) -> bool:

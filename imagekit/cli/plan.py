@@ -60,6 +60,8 @@ def put_plan(document: Mapping[str, Any]) -> None:
     put()
     put(document["strategy"]["summary"])
     put(document["strategy"]["order"])
+    if conda := base.get("conda"):
+        put(f"conda's packages below: {', '.join(pin.rpartition('=')[0].replace('=', ' ') for pin in conda)}")
     if kept := base.get("kept"):
         put(f"left to the base, which has them: {', '.join(pin.replace('==', ' ') for pin in kept)}")
     for replaced in base.get("replaced") or ():

@@ -1,17 +1,20 @@
 """Channels: what their names stand for, what an image may tell of them, and their logins.
 
-A login is put into a URL when something is fetched, and stands nowhere else. A secret of ``USER:PASSWORD`` goes by
-HTTP's basic scheme, any other is a token in the path, as conda has it (``/t/TOKEN/CHANNEL``).
+A login is put into a URL when a package is fetched, and stands nowhere else: py-rattler, which notes URLs with what it
+keeps, is given it beside them. A secret of ``USER:PASSWORD`` goes by HTTP's basic scheme, any other is a token in the
+path, as conda has it (``/t/TOKEN/CHANNEL``).
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from imagekit.lock.logins import Logins, with_login
+from imagekit.lock.logins import Logins, split_login, with_login
 from imagekit.spec.conda import DEFAULTS
 
 # What conda's own configuration has for the word, as it calls them on its usual server.
@@ -26,11 +29,29 @@ class ChannelPlace:
     url: str  # without a login, no slash at its end
     fetched: str = field(repr=False)  # with it
 
-    def login(self, url: str) -> str:
-        """``url``, a file of this channel, with the channel's login."""
-        if not url.startswith(f"{self.url}/"):
-            return url
-        return self.fetched + url[len(self.url) :]
+
+def client_of(places: Iterable[ChannelPlace], rattler: ModuleType) -> Any:
+    """What asks the servers of ``places`` in the name of their logins; ``None`` where there are none."""
+    from rattler.networking import AddHeadersMiddleware, MirrorMiddleware, RetryMiddleware
+
+    headers: list[tuple[str, str, dict[str, str]]] = []
+    mirrors: dict[str, list[str]] = {}
+    for place in places:
+        bare, user, password = split_login(place.fetched)
+        parts = urlsplit(bare)
+        if user is not None:
+            word = b64encode(f"{user}:{password or ''}".encode()).decode()
+            headers.append((parts.hostname or "", f"{parts.path}/", {"Authorization": f"Basic {word}"}))
+        elif bare != place.url:
+            mirrors[f"{place.url}/"] = [f"{bare}/"]
+
+    def of(host: str, path: str) -> dict[str, str] | None:
+        return next((header for own, below, header in headers if host == own and path.startswith(below)), None)
+
+    if not headers and not mirrors:
+        return None
+    middlewares = [RetryMiddleware(), AddHeadersMiddleware(of), *([MirrorMiddleware(mirrors)] if mirrors else [])]
+    return rattler.Client(middlewares)
 
 
 def places(

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from imagekit.conda.channels import ChannelPlace, without_token
+from imagekit.conda.channels import ChannelPlace, client_of, without_token
 from imagekit.conda.values import CondaPackage
 from imagekit.errors import IndexUnreachable, InputError, InvalidRequirement, ResolveError, Unsatisfiable
 from imagekit.lock.redaction import redacted
@@ -55,7 +55,7 @@ def solve(
 
     async def ask() -> list[Any]:
         found: list[Any] = await rattler.solve(
-            sources=[rattler.Channel(place.fetched) for place in places],
+            sources=[rattler.Channel(place.url) for place in places],
             specs=[rattler.MatchSpec(line.text) for line in wanted.packages],
             gateway=_gateway(rattler, repodata, places, offline=offline),
             platforms=[rattler.Subdir(subdir), rattler.Subdir("noarch")],
@@ -98,16 +98,17 @@ def _gateway(rattler: ModuleType, repodata: Path, places: Sequence[ChannelPlace]
     if offline:
         remote = [place for place in places if not place.url.startswith("file:")]
         only_kept = rattler.SourceConfig(cache_action="force-cache-only")
-        config = {f"{place.fetched}/": only_kept for place in remote}
+        config = {f"{place.url}/": only_kept for place in remote}
     repodata.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return rattler.Gateway(cache_dir=repodata, per_channel_config=config)
+    client = client_of(places, rattler)
+    return rattler.Gateway(cache_dir=repodata, per_channel_config=config, **({"client": client} if client else {}))
 
 
 def _unreachable(error: Exception, places: Sequence[ChannelPlace], *, offline: bool) -> ResolveError:
     words = _words(error, whole=True)
     for place in places:
         words = words.replace(place.fetched, place.url)
-    named = next((place.name for place in places if place.url in words), None)
+    named = next((place.name for place in places if place.url in words), places[0].name if len(places) == 1 else None)
     which = f"the channel {named}" if named is not None else f"a channel ({', '.join(p.name for p in places)})"
     if offline:
         return IndexUnreachable(

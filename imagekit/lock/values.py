@@ -111,6 +111,12 @@ class Lock:
         return reasons
 
     @property
+    def conda(self) -> list[list[str]]:
+        """Name, version, build and hash of conda's packages beneath, where there are any."""
+        packages = (self.extra.get("conda") or {}).get("packages") or ()
+        return [[package[name] for name in ("name", "version", "build", "sha256")] for package in packages]
+
+    @property
     def digest(self) -> Digest:
         """The digest of what is installed: names, versions and hashes; not where they lie."""
         return digest_of_json(
@@ -118,6 +124,7 @@ class Lock:
                 "python": self.python,
                 "platform": self.platform,
                 "packages": [[p.name, p.version, p.artifact.filename, p.artifact.sha256] for p in self.packages],
+                **({"conda": self.conda} if self.conda else {}),
             }
         )
 

@@ -27,7 +27,7 @@ _SETTINGS = {"User": "user", "WorkingDir": "workdir", "Entrypoint": "entrypoint"
 class InputChange:
     """One difference."""
 
-    input: str  # requirements, lock, base, recipe, python, source, file, env, label, setting, option, imagekit
+    input: str  # requirements, lock, conda, base, recipe, python, source, file, env, label, setting, option, imagekit
     name: str  # of the file, package, variable …
     change: str  # added, changed, removed
     before: str | None = None  # where it is told
@@ -62,6 +62,7 @@ def input_changes(old: ImageFacts, new: Plan) -> tuple[InputChange, ...]:
     if old.record is not None and record is not None:
         found += _requirements(old.record.requirements, record.requirements)
     found += _packages(old, new)
+    found += _conda(old, new)
     found += _base(old, new, record)
     if old.record is not None and record is not None:
         found += _recorded(old.record, record)
@@ -111,6 +112,15 @@ def _packages(old: ImageFacts, new: Plan) -> Iterator[InputChange]:
     after = versions(pin for layer in new.layers if layer.kind == "wheels" for pin in layer.packages)
     for name, was, now in _differing(before, after):
         yield _changed("lock", name, was, now)
+
+
+def _conda(old: ImageFacts, new: Plan) -> Iterator[InputChange]:
+    before, after = (
+        {name: build.replace("=", " ") for name, _, build in (pin.partition("=") for pin in pins)}
+        for pins in (old.conda, new.conda)
+    )
+    for name, was, now in _differing(before, after):
+        yield _changed("conda", name, was, now)
 
 
 def _base(old: ImageFacts, new: Plan, record: Record | None) -> Iterator[InputChange]:

@@ -33,6 +33,7 @@ class ImageFacts:
     settings: Mapping[str, Any]  # the config object: Env, Labels, User, WorkingDir …
     record: Record | None
     repositories: frozenset[str] = frozenset()  # ``registry/repository`` names that it was pushed to, or pulled from
+    conda: tuple[str, ...] = ()  # name=version=build of conda's packages in its base, in name order
 
     @property
     def labels(self) -> dict[str, str]:
@@ -67,6 +68,7 @@ def image_facts(
         settings=settings,
         record=record,
         repositories=repositories,
+        conda=tuple(sorted(pin for _, kind, _, packages in found if kind == "conda" for pin in packages)),
     )
 
 

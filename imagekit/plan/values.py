@@ -160,6 +160,13 @@ class Plan:
         """The distributions of the base that are not in the image."""
         return tuple(d for layer in self.layers if isinstance(layer, RemovedLayer) for d in layer.distributions)
 
+    @property
+    def conda(self) -> tuple[str, ...]:
+        """``name=version=build`` of conda's packages in the base."""
+        from imagekit.plan.config import conda_packages
+
+        return conda_packages(self.base.config)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "base": {
@@ -167,6 +174,7 @@ class Plan:
                 "image_id": self.base.image_id,
                 "python": self.base.python.version,
                 **({"recipes": [recipe.name for recipe in self.base.recipes]} if self.base.recipes else {}),
+                "conda": list(self.conda),
                 "kept": list(self.kept),
                 "replaced": [replacement.to_json() for replacement in self.replaced],
             },

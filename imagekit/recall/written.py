@@ -126,6 +126,8 @@ def remember_written(
 
     A base in a layout is among the files that were seen.
     """
+    if spec.conda is not None:
+        return  # what conda's packages lie on may move under its name, and a record knows of one base
     in_engine: dict[str, str | None] = {}
     in_registry: dict[str, str] = {}
     made, base = base, base.named
