@@ -38,6 +38,7 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   └── StaleLock                     the lock was made from other inputs
     ├── BuildError                    5
     │   ├── SourceBuildFailed             a source distribution did not become a wheel
+    │   ├── PreflightFailed               compiled files of packages would not load on the base
     │   ├── DockerfileFailed              a step of a Dockerfile failed
     │   ├── WheelRefused                  a wheel that is damaged or not safe to unpack
     │   ├── CondaRefused                  a conda package that is damaged, or not safe to unpack
@@ -243,6 +244,10 @@ class BuildError(ImagekitError):
 
 class SourceBuildFailed(BuildError):
     """A source distribution, or the project itself, did not become a wheel."""
+
+
+class PreflightFailed(BuildError):
+    """Compiled files of the packages would not load on the base: its C library is too old, or libraries are missing."""
 
 
 class DockerfileFailed(BuildError):

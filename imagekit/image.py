@@ -30,7 +30,7 @@ AUTO = "auto"
 # The keywords that a specification takes as they are.
 _OF_SPEC = tuple(
     """requirements packages extras groups env files base_image python resolver source_builds include_source
-    dockerignore workdir entrypoints health_check runtime_extras extra_dockerfile_commands labels
+    dockerignore workdir entrypoints health_check preflight runtime_extras extra_dockerfile_commands labels
     conda conda_channels recipes""".split()
 )
 
@@ -80,11 +80,12 @@ class DockerImage:
         workdir: str | None = None,
         entrypoints: Sequence[str] | None = None,
         health_check: bool | None = None,
+        preflight: str | None = None,
         runtime_extras: bool | None = None,
         extra_dockerfile_commands: Sequence[str] | None = None,
-        recipes: Sequence[str] | None = None,
         conda: Sequence[str] | None = None,
         conda_channels: Sequence[str] | None = None,
+        recipes: Sequence[str] | None = None,
         builder: str | None = None,
         output: str | Sequence[str] | None = None,
         push: bool | None = None,

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property, partial
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imagekit.plan.strategy import Strategy
     from imagekit.plan.values import Plan
     from imagekit.plan.why import Why
+    from imagekit.preflight.report import Report
     from imagekit.registry.values import Pushed
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
@@ -169,6 +170,13 @@ class Pipeline:
 
         return explained(self.plan(spec), self.inputs(spec).tree, self._cache.path)
 
+    def preflight(self, spec: ImageSpec, *, fetch: bool = True) -> Report:
+        """What the packages' compiled files ask of the base; ``fetch``: packages that are not here are fetched."""
+        from imagekit.building.preflighting import report_of
+
+        plan, lock = self._planning.foreseen_with_lock(spec)
+        return report_of(plan, lock, self._cache.path, self.wheels(spec) if fetch else None, self.reporter)
+
     def why(self, spec: ImageSpec, reference: Reference, *, since: Reference | None = None) -> Why:
         """What a build of ``reference`` would change, and why, since an image that is there: by default the last."""
         from imagekit.explaining.why import compare
@@ -194,10 +202,19 @@ class Pipeline:
 
     # Making it
 
-    def build(self, spec: ImageSpec, reference: Reference, *, no_cache: bool = False, **steps: Any) -> BuildResult:
+    def build(
+        self,
+        spec: ImageSpec,
+        reference: Reference,
+        *,
+        no_cache: bool = False,
+        accept: Callable[[str], object] = lambda image_id: None,
+        **steps: Any,
+    ) -> BuildResult:
         """Build the image and give it ``reference``; the tag moves when the image is whole and checked.
 
-        ``steps`` are fields of ``stages.dockerfile.DockerfileBuild`` for what the specification has of commands.
+        ``accept`` is called with its ID before, and may raise. ``steps`` are fields of
+        ``stages.dockerfile.DockerfileBuild`` for what the specification has of commands.
         """
         from imagekit.building.engine_build import build_in_engine
         from imagekit.building.leak_gate import refuse_in_steps
@@ -205,6 +222,11 @@ class Pipeline:
 
         began = time.monotonic()
         steps = refuse_in_steps(steps, self._handed, self.reporter)
+
+        def accepted(image_id: str) -> None:
+            self._check(spec, planned, image_id)
+            accept(image_id)
+
         if no_cache:
             self.bases.make_anew()
         try:
@@ -218,7 +240,7 @@ class Pipeline:
                 fresh=no_cache,
                 store=lambda: self.wheels(spec),
                 source=self.bases,
-                accept=partial(self._check, spec, planned),
+                accept=accepted,
                 reporter=self.reporter,
                 began=began,
                 **self._with_commands(planned, steps, fresh=no_cache),
@@ -241,9 +263,18 @@ class Pipeline:
         return make_content(planned, self.bases, cache=self._cache, fresh=no_cache, store=store, reporter=self.reporter)
 
     def write(
-        self, specs: Sequence[ImageSpec], reference: Reference, outputs: Sequence[Output], *, no_cache: bool = False
+        self,
+        specs: Sequence[ImageSpec],
+        reference: Reference,
+        outputs: Sequence[Output],
+        *,
+        no_cache: bool = False,
+        also: Sequence[Reference] = (),
     ) -> tuple[list[Made], list[Written]]:
-        """Make an image of each of ``specs``, one a platform, and write them to registries, layouts and archives."""
+        """Make an image of each of ``specs``, one a platform, and write them to registries, layouts and archives.
+
+        ``also``: further names of it there.
+        """
         from imagekit.building.content_build import make_and_write
 
         def make(fresh: bool) -> list[Made]:
@@ -255,8 +286,8 @@ class Pipeline:
             return made_attachments(made, str(reference), Places(self._cache.path, self.reporter))
 
         access, wanted = self._settings.registry_access(), documents if self._settings.attest else None
-        cache = self._cache.path
-        return make_and_write(make, reference, outputs, access, self.reporter, cache, fresh=no_cache, documents=wanted)
+        cache, names = self._cache.path, (reference, *also)
+        return make_and_write(make, names, outputs, access, self.reporter, cache, fresh=no_cache, documents=wanted)
 
     def build_by_buildkit(self, spec: ImageSpec, reference: Reference, options: Buildkit, **steps: Any) -> BuildResult:
         """Build the image from its equivalent Dockerfile (``imagekit dockerfile``), checked as ``build`` does it.
@@ -302,17 +333,20 @@ class Pipeline:
 
         return dockerfile_reference(self._settings, path, **options)
 
-    def base(self, python: str, *, remake: bool = False, lock: Path | None = None) -> EnsuredBase:
+    def base(
+        self, python: str, *, remake: bool = False, lock: Path | None = None, variant: str = "slim"
+    ) -> EnsuredBase:
         """A base image with ``python``: found, pulled, or made from Debian packages.
 
         ``remake`` makes it in any case, from the packages that the file ``lock`` names if it is there;
-        if it is not, what was locked is written to it.
+        if it is not, what was locked is written to it. The ``variant`` ``build`` has a compiler.
         """
         from imagekit.building import bases
 
+        cache = self._cache.path
         if remake:
-            return bases.make(self.engine, python, self._cache.path, self.reporter, lock_file=lock)
-        return bases.ensure(self.engine, python, self._cache.path, self.reporter)
+            return bases.make(self.engine, python, cache, self.reporter, lock_file=lock, variant=variant)
+        return bases.ensure(self.engine, python, cache, self.reporter, variant=variant)
 
     # What is done with images
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit.attest.material_note import material_note
 from imagekit.building.assembly import make_layers
 from imagekit.building.outputs import LAYOUT, OCI_ARCHIVE, REGISTRY, Output
+from imagekit.building.preflighting import check_libraries
 from imagekit.explaining.results import PlatformImage, built_layers
 from imagekit.layers.blobs import BlobCache
 from imagekit.layers.mending import mended
@@ -81,6 +82,7 @@ def make_content(
         contents=lambda: source.contents(base),
         reporter=reporter,
     )
+    check_libraries(planned, cache.path, reporter)
     config = image_config(planned.plan, [layer.diff_id for layer in layers])
     own = compress_all(layers, BlobCache(cache.path / "blobs"), reporter)
     made = Made(
@@ -101,7 +103,7 @@ def make_content(
 
 def make_and_write(
     make: Callable[[bool], list[Made]],
-    reference: Reference,
+    references: Sequence[Reference],
     outputs: Sequence[Output],
     access: Access,
     reporter: Reporter,
@@ -110,7 +112,8 @@ def make_and_write(
     fresh: bool = False,
     documents: Documents | None = None,
 ) -> tuple[list[Made], list[Written]]:
-    """What ``make`` makes, and where ``write_content`` wrote it; what is found damaged on the way is made again.
+    """What ``make`` makes, and where ``write_content`` wrote it, under each of its names; what is found damaged on the
+    way is made again.
 
     ``make`` is called with ``fresh`` first. What it made then is not made again but for what is damaged.
     ``documents`` gives what goes with an image to registries and layouts; ``cache`` remembers what registries got.
@@ -119,7 +122,11 @@ def make_and_write(
 
     def once() -> tuple[list[Made], list[Written]]:
         made = make(fresh and next(attempts) == 0)
-        return made, write_content(made, reference, outputs, access, reporter, cache, documents=documents)
+        written = [
+            write_content(made, reference, outputs, access, reporter, cache, documents=documents)
+            for reference in references
+        ]
+        return made, [each for under_one_name in written for each in under_one_name]
 
     return mended(once, reporter)
 

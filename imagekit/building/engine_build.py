@@ -12,6 +12,7 @@ from imagekit.atomic import sweep_unfinished
 from imagekit.attest.material_note import material_note
 from imagekit.building.assembly import make_layers
 from imagekit.building.made_images import keep_made, keep_note
+from imagekit.building.preflighting import check_libraries
 from imagekit.errors import DiskFull
 from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, built_layers
@@ -68,6 +69,7 @@ def build_in_engine(
                 reporter=reporter,
                 take=ahead.take,
             )
+            check_libraries(planned, cache.path, reporter)
             config = _config(plan, layers)
             loaded = load(engine, config, base, layers, reference, reporter, ahead=ahead.names, accept=accept)
         above = image_report(engine, loaded.image_id).layers[len(config.diff_ids) :] if plan.commands else ()

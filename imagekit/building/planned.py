@@ -18,6 +18,7 @@ class Planned:
     lock: Lock  # of wheels alone
     tree: SourceTree | None  # None: no source goes in
     working_tree: str = "unknown"  # clean or dirty, for who has looked (git.working_tree)
+    preflight: str = "warn"  # strict, off: what becomes of packages' libraries that the base does not have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.building.inputs import Inputs, read_inputs
-from imagekit.errors import InvalidProject
+from imagekit.errors import InvalidProject, ResolveError
 from imagekit.progress import Reporter
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.settings import Settings
@@ -50,6 +50,7 @@ class Planning:
         self._access: tuple[ImageSpec, IndexAccess] | None = None
         self._inputs: tuple[ImageSpec, Inputs] | None = None
         self._resolved: tuple[ImageSpec, Resolved] | None = None
+        self._foreseen: tuple[ImageSpec, tuple[Plan, Lock]] | None = None
 
     def inputs(self, spec: ImageSpec) -> Inputs:
         """The source and the files of ``spec``, read once."""
@@ -90,18 +91,24 @@ class Planning:
         from imagekit.lock.sizes import with_sizes
         from imagekit.lock.target import Target
 
-        lock = obtain(
-            spec,
-            Target.of(base),
-            cache_dir=self._cache(),
-            reporter=self._reporter,
-            run_in_base=self._stage(spec, base),
-            access=self._machine(spec.resolver),
-            upgrade=upgrade,
-            previous=previous,
-            contents=lambda: self._bases().contents(base),
-            sources=sources(spec, self._stage(spec, base), self._store(spec), self._git(spec), self._cache()),
-        )
+        stage = self._stage(spec, base)
+        try:
+            lock = obtain(
+                spec,
+                Target.of(base),
+                cache_dir=self._cache(),
+                reporter=self._reporter,
+                run_in_base=stage,
+                access=self._machine(spec.resolver),
+                upgrade=upgrade,
+                previous=previous,
+                contents=lambda: self._bases().contents(base),
+                sources=sources(spec, stage, self._store(spec), self._git(spec), self._cache()),
+            )
+        except ResolveError as error:
+            from imagekit.building.remedies import with_diagnosis
+
+            raise with_diagnosis(error, base) from error.__cause__
         if spec.conda is not None:
             from imagekit.building.conda_notes import with_conda
 
@@ -123,11 +130,17 @@ class Planning:
 
     def foreseen(self, spec: ImageSpec) -> Plan:
         """The plan as far as it is known without building a wheel."""
-        from imagekit.explaining.foreseen import with_known_wheels
+        return self.foreseen_with_lock(spec)[0]
 
-        base, tree = self.base(spec), self.inputs(spec).tree
-        lock = with_known_wheels(spec, self.lock(spec, base), tree, self._stage(spec, base), self._cache())
-        return self._plan(spec, base, lock)
+    def foreseen_with_lock(self, spec: ImageSpec) -> tuple[Plan, Lock]:
+        """The same, and the lock that it is of; made once."""
+        if self._foreseen is None or self._foreseen[0] is not spec:
+            from imagekit.explaining.foreseen import with_known_wheels
+
+            base, tree = self.base(spec), self.inputs(spec).tree
+            lock = with_known_wheels(spec, self.lock(spec, base), tree, self._stage(spec, base), self._cache())
+            self._foreseen = (spec, (self._plan(spec, base, lock), lock))
+        return self._foreseen[1]
 
     def planned(self, spec: ImageSpec, *, making: bool = False) -> Planned:
         """The plan of ``spec`` and the files it speaks of; what has no wheel is built into one now.
@@ -151,7 +164,7 @@ class Planning:
             from imagekit.git.working_tree import state_of
 
             state = state_of(spec.context)
-        planned = Planned(plan=plan, lock=resolved.lock, tree=tree, working_tree=state)
+        planned = Planned(plan=plan, lock=resolved.lock, tree=tree, working_tree=state, preflight=spec.preflight)
         check_plan(planned, self._cache(), self._handed, self._reporter)
         return planned
 
@@ -203,6 +216,7 @@ class Planning:
         return self._machines[resolver]
 
     def _stage(self, spec: ImageSpec, base: BaseImage) -> InBase:
+        from imagekit.building.remedies import remedies_for
         from imagekit.stages.in_base import InBase
 
         return InBase(
@@ -212,6 +226,7 @@ class Planning:
             handed=self._handed,
             reporter=self._reporter,
             in_engine=partial(self._bases().for_builds, spec),
+            remedies=partial(remedies_for, base),
         )
 
     def _plan(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Plan:

@@ -49,6 +49,8 @@ KINDS = (
     Kind("facts", "bases", "what is known of base images", is_note=True),
     Kind("checks", "checked", "images that passed their check", is_note=True),
     Kind("scans", "scanned", "sources in which no credential was found", is_note=True, most=500),
+    Kind("needs", "needs", "what compiled files of wheels ask for", is_note=True, most=5000),
+    Kind("preflights", "preflight", "what bases lack of that", is_note=True, most=500),
     Kind("commands", "commands", "what came of extra_dockerfile_commands", is_note=True, most=500),
     Kind("locks", "locks", "resolved requirements", is_note=True),
     Kind("extras", "extras", "what EXTRA_PIP_PACKAGES came to on images", is_note=True, most=500),

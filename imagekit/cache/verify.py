@@ -133,6 +133,14 @@ def _wheel(unit: Unit) -> Iterator[str]:
             yield "no directory"
 
 
+def _layout(unit: Unit) -> Iterator[str]:
+    """An OCI layout: each blob is what its name says."""
+    for path in unit.paths:
+        for file in path.glob("blobs/sha256/*"):
+            if digest_of_file(file).removeprefix("sha256:") != file.name:
+                yield f"{file.name} holds other bytes"
+
+
 def _base(unit: Unit) -> Iterator[str]:
     paths = {path.suffix: path for path in unit.paths}
     known = json.loads(read_file(paths[".json"]))
@@ -204,11 +212,14 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "bases": _base,
     "debs": _deb,
     "unpacked": _unpacked,
+    "derived": _layout,
     "checkouts": _checkout,
     "repositories": _repository,
     "facts": _note,
     "checks": _note,
     "scans": _note,
+    "needs": _record,
+    "preflights": _note,
     "commands": _image_id,
     "locks": _note,
     "extras": _note,

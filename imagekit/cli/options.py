@@ -145,6 +145,10 @@ class BuildOptions(ImageOptions):
     health_check: Annotated[
         bool, option("--no-health-check", panel=_IMAGE, help="Don't try the image out at the end."), Means(False)
     ] = False
+    preflight: Annotated[
+        str | None,
+        option("--preflight", metavar="MODE", panel=_IMAGE, help="Of libraries the base lacks: warn, strict or off."),
+    ] = None
 
 
 def run_environment(texts: Sequence[str] | None, environ: Mapping[str, str]) -> dict[str, str]:

@@ -35,7 +35,9 @@ def plan(
     ):
         spec = pipeline.spec(path, **given(project))
         pipeline.inputs(spec)  # what cannot be sent is refused before anything is asked of anyone
-        document = pipeline.strategy(spec).to_json()
+        # What of it is known without fetching anything.
+        found = pipeline.preflight(spec, fetch=False)
+        document = {**pipeline.strategy(spec).to_json(), "preflight": found.to_json()}
     if as_json:
         put_json(document)
     else:
@@ -44,7 +46,7 @@ def plan(
 
 def put_plan(document: Mapping[str, Any]) -> None:
     """The layers and why they are where they are: from the same JSON that ``--json`` prints."""
-    from imagekit.cli.output import clipped, put, put_table, size
+    from imagekit.cli.output import clipped, one_line, put, put_table, size
     from imagekit.cli.why import layer_size
 
     base = document["base"]
@@ -67,6 +69,10 @@ def put_plan(document: Mapping[str, Any]) -> None:
     for replaced in base.get("replaced") or ():
         why = f": {replaced['why']}" if replaced["why"] else ""
         put(f"{replaced['name']} {replaced['old']} of the base is replaced by {replaced['new']}{why}")
+    for found in document["preflight"]["findings"]:
+        if found["severity"] != "note":
+            hint = f": {found['hint']}" if found["hint"] else ""
+            put(one_line(f"{found['severity']}: {found['message']}{hint}"))
     missing = [layer for layer in document["layers"] if not layer["cached"]]
     if missing:
         put(f"to be made: {len(missing)} of {len(rows)}, about {size(sum(layer['size'] for layer in missing))}")

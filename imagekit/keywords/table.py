@@ -157,6 +157,12 @@ KEYWORDS: tuple[Keyword, ...] = (
     _project("entrypoints", check.texts, "flows, `path.py:function`, that the health check imports"),
     _project("health_check", check.flag, "whether the image is tried out before it gets its tag", harmless=(False,)),
     _project(
+        "preflight",
+        check.text,
+        "`warn`, `strict` or `off`: what becomes of libraries that packages ask for and the base lacks",
+        harmless=("warn", "off"),
+    ),
+    _project(
         "runtime_extras",
         check.flag,
         "whether the image installs `EXTRA_PIP_PACKAGES` itself, where other engines start it",

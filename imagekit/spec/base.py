@@ -94,10 +94,11 @@ class BaseImage:
     # lower one's mode and owner, and one in the place of a link replaces the link.
     directories: tuple[tuple[str, int, int, int], ...] = ()  # (path, mode, uid, gid) of those that are not 0755 root
     links: tuple[tuple[str, str], ...] = ()  # (path, real path) of links to directories
+    release: str = ""  # text of os-release(5); empty where there is none
+    libraries: tuple[str, ...] = ()  # names of shared libraries where its loader, or a package of it, finds them
     digest: Digest | None = None  # of its manifest or index in a registry or layout, where that is known
     # Where it is, if not under ``reference``: ``oci:DIRECTORY[:NAME]``, or its name in the engine that was given it.
     found_at: str | None = None
-    release: str = ""  # text of os-release(5); empty where there is none
     recipes: tuple[AppliedRecipe, ...] = ()  # what was put on the image that is named, the lowest first
     build_packages: tuple[str, ...] = ()  # of the distribution: what recipes want where sources are built
     origin: BaseImage | None = None  # the image that is named, where recipes were put on it

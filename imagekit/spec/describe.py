@@ -10,7 +10,7 @@ from imagekit.oci.platform import Platform
 from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.portable import portable
 
-_NOT_IN_IMAGE = frozenset({"context", "env_origins", "entrypoints", "health_check"})
+_NOT_IN_IMAGE = frozenset({"context", "env_origins", "entrypoints", "health_check", "preflight"})
 
 
 def describe(spec: ImageSpec) -> dict[str, object]:

@@ -17,6 +17,8 @@ from imagekit.spec.conda import CondaWanted
 MACHINE = "machine"
 # Before DIRECTORY[:NAME]: an OCI image layout, as skopeo names it.
 OCI_LAYOUT = "oci:"
+# What a lack of libraries that packages ask for comes to: a line, an error, nothing.
+PREFLIGHTS = ("warn", "strict", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,7 @@ class ImageSpec:
     extra_dockerfile_commands: tuple[str, ...] = ()  # one instruction each, run on the assembled image
     entrypoints: tuple[str, ...] = ()  # "flow.py:etl": imported by the health check
     health_check: bool = True
+    preflight: str = "warn"  # one of PREFLIGHTS: of libraries that packages ask for and the base lacks
     conda: CondaWanted | None = None  # packages of conda's, beneath those of the requirements
     recipes: tuple[str, ...] = ()  # what the base is given beneath all layers: names, or paths relative to the context
     runtime_extras: bool = False  # it honours EXTRA_PIP_PACKAGES wherever it is started

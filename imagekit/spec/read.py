@@ -19,7 +19,7 @@ from imagekit.spec.declared import check_tools_tables, read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.environment_yml import Environment
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
-from imagekit.spec.image import FileMapping, ImageSpec, Indexes, RequirementLine
+from imagekit.spec.image import PREFLIGHTS, FileMapping, ImageSpec, Indexes, RequirementLine
 from imagekit.spec.indexes import named_indexes
 from imagekit.spec.keys import Source
 from imagekit.spec.local_requirement import parse_line
@@ -59,6 +59,7 @@ def read_spec(
     labels: Mapping[str, str] | None = None,
     include_source: bool | None = None,
     health_check: bool | None = None,
+    preflight: str | None = None,
     runtime_extras: bool | None = None,
     entrypoints: Sequence[str] = (),
     workdir: str | None = None,
@@ -171,10 +172,17 @@ def read_spec(
             ),
             entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
             health_check=_first(health_check, table.health_check, True),
+            preflight=_preflight(preflight or table.preflight or "warn"),
             recipes=tuple(dict.fromkeys((*(table.recipes or ()), *_several(recipes)))),
             conda=_conda(table, wanted.environment, conda, conda_channels, python),
         )
         return with_runtime_extras(spec) if _first(runtime_extras, table.runtime_extras, False) else spec
+
+
+def _preflight(mode: str) -> str:
+    if mode not in PREFLIGHTS:
+        raise InvalidConfig(f"unknown preflight {mode!r}", hint=nearest_hint(mode, PREFLIGHTS))
+    return mode
 
 
 def _conda(

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.spec import conda as conda_checks
 from imagekit.spec import table_checks as checks
+from imagekit.spec.image import PREFLIGHTS
 from imagekit.spec.indexes import IndexTable, check_indexes
 from imagekit.spec.keys import Key, Source, read_table
 from imagekit.spec.toml import read_toml
@@ -209,6 +210,15 @@ class Table:
     ] = None
     include_source: Annotated[bool | None, Key("put the project's own files into the image", default=True)] = None
     health_check: Annotated[bool | None, Key("try the image out when it is built", default=True, by_user=True)] = None
+    preflight: Annotated[
+        _Text,
+        Key(
+            "what becomes of a package whose compiled files ask for libraries that the base does not have",
+            default="warn",
+            choices=PREFLIGHTS,
+            by_user=True,
+        ),
+    ] = None
     runtime_extras: Annotated[
         bool | None,
         Key("carry an entrypoint that installs EXTRA_PIP_PACKAGES, for engines that are not imagekit", default=False),

@@ -14,7 +14,7 @@ from imagekit.spec.base import BaseImage, PythonInfo
 from imagekit.stages import installed
 
 # Part of what is kept: raised when more is read of a base than before.
-FORMAT = 2
+FORMAT = 3
 
 
 def kept_record(path: Path) -> Mapping[str, Any] | None:
@@ -76,4 +76,6 @@ def _base(reference: str, image_id: str, known: Mapping[str, Any]) -> BaseImage:
         layers=tuple(Descriptor.from_json(layer) for layer in known["layers"]),
         directories=tuple((path, mode, uid, gid) for path, mode, uid, gid in probe["directories"]),
         links=tuple((path, target) for path, target in probe["links"]),
+        release=probe["release"],
+        libraries=tuple(probe["libraries"]),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from imagekit.errors import BaseUnusable
 from imagekit.oci.config import ImageConfig
-from imagekit.stages.elf import ElfFile, read_elf
+from imagekit.preflight.elf import ElfFile, read_elf
 from imagekit.stages.unpacked import Unpacked
 
 # An engine's own, where the configuration names none.

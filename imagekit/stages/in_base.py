@@ -24,6 +24,7 @@ from imagekit.lock.access import IndexAccess
 from imagekit.lock.redaction import redacted
 from imagekit.lock.runner import DIRECTORIES, CompletedInBase
 from imagekit.oci.platform import Platform
+from imagekit.preflight.values import Remedy
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.spec.base import BaseImage
@@ -53,7 +54,8 @@ class InBase:
     ``context``: a docker context instead of an address. ``access``: which indexes programs in the base ask, by
     which logins and proxies, trusting whom; offline there is no network. ``handed``: secrets and ssh agents that
     programs in the base see at ``/run/secrets`` and by ``SSH_AUTH_SOCK``. ``title`` heads the progress.
-    ``in_engine`` gives ``base`` as the engine has it, which may be given it then.
+    ``in_engine`` gives ``base`` as the engine has it, which may be given it then. ``remedies``: the recipes that may
+    mend what a build lacks.
     """
 
     base: BaseImage
@@ -64,6 +66,7 @@ class InBase:
     reporter: Reporter = field(default_factory=SilentReporter)
     title: str = "running in the base"
     in_engine: Callable[[BaseImage], BaseImage] = lambda base: base
+    remedies: Callable[[], Sequence[Remedy]] = tuple
 
     def __call__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from imagekit.oci.config import ImageConfig
@@ -21,6 +22,20 @@ def library_path(base: Unpacked, python: ImagePython, config: ImageConfig) -> li
     asked += [f"{place}/{python.machine}-linux-gnu" for place in ("/lib", "/usr/lib")]
     found = (base.tree.resolve(path) for path in (*asked, *_DEFAULT) if path)
     return list(dict.fromkeys(place[0] for place in found if place is not None and place[1].kind == "dir"))
+
+
+def libraries_of(base: Unpacked, directories: Sequence[str]) -> list[str]:
+    """The names of shared libraries in ``directories``, and of those that installed packages brought along."""
+    found = {name for directory in directories for name in base.names(directory) if _is_library(name)}
+    for path, node in base.tree.walk():
+        place, _, name = path.rpartition("/")
+        if node.kind != "dir" and _is_library(name) and ("/site-packages" in place or "/dist-packages" in place):
+            found.add(name)
+    return sorted(found)
+
+
+def _is_library(name: str) -> bool:
+    return name.startswith(("lib", "ld-", "ld64")) and ".so" in name
 
 
 def _configured(base: Unpacked, path: str, depth: int) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import BaseUnusable
+from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import ImageContent
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.sharing.leases import mark_used
@@ -22,7 +23,7 @@ from imagekit.stages import installed
 from imagekit.stages.base_record import FORMAT, base_of, checked_probe, kept_record
 from imagekit.stages.image_python import ImagePython, find_python, markers
 from imagekit.stages.installed_files import read_installed
-from imagekit.stages.library_path import library_path
+from imagekit.stages.library_path import libraries_of, library_path
 from imagekit.stages.tree_facts import special_directories_and_links
 from imagekit.stages.unpacked import Unpacked, publish, unpacking
 
@@ -83,7 +84,7 @@ def _read(content: ImageContent, reference: str, cache: Path, reporter: Reporter
                 f"{reference} is said to be for {content.config.platform}, and its Python is for {python.machine}",
                 hint="choose another base image",
             )
-        probe = checked_probe(reference, _probe(files, python))
+        probe = checked_probe(reference, _probe(files, python, content.config))
         found = read_installed(files, python, content.config)
         installed.keep(found, image_id, cache)
         known = {
@@ -108,9 +109,10 @@ def _read(content: ImageContent, reference: str, cache: Path, reporter: Reporter
     return known
 
 
-def _probe(files: Unpacked, python: ImagePython) -> Mapping[str, Any]:
+def _probe(files: Unpacked, python: ImagePython, config: ImageConfig) -> Mapping[str, Any]:
     """The object that ``probe_program.py`` prints."""
     directories, links = special_directories_and_links(files.tree)
+    release = _text(files, "/etc/os-release") or _text(files, "/usr/lib/os-release")
     return {
         "command": python.command,
         "executable": python.executable,
@@ -126,6 +128,8 @@ def _probe(files: Unpacked, python: ImagePython) -> Mapping[str, Any]:
         "group": _text(files, "/etc/group"),
         "directories": directories,
         "links": links,
+        "release": release,
+        "libraries": libraries_of(files, library_path(files, python, config)),
     }
 
 

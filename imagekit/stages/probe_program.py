@@ -4,6 +4,7 @@ Sent as text to the base's own interpreter, so it uses the standard library alon
 to the syntax of Python 3.8. Prints one JSON object.
 """
 
+import glob
 import json
 import os
 import platform
@@ -39,7 +40,6 @@ def libc() -> list:
     except (AttributeError, ValueError, OSError):
         pass
     # musl's loader tells its version when it is started without arguments.
-    import glob
     import subprocess
 
     for loader in glob.glob("/lib/ld-musl-*"):
@@ -51,12 +51,14 @@ def libc() -> list:
 
 
 def tree() -> tuple:
-    """Directories that are not 0755 root's, and links to directories."""
-    special, links = [], []
+    """Directories that are not 0755 root's, links to directories, and libraries that packages brought."""
+    special, links, libraries = [], [], []
     skipped = ("/proc", "/sys", "/dev")
-    for top, directories, _ in os.walk("/"):
+    for top, directories, files in os.walk("/"):
         if top == "/":
             directories[:] = [d for d in directories if "/" + d not in skipped]
+        if "-packages" in top and ("/site-packages" in top or "/dist-packages" in top):
+            libraries += [name for name in files if is_library(name)]
         for name in directories:
             path = os.path.join(top, name)
             if os.path.islink(path):
@@ -69,7 +71,37 @@ def tree() -> tuple:
             mode = stat.S_IMODE(found.st_mode)
             if (mode, found.st_uid, found.st_gid) != (0o755, 0, 0):
                 special.append([path, mode, found.st_uid, found.st_gid])
-    return sorted(special), sorted(links)
+    return sorted(special), sorted(links), libraries
+
+
+def is_library(name: str) -> bool:
+    return name.startswith(("lib", "ld-", "ld64")) and ".so" in name
+
+
+def library_path() -> list:
+    """Where the loader looks, as ``library_path.py`` reads it off a base that is not run."""
+    asked = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/")]
+    asked += [sys.base_prefix.rstrip("/") + "/lib", *configured("/etc/ld.so.conf", 0)]
+    asked += [place + "/" + platform.machine() + "-linux-gnu" for place in ("/lib", "/usr/lib")]
+    return [*asked, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"]
+
+
+def configured(path: str, depth: int) -> list:
+    found = []
+    for line in text(path).splitlines():
+        words = line.partition("#")[0].split()
+        if words[:1] == ["include"] and depth < 4:
+            for pattern in words[1:]:
+                for name in sorted(glob.glob(os.path.join(os.path.dirname(path), pattern))):
+                    found += configured(name, depth + 1)
+        elif words and words[0].startswith("/"):
+            found.append(words[0])
+    return found
+
+
+def libraries() -> list:
+    directories = (path for path in library_path() if os.path.isdir(path))
+    return [name for directory in directories for name in os.listdir(directory) if is_library(name)]
 
 
 def text(path: str) -> str:
@@ -81,7 +113,7 @@ def text(path: str) -> str:
 
 
 def main() -> None:
-    special, links = tree()
+    special, links, of_packages = tree()
     libc_name, libc_version = libc()
     print(
         json.dumps(
@@ -100,6 +132,8 @@ def main() -> None:
                 "group": text("/etc/group"),
                 "directories": special,
                 "links": links,
+                "release": text("/etc/os-release") or text("/usr/lib/os-release"),
+                "libraries": sorted({*libraries(), *of_packages}),
             }
         )
     )

@@ -28,9 +28,10 @@ from imagekit.lock.uv import find_uv
 from imagekit.lock.values import Directory as DirectoryOrigin
 from imagekit.lock.values import LockedPackage
 from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.preflight.diagnosis import hint_of
+from imagekit.preflight.names import system_of
 from imagekit.secrets.handed import Handed
 from imagekit.spec.image import Indexes
-from imagekit.stages.build_hints import build_hint
 from imagekit.stages.build_tools import Tools, asked_beside, declared_tools, lock_tools
 from imagekit.stages.built_wheels import BuiltWheels, LocalWheel
 from imagekit.stages.in_base import InBase, RanInBase
@@ -165,7 +166,7 @@ class _Build:
                 requires = (*requires, *more)
             wheels = sorted((ran.outputs / "dist").glob("*.whl"))
             if ran.exit_code != 0 or len(wheels) != 1:
-                raise failure(source.name, ran)
+                raise failure(source.name, ran, self.stage)
             check(source, wheels[0].name, Target.of(self.stage.base))
             _refuse_secrets(source.name, wheels[0], self.stage.handed)
             return BuiltWheels(self.cache_dir / "built").put(source.key, wheels[0], tools.packages)
@@ -233,11 +234,12 @@ def _refuse_secrets(name: str, wheel: Path, handed: Handed) -> None:
                 )
 
 
-def failure(name: str, ran: RanInBase) -> SourceBuildFailed:
+def failure(name: str, ran: RanInBase, stage: InBase) -> SourceBuildFailed:
     """The error for a build that did not end in one wheel; ``details`` are its last lines."""
+    base = stage.base
     words = "\n".join(part for part in (ran.stdout.strip(), ran.stderr.strip()) if part)
     return SourceBuildFailed(
         f"{name}: building its wheel from source failed",
-        hint=build_hint(name, words),
+        hint=hint_of(words, name, system_of(base.release), stage.remedies(), python=base.python.minor),
         details="\n".join(words.splitlines()[-_LAST_LINES:]),
     )

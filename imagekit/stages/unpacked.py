@@ -28,7 +28,7 @@ from imagekit.stages.layer_stream import layer_tar
 
 _LARGEST = 64 << 20  # bytes; a larger library is no interpreter's, but the ones that are named here
 _LARGE_ONES = ("python", "libpython")
-_ALWAYS = frozenset({"etc/passwd", "etc/group", "etc/ld.so.conf"})
+_ALWAYS = frozenset({"etc/passwd", "etc/group", "etc/ld.so.conf", "etc/os-release", "usr/lib/os-release"})
 _SITES = frozenset({"site-packages", "dist-packages"})
 _INFO = (".dist-info", ".egg-info", ".egg")
 _STATIC = (".a", ".o")

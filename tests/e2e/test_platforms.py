@@ -26,8 +26,8 @@ from imagekit.oci.content import Blob, Data, ImageContent
 from imagekit.oci.digest import digest_of
 from imagekit.oci.manifest import LAYER_TAR, Descriptor
 from imagekit.oci.platform import Platform
+from imagekit.preflight.elf import read_elf
 from imagekit.progress import SilentReporter
-from imagekit.stages.elf import read_elf
 from imagekit.stages.probe import find_base
 
 from ..own_registry import OwnRegistry

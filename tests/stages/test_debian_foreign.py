@@ -19,6 +19,7 @@ from imagekit.errors import BaseBuildFailed, InputError
 from imagekit.export.layout_read import read_layout
 from imagekit.lock.target import Target
 from imagekit.oci.platform import Platform
+from imagekit.preflight.elf import read_elf
 from imagekit.progress import SilentReporter
 from imagekit.stages.compile_here import compiler_here
 from imagekit.stages.debian import DebianBase, DebianRootfs, build_base, lock_base
@@ -26,7 +27,6 @@ from imagekit.stages.debian_fetch import fetch_debs, newest_change
 from imagekit.stages.debian_foreign import Packages, require_same, transplant
 from imagekit.stages.debian_lock import DebianLock
 from imagekit.stages.debian_rootfs import write_rootfs
-from imagekit.stages.elf import read_elf
 from imagekit.stages.probe_files import base_from_content
 
 pytestmark = pytest.mark.xdist_group("debian")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import BaseUnusable
-from imagekit.stages.elf import read_elf
+from imagekit.preflight.elf import read_elf
 from imagekit.stages.image_python import ImagePython, find_python
 from imagekit.stages.import_path import import_path, scheme, site_directories
 from imagekit.stages.unpacked import unpacking

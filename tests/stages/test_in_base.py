@@ -26,9 +26,9 @@ from imagekit.oci.digest import digest_of
 from imagekit.progress import SilentReporter
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
-from imagekit.stages.in_base import InBase, RanInBase, dockerfile
+from imagekit.stages.in_base import InBase, dockerfile
 from imagekit.stages.probe import read_base
-from imagekit.stages.source_build import build_project_wheel, build_wheels, failure
+from imagekit.stages.source_build import build_project_wheel, build_wheels
 
 QUIET = SilentReporter()
 
@@ -214,30 +214,6 @@ def test_a_missing_compiler_is_told_with_its_package(stage, tmp_path):
             cache_dir=tmp_path,
         )
     assert "gcc" in (caught.value.hint or ""), caught.value.details
-
-
-@pytest.mark.parametrize(
-    ("words", "package"),
-    [
-        ("fatal error: Python.h: No such file or directory", "python3-dev"),
-        ("error: command 'gcc' failed: No such file or directory", "gcc"),
-        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "gcc"),
-        ("error: command 'g++' failed: No such file or directory", "g++"),
-        ("gcc: fatal error: cannot execute 'cc1plus': execvp: No such file or directory", "g++"),
-        ("Error: pg_config executable not found.", "libpq-dev"),
-        ("/bin/sh: 1: mysql_config: not found", "default-libmysqlclient-dev"),
-        ("fatal error: ffi.h: No such file or directory", "libffi-dev"),
-        ("error: can't find Rust compiler", "cargo"),
-        ("/bin/sh: 1: cmake: not found", "cmake"),
-        ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-g++'", "apt-get install g++"),
-        ("error: [Errno 2] No such file or directory: 'data.txt'", "own last words"),
-        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['gfortran'], ['flang-new']]", "gfortran"),
-        ("setuptools-scm was unable to detect version for /x", "version control"),
-    ],
-)
-def test_what_a_build_misses_is_told(words, package, tmp_path):
-    ran = RanInBase(exit_code=1, stdout="", stderr=words, outputs=tmp_path)
-    assert package in (failure("alpha", ran).hint or "")
 
 
 def test_a_project_is_built_from_the_files_given(stage, tmp_path):

@@ -1,0 +1,1 @@
+"""What packages ask of a base beyond Python: seen before an image is made, and told after a build that failed."""

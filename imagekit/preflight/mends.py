@@ -1,0 +1,103 @@
+"""What mends a lack: the recipes that bring it, and where there is none the distribution's packages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.preflight.names import HEADER, LIBRARY, LINK, PKG_CONFIG, PROGRAM, install_command, package_of
+from imagekit.preflight.values import Remedy, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """What to add so that something is there."""
+
+    recipes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()  # of the distribution, for what no recipe brings
+    command: str | None = None  # what installs these in the base
+    unknown: tuple[str, ...] = ()  # of this nobody knows where it comes from
+
+    def __bool__(self) -> bool:
+        return bool(self.recipes or self.packages or self.command)
+
+    @property
+    def line(self) -> str:
+        """``recipes = ["opencv"]``, or what to install in the base."""
+        said = []
+        if self.recipes:
+            said.append("add recipes = [" + ", ".join(f'"{name}"' for name in self.recipes) + "]")
+        if self.command:
+            said.append(f"{'and ' if said else ''}take a base that has them ({self.command})")
+        if self.unknown:
+            also = "also " if said else ""
+            said.append(f"{also}find out what brings {', '.join(self.unknown)}: apt-file search {self.unknown[0]}")
+        return ", ".join(said)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "recipes": list(self.recipes),
+            "packages": list(self.packages),
+            "command": self.command,
+            "unknown": list(self.unknown),
+            "line": self.line,
+        }
+
+
+def mend_of(
+    wants: Iterable[tuple[str, str]], system: System, remedies: Sequence[Remedy] = (), *, package: str = ""
+) -> Mend:
+    """What brings all of ``wants``, each a kind (``names.LIBRARY`` …) and a name; ``package`` wants it."""
+    left = list(dict.fromkeys(wants))
+    recipes: list[str] = []
+    made_for = [r for r in remedies if package in r.serves and any(_brings(r, want, system) for want in left)]
+    if made_for:
+        # It was tried with the package: what its packages need in turn is there, too.
+        best = max(made_for, key=lambda r: (_count(r, left, system), -len(r.packages), r.recipe))
+        return Mend(recipes=(best.recipe,))
+    while left:
+        # The recipe that brings most of it; of several, one that is made for the package.
+        most = max(
+            (remedy for remedy in remedies if any(_brings(remedy, want, system) for want in left)),
+            key=lambda remedy: (
+                _count(remedy, left, system),
+                -len(remedy.packages),
+                remedy.recipe,
+            ),
+            default=None,
+        )
+        if most is None:
+            break
+        recipes.append(most.recipe)
+        left = [want for want in left if not _brings(most, want, system)]
+    found = {want: package_of(*want, system) for want in left}
+    packages = tuple(dict.fromkeys(each for each in found.values() if each))
+    sonames = tuple(name for kind, name in left if kind == LIBRARY)
+    command = install_command(system, packages, sonames)
+    solved = [want for want in left if found[want] or (command and want[1] in sonames and not packages)]
+    return Mend(
+        recipes=tuple(recipes),
+        packages=packages,
+        command=command,
+        unknown=tuple(name for kind, name in left if (kind, name) not in solved),
+    )
+
+
+def _count(remedy: Remedy, wants: Iterable[tuple[str, str]], system: System) -> int:
+    return sum(_brings(remedy, want, system) for want in wants)
+
+
+def _brings(remedy: Remedy, want: tuple[str, str], system: System) -> bool:
+    kind, name = want
+    listed = {
+        LIBRARY: remedy.sonames,
+        HEADER: remedy.headers,
+        PKG_CONFIG: remedy.pkg_config,
+        PROGRAM: remedy.programs,
+        LINK: frozenset[str](),
+    }[kind]
+    if name in listed:
+        return True
+    # A recipe lists what people ask for by name; its packages bring more than that.
+    return kind != PROGRAM and package_of(kind, name, system) in remedy.packages
