@@ -53,7 +53,7 @@ def list_runs(
     begun = moment_of(since, "--since").isoformat(timespec="milliseconds") if since is not None else None
     with _store() as store:
         runs = store.runs(states=states, since=begun, limit=None if every else limit + 1, deployment=deployment)
-        orphans = {run.id for run in store.orphans()}
+        orphans = {run.id for run in store.orphans(of_pools=True)}
     more = not every and len(runs) > limit
     runs = runs if every else runs[:limit]
     if as_json:
@@ -77,7 +77,7 @@ def inspect(run: RunArgument, as_json: options.Json = False) -> None:
 
     with _store() as store:
         found = store.run(run)
-        document = _document(found, any(each.id == found.id for each in store.orphans()))
+        document = _document(found, any(each.id == found.id for each in store.orphans(of_pools=True)))
         if document["result_file"] is not None:
             document["result"] = store.result(found)
             document["result_file"] = str(store.directory / document["result_file"])
@@ -184,16 +184,31 @@ def cancel(
                 raise InputError(f"the run {run.record.name} has ended: {run.state}", hint="nothing is to be done")
             if run.pool is None:
                 raise InputError(f"the run {run.record.name} is of no work pool", hint=f"docker stop {run.record.name}")
-        done = {run.id: Queue(store).cancel(run.id) for run in chosen}
+        for run in chosen:
+            Queue(store).cancel(run.id)
+        _end_of_nobody(store, [run.id for run in chosen])
+        states = {run.id: store.run(run.id) for run in chosen}
     if as_json:
-        put_json({"cancelled": [each for each, how in done.items() if how], "asked": [*_asked(done)]})
+        put_json({"runs": [{"id": run.id, "state": run.state, "asked": run.end is None} for run in states.values()]})
         return
     for run in chosen:
-        put(f"{run.record.name}: {'cancelled' if done[run.id] == 'cancelled' else 'its worker ends it'}")
+        state = states[run.id].state if states[run.id].end else "its worker ends it"
+        put(f"{run.record.name}: {state}")
 
 
-def _asked(done: dict[str, str | None]) -> list[str]:
-    return [run_id for run_id, how in done.items() if how == "asked"]
+def _end_of_nobody(store: Store, run_ids: list[str]) -> None:
+    """End those of them whose worker is gone: it would never be told."""
+    gone = [run for run in store.orphans(of_pools=True) if run.id in run_ids]
+    if not gone:
+        return
+    from imagekit.cli.session import load_settings
+    from imagekit.engine.client import Engine
+    from imagekit.runs.reconcile import end_orphan
+
+    settings = load_settings()
+    with Engine.connect(settings.engine_address, deadline=settings.engine_deadline) as engine:
+        for run in gone:
+            end_orphan(store, engine, run)
 
 
 @app.command(cls=Command, epilog=examples("imagekit flow-run retry 3f2a --watch"))

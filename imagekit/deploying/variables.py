@@ -71,7 +71,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "gpus": _variable("GPUs", "all, a number, or device=ID,….", anyOf=[{"type": "string"}, {"type": "integer"}]),
     "shm_size": _variable("Shared Memory", "Bytes of /dev/shm, or a text such as 64m.", **_SIZE),
     "timeout": _variable("Timeout", "Seconds after which a run is ended.", type="number", exclusiveMinimum=0),
-    "stop_grace": _variable("Stop Grace", "Seconds from SIGTERM to SIGKILL.", type="number", minimum=0),
+    "stop_grace": _variable("Stop Grace", "Whole seconds from SIGTERM to SIGKILL.", type="integer", minimum=0),
     "user": _variable(
         "User",
         "Who the flow runs as: by default the image's user, if that is not root.",

@@ -25,13 +25,14 @@ def reconcile(store: Store, engine: Engine) -> int:
     """
     orphans = store.orphans()
     for run in orphans:
-        _end(store, engine, run)
+        end_orphan(store, engine, run)
     # One that is not known here is another user's, or of a record that is kept elsewhere.
     sweep(engine, store.has_ended)
     return len(orphans)
 
 
-def _end(store: Store, engine: Engine, run: StoredRun) -> None:
+def end_orphan(store: Store, engine: Engine, run: StoredRun) -> None:
+    """End an open run that nobody sees to any more, by what is left of it."""
     # Not for those who find no such run, which is nearly everybody.
     from imagekit.runs.concealing import concealed_end, needles_of
     from imagekit.runs.following import facts_of

@@ -16,7 +16,7 @@ from imagekit.store import sql
 from imagekit.store.file import PATIENCE, StoreFile
 from imagekit.store.logs import DIRECTORY as LOGS
 from imagekit.store.logs import LogPiece, LogWriter, follow_log, read_log, remove_log
-from imagekit.store.ownership import has_lease, is_orphan, machine, owner
+from imagekit.store.ownership import is_orphan, machine, owner
 from imagekit.store.rows import begin_values, end_row, run_of, to_json
 from imagekit.store.values import ENDED_STATES, RunEnd, RunRecord, StoredRun
 
@@ -159,13 +159,13 @@ class Store:
         """Runs that somebody sees to, in the order in which they were accepted."""
         return self._rows(sql.LIVE_RUNS, ())
 
-    def orphans(self) -> list[StoredRun]:
+    def orphans(self, *, of_pools: bool = False) -> list[StoredRun]:
         """Live runs whose process is gone: whoever finds them says how they ended (``runs.reconcile``).
 
-        Those of a worker are the next one's for as long as the lease lasts.
+        Those of work pools, which are left to their next worker, are among them with ``of_pools``.
         """
         here = machine()
-        return [run for run in self.live_runs() if is_orphan(run, here=here) and not has_lease(run, here=here)]
+        return [run for run in self.live_runs() if (of_pools or run.pool is None) and is_orphan(run, here=here)]
 
     def has_ended(self, run_id: str) -> bool:
         """Whether it is known here how the run of exactly that ID ended."""

@@ -1,0 +1,217 @@
+"""Workers with a real engine: what is submitted is run once and recorded, through kills, stops, and late wakings."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from imagekit.store.deployments import Deployments
+from imagekit.store.pools import Pools
+
+from .conftest import Works
+
+
+def test_what_is_due_is_carried_out(works: Works) -> None:
+    wanted = [works.submit("add", a=n) for n in range(3)]
+    failing = works.submit("add", {"env": {"STAGE": "test"}, "labels": {"team": "data"}}, a="x")
+    assert works.worker("--run-once", "--limit", "2").wait() == 0
+    runs = [works.store.run(run_id) for run_id in wanted]
+    assert [(run.state, run.end.result if run.end else None, run.attempt) for run in runs] == [
+        ("completed", n + 1, 1) for n in range(3)
+    ]
+    assert runs[0].deployment == "add/test"
+    assert runs[0].record.name.startswith("imagekit-run-add-")
+    assert works.log(wanted[1]) == b"adding 1 1\n"
+    failed = works.store.run(failing)
+    assert (failed.state, failed.record.env_names) == ("failed", ("STAGE",))
+    assert [works.containers(run_id) for run_id in (*wanted, failing)] == [[], [], [], []]
+    assert f"{runs[0].record.name} | adding 0 1" in works.told()
+    (worker,) = Pools(works.store.file).workers("docker")
+    assert worker.status == "stopped"
+
+
+def test_a_run_that_cannot_begin_says_why(works: Works) -> None:
+    works.deploy("gone", image="example.com/none:1", pinned="sha256:" + "0" * 64)
+    works.deploy("add", image="x", pinned=works.engine.image(works_image(works)).id, entrypoint="flow.py:gone")  # type: ignore[union-attr]
+    first, second = works.submit("gone"), works.submit("add", a=1)
+    assert works.worker("--run-once").wait() == 0
+    states = {run_id: works.store.run(run_id) for run_id in (first, second)}
+    assert [(run.state, run.end.cause if run.end else None) for run in states.values()] == [
+        ("failed", "refused"),
+        ("failed", None),
+    ]
+    assert "is not in the engine" in str(states[first].end)
+
+
+def works_image(works: Works) -> str:
+    return str(Deployments(works.store.file).get("wait/test").pinned)
+
+
+def test_the_first_signal_waits_for_the_last_run(works: Works) -> None:
+    worker = works.worker()
+    run_id = works.submit("wait", seconds=1.5)
+    works.waiting(run_id)
+    worker.send_signal(signal.SIGTERM)
+    late = works.submit("add", a=1)
+    assert worker.wait() == 0
+    assert works.store.run(run_id).state == "completed"
+    assert works.store.run(late).state == "scheduled"
+
+
+def test_the_second_signal_leaves_runs_to_the_next_worker(works: Works) -> None:
+    worker = works.worker()
+    run_id = works.submit("wait", seconds=4)
+    container = works.waiting(run_id).container_id
+    worker.send_signal(signal.SIGINT)
+    works.until(lambda: "no more runs are begun" in works.told())
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait() == 130
+    assert works.store.run(run_id).state == "running"
+    assert [entry["Id"] for entry in works.containers(run_id)] == [container]
+    assert works.worker("--run-once").wait() == 0
+    run = works.store.run(run_id)
+    assert (run.state, run.attempt, run.container_id, run.end.result if run.end else None) == (
+        "completed",
+        2,
+        container,
+        "waited",
+    )
+    assert works.log(run_id).startswith(b"waiting \n")
+    assert works.containers(run_id) == []
+
+
+@pytest.mark.parametrize("seconds", [3.0, 0.2])
+def test_a_worker_that_is_killed_leaves_what_the_next_one_adopts(works: Works, seconds: float) -> None:
+    """The flow still runs when the next worker comes, or has ended meanwhile."""
+    worker = works.worker()
+    run_id = works.submit("wait", seconds=seconds)
+    container = works.waiting(run_id).container_id
+    worker.kill()
+    worker.wait()
+    if seconds < 1:
+        works.until(lambda: works.containers(run_id)[0]["State"] == "exited")
+    # A run started by hand reads what is left behind, and leaves it to the next worker.
+    assert works.store.orphans() == []
+    assert works.worker("--run-once").wait() == 0
+    run = works.store.run(run_id)
+    assert (run.state, run.attempt, run.container_id) == ("completed", 2, container)
+    assert works.containers(run_id) == []
+    assert [w.status for w in Pools(works.store.file).workers()] == ["stopped", "gone"]
+
+
+def test_a_container_that_went_with_its_worker_is_a_crash(works: Works) -> None:
+    worker = works.worker()
+    run_id = works.submit("wait")
+    container = works.waiting(run_id).container_id
+    worker.kill()
+    worker.wait()
+    works.engine.api.remove_container(container, force=True)
+    assert works.worker("--run-once").wait() == 0
+    run = works.store.run(run_id)
+    assert (run.state, run.end.cause if run.end else None) == ("crashed", "worker")
+
+
+def test_a_worker_that_wakes_late_changes_nothing(works: Works) -> None:
+    first = works.worker()
+    run_id = works.submit("wait", seconds=4)
+    container = works.waiting(run_id).container_id
+    first.send_signal(signal.SIGSTOP)
+    # As if it had stood still for half a minute.
+    with works.store.file.writing() as connection:
+        connection.execute("UPDATE flow_run SET lease = 1.0")
+    second = works.worker()
+    works.until(lambda: works.store.run(run_id).attempt == 2)
+    first.send_signal(signal.SIGCONT)
+    run = works.ended(run_id)
+    assert (run.state, run.container_id, run.end.result if run.end else None) == ("completed", container, "waited")
+    works.until(lambda: not works.containers(run_id))
+    for worker in (first, second):
+        worker.send_signal(signal.SIGTERM)
+    assert [first.wait(), second.wait()] == [0, 0]
+    assert "completed" in works.told(1)
+    assert "completed" not in works.told(0)
+
+
+def test_cancelling_ends_the_container(works: Works) -> None:
+    works.worker()
+    polite, deaf = works.submit("wait"), works.submit("deaf", {"stop_grace": 1})
+    for run_id in (polite, deaf):
+        works.waiting(run_id)
+        done = subprocess.run(
+            [*imagekit(), "flow-run", "cancel", run_id], env=environ(works), capture_output=True, text=True
+        )
+        assert "its worker ends it" in done.stdout, done.stderr
+    assert [(run := works.ended(each)).state for each in (polite, deaf)] == ["cancelled", "cancelled"]
+    assert run.end is not None
+    assert run.end.cause == "cancel"
+    works.until(lambda: not works.containers(polite) and not works.containers(deaf))
+
+
+def test_cancelling_a_run_whose_worker_is_gone(works: Works) -> None:
+    worker = works.worker()
+    run_id = works.submit("wait")
+    works.waiting(run_id)
+    worker.kill()
+    worker.wait()
+    done = subprocess.run(
+        [*imagekit(), "flow-run", "cancel", run_id], env=environ(works), capture_output=True, text=True
+    )
+    assert done.stdout.endswith(": crashed\n"), done.stderr
+    assert works.containers(run_id) == []
+
+
+def test_memory_time_and_removal_are_the_causes_they_are(works: Works) -> None:
+    works.worker()
+    oom = works.submit("eat", {"mem_limit": "64m"})
+    late = works.submit("deaf", {"timeout": 1.0, "stop_grace": 1})
+    removed = works.submit("wait")
+    works.engine.api.remove_container(works.waiting(removed).container_id, force=True)
+    causes = {run_id: (run.state, run.end.cause) for run_id in (oom, late, removed) if (run := works.ended(run_id)).end}
+    assert causes == {oom: ("crashed", "oom"), late: ("timed-out", "timeout"), removed: ("crashed", "removed")}
+    works.until(lambda: not any(works.containers(run_id) for run_id in (oom, late, removed)))
+
+
+def test_several_workers_run_each_once(works: Works) -> None:
+    wanted = [works.submit("add", a=n) for n in range(8)]
+    workers = [works.worker("--run-once", "--limit", "1") for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    runs = [works.ended(run_id) for run_id in wanted]
+    assert [(run.state, run.attempt) for run in runs] == [("completed", 1)] * 8
+    assert Counter(works.log(run_id) for run_id in wanted) == {f"adding {n} 1\n".encode(): 1 for n in range(8)}
+
+
+def test_schedules_make_runs_and_missed_ones_make_one(works: Works) -> None:
+    from imagekit.deploying.schedules import Interval
+
+    kept = Deployments(works.store.file)
+    known = kept.get("add/test")
+    schedule = Interval(3600).to_json()
+    kept.put(replace(known, parameters={"a": 20}, schedules=(schedule,)), ["2026-01-01T00:00:00.000+00:00"])
+    assert works.worker("--run-once").wait() == 0
+    (run,) = works.store.runs(deployment="add/test")
+    assert (run.state, run.end.result if run.end else None) == ("completed", 21)
+    (due,) = kept.next_times(known)
+    assert due is not None
+    assert due > run.record.created
+    assert works.worker("--run-once").wait() == 0
+    assert len(works.store.runs(deployment="add/test")) == 1
+
+
+def imagekit() -> list[str]:
+    import sys
+
+    return [sys.executable, "-m", "imagekit"]
+
+
+def environ(works: Works) -> dict[str, str]:
+    import os
+
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(works.directory),
+        "XDG_STATE_HOME": str(works.directory / "state"),
+    }
