@@ -11,6 +11,7 @@ import typer
 
 from imagekit.cli import options
 from imagekit.cli.commands import Command
+from imagekit.cli.deployment_moves import kubernetes, to_prefect
 from imagekit.cli.options import examples
 
 if TYPE_CHECKING:
@@ -175,6 +176,16 @@ def delete(
         put_json({"deleted": names, "cancelled": cancelled})
         return
     put(f"deleted {', '.join(names)}" + (f"; {cancelled} waiting runs are cancelled" if cancelled else ""))
+
+
+app.command(
+    cls=Command,
+    epilog=examples(
+        "imagekit deployment kubernetes etl/nightly | kubectl apply -f -",
+        "imagekit deployment kubernetes etl/nightly --secret-env TOKEN=orders/token -j mem_limit=2g",
+    ),
+)(kubernetes)
+app.command("to-prefect", cls=Command, epilog=examples("imagekit deployment to-prefect etl/nightly"))(to_prefect)
 
 
 def _store() -> Store:

@@ -61,6 +61,8 @@ def environment(settings: RunSettings, secret_env: Mapping[str, str]) -> list[di
     problems: list[InputError] = []
     found: dict[str, dict[str, Any]] = {}
     for name, value in settings.env.items():
+        if name in secret_env:
+            continue
         if value is None:
             problems.append(
                 InputError(

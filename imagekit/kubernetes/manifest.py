@@ -31,7 +31,7 @@ def job_manifest(
     image: str,
     name: str,
     parameters: Mapping[str, Any] | None = None,
-    job_variables: Mapping[str, Any] | None = None,
+    job_variables: Mapping[str, Any] | RunSettings | None = None,
     secret_env: Mapping[str, str] | None = None,
     namespace: str | None = None,
     service_account_name: str | None = None,
@@ -51,7 +51,7 @@ def job_manifest(
 
     Raises ``InputError``, for all that has no equal in Kubernetes at once.
     """
-    settings = RunSettings.from_job_variables({k: v for k, v in (job_variables or {}).items() if k != "image"})
+    settings = _settings(job_variables or {})
     problems = [*container.refused(settings), *check_labels(settings.labels)]
     if problems:
         raise InputError.join(problems)
@@ -115,6 +115,12 @@ def job_manifest(
         "data": data,
     }
     return {"apiVersion": "v1", "kind": "List", "items": [config, merged(job_template or {}, job)]}
+
+
+def _settings(given: Mapping[str, Any] | RunSettings) -> RunSettings:
+    if isinstance(given, RunSettings):
+        return given
+    return RunSettings.from_job_variables({name: value for name, value in given.items() if name != "image"})
 
 
 def merged(below: Any, above: Any, at: str = "") -> Any:

@@ -111,7 +111,7 @@ def _template(template: Mapping[str, Any], problems: list[InputError], told: lis
     schemas = template["variables"].get("properties") or {}
     properties = {name: _schema(name, schema) for name, schema in schemas.items() if name not in ours}
     for name, value in values.items():
-        properties.setdefault(name, _schema(name, VARIABLES[name]))["default"] = value
+        properties.setdefault(name, _schema(name, VARIABLES.get(name, {})))["default"] = value
     job[_KWARGS] = f"{{{{ {_KWARGS} }}}}"
     # As a run's container goes here when its end is recorded; the worker's own default is to keep it.
     properties.setdefault("auto_remove", _schema("auto_remove", VARIABLES["auto_remove"])).setdefault("default", True)
@@ -138,7 +138,7 @@ def _job_variables(
     """A deployment's own variables. What is joined with the pool's here takes its place there, so it is joined now."""
     both = merged(below, given)
     found = _values({**given, **({"env": both["env"]} if "env" in given else {})}, problems, told)
-    if (given.keys() - PREFECTS - _HERE) | (given.keys() & {_KWARGS, "privileged"}):
+    if given.keys() & {*_ARGUMENTS, _KWARGS, "timeout", "privileged", "allow_new_privileges"}:
         found[_KWARGS] = _create_kwargs(both, problems, told)
     return found
 
@@ -218,7 +218,7 @@ def _pull_steps(deployment: Deployment, problems: list[InputError]) -> tuple[lis
     """How the flow's source comes to its container, and the entrypoint there."""
     if deployment.source is None:
         return [], deployment.entrypoint
-    source = read_source(deployment.source, Path("/"))
+    source = read_source(deployment.source, Path("/")) if deployment.source.startswith("git+") else None
     if not isinstance(source, GitSource):
         problems.append(
             InputError(

@@ -20,6 +20,8 @@ from typing import Any
 
 import uv
 
+from imagekit.engine.client import Engine
+
 from ..e2e.conftest import clean_environment
 from ..own_registry import free_port
 
@@ -119,15 +121,17 @@ class Server:
         return str(self.call(f"/deployments/{self.deployment(name)['id']}/create_flow_run", body)["id"])
 
     def ended(self, run: str, *workers: Worker) -> Any:
-        """The flow run when it has ended; one of ``workers`` is to have it."""
+        """The flow run when it has ended, and its container; one of ``workers`` is to have it."""
         while (found := self.call(f"/flow_runs/{run}"))["state_type"] not in ENDED:
             for worker in workers:
                 worker.check()
             time.sleep(0.2)
+        for worker in workers:
+            worker.wait(run)
         return found
 
     def messages(self, run: str) -> list[str]:
-        """The lines of a run's log, as they are in the server by now."""
+        """The lines of a run's log: its last ones are sent when its container ends."""
         body = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
         return [each["message"] for each in self.call("/logs/filter", body)]
 
@@ -144,7 +148,7 @@ class Worker:
     def __init__(
         self, server: Server, pool: str, name: str, address: str, *, before: Sequence[str] = (), **variables: str
     ) -> None:
-        self.name = name
+        self.name, self.address = name, address
         self.log = server.directory / f"worker-{name}.log"
         words = ["worker", "start", "--pool", pool, "--name", name, "--type", "docker", "--install-policy", "never"]
         env = {
@@ -158,6 +162,12 @@ class Worker:
 
     def check(self) -> None:
         assert self._process.poll() is None, self.log.read_text()
+
+    def wait(self, run: str) -> None:
+        """Until the container of a flow run has ended, if it has one here."""
+        with Engine.connect(self.address) as engine:
+            for found in engine.api.containers(all=True, filters={"label": f"io.prefect.flow-run-id={run}"}):
+                engine.api.wait(found["Id"])
 
     @property
     def said(self) -> str:
