@@ -22,15 +22,24 @@ from imagekit.progress import Reporter
 from imagekit.stages.base_ensure import EnsuredBase, ensure_base
 from imagekit.stages.debian import DebianBase, DebianRootfs, build_base
 from imagekit.stages.debian_lock import DebianLock
+from imagekit.stages.declared import SLIM
 
 # Bases out of layouts, each under a tag that its content says.
 LAID_OUT = "imagekit/laid-out"
 _PIECE = 1 << 20
 
 
-def make(engine: Engine, python: str, cache: Path, reporter: Reporter, *, lock_file: Path | None = None) -> EnsuredBase:
+def make(
+    engine: Engine,
+    python: str,
+    cache: Path,
+    reporter: Reporter,
+    *,
+    lock_file: Path | None = None,
+    variant: str = SLIM,
+) -> EnsuredBase:
     """A base image with ``python``, made from Debian packages; see ``pipeline.Pipeline.base``."""
-    base = DebianBase(python=python)
+    base = DebianBase(python=python, variant=variant)
     rootfs = _made(base, cache, reporter, lock_file)
     _load(engine, rootfs, base.reference, reporter)
     return EnsuredBase(reference=base.reference, how="made")
@@ -44,13 +53,14 @@ def lay_out(
     reporter: Reporter,
     *,
     lock_file: Path | None = None,
+    variant: str = SLIM,
 ) -> tuple[str, Digest]:
     """Base images with ``python`` for ``platforms``, written to the OCI layout ``directory``; no engine is needed.
 
     Their name in it, and the digest of the manifest, or of the index of several. Each is made from Debian
     packages, those for another processor without running any of them.
     """
-    bases = [DebianBase(python=python, platform=platform) for platform in platforms]
+    bases = [DebianBase(python=python, platform=platform, variant=variant) for platform in platforms]
     if lock_file is not None and len(bases) > 1:
         raise InputError("a lock is of one platform's packages", hint="make the platforms one by one")
     blobs = BlobCache(cache / "blobs")
@@ -102,7 +112,7 @@ def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | N
     return rootfs
 
 
-def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter) -> EnsuredBase:
+def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter, *, variant: str = SLIM) -> EnsuredBase:
     """A base image with ``python`` in ``engine``: found, pulled, or made from Debian packages."""
     return ensure_base(
         python,
@@ -110,6 +120,7 @@ def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter) -> Ensu
         exists=lambda reference: engine.image(reference) is not None,
         pull=lambda reference, patience: _pulled(engine, reference, patience),
         load=lambda rootfs, reference: _load(engine, rootfs, reference, reporter),
+        variant=variant,
         reporter=reporter,
     )
 

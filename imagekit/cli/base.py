@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,17 +23,23 @@ _Python = Annotated[
     str | None, typer.Option("--python", metavar="X.Y", help="Its Python version; this interpreter's if not given.")
 ]
 
+_Variant = Annotated[
+    str, typer.Option("--variant", metavar="NAME", help="slim, or build, which has a compiler besides.")
+]
+
 
 @app.command(
     cls=Command,
     epilog=examples(
         "imagekit base build --python 3.11",
+        "imagekit base build --python 3.11 --variant build",
         "imagekit base build --lock debian.lock.toml",
         "imagekit base build --platform linux/amd64,linux/arm64 -o oci:bases",
     ),
 )
 def build(
     python: _Python = None,
+    variant: _Variant = "slim",
     platform: Annotated[
         str | None,
         typer.Option("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64; several with commas."),
@@ -57,23 +63,46 @@ def build(
     from imagekit.stages.declared import base_declaration
 
     # A Python that cannot be made is said before anything is asked of the engine.
-    base_declaration(python or _running())
+    python = python or _running()
+    base_declaration(python, variant)
     layout, platforms = base_output(output, platform)
+    shown = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if layout is not None:
-        lay_out(python or _running(), platforms, layout, lock=lock, as_json=as_json, quiet=quiet, verbose=verbose)
+        lay_out(python, platforms, layout, lock=lock, variant=variant, **shown)
         return
-    _have(python or _running(), remake=True, lock=lock, as_json=as_json, quiet=quiet, verbose=verbose)
+    _have(python, variant, remake=True, lock=lock, **shown)
 
 
 @app.command(cls=Command, epilog=examples("imagekit base ensure", "imagekit base ensure --python 3.13 -q"))
 def ensure(
     python: _Python = None,
+    variant: _Variant = "slim",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Make sure of one: found here, else pulled, else made."""
-    _have(python or _running(), remake=False, as_json=as_json, quiet=quiet, verbose=verbose)
+    from imagekit.stages.declared import SLIM, base_declaration
+
+    if variant != SLIM:
+        base_declaration(python or _running(), variant)
+    _have(python or _running(), variant, remake=False, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples("imagekit base sizes imagekit/python:3.13", "imagekit base sizes python:3.13-slim --packages"),
+)
+def sizes(
+    images: Annotated[list[str], typer.Argument(metavar="REF", help="Images of the engine.", show_default=False)],
+    packages: Annotated[bool, typer.Option("--packages", help="A row for each package, the largest first.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Say what takes how much of an image: by its distribution's packages, and their sections."""
+    from imagekit.cli.base_sizes import show_sizes
+    from imagekit.cli.session import load_settings
+
+    show_sizes(images, load_settings(), packages=packages, as_json=as_json)
 
 
 @app.command(
@@ -99,7 +128,8 @@ def pin(
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
         open_pipeline(load_settings(), reporter, needs_engine=False) as pipeline,
     ):
-        spec = pipeline.spec(path, **({"base_image": base_image} if base_image else {}))
+        overrides: dict[str, Any] = {"base_image": base_image} if base_image else {}
+        spec = pipeline.spec(path, **overrides)
         reference = pinned_reference(pipeline.base_image(spec, newest=newest))
     file = write_base(path, reference)
     if as_json:
@@ -117,14 +147,15 @@ def list_bases(as_json: options.Json = False) -> None:
     from imagekit.cli.session import load_settings
     from imagekit.engine.client import Engine
     from imagekit.stages.debian import DebianBase
-    from imagekit.stages.declared import SUITES, declarations_directory
+    from imagekit.stages.declared import SUITES, VARIANTS, declarations_directory
 
     settings = load_settings()
     known = [v for v, suite in SUITES.items() if (declarations_directory() / f"debian-{suite}.toml").is_file()]
     bases = []
     with Engine.connect(settings.engine_address, deadline=settings.engine_deadline) as engine:
         for version in known:
-            for reference in (DebianBase(python=version).reference, f"python:{version}-slim"):
+            ours = (DebianBase(python=version, variant=variant).reference for variant in VARIANTS)
+            for reference in (*ours, f"python:{version}-slim"):
                 image = engine.image(reference)
                 bases.append(
                     {
@@ -154,13 +185,22 @@ def _running() -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _have(python: str, *, remake: bool, lock: Path | None = None, as_json: bool, quiet: bool, verbose: bool) -> None:
+def _have(
+    python: str,
+    variant: str,
+    *,
+    remake: bool,
+    lock: Path | None = None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
 
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        base = open_pipeline(settings, reporter).base(python, remake=remake, lock=lock)
+        base = open_pipeline(settings, reporter).base(python, remake=remake, lock=lock, variant=variant)
     if as_json:
         put_json({"reference": base.reference, "how": base.how, "python": python})
     else:

@@ -35,6 +35,7 @@ def lay_out(
     layout: Path,
     *,
     lock: Path | None,
+    variant: str,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -47,7 +48,7 @@ def lay_out(
     settings = load_settings()
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
         cache = settings.usable_cache_dir()
-        name, digest = bases.lay_out(python, platforms, layout, cache, reporter, lock_file=lock)
+        name, digest = bases.lay_out(python, platforms, layout, cache, reporter, lock_file=lock, variant=variant)
     place = f"oci:{layout}:{name}"
     if as_json:
         known = [str(platform) for platform in platforms]

@@ -184,7 +184,7 @@ def build(
             with memory.watch.reading_source() if memory is not None else nullcontext():
                 pipeline.inputs(spec)
             reference = pipeline.reference(spec, wanted_name, wanted_tag)
-            steps = {"build_args": arguments} if arguments else {}
+            steps: dict[str, Any] = {"build_args": arguments} if arguments else {}
             if buildkit is not None:
                 result = pipeline.build_by_buildkit(spec, reference, buildkit, **steps)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,6 @@ from imagekit.cli.options import examples
 
 if TYPE_CHECKING:
     from imagekit.matrix.base_image_matrix import BaseImageMatrix
-    from imagekit.matrix.results import MatrixResult
 
 app = typer.Typer(
     help="Base images as a matrix: Python, framework version, flavor.",
@@ -27,6 +27,13 @@ _Matrix = Annotated[
 _Select = Annotated[
     list[str] | None,
     typer.Option("--select", "-s", metavar="PATTERN", help="Cells by their labels: '*-python3.11-*'."),
+]
+_Output = Annotated[
+    str, typer.Option("--output", metavar="WHERE", help="engine, registry or oci:DIR; only engine needs one.")
+]
+_Platform = Annotated[
+    str | None,
+    typer.Option("--platform", metavar="OS/ARCH", help="Instead of the file's; several with commas, for no engine."),
 ]
 _Jobs = Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="How many work at once.")]
 
@@ -67,27 +74,32 @@ def tags(matrix: _Matrix = "prefect", as_json: options.Json = False) -> None:
 def plan(
     matrix: _Matrix = "prefect",
     select: _Select = None,
+    output: _Output = "engine",
+    platform: _Platform = None,
     jobs: _Jobs = 2,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Resolve every cell, and say which can be had, and why others cannot; nothing is built."""
-    from imagekit.cli.output import put_json, put_table
+    """Resolve the cells, and say which can be had, and why others cannot; nothing is built."""
+    from imagekit.cli.matrix_picture import show_plan
+    from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, reporting
 
     found = _load(matrix)
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        planned = found.plan(select=select or (), jobs=jobs, settings=load_settings(), reporter=reporter)
+        planned = found.plan(
+            select=select or (),
+            output=output,
+            platform=_platforms(platform),
+            jobs=jobs,
+            settings=load_settings(),
+            reporter=reporter,
+        )
     if as_json:
         put_json(planned.to_json())
-        return
-    put_table(
-        [
-            [each.cell.label, each.state, f"{len(each.packages)} packages" if not each.reason else each.reason]
-            for each in planned.cells
-        ]
-    )
+    else:
+        show_plan(planned)
 
 
 @app.command(
@@ -96,30 +108,113 @@ def plan(
         "imagekit matrix build",
         "imagekit matrix build --select '3.8.8-python3.13-*' --jobs 4",
         "imagekit matrix build my-matrix.toml --push",
+        "imagekit matrix build my-matrix.toml --output registry --platform linux/amd64,linux/arm64",
     ),
 )
 def build(
     matrix: _Matrix = "prefect",
     select: _Select = None,
     push: Annotated[bool, typer.Option("--push", help="Push every image under all of its tags.")] = False,
+    output: _Output = "engine",
+    platform: _Platform = None,
     jobs: _Jobs = 2,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Build every cell that can be had, and name it; one that fails stops no other."""
+    from imagekit.cli.matrix_picture import show_result
     from imagekit.cli.output import put_json
     from imagekit.cli.session import load_settings, reporting
 
     found = _load(matrix)
     with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
-        result = found.build(select=select or (), push=push, jobs=jobs, settings=load_settings(), reporter=reporter)
+        result = found.build(
+            select=select or (),
+            push=push,
+            output=output,
+            platform=_platforms(platform),
+            jobs=jobs,
+            settings=load_settings(),
+            reporter=reporter,
+        )
     if as_json:
         put_json(result.to_json())
     else:
-        _show(result)
+        show_result(result)
     if result.failed:
         raise typer.Exit(5)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "imagekit matrix bake --output images && cd images && docker buildx bake",
+        "imagekit matrix bake my-matrix.toml -o images --uv-image registry.example.com/uv:0.8",
+    ),
+)
+def bake(
+    matrix: _Matrix = "prefect",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Write docker-bake.hcl and the contexts here.")
+    ] = Path("bake"),
+    select: _Select = None,
+    uv_image: Annotated[
+        str | None, typer.Option("--uv-image", metavar="REF", help="Take uv from this image, where it is /uv.")
+    ] = None,
+    jobs: _Jobs = 2,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write a bake file of the cells, for a builder of your own: docker buildx bake."""
+    from imagekit.cli.matrix_picture import show_bake
+    from imagekit.cli.output import put_json
+    from imagekit.cli.session import load_settings, reporting
+    from imagekit.oci.reference import Reference
+
+    if uv_image is not None:
+        Reference.parse(uv_image)
+    found = _load(matrix)
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        result = found.bake(
+            output,
+            select=select or (),
+            uv_image=uv_image,
+            jobs=jobs,
+            settings=load_settings(),
+            reporter=reporter,
+        )
+    if as_json:
+        put_json(result.to_json())
+    else:
+        show_bake(result, quiet=quiet)
+    if result.failed:
+        raise typer.Exit(5)
+
+
+@app.command(cls=Command, epilog=examples("imagekit matrix pin my-matrix.toml"))
+def pin(
+    matrix: Annotated[str, typer.Argument(metavar="FILE", help="The matrix's file.", show_default=False)],
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write into the file which images its bases are: the digests that their tags name now."""
+    from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings, reporting
+
+    found = _load(matrix)
+    with reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter:
+        pins, is_new = found.pin(settings=load_settings(), reporter=reporter)
+    if as_json:
+        put_json({"file": str(found.path), "digests": dict(pins), "changed": is_new})
+    elif not quiet:
+        put(f"{found.path}: {len(pins)} bases are pinned" if is_new else f"{found.path} has these pins already")
+
+
+def _platforms(text: str | None) -> list[str]:
+    return text.split(",") if text is not None else []
 
 
 def _load(matrix: str) -> BaseImageMatrix:
@@ -127,18 +222,3 @@ def _load(matrix: str) -> BaseImageMatrix:
     from imagekit.matrix.provided import matrix_file
 
     return BaseImageMatrix.load(matrix_file(matrix))
-
-
-def _show(result: MatrixResult) -> None:
-    from imagekit.cli.output import put_table, seconds
-
-    rows = []
-    for each in result.cells:
-        if each.error is not None:
-            more = each.error[0]
-        elif each.result is None:
-            more = each.plan.reason or "no tag names it"
-        else:
-            more = f"{seconds(each.result['seconds'])}  {', '.join(each.plan.tags)}"
-        rows.append([each.plan.cell.label, each.state, more])
-    put_table(rows)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagekit.errors import InputError
-from imagekit.matrix import work
-from imagekit.matrix.cells import Excluded, expand, requirements
-from imagekit.matrix.declared import MatrixTable, read_matrix
-from imagekit.matrix.results import CellPlan, CellResult, MatrixPlan, MatrixResult
-from imagekit.matrix.tags import tags_of
-from imagekit.matrix.values import CONDA, Cell
+from imagekit.matrix import bases, work
+from imagekit.matrix.bake import Target, target_names
+from imagekit.matrix.cells import Excluded, expand
+from imagekit.matrix.declared import MatrixTable
+from imagekit.matrix.destination import Destination, destination
+from imagekit.matrix.jobs import job_of
+from imagekit.matrix.reading import read_matrix
+from imagekit.matrix.results import BakeResult, CellPlan, CellResult, MatrixPlan, MatrixResult
+from imagekit.matrix.tags import rivals, tags_of
+from imagekit.matrix.values import Cell
+from imagekit.matrix.workers import Workers
 from imagekit.nearest import nearest_hint
 from imagekit.progress import Reporter, SilentReporter
 
@@ -25,28 +29,24 @@ if TYPE_CHECKING:
     from imagekit.settings import Settings
 
 _Done = TypeVar("_Done", work.Found, work.Built)
+_Lost = Callable[[work.Job, str, "str | None"], _Done]
 JOBS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """How a plan or a build was asked for."""
-
-    settings: Settings
-    reporter: Reporter
-    jobs: int
-
-
 class BaseImageMatrix:
-    """The images that a file declares: axes, categories, exclusions, tags."""
+    """The images that a file declares: axes, categories, exclusions, tags.
 
-    def __init__(self, table: MatrixTable) -> None:
+    ``path`` is the file, of which relative places in it are told.
+    """
+
+    def __init__(self, table: MatrixTable, path: Path = Path("matrix.toml")) -> None:
         self.table = table
+        self.path = path
 
     @classmethod
     def load(cls, path: str | Path) -> BaseImageMatrix:
         """Read the file at ``path``. Raises ``InputError`` with file, line and key, all at once."""
-        return cls(read_matrix(Path(path)))
+        return cls(read_matrix(Path(path)), Path(path))
 
     @cached_property
     def _expanded(self) -> tuple[tuple[Cell, ...], tuple[Excluded, ...]]:
@@ -68,140 +68,236 @@ class BaseImageMatrix:
         self,
         *,
         select: Sequence[str] = (),
+        platform: Sequence[str] = (),
+        output: str = work.ENGINE,
         jobs: int = JOBS,
         settings: Settings | None = None,
         reporter: Reporter | None = None,
     ) -> MatrixPlan:
-        """Resolve every cell; those that cannot be satisfied have the reason, and no tags.
+        """Resolve the selected cells; those that cannot be satisfied have the reason, and no tags.
 
         ``select`` are labels of cells, or patterns of them (``*-python3.11-*``); ``jobs`` processes work at once.
+        ``platform`` is instead of the file's; ``output`` as in ``build``. Of the other cells those are resolved, too,
+        that a tag which moves would rather be of.
         """
-        asked = _asked(settings, reporter, jobs)
-        wanted = self._selected(select)
-        # A tag that moves is the newest's of all that can be had, whether it was selected or not.
-        found = self._resolved(asked, self.cells())
-        tags = self.tags([cell for cell in self.cells() if found[cell.label].reason is None])
-        return MatrixPlan(
-            name=self.table.name,
-            cells=tuple(_planned(cell, found[cell.label], tags.get(cell, ())) for cell in wanted),
-            excluded=tuple((each.cell, each.reason) for each in self.excluded()),
-        )
+        with self._at_work(settings, reporter, jobs, output, platform) as at:
+            return self._planned(at, self._selected(select))
 
     def build(
         self,
         *,
         select: Sequence[str] = (),
         push: bool = False,
+        output: str = work.ENGINE,
+        platform: Sequence[str] = (),
         jobs: int = JOBS,
         settings: Settings | None = None,
         reporter: Reporter | None = None,
     ) -> MatrixResult:
         """Build every selected cell that can be had; one that fails stops no other.
 
-        What did not change is not built again. Raises ``InputError`` where nothing is selected or a tag is of two
-        cells; what fails is in the result.
+        ``output``: ``engine``, which holds this machine's platform; ``registry`` or ``oci:DIRECTORY``, which hold an
+        index of all of them. What did not change is not built again. Raises ``InputError`` where nothing is selected or
+        the destination cannot be meant; what fails is in the result.
         """
-        asked = _asked(settings, reporter, jobs)
-        plan = self.plan(select=select, jobs=jobs, settings=asked.settings, reporter=asked.reporter)
-        by_label = {cell.cell.label: cell for cell in plan.cells if cell.reason is None and cell.tags}
-        todo = [self._job(each.cell, self._references(each.tags), push=push) for each in by_label.values()]
-        done = {each.label: each for each in self._at_once(asked, work.build, todo, "Building")}
-        return MatrixResult(plan=plan, cells=tuple(_result(each, done.get(each.cell.label)) for each in plan.cells))
+        began = time.monotonic()
+        with self._at_work(settings, reporter, jobs, output, platform, push=push) as at:
+            plan = self._planned(at, self._selected(select))
+            todo = [at.job(each) for each in plan.cells if each.reason is None and each.tags]
+            done = {each.label: each for each in at.each(work.build, todo, _not_built, "Building")}
+        return MatrixResult(
+            plan=plan,
+            cells=tuple(_result(each, done.get(each.cell.label)) for each in plan.cells),
+            seconds=time.monotonic() - began,
+        )
+
+    def bake(
+        self,
+        directory: Path,
+        *,
+        select: Sequence[str] = (),
+        uv_image: str | None = None,
+        jobs: int = JOBS,
+        settings: Settings | None = None,
+        reporter: Reporter | None = None,
+    ) -> BakeResult:
+        """Write ``docker-bake.hcl`` into ``directory``, and a context for every selected cell that can be had.
+
+        ``uv_image`` names an image with uv at ``/uv``; without it this machine's comes along. Raises ``InputError``
+        where something else lies there.
+        """
+        from imagekit.matrix.bake_directory import prepare, write_bake_file
+
+        prepare(directory, uv_image)
+        with self._at_work(settings, reporter, jobs, work.ENGINE, ()) as at:
+            plan = self._planned(at, self._selected(select))
+            wanted = [each for each in plan.cells if each.reason is None and each.tags]
+            todo = [at.job(each, context=directory / each.cell.label, uv_image=uv_image) for each in wanted]
+            done = {each.label: each for each in at.each(work.write_context, todo, _not_built, "Writing")}
+        failed = {label: each.error for label, each in done.items() if each.error is not None}
+        targets = [
+            Target(label=each.cell.label, directory=each.cell.label, tags=each.tags)
+            for each in wanted
+            if each.cell.label not in failed
+        ]
+        file = write_bake_file(directory, self.table.name, targets, uv_image)
+        return BakeResult(
+            plan=plan,
+            file=str(file),
+            targets=tuple(zip([each.label for each in targets], target_names(targets), strict=True)),
+            failed=tuple(failed.items()),
+        )
+
+    def pin(
+        self, *, settings: Settings | None = None, reporter: Reporter | None = None
+    ) -> tuple[Mapping[str, str], bool]:
+        """Write the digests that the bases' tags name now into the file: by Python, and whether any is new."""
+        from imagekit.matrix.pins import newest_pins, write_pins
+        from imagekit.pipeline import Pipeline
+
+        with Pipeline(_settings(settings), reporter or SilentReporter(), needs_engine=False) as pipeline:
+            pins = newest_pins(self.table, pipeline)
+        return pins, write_pins(self.path, pins)
 
     def _selected(self, select: Sequence[str]) -> tuple[Cell, ...]:
         labels = [cell.label for cell in self.cells()]
-        for pattern in select:
-            if not any(fnmatchcase(label, pattern) for label in labels):
-                raise InputError(f"no cell is called {pattern}", hint=nearest_hint(pattern, labels))
+        problems = [
+            InputError(f"no cell is called {pattern}", hint=nearest_hint(pattern, labels))
+            for pattern in select
+            if not any(fnmatchcase(label, pattern) for label in labels)
+        ]
+        if problems:
+            raise InputError.join(problems)
         return tuple(
             cell for cell in self.cells() if not select or any(fnmatchcase(cell.label, each) for each in select)
         )
 
-    def _resolved(self, asked: _Asked, cells: Sequence[Cell]) -> Mapping[str, work.Found]:
-        bases = _bases(asked, {cell.python for cell in cells})
-        found = {
-            cell.label: work.Found(label=cell.label, reason=reason)
-            for cell in cells
-            if (reason := bases.get(cell.python) or (_NO_CONDA if cell.flavor == CONDA else None)) is not None
-        }
-        todo = [self._job(cell) for cell in cells if cell.label not in found]
-        return found | {each.label: each for each in self._at_once(asked, work.resolve, todo, "Resolving")}
-
-    def _job(self, cell: Cell, references: tuple[str, ...] = (), *, push: bool = False) -> work.Job:
-        return work.Job(
-            label=cell.label,
-            base=base_reference(cell),
-            requirements=requirements(self.table, cell),
-            labels=(("imagekit.matrix.cell", cell.label),),
-            references=references,
-            push=push,
+    def _planned(self, at: _AtWork, selected: Sequence[Cell]) -> MatrixPlan:
+        found = at.resolved(selected)
+        while True:
+            # Who was not asked about counts as to be had, until a tag hangs on it.
+            possible = [cell for cell in self.cells() if cell.label not in found or found[cell.label].reason is None]
+            asked = [cell for cell in selected if found[cell.label].reason is None]
+            more = [cell for cell in rivals(self.table, possible, asked) if cell.label not in found]
+            if not more:
+                break
+            found |= at.resolved(more)
+        tags = self.tags(possible)
+        return MatrixPlan(
+            name=self.table.name,
+            cells=tuple(_cell_plan(cell, found[cell.label], tags.get(cell, ())) for cell in selected),
+            excluded=tuple((each.cell, each.reason) for each in self.excluded()),
+            platforms=tuple(map(str, at.where.platforms)),
+            drifted=at.drifted({cell.python for cell in selected}),
         )
 
-    def _references(self, tags: Sequence[str]) -> tuple[str, ...]:
-        return tuple(f"{self.table.name}:{tag}" for tag in tags)
+    @contextmanager
+    def _at_work(
+        self,
+        settings: Settings | None,
+        reporter: Reporter | None,
+        jobs: int,
+        output: str,
+        platform: Sequence[str],
+        *,
+        push: bool = False,
+    ) -> Iterator[_AtWork]:
+        if jobs < 1:
+            raise InputError(f"{jobs} images cannot be built at once", hint="give 1 or more")
+        where = destination(self.table, output=output, platform=platform, push=push)
+        settings, reporter = _settings(settings), reporter or SilentReporter()
+        with Workers(jobs, settings, reporter) as workers:
+            yield _AtWork(self, where, settings, reporter, workers)
 
-    def _at_once(
-        self, asked: _Asked, do: Callable[[Settings, work.Job], _Done], jobs: Sequence[work.Job], title: str
+
+class _AtWork:
+    """One plan or build: where images go, who works on them, and the bases that were seen to be there."""
+
+    def __init__(
+        self, matrix: BaseImageMatrix, where: Destination, settings: Settings, reporter: Reporter, workers: Workers
+    ) -> None:
+        self._matrix = matrix
+        self.where = where
+        self._settings = settings
+        self._reporter = reporter
+        self._workers = workers
+        self._bases = bases.Bases(references={}, missing={})
+
+    def resolved(self, cells: Sequence[Cell]) -> dict[str, work.Found]:
+        """What the resolver says of each of ``cells``, by label."""
+        self._ensure({cell.python for cell in cells})
+        missing = self._bases.missing
+        found = {c.label: work.Found(label=c.label, reason=missing[c.python]) for c in cells if c.python in missing}
+        todo = [self._job(cell) for cell in cells if cell.label not in found]
+        return found | {each.label: each for each in self.each(work.resolve, todo, _not_resolved, "Resolving")}
+
+    def drifted(self, pythons: set[str]) -> tuple[bases.Drift, ...]:
+        """Which pinned bases have moved; each is told."""
+        table = self._matrix.table
+        if table.base is None or not table.base.digest:
+            return ()
+        with self._pipeline() as pipeline:
+            found = bases.drifts(table, pythons, pipeline)
+        for drift in found:
+            self._reporter.line(f"{drift.line}: imagekit matrix pin {self._matrix.path} takes it")
+        return found
+
+    def job(self, planned: CellPlan, **more: Any) -> work.Job:
+        """The job of a cell that can be had; ``more`` are fields of it."""
+        names = tuple(f"{self._matrix.table.name}:{tag}" for tag in planned.tags)
+        if context := more.pop("context", None):
+            more["context"] = str(context)
+        return self._job(planned.cell, references=names, push=self.where.push, **more)
+
+    def each(
+        self,
+        do: Callable[[Settings, work.Job, Reporter], _Done],
+        jobs: Sequence[work.Job],
+        lost: _Lost[_Done],
+        title: str,
     ) -> Iterator[_Done]:
-        """What ``do`` makes of each of ``jobs``, as they end; a word on each goes to the reporter."""
-        with (
-            asked.reporter.task(f"{title} {len(jobs)} images of {self.table.name}", total=len(jobs)) as task,
-            _pool(asked.jobs) as pool,
-        ):
-            under_way: dict[Future[_Done], str] = {pool.submit(do, asked.settings, job): job.label for job in jobs}
-            for future in as_completed(under_way):
-                task.note(under_way[future])
+        """What ``do`` makes of each of ``jobs``, as they end."""
+        if not jobs:
+            return
+        images = f"{len(jobs)} images" if len(jobs) > 1 else "an image"
+        with self._reporter.task(f"{title} {images} of {self._matrix.table.name}", total=len(jobs)) as task:
+            for done in self._workers.each(do, jobs, lost):
                 task.advance()
-                yield future.result()
+                yield done
+
+    def _job(self, cell: Cell, **more: Any) -> work.Job:
+        return job_of(self._matrix.table, cell, self._bases.references[cell.python], self.where, **more)
+
+    def _ensure(self, pythons: set[str]) -> None:
+        wanted = pythons - self._bases.references.keys() - self._bases.missing.keys()
+        if wanted:
+            with self._pipeline() as pipeline:
+                directory = self._matrix.path.parent.absolute()
+                found = bases.ensure(self._matrix.table, directory, wanted, self.where, pipeline)
+            self._bases.references.update(found.references)
+            self._bases.missing.update(found.missing)
+
+    def _pipeline(self) -> Any:
+        from imagekit.pipeline import Pipeline
+
+        return Pipeline(self._settings, self._reporter, needs_engine=self.where.is_engine)
 
 
-_NO_CONDA = "the conda flavor cannot be built yet"
-
-
-def base_reference(cell: Cell) -> str:
-    """The bare base that a cell is built on."""
-    return f"imagekit/python:{cell.python}"
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    import multiprocessing
-
-    # Threads and connections of this process are not to be found half-way in another.
-    pool = ProcessPoolExecutor(max(1, jobs), mp_context=multiprocessing.get_context("spawn"))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _asked(settings: Settings | None, reporter: Reporter | None, jobs: int) -> _Asked:
+def _settings(settings: Settings | None) -> Settings:
     from imagekit.settings import Settings
 
-    if jobs < 1:
-        raise InputError(f"{jobs} images cannot be built at once", hint="give 1 or more")
-    return _Asked(settings=settings or Settings.load(), reporter=reporter or SilentReporter(), jobs=jobs)
+    return settings or Settings.load()
 
 
-def _bases(asked: _Asked, pythons: set[str]) -> Mapping[str, str]:
-    """Make sure of the bare base of each of ``pythons``; the reasons of those that cannot be had."""
-    from imagekit.errors import ImagekitError
-    from imagekit.pipeline import Pipeline
-
-    missing: dict[str, str] = {}
-    with Pipeline(asked.settings, asked.reporter) as pipeline:
-        for python in sorted(pythons):
-            try:
-                if pipeline.engine.image(f"imagekit/python:{python}") is None:
-                    pipeline.base(python, remake=True)
-            except ImagekitError as error:
-                missing[python] = error.message
-    return missing
+def _not_resolved(job: work.Job, message: str, details: str | None) -> work.Found:
+    return work.Found(label=job.label, reason=message)
 
 
-def _planned(cell: Cell, found: work.Found, tags: tuple[str, ...]) -> CellPlan:
+def _not_built(job: work.Job, message: str, details: str | None) -> work.Built:
+    return work.Built(label=job.label, error=(message, None, details))
+
+
+def _cell_plan(cell: Cell, found: work.Found, tags: tuple[str, ...]) -> CellPlan:
     return CellPlan(
         cell=cell, tags=tags, packages=found.packages, reason=found.reason, is_unsatisfiable=found.is_unsatisfiable
     )

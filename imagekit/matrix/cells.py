@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from imagekit.matrix.checks import FRAMEWORK
 from imagekit.matrix.declared import ExcludeTable, MatrixTable
 from imagekit.matrix.values import STANDARD, Cell, Release
 
@@ -53,6 +53,24 @@ def requirements(table: MatrixTable, cell: Cell) -> tuple[str, ...]:
     return tuple(_filled(each, table.framework.package, cell.release) for each in category.requirements)
 
 
+def program(table: MatrixTable, cell: Cell) -> str:
+    """The Python program that must end well in the image of ``cell``: the versions, then the category's own check."""
+    # What hangs says where it does, and ends.
+    lines = ["import faulthandler", "faulthandler.dump_traceback_later(300, exit=True)"]
+    lines += ["import sys", f"assert '%d.%d' % sys.version_info[:2] == {cell.python!r}, sys.version"]
+    if table.framework is not None and cell.release is not None:
+        package = table.framework.package
+        lines += ["from importlib.metadata import version", f"found = version({package!r})"]
+        if cell.release.commit is None:
+            lines.append(f"assert found == {cell.release.version!r}, '{package} is ' + found")
+    category = next(each for each in table.category if each.name == cell.category)
+    own = category.check or ""
+    values = {"python": cell.python, "version": cell.release.version if cell.release else ""}
+    for field, value in values.items():
+        own = own.replace(f"{{{field}}}", value)
+    return "\n".join([*lines, own, ""])
+
+
 def default_python(table: MatrixTable) -> str:
     """The Python that tags without one mean."""
     return table.default_python or table.python[-1]
@@ -64,11 +82,9 @@ def _release(text: str) -> Release:
     return Release(version=str(Version(text)))
 
 
-_FRAMEWORK = re.compile(r"\{framework\}(\[[^\]]*\])?")
-
-
 def _filled(text: str, package: str, release: Release) -> str:
-    return _FRAMEWORK.sub(lambda match: release.requirement(canonicalize_name(package) + (match[1] or "")), text)
+    name = canonicalize_name(package)
+    return FRAMEWORK.sub(lambda match: release.requirement(name + (match[1] or "")), text).strip()
 
 
 def _excludes(rule: ExcludeTable, cell: Cell) -> bool:

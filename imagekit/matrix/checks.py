@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from string import Formatter
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -12,8 +12,12 @@ from packaging.version import InvalidVersion, Version
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix.values import FLAVORS
 from imagekit.nearest import nearest_hint
+from imagekit.oci.digest import is_digest
 from imagekit.oci.platform import Platform
+from imagekit.oci.reference import Reference
+from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.requirement import parse_requirement
+from imagekit.spec.url import refuse_credentials
 
 _PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _WORD = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
@@ -21,8 +25,21 @@ _MINOR = re.compile(r"3\.(0|[1-9]\d?)")
 _COMMIT = re.compile(r"git\+(https|ssh|file)://[^\s@]+@[0-9a-f]{40}")
 # A tag as the OCI distribution specification has it, once its fields have values.
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+FRAMEWORK = re.compile(r"\{framework\}(\[[^\]]*\])?")
+PYTHON = "{python}"
 FIELDS = ("version", "minor", "major", "python", "-flavor", "category", "sha")
 _OF_FRAMEWORK = ("version", "minor", "major", "sha")
+
+
+def name(value: str, where: str) -> str:
+    """A repository, with or without registry and namespace."""
+    try:
+        reference = Reference.parse(value, target=True)
+    except InputError as problem:
+        raise InvalidConfig(f"{where}: {problem.message}", hint=problem.hint) from None
+    if reference.tag is not None:
+        raise InvalidConfig(f"{where}: {value!r} has a tag", hint="leave it away: [[tag]] says which there are")
+    return value
 
 
 def package(value: str, where: str) -> str:
@@ -40,16 +57,20 @@ def word(value: str, where: str) -> str:
 def versions(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     def check(each: str) -> None:
         if each.startswith("git+"):
+            refuse_credentials(each, where)
             if not _COMMIT.fullmatch(each):
                 raise InvalidConfig(
                     f"{where}: {each!r} is no repository at a commit", hint="write git+https://HOST/REPOSITORY@COMMIT"
                 )
             return
         try:
-            Version(each)
+            known = Version(each)
         except InvalidVersion:
             raise InvalidConfig(f"{where}: {each!r} is no version", hint='write one whole version: "3.8.8"') from None
+        if (other := seen.setdefault(known, each)) != each:
+            raise InvalidConfig(f"{where}: {each!r} and {other!r} are one version", hint="name it once")
 
+    seen: dict[Version, str] = {}
     return _once(value, where, check)
 
 
@@ -66,7 +87,20 @@ def specifiers(value: tuple[str, ...], where: str) -> tuple[str, ...]:
 def requirements(value: tuple[str, ...], where: str) -> tuple[str, ...]:
     def check(each: str) -> None:
         # Extras stand between the name and the version: {framework}[aws] becomes NAME[aws]==VERSION.
-        parse_requirement(each.replace("{framework}", "framework"), where)
+        filled = FRAMEWORK.sub(lambda match: f"framework{match[1] or ''}==1", each)
+        if "{" in filled:
+            found = filled[filled.index("{") :].partition("}")[0].lstrip("{")
+            words, hint = unknown("field", found, ("framework",))
+            raise InvalidConfig(f"{where}: {words}", hint=hint)
+        try:
+            parse_requirement(filled, where)
+        except InputError:
+            if filled == each:
+                raise
+            raise InvalidConfig(
+                f"{where}: {each!r} is no requirement once {{framework}} has its version",
+                hint="write {framework} or {framework}[EXTRA], and no version after it",
+            ) from None
 
     return _once(value, where, check, may_be_empty=True)
 
@@ -96,6 +130,44 @@ def platforms(value: tuple[str, ...], where: str) -> tuple[str, ...]:
             raise InvalidConfig(f"{where}: {problem.message}", hint=problem.hint) from None
 
     return _once(value, where, check)
+
+
+def base_image(value: str, where: str) -> str:
+    """An image, without a digest: ``[base.digest]`` has those."""
+    from imagekit.spec.base import check_base_image
+
+    try:
+        check_base_image(value.replace(PYTHON, "3.0"))
+    except InputError as problem:
+        raise InvalidConfig(f"{where}: {problem.message}", hint=problem.hint) from None
+    if "@" in value and not value.startswith(OCI_LAYOUT):
+        raise InvalidConfig(
+            f"{where}: {value!r} has a digest, and there is one for each Python",
+            hint="write it below [base.digest], or have it written: imagekit matrix pin",
+        )
+    return value
+
+
+def digests(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    for digest in value.values():
+        if not is_digest(digest):
+            raise InvalidConfig(f"{where}: {digest!r} is no digest", hint="write sha256: and 64 lower-case hex digits")
+    return value
+
+
+def program(value: str, where: str) -> str:
+    """A Python program that can be compiled, by this Python at least."""
+    import ast
+
+    try:
+        ast.parse(value)
+    except (SyntaxError, ValueError) as problem:
+        line = getattr(problem, "lineno", None)
+        raise InvalidConfig(
+            f"{where}: no Python program{f' (its line {line})' if line else ''}: {getattr(problem, 'msg', problem)}",
+            hint='write what must run in the image: "import prefect"',
+        ) from None
+    return value
 
 
 def template(value: str, where: str) -> str:

@@ -6,21 +6,20 @@ line declares a key, as in ``spec.table``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
-from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix import checks
-from imagekit.matrix.values import CONDA, FLAVORS, STANDARD
-from imagekit.spec import table_checks
-from imagekit.spec.keys import Key, Source, read_table
-from imagekit.spec.toml import parse_toml, toml_text
+from imagekit.matrix.values import DEBIAN, FLAVORS, LOCAL, REGISTRY, STANDARD
+from imagekit.spec.keys import Key
+from imagekit.stages.declared import SLIM, VARIANTS
 
 NEWEST = ("minor", "major", "all")
 DEFAULT = "default"  # in place of a Python: the default one
 
 _Texts = tuple[str, ...] | None
+_Pairs = Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +42,15 @@ class CategoryTable:
         tuple[str, ...],
         Key("requirements (PEP 508); {framework} is the framework at the cell's version", check=checks.requirements),
     ]
+    check: Annotated[
+        str | None,
+        Key(
+            "a Python program that must end well in each image; {version} and {python} are the cell's",
+            otherwise="none besides the health check",
+            example="import prefect",
+            check=checks.program,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,35 @@ class TagTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseTable:
+    """``[base]``: where the bare Python that images are built on comes from."""
+
+    source: Annotated[
+        str,
+        Key(
+            "debian: made here of Debian's packages; registry: an image pinned by its digest; "
+            "local: one of the engine, or of a layout",
+            choices=(DEBIAN, REGISTRY, LOCAL),
+        ),
+    ]
+    image: Annotated[
+        str | None,
+        Key(
+            "the image in the registry, the engine or a layout (oci:DIRECTORY[:NAME]); {python} is X.Y",
+            example="python:{python}-slim",
+            check=checks.base_image,
+        ),
+    ] = None
+    digest: Annotated[
+        _Pairs,
+        Key("the digest of the registry's image, for each Python; imagekit matrix pin writes it", check=checks.digests),
+    ] = None
+    variant: Annotated[
+        str | None, Key("of Debian's packages: with build there is a compiler", default=SLIM, choices=VARIANTS)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CondaTable:
     """``[conda]``: where the conda flavor's Python and packages come from."""
 
@@ -101,13 +138,16 @@ class CondaTable:
 class MatrixTable:
     """A matrix, as its file says it."""
 
-    name: Annotated[str, Key("the images' name, without a tag", example="imagekit/prefect", check=table_checks.name)]
+    name: Annotated[str, Key("the images' name, without a tag", example="imagekit/prefect", check=checks.name)]
     python: Annotated[tuple[str, ...], Key("Python versions", example=["3.11", "3.13"], check=checks.pythons)]
     default_python: Annotated[
         str | None, Key("the one of them that tags without a Python mean", otherwise="the last", example="3.13")
     ] = None
     flavor: Annotated[_Texts, Key("flavors", default=[STANDARD], check=checks.flavors)] = None
-    platform: Annotated[_Texts, Key("platforms", otherwise="the engine's", check=checks.platforms)] = None
+    platform: Annotated[_Texts, Key("platforms", otherwise="this machine's", check=checks.platforms)] = None
+    base: Annotated[BaseTable | None, Key("where the bare Python comes from", otherwise="Debian's packages, slim")] = (
+        None
+    )
     framework: Annotated[FrameworkTable | None, Key("the package that the images are made for", otherwise="none")] = (
         None
     )
@@ -115,55 +155,3 @@ class MatrixTable:
     exclude: Annotated[tuple[ExcludeTable, ...], Key("cells that there are not")] = ()
     tag: Annotated[tuple[TagTable, ...], Key("names of the cells")] = ()
     conda: Annotated[CondaTable | None, Key("where the conda flavor comes from", otherwise="there is none")] = None
-
-
-def read_matrix(path: Path) -> MatrixTable:
-    """The matrix that the file at ``path`` declares.
-
-    Raises ``InvalidConfig``, or several of them at once (``InputError.join``), with file, line and key.
-    """
-    text = toml_text(path, InvalidConfig)
-    source = Source(path=path, shown=path.name, text=text)
-    table = read_table(MatrixTable, parse_toml(text, path.name, InvalidConfig), source)
-    problems = list(_contradictions(table, source))
-    if problems:
-        raise InputError.join(problems)
-    return table
-
-
-def _contradictions(table: MatrixTable, source: Source) -> list[InputError]:
-    """What is wrong between keys that are each right by themselves."""
-    problems: list[InputError] = []
-
-    def wrong(path: tuple[str | int, ...], words: str, hint: str | None) -> None:
-        problems.append(InvalidConfig(f"{source.where(path)}: {words}", hint=hint))
-
-    names = [category.name for category in table.category]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            wrong(("category", number, "name"), f"there is a category {name!r} already", "give it another name")
-    if table.default_python is not None and table.default_python not in table.python:
-        wrong(("default-python",), f"{table.default_python!r} is none of python", "add it there, or name one of them")
-    if CONDA in (table.flavor or ()) and table.conda is None:
-        wrong(("flavor",), "the conda flavor has no channels", 'add [conda] with channels = ["conda-forge"]')
-    for number, tag in enumerate(table.tag):
-        if tag.category is not None and tag.category not in names:
-            wrong(("tag", number, "category"), *checks.unknown("category", tag.category, names))
-        if tag.python not in (None, DEFAULT, *table.python):
-            wrong(("tag", number, "python"), *checks.unknown("Python", str(tag.python), [*table.python, DEFAULT]))
-        if table.framework is None and (asked := checks.framework_fields(tag.name)):
-            wrong(("tag", number, "name"), f"there is no framework, and so no {{{asked[0]}}}", "add [framework]")
-    for number, exclude in enumerate(table.exclude):
-        for word in exclude.category or ():
-            if word not in names:
-                wrong(("exclude", number, "category"), *checks.unknown("category", word, names))
-        for python in exclude.python or ():
-            if python not in table.python:
-                wrong(("exclude", number, "python"), *checks.unknown("Python", python, table.python))
-        if exclude.versions and table.framework is None:
-            wrong(("exclude", number, "versions"), "there is no framework", "add [framework], or leave it out")
-    if table.framework is None:
-        for number, category in enumerate(table.category):
-            if any("{framework}" in each for each in category.requirements):
-                wrong(("category", number, "requirements"), "there is no {framework}", "add [framework]")
-    return problems

@@ -8,6 +8,7 @@ from typing import Any
 
 STANDARD, CONDA = "standard", "conda"
 FLAVORS = (STANDARD, CONDA)
+DEBIAN, REGISTRY, LOCAL = "debian", "registry", "local"  # where bare bases come from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +24,8 @@ class Release:
         return self.commit[:7] if self.commit else self.version
 
     def requirement(self, package: str) -> str:
-        """``package`` at this release, as a requirement (PEP 508)."""
-        return f"{package} @ {self.url}" if self.url else f"{package}=={self.version}"
+        """``package`` at this release, as a requirement (PEP 508); a marker may follow."""
+        return f"{package} @ {self.url} " if self.url else f"{package}=={self.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,16 +5,23 @@ What goes in and out is plain values, so that it can cross from one process to a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import ImagekitError, ResolveError
+from imagekit.errors import BuildError, ImagekitError, ResolveError
+from imagekit.progress import Reporter
 
 if TYPE_CHECKING:
+    from imagekit.oci.reference import Reference
     from imagekit.pipeline import Pipeline
     from imagekit.settings import Settings
     from imagekit.spec.image import ImageSpec
+
+ENGINE = "engine"
+# What the Dockerfiles of a bake file call the image that has uv, where none is named.
+UV_TARGET = "imagekit-uv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +29,18 @@ class Job:
     """One cell, as far as a process needs to know it."""
 
     label: str
-    base: str  # a reference
+    base: str  # a reference, or oci:DIRECTORY[:NAME]
     requirements: tuple[str, ...]
+    conda: tuple[str, ...] = ()  # match specs, Python among them, beneath the requirements
+    channels: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     references: tuple[str, ...] = ()  # the image's names
     push: bool = False
+    platforms: tuple[str, ...] = ()
+    output: str = ENGINE  # or registry, oci:DIRECTORY
+    program: str = ""  # that must end well in the image
+    context: str | None = None  # a directory, for ``write_context``
+    uv_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,58 +55,113 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What became of a cell: ``result`` is a ``BuildResult`` as JSON; ``error`` has message, hint and details."""
+    """What became of a cell: ``result`` is a build's as JSON; ``error`` has message, hint and details."""
 
     label: str
     result: dict[str, Any] | None = None
-    digests: tuple[tuple[str, str], ...] = ()  # of what was pushed, by reference
+    digests: tuple[tuple[str, str], ...] = ()  # of what registries and layouts have, by reference
     error: tuple[str, str | None, str | None] | None = None
 
 
-def resolve(settings: Settings, job: Job) -> Found:
+def resolve(settings: Settings, job: Job, reporter: Reporter) -> Found:
     """Look whether there is a set of versions; locks are kept, so that a build does not ask again."""
     from imagekit.errors import NoWheel, Unsatisfiable
 
-    try:
-        with _pipeline(settings) as pipeline:
-            lock = pipeline.lock(_spec(pipeline, job))
-    except ResolveError as error:
-        return Found(
-            label=job.label,
-            reason=_reason(error),
-            is_unsatisfiable=isinstance(error, (Unsatisfiable, NoWheel)),
-        )
-    except ImagekitError as error:
-        return Found(label=job.label, reason=error.message)
-    return Found(label=job.label, packages=tuple(f"{p.name}=={p.version}" for p in lock.packages))
+    packages: dict[str, None] = {}
+    with _pipeline(settings, job, reporter) as pipeline:
+        for platform in job.platforms:
+            where = f"{platform}: " if len(job.platforms) > 1 else ""
+            try:
+                lock = pipeline.lock(_spec(pipeline, job, platform))
+            except ResolveError as error:
+                is_final = isinstance(error, (Unsatisfiable, NoWheel))
+                return Found(label=job.label, reason=where + _reason(error), is_unsatisfiable=is_final)
+            except ImagekitError as error:
+                return Found(label=job.label, reason=where + error.message)
+            packages.update({f"{p.name}=={p.version}": None for p in lock.packages})
+    return Found(label=job.label, packages=tuple(packages))
 
 
-def build(settings: Settings, job: Job) -> Built:
+def build(settings: Settings, job: Job, reporter: Reporter) -> Built:
     """Build the cell's image, give it its other names, and push all of them where that is asked for."""
     from imagekit.oci.reference import Reference
 
+    names = [Reference.parse(each, target=True) for each in job.references]
     try:
-        with _pipeline(settings) as pipeline:
-            first, *others = job.references
-            result = pipeline.build(_spec(pipeline, job), Reference.parse(first, target=True))
-            for other in others:
-                if (found := pipeline.engine.image(other)) is None or found.id != result.image_id:
-                    pipeline.engine.tag(result.image_id, other)
-            pushed = [(each, str(pipeline.push(each).digest)) for each in (job.references if job.push else ())]
+        with _pipeline(settings, job, reporter) as pipeline:
+            if job.output == ENGINE:
+                return _in_engine(pipeline, job, names)
+            return _elsewhere(pipeline, job, names)
     except ImagekitError as error:
         return Built(label=job.label, error=(error.message, error.hint, error.details))
+
+
+def write_context(settings: Settings, job: Job, reporter: Reporter) -> Built:
+    """Write the Dockerfile of the cell's image and what it is built with into ``job.context``."""
+    from imagekit.stages.reference_context import write_context
+
+    assert job.context is not None
+    try:
+        with _pipeline(settings, job, reporter) as pipeline:
+            planned = pipeline.planned(_spec(pipeline, job, job.platforms[0]))
+            if job.uv_image is None and planned.plan.base.python.libc != "glibc":
+                raise BuildError(
+                    f"this machine's uv does not run in {job.base}", hint="--uv-image names an image that has it"
+                )
+            uv_image = job.uv_image or UV_TARGET
+            write_context(Path(job.context), planned.plan, planned.lock, planned.tree, uv_image=uv_image)
+    except ImagekitError as error:
+        return Built(label=job.label, error=(error.message, error.hint, error.details))
+    return Built(label=job.label, result={"context": job.context})
+
+
+def _in_engine(pipeline: Pipeline, job: Job, names: Sequence[Reference]) -> Built:
+    from imagekit.export.engine_load import remove_replaced
+    from imagekit.matrix.health import check_cell
+
+    def accept(image_id: str) -> None:
+        check_cell(pipeline.engine, image_id, job.program, pipeline.cache_directory, pipeline.reporter)
+
+    result = pipeline.build(_spec(pipeline, job, job.platforms[0]), names[0], accept=accept)
+    for name in map(str, names[1:]):
+        previous = pipeline.engine.image(name)
+        if previous is None or previous.id != result.image_id:
+            pipeline.engine.tag(result.image_id, name)
+            if previous is not None:
+                remove_replaced(pipeline.engine, previous.id)
+    pushed = [(name, str(pipeline.push(name).digest)) for name in (job.references if job.push else ())]
     return Built(label=job.label, result=result.to_json(), digests=tuple(pushed))
 
 
-def _pipeline(settings: Settings) -> Pipeline:
+def _elsewhere(pipeline: Pipeline, job: Job, names: Sequence[Reference]) -> Built:
+    import time
+
+    from imagekit.building.outputs import parse_outputs
+    from imagekit.explaining.results import WrittenResult
+
+    began = time.monotonic()
+    specs = [_spec(pipeline, job, platform) for platform in job.platforms]
+    made, written = pipeline.write(specs, names[0], parse_outputs([job.output]), also=names[1:])
+    result = WrittenResult(
+        reference=str(names[0]),
+        images=tuple(image.facts for image in made),
+        written=tuple(each.to_json() for each in written),
+        seconds=time.monotonic() - began,
+    )
+    digests = [(str(name), str(each.digest)) for name, each in zip(names, written, strict=True)]
+    return Built(label=job.label, result=result.to_json(), digests=tuple(digests))
+
+
+def _pipeline(settings: Settings, job: Job, reporter: Reporter) -> Pipeline:
     from imagekit.pipeline import Pipeline
 
-    return Pipeline(settings)
+    return Pipeline(settings, reporter, needs_engine=job.output == ENGINE and job.context is None)
 
 
-def _spec(pipeline: Pipeline, job: Job) -> ImageSpec:
+def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
     import tempfile
 
+    conda: dict[str, Any] = {"conda": job.conda, "conda_channels": job.channels} if job.conda else {}
     with tempfile.TemporaryDirectory(prefix="imagekit-cell-") as nothing:
         return pipeline.spec(
             Path(nothing),
@@ -100,6 +169,8 @@ def _spec(pipeline: Pipeline, job: Job) -> ImageSpec:
             packages=job.requirements,
             labels=dict(job.labels),
             include_source=False,
+            platform=platform,
+            **conda,
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.stages.debian import DebianBase, DebianRootfs, build_base
+from imagekit.stages.declared import SLIM
 
 # How long a pull may go without any word from the registry, in seconds.
 PULL_PATIENCE = 20.0
@@ -30,6 +31,7 @@ def ensure_base(
     pull: Callable[[str, float], bool] | None,
     load: Callable[[DebianRootfs, str], None],
     platform: Platform | None = None,
+    variant: str = SLIM,
     reporter: Reporter | None = None,
 ) -> EnsuredBase:
     """Make sure that the engine holds a base image with Python ``python`` (``"3.11"``).
@@ -37,15 +39,15 @@ def ensure_base(
     ``exists(reference)`` asks the engine. ``pull(reference, patience)`` pulls, and returns
     ``False`` when the registry is out of reach or silent for ``patience`` seconds; ``None``
     never pulls. ``load(rootfs, reference)`` puts a made image into the engine.
-    An image of ours comes first, so that a base once chosen stays the base.
+    An image of ours comes first, so that a base once chosen stays the base. Only a slim one has its like elsewhere.
     """
     reporter = reporter or SilentReporter()
-    base = DebianBase(python=python, platform=platform or Platform.host())
-    official = f"python:{python}-slim"
-    for reference in (base.reference, official):
+    base = DebianBase(python=python, platform=platform or Platform.host(), variant=variant)
+    official = f"python:{python}-slim" if variant == SLIM else None
+    for reference in filter(None, (base.reference, official)):
         if exists(reference):
             return EnsuredBase(reference=reference, how="found")
-    if pull is not None:
+    if pull is not None and official is not None:
         with reporter.task(f"Pulling {official}"):
             pulled = pull(official, PULL_PATIENCE)
         if pulled:

@@ -23,7 +23,7 @@ from imagekit.sharing.leases import mark_used
 from imagekit.stages.debian_foreign import build_foreign_rootfs, require_same
 from imagekit.stages.debian_lock import DebianLock, lock_packages, run_words
 from imagekit.stages.debian_rootfs import MMDEBSTRAP, RootfsTar, build_rootfs
-from imagekit.stages.declared import BaseDeclaration, base_declaration
+from imagekit.stages.declared import BUILD, SLIM, BaseDeclaration, base_declaration
 
 # Part of the key of a kept root filesystem: raise it when the same packages give other bytes.
 FORMAT = 2
@@ -36,16 +36,17 @@ class DebianBase:
 
     python: str = "3.11"
     platform: Platform = field(default_factory=Platform.host)
+    variant: str = SLIM  # one of ``declared.VARIANTS``
 
     @property
     def reference(self) -> str:
         """The name that the image gets in the engine."""
-        return f"imagekit/python:{self.python}"
+        return f"imagekit/python:{self.python}{'' if self.variant == SLIM else f'-{self.variant}'}"
 
     @property
     def declaration(self) -> BaseDeclaration:
         """What it is to hold; ``InputError`` for a Python that no declared suite has."""
-        return base_declaration(self.python)
+        return base_declaration(self.python, self.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,12 @@ def build_base(
     """
     reporter = reporter or SilentReporter()
     declaration = base.declaration
+    if base.variant == BUILD and base.platform.machine != Platform.host().machine:
+        # Compilers are other packages on another processor, so its files cannot be exchanged for theirs.
+        raise BaseBuildFailed(
+            f"a base with a compiler is made on its own processor, and not here for {base.platform}",
+            hint="make it there; images for it are built on the slim one",
+        )
     require_debian()
     if lock is None:
         with reporter.task(f"Locking Debian packages of {declaration.suite} for {base.platform.architecture}"):
@@ -87,6 +94,10 @@ def build_base(
         raise BaseBuildFailed(
             f"the lock is of packages for {lock.architecture}, and the base is to be for {base.platform}",
             hint="lock it anew, in a file of its own for each platform",
+        )
+    if set(lock.wanted) != set(declaration.packages) and _is_of_other_variant(base, lock):
+        raise BaseBuildFailed(
+            f"the lock is of another variant of the base than {base.variant}", hint="lock each in a file of its own"
         )
     store = cache / "debian"
     store.mkdir(parents=True, exist_ok=True)
@@ -104,6 +115,11 @@ def build_base(
         kept = (rootfs.diff_id, rootfs.size)
     diff_id, size = kept
     return DebianRootfs(tar=tar, diff_id=diff_id, size=size, config=_config(base, lock, diff_id), lock=lock)
+
+
+def _is_of_other_variant(base: DebianBase, lock: DebianLock) -> bool:
+    compilers = set(base_declaration(base.python, BUILD).packages) - set(base_declaration(base.python).packages)
+    return (compilers <= set(lock.wanted)) != (base.variant == BUILD)
 
 
 def _make(base: DebianBase, lock: DebianLock, tar: Path, cache: Path, reporter: Reporter) -> RootfsTar:
@@ -180,13 +196,15 @@ def _kept(tar: Path) -> tuple[Digest, int] | None:
 
 def _config(base: DebianBase, lock: DebianLock, diff_id: Digest) -> ImageConfig:
     version = next((p.version for p in lock.packages if p.name == "python3"), base.python)
+    build = base.variant == BUILD
+    how = f"imagekit base build --python {base.python}{f' --variant {BUILD}' if build else ''}"
     bare = ImageConfig({"os": base.platform.os, "architecture": base.platform.architecture})
     return bare.extended(
-        layers=[(diff_id, History(f"imagekit base build --python {base.python} (Debian {lock.suite})"))],
+        layers=[(diff_id, History(f"{how} (Debian {lock.suite})"))],
         settings={"Cmd": ["python3"]},
         env={"PATH": PATH, "LANG": "C.UTF-8"},
         labels={
-            "org.opencontainers.image.title": f"Python {base.python} on Debian {lock.suite}",
+            "org.opencontainers.image.title": f"Python {base.python}{' and a compiler' * build} on Debian {lock.suite}",
             "org.opencontainers.image.version": version,
             "imagekit.base.suite": lock.suite,
             "imagekit.base.lock": lock.digest,

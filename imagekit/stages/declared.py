@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.errors import InputError
+from imagekit.nearest import nearest_hint
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,6 +17,9 @@ else:
 
 # The stable releases of Debian that have this Python as their own.
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
+# Without a compiler, and with one.
+SLIM, BUILD = "slim", "build"
+VARIANTS = (SLIM, BUILD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +47,13 @@ def declared_pythons() -> list[str]:
     return [python for python, suite in SUITES.items() if (directory / f"debian-{suite}.toml").is_file()]
 
 
-def base_declaration(python: str) -> BaseDeclaration:
-    """The declaration for a Python version (``"3.11"``).
+def base_declaration(python: str, variant: str = SLIM) -> BaseDeclaration:
+    """The declaration for a Python version (``"3.11"``), of one of ``VARIANTS``.
 
-    Raises ``InputError`` for a version that no declared Debian release has.
+    Raises ``InputError`` for a version that no declared Debian release has, and for an unknown variant.
     """
+    if variant not in VARIANTS:
+        raise InputError(f"unknown variant {variant!r} of a base", hint=nearest_hint(variant, VARIANTS))
     declared = declared_pythons()
     if python not in declared:
         raise InputError(
@@ -60,7 +66,7 @@ def base_declaration(python: str) -> BaseDeclaration:
         suite=document["suite"],
         python=document["python"],
         updates=tuple(document.get("updates", ())),
-        packages=tuple(document["packages"]),
+        packages=(*document["packages"], *(document["build"]["packages"] if variant == BUILD else ())),
         exclude=tuple(document.get("exclude", ())),
         include=tuple(document.get("include", ())),
     )

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import InputError
-from imagekit.matrix.cells import expand, requirements
-from imagekit.matrix.declared import MatrixTable, read_matrix
+from imagekit.matrix.cells import expand, program, requirements
+from imagekit.matrix.declared import MatrixTable
 from imagekit.matrix.default_image import default_image
-from imagekit.matrix.tags import tags_of
+from imagekit.matrix.reading import read_matrix
+from imagekit.matrix.tags import rivals, tags_of
 
 PROVIDED = Path(__file__).parents[2] / "base-images" / "prefect.toml"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -108,10 +109,45 @@ def test_excluded_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_one_tag_for_two_cells(tmp_path: Path) -> None:
-    table = matrix(tmp_path, SMALL.format(versions=["1.0"]) + '[[tag]]\nname = "stable"\n')
+    words = r"matrix.toml:23: tag\[4\].name: the tag stable is of both 1.0-python3.11-core and 1.0-python3.13-core"
+    with pytest.raises(InputError, match=words):
+        matrix(tmp_path, SMALL.format(versions=["1.0"]) + '[[tag]]\nname = "stable"\n')
+
+
+def test_who_else_would_have_a_moving_tag(tmp_path: Path) -> None:
+    table = small(tmp_path, "1.0", "2.0", "2.1")
     cells, _ = expand(table)
-    with pytest.raises(InputError, match=r"the tag stable is of both 1.0-python3.11-core and 1.0-python3.13-core"):
-        tags_of(table, cells)
+    by_label = {cell.label: cell for cell in cells}
+
+    def found(selected: str, *not_to_be_had: str) -> list[str]:
+        possible = [cell for cell in cells if cell.label not in not_to_be_had]
+        return [cell.label for cell in rivals(table, possible, [by_label[selected]])]
+
+    assert found("2.1-python3.13-core") == []
+    assert found("2.0-python3.13-core") == ["2.1-python3.13-core"]
+    assert found("2.0-python3.13-core", "2.1-python3.13-core") == []
+    # latest is the default Python's alone, and 1.0 the newest of its minor version.
+    assert found("1.0-python3.11-core") == []
+    assert found("1.0-python3.13-core", "2.1-python3.13-core") == ["2.0-python3.13-core"]
+
+
+def test_an_epoch_and_a_marker(tmp_path: Path) -> None:
+    text = SMALL.format(versions=["1!2.0", f"git+https://example.com/acme@{COMMIT}"])
+    table = matrix(tmp_path, text.replace('"{framework}[aws]"', "\"{framework}[aws]; python_version > '3'\""))
+    cells, _ = expand(table)
+    assert tagged(table)["1!2.0-python3.11-core"] == ("1_2.0-python3.11", "2.0-python3.11")
+    assert requirements(table, cells[0])[1] == "acme-flows[aws]==1!2.0; python_version > '3'"
+    assert requirements(table, cells[-1])[1].endswith(f"@{COMMIT} ; python_version > '3'")
+
+
+def test_the_program_that_an_image_must_run(tmp_path: Path) -> None:
+    table = read_matrix(PROVIDED)
+    for cell in expand(table)[0]:
+        text = program(table, cell)
+        assert compile(text, "check", "exec")
+        assert f"== {cell.python!r}" in text
+        assert cell.release is not None
+        assert f"assert found == {cell.release.version!r}" in text
 
 
 BAD = """
@@ -176,13 +212,41 @@ def test_what_contradicts(tmp_path: Path, text: str, line: int | None, words: st
         ("3.9.0rc1", "3.13", "standard", "imagekit/prefect:3.9.0rc1-python3.13"),
         ("3.8.8+acme.1", "3.13", "standard", "imagekit/prefect:3.8.8_acme.1-python3.13"),
         ("3.8.8+4.gabc1234.dirty", "3.13", "standard", "imagekit/prefect:sha-abc1234-python3.13"),
+        ("2.0a7", "3.8", "standard", "imagekit/prefect:2.0a7-python3.8"),
+        ("3.0.0.dev4", "3.14.0rc1", "standard", "imagekit/prefect:3.0.0.dev4-python3.14"),
+        ("3.8.8.post1", "3.11.2+", "standard", "imagekit/prefect:3.8.8.post1-python3.11"),
+        ("1!3.8", "3.11.2 (main, Apr 28 2025)", "standard", "imagekit/prefect:1_3.8-python3.11"),
+        (
+            "3.8.8+g0123456789abcdef0123456789abcdef01234567",
+            "3.9",
+            "conda",
+            "imagekit/prefect:sha-0123456-python3.9-conda",
+        ),
+        ("v3.8.8-RC.1", "3.11", "standard", "imagekit/prefect:3.8.8rc1-python3.11"),
     ],
 )
 def test_the_image_that_fits(version: str, python: str, flavor: str, expected: str) -> None:
     assert default_image(version, python, flavor) == expected
 
 
-@pytest.mark.parametrize("words", [("new", "3.11"), ("3.8.8", "py"), ("3.8.8", "3.11", "condo")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("new", "3.11"),
+        ("3.8.8", "py"),
+        ("3.8.8", "3"),
+        ("3.8.8", "3.111"),
+        ("3.8.8", "3.11", "condo"),
+        (f"3.8.8+{'a' * 120}", "3.11"),
+    ],
+)
 def test_no_image_fits(words: tuple[str, ...]) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         default_image(*words)
+    assert caught.value.hint
+
+
+def test_images_of_another_name() -> None:
+    assert default_image("1.0", "3.11", name="registry.example.com/a/b") == "registry.example.com/a/b:1.0-python3.11"
+    with pytest.raises(InputError, match="has a tag"):
+        default_image("1.0", "3.11", name="a/b:1")

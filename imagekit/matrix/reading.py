@@ -1,0 +1,141 @@
+"""Reading a matrix's file: each key by itself, and then what is wrong between keys that are each right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from imagekit.errors import InputError, InvalidConfig
+from imagekit.matrix import checks
+from imagekit.matrix.cells import expand
+from imagekit.matrix.declared import DEFAULT, BaseTable, MatrixTable
+from imagekit.matrix.tags import named
+from imagekit.matrix.values import CONDA, DEBIAN, REGISTRY
+from imagekit.spec.image import OCI_LAYOUT
+from imagekit.spec.keys import Source, read_table
+from imagekit.spec.toml import parse_toml, toml_text
+
+_Wrong = Callable[[tuple[str | int, ...], str, str | None], None]
+
+
+def read_matrix(path: Path) -> MatrixTable:
+    """The matrix that the file at ``path`` declares.
+
+    Raises ``InvalidConfig``, or several of them at once (``InputError.join``), with file, line and key.
+    """
+    text = toml_text(path, InvalidConfig)
+    source = Source(path=path, shown=path.name, text=text)
+    table = read_table(MatrixTable, parse_toml(text, path.name, InvalidConfig), source)
+    problems: list[InputError] = []
+
+    def wrong(path: tuple[str | int, ...], words: str, hint: str | None) -> None:
+        place = source.where(path) if path else source.shown
+        problems.append(InvalidConfig(f"{place}: {words}", hint=hint))
+
+    _axes(table, wrong)
+    _rules(table, wrong)
+    _framework(table, wrong)
+    if table.base is not None:
+        _base(table, table.base, wrong)
+    # Cells are looked at where the axes are right: else each mistake would be told once for every cell.
+    if not problems:
+        _cells(table, wrong)
+    if problems:
+        raise InputError.join(problems)
+    return table
+
+
+def _axes(table: MatrixTable, wrong: _Wrong) -> None:
+    names = [category.name for category in table.category]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            wrong(("category", number, "name"), f"there is a category {name!r} already", "give it another name")
+    if table.default_python is not None and table.default_python not in table.python:
+        wrong(("default-python",), f"{table.default_python!r} is none of python", "add it there, or name one of them")
+    if CONDA in (table.flavor or ()) and table.conda is None:
+        wrong(("flavor",), "the conda flavor has no channels", 'add [conda] with channels = ["conda-forge"]')
+    if table.conda is not None and CONDA not in (table.flavor or ()):
+        wrong(("conda",), "no flavor is conda", 'add it: flavor = ["standard", "conda"]')
+
+
+def _rules(table: MatrixTable, wrong: _Wrong) -> None:
+    names, flavors = [category.name for category in table.category], table.flavor or ("standard",)
+    for number, tag in enumerate(table.tag):
+        if tag.category is not None and tag.category not in names:
+            wrong(("tag", number, "category"), *checks.unknown("category", tag.category, names))
+        if tag.python not in (None, DEFAULT, *table.python):
+            wrong(("tag", number, "python"), *checks.unknown("Python", str(tag.python), [*table.python, DEFAULT]))
+        fields = checks.framework_fields(tag.name)
+        if tag.commit and set(fields) - {"sha"}:
+            wrong(("tag", number, "name"), "a build of a commit has no version", "name it by {sha}")
+        if not tag.commit and "sha" in fields:
+            wrong(("tag", number, "name"), "a release has no {sha}", "add commit = true")
+        if tag.flavor is not None and tag.flavor not in flavors:
+            wrong(("tag", number, "flavor"), f"the matrix has no {tag.flavor}", "add it to flavor, or leave it out")
+    for number, exclude in enumerate(table.exclude):
+        for word in exclude.category or ():
+            if word not in names:
+                wrong(("exclude", number, "category"), *checks.unknown("category", word, names))
+        for python in exclude.python or ():
+            if python not in table.python:
+                wrong(("exclude", number, "python"), *checks.unknown("Python", python, table.python))
+        for flavor in exclude.flavor or ():
+            if flavor not in flavors:
+                wrong(("exclude", number, "flavor"), f"the matrix has no {flavor}", "leave it out")
+
+
+def _framework(table: MatrixTable, wrong: _Wrong) -> None:
+    """What only a framework gives a meaning."""
+    if table.framework is not None:
+        return
+    for number, tag in enumerate(table.tag):
+        if asked := checks.framework_fields(tag.name):
+            wrong(("tag", number, "name"), f"there is no framework, and so no {{{asked[0]}}}", "add [framework]")
+        for key in ("newest", "commit"):
+            if getattr(tag, key):
+                wrong(("tag", number, key), "there is no framework that has versions", "add [framework]")
+    for number, exclude in enumerate(table.exclude):
+        if exclude.versions:
+            wrong(("exclude", number, "versions"), "there is no framework", "add [framework], or leave it out")
+    for number, category in enumerate(table.category):
+        if any("{framework}" in each for each in category.requirements):
+            wrong(("category", number, "requirements"), "there is no {framework}", "add [framework]")
+
+
+def _base(table: MatrixTable, base: BaseTable, wrong: _Wrong) -> None:
+    if base.source == DEBIAN:
+        for key in ("image", "digest"):
+            if getattr(base, key) is not None:
+                wrong(("base", key), "bases from Debian's packages have none", 'write source = "registry" or "local"')
+        return
+    if base.variant is not None:
+        wrong(("base", "variant"), "it is of Debian's packages alone", 'write source = "debian", or leave it out')
+    if base.image is None:
+        wrong(("base", "source"), f"{base.source!r} needs an image", 'write image = "python:{python}-slim"')
+    elif checks.PYTHON not in base.image and len(table.python) > 1:
+        wrong(("base", "image"), "one image cannot have every Python", "write {python} where its version stands")
+    elif base.source == REGISTRY and base.image.startswith(OCI_LAYOUT):
+        wrong(("base", "image"), "a layout is no registry", 'write source = "local"')
+    if base.digest is not None and base.source != REGISTRY:
+        wrong(("base", "digest"), "only what a registry has is pinned", 'write source = "registry", or leave it out')
+    for python in base.digest or ():
+        if python not in table.python:
+            wrong(("base", "digest", python), *checks.unknown("Python", python, table.python))
+
+
+def _cells(table: MatrixTable, wrong: _Wrong) -> None:
+    if not table.category:
+        wrong((), "there is no category, and so no image", 'add [[category]] with name = "core" and requirements = []')
+        return
+    if not table.tag:
+        wrong((), "there is no tag, and so no image has a name", 'add [[tag]] with name = "python{python}"')
+        return
+    cells, _ = expand(table)
+    if not cells:
+        wrong(("exclude",), "every cell is excluded", "leave one in")
+    for label, number in Counter(cell.label for cell in cells).items():
+        if number > 1:
+            wrong((), f"{number} cells are called {label}", "give categories other names")
+    for fault in named(table, cells)[1]:
+        wrong(("tag", fault.rule, "name"), fault.words, fault.hint)

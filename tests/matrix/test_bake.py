@@ -1,0 +1,42 @@
+"""The bake file's text; that it builds is seen in ``tests/e2e/test_matrix.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.errors import InvalidProject
+from imagekit.matrix.bake import Target, bake_file, target_names
+from imagekit.matrix.bake_directory import prepare
+
+
+def targets(*labels: str) -> list[Target]:
+    return [Target(label=label, directory=label, tags=("1",)) for label in labels]
+
+
+def test_each_target_has_a_name_of_its_own() -> None:
+    names = target_names(targets("1.0-core", "1_0-core", "1+0-core", "uv", "cell"))
+    assert names == ["1_0-core", "1_0-core_", "1_0-core__", "uv_", "cell_"]
+
+
+def test_texts_come_out_as_they_are() -> None:
+    text = bake_file('a"b\\c${d}%{e}', targets("x"))
+    assert 'default = "a\\"b\\\\c$${d}%%{e}"' in text
+
+
+def test_uv_of_an_image_needs_no_target() -> None:
+    text = bake_file("a/b", targets("x"), uv_image="registry.example.com/uv:1")
+    assert 'target "uv"' not in text
+    assert "contexts" not in text
+    assert 'tags = ["${MATRIX_NAME}:1"]' in text
+
+
+def test_a_directory_of_someone_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "docker-bake.hcl").write_text("# mine\n")
+    with pytest.raises(InvalidProject, match="not imagekit's"):
+        prepare(tmp_path, "uv:1")
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidProject, match="cannot be written"):
+        prepare(tmp_path / "file", "uv:1")
+    assert (tmp_path / "docker-bake.hcl").read_text() == "# mine\n"

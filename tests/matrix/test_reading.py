@@ -1,0 +1,118 @@
+"""Matrix files that are broken or contradict themselves: file, line and key, all of it at once, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagekit.errors import InputError
+from imagekit.matrix.reading import read_matrix
+
+HEAD = 'name = "a/b"\npython = ["3.11", "3.13"]\n'
+CORE = '[[category]]\nname = "core"\nrequirements = []\n'
+TAG = '[[tag]]\nname = "python{python}"\n'
+ACME = '[framework]\npackage = "acme"\nversions = ["1.0"]\n'
+REGISTRY = HEAD + CORE + TAG + '[base]\nsource = "registry"\nimage = "x:{python}"\n'
+ZEROS = "0" * 64
+
+
+def read(tmp_path: Path, text: str) -> list[InputError]:
+    """What is wrong with ``text``; each has a hint."""
+    (tmp_path / "m.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_matrix(tmp_path / "m.toml")
+    found = list(caught.value.problems or (caught.value,))
+    assert all(problem.hint for problem in found)
+    return found
+
+
+def core(requirement: str) -> str:
+    return CORE.replace("[]", f"[{requirement!r}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "m.toml has no name"),
+        ("name = \n", "m.toml:1: Invalid value"),
+        ('name = "a/b\n', "m.toml:1: Illegal character"),
+        (HEAD + TAG, "m.toml: there is no category"),
+        (HEAD + CORE, "m.toml: there is no tag"),
+        (HEAD.replace("a/b", "a/b:1") + CORE + TAG, "m.toml:1: name: 'a/b:1' has a tag"),
+        (HEAD.replace("a/b", "Acme") + CORE + TAG, "m.toml:1: name: 'Acme' is not an image reference"),
+        (HEAD.replace("a/b", f"a/b@sha256:{ZEROS}") + CORE + TAG, "m.toml:1: name: 'a/b' has a digest"),
+        ('name = true\npython = ["3.11"]\n' + CORE + TAG, "m.toml:1: name is not a string"),
+        ('name = "a/b"\npython = [3.10]\n' + CORE + TAG, "m.toml:2: python[0] is not a string"),
+        ('name = "a/b"\npython = "3.11"\n' + CORE + TAG, "m.toml:2: python is not a list of strings"),
+        ('name = "a/b"\npython = []\n' + CORE + TAG, "m.toml:2: python is empty"),
+        ('name = "a/b"\npython = ["3.11.2"]\n' + CORE + TAG, "m.toml:2: python: '3.11.2' is no minor version"),
+        ('name = "a/b"\npython = ["3.11", "3.11"]\n' + CORE + TAG, "m.toml:2: python: '3.11' stands there twice"),
+        (HEAD + 'os = ["linux"]\n' + CORE + TAG, "m.toml:3: os is not a known key"),
+        (HEAD + CORE + TAG + "[flavors]\nx = 1\n", "m.toml:8: flavors is not a known key"),
+        (HEAD + '[category]\nname = "core"\n' + TAG, "m.toml:3: category is not a list of tables"),
+        (HEAD + CORE + 'tag = "x"\n', "m.toml:6: category[0].tag is not a known key"),
+        (HEAD + CORE + CORE + TAG, "m.toml:7: category[1].name: there is a category 'core' already"),
+        (HEAD + CORE + '[[tag]]\ncategory = "core"\n', "m.toml:6: tag[0] has no name"),
+        (HEAD + CORE + TAG + 'flavor = "conda"\n', "m.toml:8: tag[0].flavor: the matrix has no conda"),
+        (HEAD + CORE + TAG + 'newest = "all"\n', "m.toml:8: tag[0].newest: there is no framework"),
+        (HEAD + ACME + CORE + TAG + 'newest = "latest"\n', "m.toml:11: tag[0].newest: unknown newest 'latest'"),
+        (HEAD + ACME + CORE + TAG + 'commit = "yes"\n', "m.toml:11: tag[0].commit is not true or false"),
+        (HEAD + CORE + '[[tag]]\nname = "x"\n', "m.toml:7: tag[0].name: the tag x is of both python3.11-core and"),
+        (HEAD + CORE + TAG + TAG + '[[tag]]\nname = "x"\n', "m.toml:11: tag[2].name: the tag x is of both"),
+        (HEAD + CORE + f'[[tag]]\nname = "x{{python}}-{"a" * 125}"\n', "m.toml:7: tag[0].name: python3.11-core would"),
+        (HEAD + CORE + '[[tag]]\nname = "x{python!r}"\n', "m.toml:7: tag[0].name: 'x{python!r}' makes no tags"),
+        (HEAD + CORE + '[[tag]]\nname = "x{python"\n', "m.toml:7: tag[0].name: 'x{python': expected '}'"),
+        (HEAD + ACME + CORE + '[[tag]]\nname = "{sha}"\n', "m.toml:10: tag[0].name: a release has no {sha}"),
+        (HEAD + ACME + CORE + '[[tag]]\nname = "{version}"\ncommit = true\n', "m.toml:10: tag[0].name: a build of a"),
+        (HEAD + CORE + TAG + "[[exclude]]\n", "m.toml:8: exclude: every cell is excluded"),
+        (HEAD + CORE + TAG + '[[exclude]]\nflavor = ["conda"]\n', "m.toml:9: exclude[0].flavor: the matrix has no"),
+        (HEAD + ACME + CORE + TAG + '[[exclude]]\nversions = ["1.0"]\n', "m.toml:12: exclude[0].versions: '1.0' is"),
+        (HEAD + core("x=2") + TAG, "m.toml:5: category[0].requirements: 'x=2' is not a requirement"),
+        (HEAD + core("-r x.txt") + TAG, "m.toml:5: category[0].requirements: '-r x.txt' is an option"),
+        (HEAD + ACME + core("{framework}<3") + TAG, "m.toml:8: category[0].requirements: '{framework}<3' is no"),
+        (HEAD + ACME + core("{frmework}") + TAG, "m.toml:8: category[0].requirements: unknown field 'frmework'"),
+        (HEAD + CORE + 'check = "import ("\n' + TAG, "m.toml:6: category[0].check: no Python program (its line 1)"),
+        (HEAD + ACME.replace("1.0", ">=1") + CORE + TAG, "m.toml:5: framework.versions: '>=1' is no version"),
+        (
+            HEAD + ACME.replace('"1.0"', '"1.0", "1.0.0"') + CORE + TAG,
+            "m.toml:5: framework.versions: '1.0.0' and '1.0'",
+        ),
+        (HEAD + ACME.replace("1.0", "git+https://h/x@main") + CORE + TAG, "m.toml:5: framework.versions: 'git+https"),
+        (HEAD + CORE + TAG + '[base]\nimage = "x:{python}"\n', "m.toml:8: base has no source"),
+        (HEAD + CORE + TAG + '[base]\nsource = "regsitry"\n', "m.toml:9: base.source: unknown source 'regsitry'"),
+        (HEAD + CORE + TAG + '[base]\nsource = "registry"\n', "m.toml:9: base.source: 'registry' needs an image"),
+        (REGISTRY.replace('{python}"\n', '1"\n'), "m.toml:10: base.image: one image cannot have every Python"),
+        (REGISTRY.replace("x:{python}", "oci:x-{python}"), "m.toml:10: base.image: a layout is no registry"),
+        (REGISTRY.replace("x:", "X:"), "m.toml:10: base.image: 'X:3.0' is not an image reference"),
+        (REGISTRY.replace('{python}"\n', f'{{python}}@sha256:{ZEROS}"\n'), "m.toml:10: base.image: 'x:{python}@sha"),
+        (REGISTRY.replace("registry", "debian"), "m.toml:10: base.image: bases from Debian's packages have none"),
+        (REGISTRY + f'[base.digest]\n"3.12" = "sha256:{ZEROS}"\n', "m.toml:12: base.digest.'3.12': unknown Python"),
+        (REGISTRY + '[base.digest]\n"3.11" = "sha256:zz"\n', "base.digest: 'sha256:zz' is no digest"),
+        (REGISTRY + 'digest = ["sha256:zz"]\n', "m.toml:11: base.digest is not a table of strings"),
+        (REGISTRY.replace("registry", "local") + f'[base.digest]\n"3.11" = "sha256:{ZEROS}"\n', "base.digest: only"),
+        (REGISTRY + 'variant = "build"\n', "m.toml:11: base.variant: it is of Debian's packages alone"),
+        (HEAD + CORE + TAG + '[base]\nsource = "debian"\nvariant = "biuld"\n', "m.toml:10: base.variant: unknown"),
+        (HEAD + 'platform = ["linux/arm"]\n' + CORE + TAG, "m.toml:3: platform: unknown platform 'linux/arm'"),
+        (HEAD + 'platform = "linux/arm64"\n' + CORE + TAG, "m.toml:3: platform is not a list of strings"),
+        (HEAD + CORE + TAG + '[conda]\nchannels = ["x"]\n', "m.toml:8: conda: no flavor is conda"),
+        (HEAD + 'flavor = ["conda"]\n' + CORE + TAG, "m.toml:3: flavor: the conda flavor has no channels"),
+    ],
+)
+def test_odd_files(tmp_path: Path, text: str, expected: str) -> None:
+    told = [problem.message for problem in read(tmp_path, text)]
+    assert any(expected in message for message in told), told
+
+
+def test_no_credential_is_shown(tmp_path: Path) -> None:
+    for text in (
+        HEAD + core("x @ https://floor:canary-2718@example.com/x-1-py3-none-any.whl") + TAG,
+        HEAD + ACME.replace("1.0", f"git+https://floor:canary-2718@example.com/x@{'0' * 40}") + CORE + TAG,
+    ):
+        assert "canary-2718" not in "".join(problem.message + str(problem.hint) for problem in read(tmp_path, text))
+
+
+def test_all_of_it_at_once(tmp_path: Path) -> None:
+    text = HEAD + 'default-python = "3.12"\n' + CORE + TAG + 'category = "full"\n[[exclude]]\npython = ["3.9"]\n'
+    told = [problem.message for problem in read(tmp_path, text + '[base]\nsource = "local"\n')]
+    assert [message.partition(": ")[0] for message in told] == ["m.toml:3", "m.toml:9", "m.toml:11", "m.toml:13"]
