@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
+from benchmarks.deployment_cases import deployment_cases
 from benchmarks.drawing import draw
 from benchmarks.filesystem import in_own_mounts
 from benchmarks.layer_cases import layer_cases
@@ -38,6 +39,7 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
         yield from layer_cases(at, PackageSet(name), main=number == 0)
     yield from cases_of_runs(at)
     yield from start_cases(at)
+    yield from deployment_cases(at)
 
 
 def main() -> int:

@@ -26,6 +26,14 @@ class Imagekit:
         extra = ["--env", f"EXTRA_PIP_PACKAGES={extra_packages}"] if extra_packages else []
         return [self.program, "run", entrypoint, "--image", image, *extra]
 
+    def worker(self, pool: str) -> list[str]:
+        """A worker of ``pool``, which is made."""
+        return [self.program, "worker", "start", "--type", "docker", "--pool", pool]
+
+    def run_deployment(self, name: str) -> list[str]:
+        """Ask for a run of the deployment ``FLOW/NAME``, and show what it writes."""
+        return [self.program, "deployment", "run", name, "--watch"]
+
     def library(self, program: Path, *arguments: str) -> list[str]:
         """A program that imports this imagekit."""
         return [str(Path(self.program).with_name("python")), str(program), *arguments]

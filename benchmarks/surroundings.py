@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Surroundings:
         self._engines: dict[Store, BenchEngine] = {}
         self._engines_made = 0
         self._registries: dict[str, Registry] = {}
+        self._ends: list[Callable[[], object]] = []
 
     def timed(self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
         """Run a command that is measured, once what was written before it is on disk."""
@@ -121,7 +122,14 @@ class Surroundings:
         found = ours.environment(cache, self.directory / "config.toml", engine)
         return {**found, "UV_CACHE_DIR": str(cache / "uv"), "DOCKER_HOST": found["IMAGEKIT_ENGINE"]}
 
+    def at_the_end(self, end: Callable[[], object]) -> None:
+        """Have ``end`` called before the engines go."""
+        self._ends.append(end)
+
     def close(self) -> None:
+        for end in reversed(self._ends):
+            with suppress(Failed):
+                end()
         for registry in self._registries.values():
             registry.close()
         for engine in self._engines.values():
