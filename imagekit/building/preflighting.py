@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from imagekit import __version__
 from imagekit.atomic import write_whole
 from imagekit.building.remedies import remedies_for
 from imagekit.errors import DiskFull, PreflightFailed
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
     from imagekit.preflight.report import Report
-    from imagekit.preflight.values import CompiledFile, Finding, Offer, WheelFiles
+    from imagekit.preflight.values import CompiledFile, Offer, WheelFiles
     from imagekit.spec.base import BaseImage
 
 _STRICT, _OFF = PREFLIGHTS[1:]
@@ -46,34 +47,34 @@ def check_libraries(planned: Planned, cache: Path, reporter: Reporter) -> None:
     note = cache / _DIRECTORY / f"{_name(plan).removeprefix('sha256:')}.json"
     found = _kept(note)
     if found is None:
-        from imagekit.preflight.judge import findings
-
         looked = _look(plan, cache)
-        found = findings(looked.wheels, _offer(plan, cache))
+        found = [each.to_json() for each in _report(plan, cache, looked).told]
         if not looked.unknown:
             # What is only remembered must not end a build.
             with suppress(OSError, DiskFull):
-                write_whole(note, json.dumps({"findings": [each.to_json() for each in found]}).encode())
+                write_whole(note, json.dumps({"findings": found}).encode())
     if found:
-        _tell(found, plan, cache, reporter, strict=planned.preflight == _STRICT)
+        _tell(found, reporter, strict=planned.preflight == _STRICT)
 
 
-def _tell(found: Sequence[Finding], plan: Plan, cache: Path, reporter: Reporter, *, strict: bool) -> None:
-    from imagekit.preflight.report import told
+def _tell(found: Sequence[Mapping[str, Any]], reporter: Reporter, *, strict: bool) -> None:
     from imagekit.preflight.values import ERROR, WARNING
 
-    said = told(found, _offer(plan, cache), remedies_for(plan.base))
-    refused = [each for each in said if each.finding.severity in ((ERROR, WARNING) if strict else (ERROR,))]
+    refused = [each for each in found if each["severity"] in ((ERROR, WARNING) if strict else (ERROR,))]
     if refused:
         first, more = refused[0], len(refused) - 1
         raise PreflightFailed(
-            first.message + (f" (and {more} more)" if more else ""),
-            hint=f'{first.hint}; preflight = "off" (--preflight off) builds nevertheless',
-            details="\n".join(each.line for each in refused) if more else None,
+            first["message"] + (f" (and {more} more)" if more else ""),
+            hint=f'{first["hint"]}; preflight = "off" (--preflight off) builds nevertheless',
+            details="\n".join(_line(each) for each in refused) if more else None,
         )
-    for each in said:
-        if each.finding.severity == WARNING:
-            reporter.line(f"warning: {each.line}")
+    for each in found:
+        if each["severity"] == WARNING:
+            reporter.line(f"warning: {_line(each)}")
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    return f"{found['message']}: {found['hint']}" if found["hint"] else str(found["message"])
 
 
 def report_of(plan: Plan, lock: Lock, cache: Path, store: WheelStore | None, reporter: Reporter) -> Report:
@@ -180,18 +181,17 @@ def _compiled(plan: Plan) -> Iterator[PlannedWheel]:
 
 def _name(plan: Plan) -> Digest:
     """Of all that is looked at: wheels without compiled files are not, so moving one asks nothing anew."""
+    from imagekit.recipes.find import provided
+
     files = [layer.key for layer in plan.layers if isinstance(layer, FilesLayer)]
     wheels = [wheel.key for wheel in _compiled(plan)]
-    return digest_of_json(["preflight", _FORMAT, plan.base.image_id, files, wheels])
+    # What mends a lack is told with it: recipes that came or went are told anew.
+    return digest_of_json([__version__, _FORMAT, plan.base.image_id, files, wheels, sorted(provided())])
 
 
-def _kept(note: Path) -> list[Finding] | None:
+def _kept(note: Path) -> list[Mapping[str, Any]] | None:
     try:
-        known = json.loads(note.read_bytes())["findings"]
-        if known == []:
-            return []
-        from imagekit.preflight.values import Finding
-
-        return [Finding.from_json(each) for each in known]
+        found = json.loads(note.read_bytes())["findings"]
+        return [{name: each[name] for name in ("severity", "message", "hint")} for each in found]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imagekit.errors import ResolveError
     from imagekit.preflight.values import Remedy
+    from imagekit.recipes.declared import RecipeTable
     from imagekit.spec.base import BaseImage
 
 # uv's word for a source whose metadata had to be asked of its build backend.
@@ -17,32 +19,47 @@ _FAILED = re.compile(r"Failed to (?:download and )?build[^`\n]*`(?P<name>[A-Za-z
 
 @cache
 def remedies_at_hand() -> tuple[Remedy, ...]:
-    """What the recipes that come with imagekit bring."""
+    """What the recipes that come with imagekit bring, each with those that it requires."""
     from imagekit.errors import InputError
     from imagekit.preflight.values import Remedy
     from imagekit.recipes.declared import read_recipe
     from imagekit.recipes.find import provided
 
-    found = []
-    for name, path in sorted(provided().items()):
+    tables = {}
+    for name, path in provided().items():
         try:
-            table = read_recipe(path, is_provided=True).table
+            tables[name] = read_recipe(path, is_provided=True).table
         except InputError:
             continue  # whoever asks for it is told
-        brings = table.provides
-        apt = table.apt
+    found = []
+    for name, table in sorted(tables.items()):
+        whole = [tables[each] for each in _required(name, tables)]
+        brought = [each.provides for each in whole if each.provides is not None]
+        apt = [each.apt for each in whole if each.apt is not None]
         found.append(
             Remedy(
                 recipe=name,
                 serves=frozenset(table.serves),
-                sonames=frozenset(brings.sonames if brings else ()),
-                headers=frozenset(brings.headers if brings else ()),
-                pkg_config=frozenset(brings.pkg_config if brings else ()),
-                programs=frozenset(brings.programs if brings else ()),
-                packages=frozenset((*apt.packages, *apt.build) if apt else ()),
+                sonames=frozenset(text for each in brought for text in each.sonames),
+                headers=frozenset(text for each in brought for text in each.headers),
+                pkg_config=frozenset(text for each in brought for text in each.pkg_config),
+                programs=frozenset(text for each in brought for text in each.programs),
+                packages=frozenset(text for each in apt for text in (*each.packages, *each.build)),
             )
         )
     return tuple(found)
+
+
+def _required(name: str, tables: Mapping[str, RecipeTable]) -> set[str]:
+    """``name`` and all that it requires."""
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        each = pending.pop()
+        if each in tables and each not in found:
+            found.add(each)
+            pending += tables[each].requires
+    return found
 
 
 def remedies_for(base: BaseImage) -> list[Remedy]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagekit.preflight.mends import Mend, mend_of
-from imagekit.preflight.names import PROGRAM, package_of
+from imagekit.preflight.names import LINK, PKG_CONFIG, PROGRAM, package_of
 from imagekit.preflight.signs import FATAL, LACKS, OTHERS, Sign
 from imagekit.preflight.values import Remedy, System
 
 MISSING = "missing"
+_CALLED = {PKG_CONFIG: "{}.pc (pkg-config)", LINK: "library to link with -l{}"}
 _CROSS = re.compile(r"^.*-linux-(?:gnu|musl)[a-z0-9_]*-|-\d+(?:\.\d+)?$")
 # What comes with Python's own headers and its compilers is not missing because a list of ours lacks it.
 _OTHERS_OWN = re.compile(r"^(?:numpy|pybind11|pythran|nanobind)/|^config\.h$|^pyconfig\.h$")
@@ -72,7 +73,7 @@ def hint_of(
 
 def _missing(wants: tuple[tuple[str, str], ...], package: str, system: System, remedies: Sequence[Remedy]) -> Cause:
     mend = mend_of(wants, system, remedies, package=package)
-    names = list(dict.fromkeys(name for _, name in wants))
+    names = list(dict.fromkeys(_CALLED.get(kind, "{}").format(name) for kind, name in wants))
     said = f"the base has no {' and no '.join(names[:3])}"
     line = mend.line if mend.recipes else f"{mend.line}, or a version of {package} that has a wheel"
     return Cause(kind=MISSING, said=said, advice=line, wants=wants, mend=mend)

@@ -29,7 +29,8 @@ class Mend:
         if self.recipes:
             said.append("add recipes = [" + ", ".join(f'"{name}"' for name in self.recipes) + "]")
         if self.command:
-            said.append(f"{'and ' if said else ''}take a base that has them ({self.command})")
+            them = "them" if len(self.packages) > 1 else "it"
+            said.append(f"{'and ' if said else ''}take a base that has {them} ({self.command})")
         if self.unknown:
             also = "also " if said else ""
             said.append(f"{also}find out what brings {', '.join(self.unknown)}: apt-file search {self.unknown[0]}")

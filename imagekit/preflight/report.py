@@ -23,11 +23,6 @@ class Told:
     hint: str
     mend: Mend
 
-    @property
-    def line(self) -> str:
-        """``opencv-python 4.12.0: cv2 needs libGL.so.1, which the base does not have: add recipes = ["opencv"]``"""
-        return f"{self.message}: {self.hint}" if self.hint else self.message
-
     def to_json(self) -> dict[str, Any]:
         mend = {name: value for name, value in self.mend.to_json().items() if name != "line"}
         return {**self.finding.to_json(), "message": self.message, "hint": self.hint or None, "mend": mend}

@@ -97,7 +97,7 @@ LACKS = (
     _lack(PROGRAM, r"Unknown compiler\(s\): \[\['(?:gfortran|flang)|No CMAKE_Fortran_COMPILER", "gfortran"),
     _lack(PROGRAM, r"no Fortran compiler found|Fortran compiler .*not found", "gfortran"),
     _lack(PROGRAM, r"Unknown compiler\(s\): \[\['(?:c\+\+|g\+\+)|No CMAKE_CXX_COMPILER", "g++"),
-    _lack(PROGRAM, r"[Uu]nknown compiler|No CMAKE_C_COMPILER|no acceptable C compiler found", "gcc"),
+    _lack(PROGRAM, r"Unknown compiler\(s\): \[\['g?cc'|No CMAKE_C_COMPILER|no acceptable C compiler found", "gcc"),
 )
 
 _NEWER = "take a later version of {package}, which knows Python {python}, or an older Python (--python)"
@@ -121,7 +121,7 @@ FATAL = (
     ),
     _sign(
         "memory",
-        r"Killed signal terminated program (\S+)|fatal error: Killed",
+        r"Killed signal terminated program (\S+)|Killed \(program \S+\)|fatal error: Killed",
         "the memory was used up while {package} was being compiled",
         _MEMORY,
     ),

@@ -84,12 +84,6 @@ class Finding:
             "count": self.count,
         }
 
-    @classmethod
-    def from_json(cls, value: Any) -> Finding:
-        """Raises ``KeyError``, ``TypeError``."""
-        texts = {name: str(value[name]) for name in ("severity", "rule", "package", "version")}
-        return cls(**texts, wants=tuple(value["wants"]), needed_by=tuple(value["needed_by"]), count=int(value["count"]))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
