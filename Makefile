@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test soak corpus fuzz bench bench-full bench-memory lint clean
+.PHONY: help setup demo test test-recipes soak corpus fuzz bench bench-full bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -29,6 +29,9 @@ bench-full: setup ## the same with all cases and sets and more rounds, some hour
 
 bench-memory: setup ## what a build of 2 GB of wheels holds in memory
 	@$(BIN)/python -m benchmarks.memory --base-image imagekit/python:3.11
+
+test-recipes: setup ## each recipe built on the base and tried, an hour or so; PYTEST_ARGS='-k hdf5' chooses
+	@$(BIN)/pytest tests/recipes_contents -m 'recipes or not recipes' --durations=0 --durations-min=1 $(PYTEST_ARGS)
 
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
