@@ -1,0 +1,112 @@
+"""Packages whose compiled files miss something of the base: told, refused, or passed over, before the image is used."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from imagekit.engine.client import Engine
+
+from ..layers.wheels import write_wheel
+from ..preflight.elves import shared_library
+from .conftest import Imagekit, WriteProject
+
+MODULE = "cpython-311-x86_64-linux-gnu.so"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Path:
+    """Wheels of this test alone: each has a word that no other run of it has."""
+    word = f"WORD = {secrets.token_hex()!r}\n".encode()
+    for name, data in {
+        "wanting": shared_library("libc.so.6", "libnever.so.9", "libGL.so.1"),
+        "modern": shared_library("libc.so.6", versions=["GLIBC_2.4", "GLIBC_2.99"]),
+        "content": shared_library("libc.so.6", "libm.so.6", versions=["GLIBC_2.17"]),
+    }.items():
+        members = {f"{name}/__init__.py": word, f"{name}/_fast.{MODULE}": data}
+        (tmp_path / "places").mkdir(exist_ok=True)
+        made = write_wheel(tmp_path / "places", members, name)
+        made.rename(made.with_name(f"{name}-1.0-cp311-cp311-linux_x86_64.whl"))
+    return tmp_path / "places"
+
+
+def requirements(places: Path, *names: str) -> dict[str, str]:
+    return {"requirements.txt": "\n".join(["--no-index", f"--find-links {places}", *names]) + "\n"}
+
+
+def test_a_missing_library_is_told_each_time_and_refused_where_that_is_asked_for(
+    imagekit: Imagekit, engine: Engine, project: WriteProject, places: Path
+) -> None:
+    root = project({**requirements(places, "wanting", "content"), "app.py": "1\n"}, "wanting-project")
+    tag = f"{imagekit.prefix}wanting:1"
+    strict = imagekit("build", root, "--python", "3.11", "-t", tag, "--preflight", "strict")
+    assert strict.returncode == 5
+    assert "error: wanting 1.0: wanting._fast needs libGL.so.1, libnever.so.9, which " in strict.stderr
+    assert "--preflight off" in strict.stderr
+    assert engine.image(tag) is None
+    for edited in ("1\n", "2\n"):
+        (root / "app.py").write_text(edited)
+        built = imagekit("build", root, "--python", "3.11", "-t", tag)
+        assert built.returncode == 0, built.stderr
+        assert "warning: wanting 1.0: wanting._fast needs libGL.so.1, libnever.so.9" in built.stderr
+        assert "apt-file search libnever.so.9" in built.stderr
+        assert "content" not in built.stderr.partition("warning:")[2].partition("\n")[0]
+    quiet = imagekit("build", root, "--python", "3.11", "-t", tag, "--preflight", "off")
+    assert quiet.returncode == 0
+    assert "warning" not in quiet.stderr
+    plan = imagekit.json("plan", root, "--python", "3.11")
+    (found,) = plan["preflight"]["findings"]
+    assert found["wants"] == ["libGL.so.1", "libnever.so.9"]
+    assert found["severity"] == "warning"
+    assert "warning: wanting 1.0" in imagekit("plan", root, "--python", "3.11").stdout
+
+
+def test_what_cannot_load_is_refused_before_the_tag_moves(
+    imagekit: Imagekit, engine: Engine, project: WriteProject, places: Path
+) -> None:
+    root = project(requirements(places, "modern", "content"), "modern-project")
+    tag = f"{imagekit.prefix}modern:1"
+    refused = imagekit("build", root, "--python", "3.11", "-t", tag, "--json")
+    assert refused.returncode == 5
+    error = json.loads(refused.stdout)
+    assert error["error"] == "PreflightFailed"
+    assert error["message"].startswith("modern 1.0: modern._fast needs glibc 2.99, and ")
+    assert engine.image(tag) is None
+    assert imagekit("build", root, "--python", "3.11", "-t", tag, "--preflight", "off").returncode == 0
+
+
+def test_nothing_need_be_built_to_be_told(imagekit: Imagekit, project: WriteProject, places: Path) -> None:
+    root = project(requirements(places, "modern", "wanting", "content"), "told-project")
+    found = imagekit("preflight", root, "--python", "3.11", "--json")
+    assert found.returncode == 1
+    report = json.loads(found.stdout)
+    assert report["counts"] == {"error": 1, "warning": 1, "note": 0}
+    assert report["wheels"] == 3
+    assert report["unknown"] == []
+    assert [each["package"] for each in report["findings"]] == ["modern", "wanting"]
+    only = project(requirements(places, "wanting"), "only-wanting")
+    shown = imagekit("preflight", only, "--python", "3.11")
+    assert shown.returncode == 0
+    assert "warning: wanting 1.0: wanting._fast needs libGL.so.1, libnever.so.9" in shown.stdout
+    assert imagekit("preflight", only, "--python", "3.11", "--strict", "--quiet").returncode == 1
+
+
+def test_what_an_images_own_instructions_may_bring_is_not_told(
+    imagekit: Imagekit, project: WriteProject, places: Path
+) -> None:
+    lines = '[tool.imagekit]\nextra-dockerfile-commands = ["RUN true"]\npreflight = "strict"\n'
+    root = project({**requirements(places, "wanting"), "pyproject.toml": lines}, "own-instructions")
+    built = imagekit("build", root, "--python", "3.11", "-t", f"{imagekit.prefix}own:1")
+    assert built.returncode == 0, built.stderr
+    assert "warning" not in built.stderr
+
+
+def test_a_mode_that_is_none_is_refused_with_its_line(imagekit: Imagekit, project: WriteProject) -> None:
+    root = project({"pyproject.toml": '[tool.imagekit]\npreflight = "stict"\n'}, "mistyped")
+    refused = imagekit("preflight", root, env={"DOCKER_HOST": "unix:///nowhere/none.sock"})
+    assert refused.returncode == 2
+    assert "pyproject.toml:2: [tool.imagekit] preflight: unknown preflight 'stict'" in refused.stderr
+    assert "strict" in refused.stderr
