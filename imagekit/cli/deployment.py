@@ -166,12 +166,10 @@ def delete(
 ) -> None:
     """Forget deployments; their runs that wait are cancelled."""
     from imagekit.cli.output import put, put_json
+    from imagekit.cli.session import load_settings
+    from imagekit.deploying.deploy import forget
 
-    with _store() as store:
-        kept = _deployments(store)
-        for name in names:
-            kept.get(name)
-        cancelled = sum(kept.delete(name) for name in names)
+    cancelled = forget(names, load_settings())
     if as_json:
         put_json({"deleted": names, "cancelled": cancelled})
         return
@@ -181,7 +179,7 @@ def delete(
 app.command(
     cls=Command,
     epilog=examples(
-        "imagekit deployment kubernetes etl/nightly | kubectl apply -f -",
+        "imagekit deployment kubernetes etl/nightly > job.yml",
         "imagekit deployment kubernetes etl/nightly --secret-env TOKEN=orders/token -j mem_limit=2g",
     ),
 )(kubernetes)

@@ -55,7 +55,7 @@ def kubernetes(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print a run of a deployment as a Kubernetes Job, for kubectl apply -f -; nothing is sent."""
+    """Print a run of a deployment as a Kubernetes Job, for kubectl apply; nothing is sent."""
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings
     from imagekit.kubernetes.deployment import deployment_manifest

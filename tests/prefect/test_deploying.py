@@ -123,9 +123,9 @@ if __name__ == "__main__":
     project.deploy()
     assert server.deployment("one/own")["job_variables"] == first
     workers = [start_worker(pool, name) for name in ("left", "right")]
-    runs = [server.ask(f"{flow}/own", parameters={"n": n}) for n in range(3) for flow in ("one", "two")]
+    runs = [server.ask(f"{flow}/own", parameters={"n": n}) for n in range(2) for flow in ("one", "two")]
     ended = [server.ended(run, *workers) for run in runs]
-    assert [run["state_type"] for run in ended] == ["COMPLETED"] * 6, [worker.said for worker in workers]
+    assert [run["state_type"] for run in ended] == ["COMPLETED"] * 4, [worker.said for worker in workers]
     # Each was run once, by one of them.
     for run in ended:
         assert sum(run["name"] in worker.said for worker in workers) == 1
