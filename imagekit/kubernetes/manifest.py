@@ -39,7 +39,7 @@ def job_manifest(
     cpu_request: str | None = None,
     memory_request: str | None = None,
     job_template: Mapping[str, Any] | None = None,
-    python: str = "python",
+    python: str = "python3",
 ) -> dict[str, Any]:
     """A ``v1`` ``List`` of a ``ConfigMap`` and a ``Job`` that runs ``entrypoint`` (``flow.py:etl``) once.
 

@@ -51,7 +51,7 @@ def test_one_attempt_of_one_run() -> None:
     assert container["image"] == IMAGE
     # Arguments, and no command: an entrypoint of the image's is called.
     assert (container["args"][:2], "command" in container) == (
-        ["python", "/.imagekit/program/bootstrap.py"],
+        ["python3", "/.imagekit/program/bootstrap.py"],
         False,
     )
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}

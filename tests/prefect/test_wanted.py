@@ -124,3 +124,13 @@ def test_an_imagekit_that_is_installed_goes_before(image: Path) -> None:
     words = [sys.executable, "-S", str(image / "flow.py")]
     done = subprocess.run(words, capture_output=True, text=True, env={"PYTHONPATH": path}, cwd=image)
     assert done.stdout == f"{mark}\n3\n", done.stderr
+
+
+def test_without_prefect_it_says_what_to_install() -> None:
+    import imagekit.prefect
+
+    with pytest.raises(ImportError, match=r"pip install 'imagekit\[prefect\]'"):
+        _ = imagekit.prefect.DockerImage
+    with pytest.raises(AttributeError, match="has no attribute 'DokerImage'"):
+        _ = imagekit.prefect.DokerImage
+    assert {"DockerImage", "to_prefect"} <= set(dir(imagekit.prefect))
