@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit import __version__
 from imagekit.attest import purls
 from imagekit.attest.dependencies import needed
-from imagekit.attest.licences import licence_of
+from imagekit.attest.licences import Licence, licence_named, licence_of
 from imagekit.attest.packages import PythonPackage
 from imagekit.attest.subject import Subject
 
@@ -23,7 +23,7 @@ FORMAT = "cyclonedx"
 
 
 def document_of(subject: Subject) -> bytes:
-    """The document about ``subject``: the operating system, Python, Python's packages and the system's."""
+    """The document about ``subject``: the operating system, Python, Python's packages, the system's and conda's."""
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.tool import ToolRepository
@@ -42,7 +42,7 @@ def document_of(subject: Subject) -> bytes:
         metadata=BomMetaData(component=image, tools=ToolRepository(components=[tool]), timestamp=subject.moment),
     )
     python = {p.location: _python(subject, p) for p in subject.packages.python}
-    others = [*_platform(subject), *_system(subject)]
+    others = [*_platform(subject), *_system(subject), *_conda(subject)]
     for component in (*python.values(), *others):
         bom.components.add(component)
     edges = needed(subject.packages.python, subject.python, subject.platform)
@@ -90,7 +90,7 @@ def _python(subject: Subject, package: PythonPackage) -> Component:
         name=package.name,
         version=package.version,
         description=package.summary or None,
-        licenses=_licences(package),
+        licenses=_licences(licence_of(package)),
         purl=purl,
         bom_ref=f"pkg:pypi/{package.name}@{package.version}#{package.location}",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=wheel.file.sha256)] if wheel is not None else None,
@@ -99,11 +99,10 @@ def _python(subject: Subject, package: PythonPackage) -> Component:
     )
 
 
-def _licences(package: PythonPackage) -> list[License] | None:
+def _licences(licence: Licence) -> list[License] | None:
     from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
     from cyclonedx.spdx import fixup_id
 
-    licence = licence_of(package)
     if licence.expression and fixup_id(licence.expression) is not None:
         return [DisjunctiveLicense(id=licence.expression)]
     if licence.expression:
@@ -144,4 +143,26 @@ def _system(subject: Subject) -> Iterator[Component]:
             purl=purl,
             bom_ref=str(purl),
             properties=[Property(name="imagekit:source-package", value=f"{package.source} {package.source_version}")],
+        )
+
+
+def _conda(subject: Subject) -> Iterator[Component]:
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
+    from cyclonedx.model.component import Component, ComponentType
+
+    for package in subject.packages.conda:
+        hashes = [HashType(alg=HashAlgorithm.SHA_256, content=package.sha256)] if package.sha256 else None
+        kind = ExternalReferenceType.DISTRIBUTION
+        where = [ExternalReference(type=kind, url=XsUri(package.url), hashes=hashes)] if package.url else None
+        purl = purls.conda_purl(package)
+        yield Component(
+            type=ComponentType.LIBRARY,
+            name=package.name,
+            version=package.version,
+            licenses=_licences(licence_named(package.license)),
+            purl=purl,
+            bom_ref=f"{purl}#{package.location}",
+            hashes=hashes,
+            external_references=where,
+            properties=[Property(name="imagekit:location", value=package.location)],
         )

@@ -1,7 +1,8 @@
 """What one layer says of installed packages: the records that it adds, and those of lower layers that it hides.
 
 It depends on nothing but the layer, so it is kept by diff ID and read once on a machine.
-Sources: image-spec layer.md (whiteouts); PEP 376, 427 (``.dist-info``); ``dpkg(1)``, ``status``; ``os-release(5)``.
+Sources: image-spec layer.md (whiteouts); PEP 376, 427 (``.dist-info``); ``dpkg(1)``, ``status``; ``os-release(5)``;
+conda's ``PrefixRecord`` (``conda-meta``).
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ from imagekit.oci.digest import Digest
 from imagekit.sharing.leases import mark_used
 
 # Part of what is kept: raised when more is read of a layer than before.
-FORMAT = 1
+FORMAT = 2
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _SITES = r"(?:.*/)?(?:site|dist)-packages"
 _RECORDS = re.compile(
     rf"{_SITES}/[^/]+\.dist-info/(?:METADATA|direct_url\.json|INSTALLER)"
     rf"|{_SITES}/[^/]+\.egg-info(?:/PKG-INFO)?"
+    r"|(?:.*/)?conda-meta/[^/]+\.json"
     r"|var/lib/dpkg/status|var/lib/dpkg/status\.d/[^/]+"
     r"|(?:etc|usr/lib)/os-release"
 )
-_PLACES = re.compile(r"-packages$|-info$")
+_PLACES = re.compile(r"-packages$|-info$|^conda-meta$")
 # A wheel's header and its description, which is left out, are one file.
 _MOST_METADATA = 4 << 20
+_OF_CONDA = ("name", "version", "build", "subdir", "channel", "fn", "url", "sha256", "license")
 _MOST_STATUS = 64 << 20
 _DIRECTORY = "contents"
 
@@ -66,7 +69,7 @@ def read_layer(archive: tarfile.TarFile) -> LayerContents:
             hidden.append(path)
         if member.isreg() and not name.startswith(_WHITEOUT) and _RECORDS.fullmatch(path):
             content = archive.extractfile(member)
-            most = _MOST_STATUS if "dpkg" in path else _MOST_METADATA
+            most = _MOST_STATUS if "dpkg" in path or "conda-meta/" in path else _MOST_METADATA
             if content is not None and member.size <= most:
                 files[path] = _kept(path, content.read())
         # tarfile remembers every member it has seen.
@@ -75,9 +78,20 @@ def read_layer(archive: tarfile.TarFile) -> LayerContents:
 
 
 def _kept(path: str, data: bytes) -> str:
+    if "conda-meta/" in path:
+        return _of_conda(data)
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     # After the empty line comes the description.
     return text.partition("\n\n")[0] + "\n" if "-packages/" in path and "json" not in path else text
+
+
+def _of_conda(data: bytes) -> str:
+    """What conda's record of a package says of it, without the list of its files."""
+    try:
+        found = json.loads(data)
+        return json.dumps({name: found[name] for name in _OF_CONDA if found.get(name)}, sort_keys=True)
+    except (ValueError, TypeError, AttributeError):
+        return ""
 
 
 def merged(layers: Sequence[LayerContents]) -> dict[str, str]:

@@ -70,6 +70,12 @@ def licence_of(package: PythonPackage) -> Licence:
     return Licence(name=" and ".join(sorted(set(words))))
 
 
+def licence_named(text: str) -> Licence:
+    """The licence that ``text``, a field of another kind of package, says."""
+    found = _expression(text) if text else ""
+    return Licence(expression=found) if found else Licence(name=text[:_LONGEST_NAME].replace("\n", " "))
+
+
 @lru_cache(maxsize=1024)
 def _expression(text: str) -> str:
     """``text`` in SPDX's own spelling; empty where it is no expression of known identifiers."""

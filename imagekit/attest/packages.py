@@ -61,6 +61,22 @@ class SystemPackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CondaInstalled:
+    """A package that conda has in an environment; one of Python's is a ``PythonPackage``, too."""
+
+    name: str
+    version: str
+    build: str
+    subdir: str
+    channel: str  # a name, or a URL
+    location: str  # absolute path of its record
+    filename: str = ""
+    url: str = ""
+    sha256: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Distro:
     """An operating system, by its ``os-release``."""
 
@@ -80,6 +96,7 @@ class Packages:
 
     python: tuple[PythonPackage, ...] = ()  # by name and place
     system: tuple[SystemPackage, ...] = ()  # by name and architecture
+    conda: tuple[CondaInstalled, ...] = ()  # by name and place
     distro: Distro | None = None
 
 
@@ -93,8 +110,32 @@ def packages_of(records: Mapping[str, str]) -> Packages:
     return Packages(
         python=tuple(python),
         system=tuple(system[key] for key in sorted(system)),
+        conda=tuple(
+            sorted(
+                (p for path, text in records.items() if (p := _conda(path, text)) is not None),
+                key=lambda p: (p.name, p.location),
+            )
+        ),
         distro=_distro(text) if text else None,
     )
+
+
+def _conda(path: str, text: str) -> CondaInstalled | None:
+    if path.split("/")[-2:-1] != ["conda-meta"]:
+        return None
+    try:
+        found = json.loads(text)
+        words = {name: str(found.get(name) or "") for name in ("name", "version", "build", "subdir", "channel")}
+        more = {name: str(found.get(name) or "") for name in ("sha256", "license")}
+        if not words["name"] or not words["version"]:
+            return None
+        url = bare_url(str(found.get("url") or ""))
+        channel = words.pop("channel").rstrip("/")
+        channel = bare_url(channel) or channel.rpartition("/")[2]
+        filename = str(found.get("fn") or "")
+        return CondaInstalled(**words, **more, channel=channel, url=url, filename=filename, location=f"/{path}")
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _python(path: str, text: str, records: Mapping[str, str]) -> PythonPackage | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from imagekit.attest.packages import Distro, Origin, PythonPackage, SystemPackage
+from imagekit.attest.packages import CondaInstalled, Distro, Origin, PythonPackage, SystemPackage
 from imagekit.attest.subject import Subject
 
 if TYPE_CHECKING:
@@ -39,6 +39,19 @@ def system_purl(package: SystemPackage, distro: Distro | None) -> PackageURL:
     elif package.source != package.name:
         qualifiers["upstream"] = package.source
     return PackageURL("deb", distro.id if distro is not None else "debian", package.name, package.version, qualifiers)
+
+
+def conda_purl(package: CondaInstalled) -> PackageURL:
+    """``pkg:conda/numpy@1.26.4?build=py311h64a7726_0&channel=conda-forge&subdir=linux-64&type=conda``"""
+    from packageurl import PackageURL
+
+    qualifiers = {
+        "build": package.build,
+        "channel": package.channel,
+        "subdir": package.subdir,
+        "type": "tar.bz2" if package.filename.endswith(".tar.bz2") else "conda",
+    }
+    return PackageURL("conda", None, package.name, package.version, {k: v for k, v in qualifiers.items() if v})
 
 
 def image_purl(subject: Subject) -> PackageURL | None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from imagekit import __version__
 from imagekit.attest import purls
 from imagekit.attest.dependencies import needed
-from imagekit.attest.licences import licence_of
-from imagekit.attest.packages import PythonPackage, SystemPackage
+from imagekit.attest.licences import licence_named, licence_of
+from imagekit.attest.packages import CondaInstalled, PythonPackage, SystemPackage
 from imagekit.attest.subject import Subject
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _IMAGE = "SPDXRef-image"
 
 
 def document_of(subject: Subject) -> bytes:
-    """The document about ``subject``: the operating system, Python, Python's packages and the system's."""
+    """The document about ``subject``: the operating system, Python, Python's packages, the system's and conda's."""
     from spdx_tools.spdx.jsonschema.document_converter import DocumentConverter
 
     document = DocumentConverter().convert(model_of(subject))  # type: ignore[no-untyped-call]
@@ -52,6 +52,7 @@ def model_of(subject: Subject) -> Document:
     )
     python = {package.location: _python(subject, package, n) for n, package in enumerate(subject.packages.python)}
     others = [*_platform(subject), *(_system(subject, p, n) for n, p in enumerate(subject.packages.system))]
+    others += [_conda(package, number) for number, package in enumerate(subject.packages.conda)]
     relations = [Relationship(_DOCUMENT, RelationshipType.DESCRIBES, _IMAGE)]
     relations += [
         Relationship(_IMAGE, RelationshipType.CONTAINS, package.spdx_id) for package in (*python.values(), *others)
@@ -170,6 +171,28 @@ def _system(subject: Subject, package: SystemPackage, number: int) -> Package:
         source_info=f"built from the source package {package.source} {package.source_version}",
         external_references=[_purl(str(purls.system_purl(package, subject.packages.distro)))],
         primary_package_purpose=PackagePurpose.LIBRARY,
+    )
+
+
+def _conda(package: CondaInstalled, number: int) -> Package:
+    from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
+    from spdx_tools.spdx.model.package import PackagePurpose
+    from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
+
+    licence = licence_named(package.license)
+    more: dict[str, Any] = {"download_location": package.url} if package.url else {}
+    if package.sha256:
+        more["checksums"] = [Checksum(ChecksumAlgorithm.SHA256, package.sha256)]
+    return _package(
+        package.name,
+        package.version,
+        f"SPDXRef-conda-{number}-{_word(package.name)}",
+        license_declared=_expression(licence.expression) if licence.expression else SpdxNoAssertion(),
+        license_comment=f"The package says: {licence.name}" if licence.name else None,
+        source_info=f"build {package.build} of {package.subdir}, installed by {package.location}",
+        external_references=[_purl(str(purls.conda_purl(package)))],
+        primary_package_purpose=PackagePurpose.LIBRARY,
+        **more,
     )
 
 
