@@ -7,6 +7,7 @@ as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +17,7 @@ from imagekit.deploying.image import Pinned, engine_of, held_by, pin, release
 from imagekit.deploying.schedules import written
 from imagekit.deploying.spec import DeploymentSpec
 from imagekit.deploying.template import check_variables, defaults
-from imagekit.errors import ImagekitError, InputError
+from imagekit.errors import EngineError, ImagekitError, InputError
 from imagekit.spec.entrypoint import Entrypoint, FlowSignature
 from imagekit.store.work_values import Deployment, WorkPool
 
@@ -100,6 +101,24 @@ def deploy_all(
             with engine_of(settings) as engine:
                 release(engine, unused)
         return done, pinned
+
+
+def forget(names: Sequence[str], settings: Settings) -> int:
+    """Delete deployments; how many of their runs waited, and are cancelled. Images that were kept for them alone lose
+    our name, where the engine can be reached."""
+    from imagekit.store.deployments import Deployments
+    from imagekit.store.store import Store
+
+    with Store.open(settings.state_dir) as store:
+        kept = Deployments(store.file)
+        for name in names:
+            kept.get(name)
+        held = held_by(kept.all())
+        cancelled = sum(kept.delete(name) for name in dict.fromkeys(names))
+        if unused := held - held_by(kept.all()):
+            with suppress(EngineError), engine_of(settings) as engine:
+                release(engine, unused)
+    return cancelled
 
 
 def check_all(

@@ -97,8 +97,9 @@ class Interval:
             return anchor.astimezone(timezone.utc)
         if self.timezone is not None and seconds % _DAY == 0:
             return self._on_the_wall(moment, anchor, int(seconds // _DAY))
-        count = int((moment - anchor).total_seconds() // seconds) + 1
-        return (anchor + timedelta(seconds=count * seconds)).astimezone(timezone.utc)
+        start = anchor.astimezone(timezone.utc)
+        count = int((moment - start).total_seconds() // seconds) + 1
+        return start + timedelta(seconds=count * seconds)
 
     def _on_the_wall(self, moment: datetime, anchor: datetime, days: int) -> datetime:
         zone = _zone(self.timezone)

@@ -65,7 +65,7 @@ def check_template(found: object) -> dict[str, Any]:
         raise InputError.join(problems)
     template = {"job_configuration": dict(job), "variables": dict(variables)}
     # Its defaults are values like any other.
-    check_variables(template, {})
+    check_variables(template, defaults(template))
     return template
 
 

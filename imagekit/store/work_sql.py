@@ -100,7 +100,9 @@ IS_OURS = "SELECT cancel_asked FROM flow_run WHERE id = ? AND attempt = ? AND en
 BEGIN_CLAIMED = """
     UPDATE flow_run
        SET image_id = :image_id, repo_digest = :repo_digest, lock_digest = :lock_digest, source = :source,
-           env_names = :env_names, settings = :settings, extras = :extras, name = :name
+           env_names = :env_names, settings = :settings, extras = :extras, name = :name,
+           -- As it was asked for, where that was known.
+           reference = CASE reference WHEN '' THEN :reference ELSE reference END
      WHERE id = :id AND attempt = :attempt AND ended IS NULL
 """
 START_CLAIMED = """

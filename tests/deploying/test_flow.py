@@ -1,0 +1,189 @@
+"""A decorated function stays what it was, and says what it is to be deployed as."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import imagekit.runs.stand_in as stand_in
+from imagekit import Cron, DeploymentSpec, Flow, Interval, deploy, flow
+from imagekit.deploying.spec import collecting
+from imagekit.errors import InputError, InvalidParameters, UnknownKeyword
+
+
+@flow
+def add_up(a: int, b: int = 1) -> int:
+    """Adds."""
+    return a + b
+
+
+@flow(name="told off", log_prints=True, version="2", timeout_seconds=5)
+def named() -> None: ...
+
+
+def test_a_flow_is_called_like_its_function() -> None:
+    assert add_up(1, b=2) == add_up.fn(1, 2) == 3
+    assert (add_up.name, add_up.__name__, add_up.__doc__) == ("add-up", "add_up", "Adds.")
+    assert list(inspect.signature(add_up).parameters) == ["a", "b"]
+    assert (named.name, named.version, named.log_prints) == ("told off", "2", True)
+    assert add_up.with_options(name="other").name == "other"
+    assert add_up.with_options(name="other")(1) == 2
+
+    @flow
+    async def later() -> int:
+        return 4
+
+    assert asyncio.run(later()) == 4
+    assert repr(add_up) == "Flow('add-up')"
+
+
+def test_what_a_flow_does_not_take_is_refused() -> None:
+    with pytest.raises(UnknownKeyword, match="takes no 'retries'") as caught:
+        flow(retries=3)(print)  # type: ignore[call-overload]
+    assert "from prefect import flow" in str(caught.value.hint)
+    with pytest.raises(UnknownKeyword) as caught:
+        Flow(print, log_print=True)
+    assert caught.value.hint == "did you mean 'log_prints'?"
+    with pytest.raises(InputError, match="not of a int"):
+        flow(3)  # type: ignore[call-overload]
+
+
+def test_a_specification() -> None:
+    spec = add_up.to_deployment(
+        "nightly",
+        cron="0 9 * * MON-FRI",
+        parameters={"a": 1},
+        job_variables={"env": {"STAGE": "test"}},
+        tags=["x"],
+        work_pool_name="docker",
+    )
+    assert (spec.full_name, spec.schedules, spec.tags) == ("add-up/nightly", (Cron("0 9 * * MON-FRI"),), ("x",))
+    assert (spec.description, spec.version) == ("Adds.", None)
+    # The flow's time limit is that of its runs, unless these have another.
+    assert named.to_deployment("x").job_variables == {"timeout": 5}
+    assert named.to_deployment("x", job_variables={"timeout": 9}).job_variables == {"timeout": 9}
+    assert add_up.to_deployment("x", interval=timedelta(minutes=5)).schedules == (Interval(300),)
+    assert add_up.to_deployment("x", schedules=[Cron("@daily"), Interval(60)]).schedules[1] == Interval(60)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cron": "0 9 * *"}, "it has 4 fields"),
+        ({"cron": "0 25 * * *"}, "Bad hour"),
+        ({"cron": "0 9 * * *", "interval": 60}, "interval and cron are given"),
+        ({"interval": 0}, "no length of time"),
+        ({"interval": True}, "no length of time"),
+        ({"rrule": "FREQ=DAILY"}, "recurrence rules are not known"),
+        ({"schedule": "0 9 * * *"}, "is no schedule"),
+        ({"concurrency_limit": 0}, "no number of runs"),
+        ({"parameters": {"a": object()}}, "JSON cannot hold"),
+        ({"job_variables": {"env": {"A": object()}}}, "JSON cannot hold"),
+        ({"parameter": {"a": 1}}, "a deployment takes no 'parameter'"),
+        ({"work_queue_name": "high"}, "without a Prefect server"),
+        ({"tags": [3]}, "no text"),
+    ],
+)
+def test_a_specification_that_cannot_be_meant(options: dict[str, Any], words: str) -> None:
+    with pytest.raises((InputError, InvalidParameters)) as caught:
+        add_up.to_deployment("nightly", **options)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", " x", "x\n", "-x", "%", 3])
+def test_names(name: Any) -> None:
+    with pytest.raises(InputError, match="name cannot be"):
+        add_up.to_deployment(name)
+
+
+def test_specifications_of_a_file_are_collected() -> None:
+    with collecting() as found:
+        spec = DeploymentSpec(name="example", flow=add_up)
+        add_up.to_deployment("other")
+    add_up.to_deployment("later")
+    assert [each.full_name for each in found] == ["add-up/example", "add-up/other"]
+    assert found[0] is spec
+
+
+def test_a_flow_that_is_elsewhere(tmp_path: Path) -> None:
+    remote = flow.from_source("https://example.com/org/repo.git", entrypoint="flows/no_image.py:hello_world")
+    assert (remote.name, remote.source) == ("hello-world", "git+https://example.com/org/repo.git")
+    assert Flow.from_source("git@example.com:org/repo", "f.py:f").source == "git+ssh://git@example.com/org/repo"
+    assert flow.from_source("git+https://example.com/r@v1#subdirectory=x", "f.py:f").source == (
+        "git+https://example.com/r@v1#subdirectory=x"
+    )
+    assert flow.from_source(tmp_path, "f.py:f").source == str(tmp_path)
+    with pytest.raises(InputError, match=r"is in git\+https") as caught:
+        remote()
+    assert "imagekit run flows/no_image.py:hello_world --source git+https" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("source", "entrypoint"),
+    [
+        ("https://user:hunter22@example.com/r.git", "f.py:f"),
+        ("ext::sh", "f.py:f"),
+        ("--upload-pack=x", "f.py:f"),
+        ("nowhere", "f.py:f"),
+        ("https://example.com/r.git", "f.py"),
+        ("https://example.com/r.git", "../f.py:f"),
+        (3, "f.py:f"),
+    ],
+)
+def test_sources_that_are_none(source: Any, entrypoint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        flow.from_source(source, entrypoint)
+    assert "hunter22" not in str(caught.value)
+
+
+def test_deploy_without_anything() -> None:
+    with pytest.raises(InputError, match="no deployment is given"):
+        deploy()
+
+
+FILE = """
+from imagekit import Cron, DeploymentSpec, DockerFlowRunner, DockerImage, Secret, deploy, flow, run
+
+token = Secret.load("token")
+image = DockerImage("x", tag="y")
+DeploymentSpec(name="example", flow=None, flow_runner=DockerFlowRunner(env={"A": "b"}))
+
+@flow(log_prints=True, name="told")
+def f(a, b=1):
+    return a + b
+
+@flow
+def g(): ...
+
+spec = f.to_deployment("x", cron="0 9 * * *")
+flow.from_source("https://example.com/r.git", entrypoint="f.py:f").to_deployment(name="y")
+print(f(1), f.fn(2), f.name, g.name, f.__name__)
+for attempt in (lambda: deploy(spec), lambda: f.deploy("x"), lambda: image.build(), lambda: run("f.py:f")):
+    try:
+        attempt()
+    except RuntimeError as error:
+        print(error)
+"""
+
+
+def test_the_stand_in_is_enough_for_a_flows_file(tmp_path: Path) -> None:
+    (tmp_path / "imagekit.py").write_text(Path(stand_in.__file__).read_text())
+    (tmp_path / "file.py").write_text(FILE)
+    done = subprocess.run([sys.executable, "file.py"], cwd=tmp_path, capture_output=True, text=True)
+    words = "imagekit is not in this image: images are built, and flows deployed and run, where it is installed"
+    assert (done.stderr, done.stdout.splitlines()) == ("", ["2 3 told g f", *[words] * 4])
+
+
+def test_the_stand_in_keeps_to_older_syntax_and_the_standard_library() -> None:
+    tree = ast.parse(Path(stand_in.__file__).read_text(), feature_version=(3, 8))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert modules == {"__future__", "functools", "sys", "collections.abc", "typing"}
