@@ -109,6 +109,7 @@ class _Deployments:
         self.at.at_the_end(self.server.close)
         self.logs["default"] = self.server.worker("default", engine)
         self.logs["quick"] = self.server.worker("quick", engine, PREFECT_WORKER_QUERY_SECONDS=_SMALLEST)
+        run(self.at.imagekit.make_pool("bench"), env=self.env)
         self._start_worker()
         both = {**self.env, **self.server.env}
         run(self.server.python(str(self.directory / "deploy.py")), env={**both, "PYTHONPATH": "."}, cwd=self.project)

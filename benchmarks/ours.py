@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,11 @@ class Imagekit:
         """Build ``project`` into the engine."""
         return [self.program, "build", "--quiet", "--base-image", base, "--tag", reference, str(project)]
 
+    def matrix(self, verb: str, file: Path, select: Sequence[str], jobs: int) -> list[str]:
+        """Plan or build the cells of a matrix that ``select`` names, ``jobs`` at once; the answer is JSON."""
+        chosen = [word for pattern in select for word in ("--select", pattern)]
+        return [self.program, "matrix", verb, str(file), *chosen, "--jobs", str(jobs), "--json"]
+
     def push(self, reference: str) -> list[str]:
         """Push what was built."""
         return [self.program, "push", "--quiet", reference]
@@ -26,9 +32,13 @@ class Imagekit:
         extra = ["--env", f"EXTRA_PIP_PACKAGES={extra_packages}"] if extra_packages else []
         return [self.program, "run", entrypoint, "--image", image, *extra]
 
+    def make_pool(self, pool: str) -> list[str]:
+        """Make a work pool."""
+        return [self.program, "work-pool", "create", "--type", "docker", pool]
+
     def worker(self, pool: str) -> list[str]:
-        """A worker of ``pool``, which is made."""
-        return [self.program, "worker", "start", "--type", "docker", "--pool", pool]
+        """A worker of ``pool``."""
+        return [self.program, "worker", "start", "--pool", pool]
 
     def run_deployment(self, name: str) -> list[str]:
         """Ask for a run of the deployment ``FLOW/NAME``, and show what it writes."""
