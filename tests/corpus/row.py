@@ -54,6 +54,7 @@ class Row:
     hasnt: tuple[str, ...] = ()  # the beginnings of requirements that must not be there
     constraints: int = 0
     lock: str | None = None
+    conda: int = 0  # packages that are asked of conda, the row's Python among them
     built: bool = False  # the project itself must be built in the base
     refused: type[InputError] | None = None
     problems: int = 1

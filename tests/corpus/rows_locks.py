@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagekit.errors import CheckFailed, InvalidProject, NoWheel, RepositoryError, StaleLock
+from imagekit.errors import CheckFailed, InvalidRequirement, NoWheel, RepositoryError, StaleLock
 from tests.corpus.row import End, Row, Unless
 
 LOCKS = [
@@ -186,41 +186,41 @@ CONDA = [
     Row(project="repo2docker/conda-python", why="an environment of a Python alone", python="3.13"),
     Row(
         project="repo2docker/conda-pip",
-        why="numpy is asked of conda, whose packages no Python index has under the same names",
-        refused=InvalidProject,
-        says=("environment.yml:3: 'numpy' is a package of conda's", 'conda-packages = {numpy = "numpy"}'),
+        why="numpy of conda's beneath a package of pip's; what its channels have is not looked at here",
+        count=1,
+        conda=2,
+        ends=None,
     ),
     Row(
         project="repo2docker/conda-r",
-        why="R is no Python package",
-        refused=InvalidProject,
-        problems=2,
-        says=("2 problems: environment.yml:2: 'r-base=3.6' is a package of conda's", "environment.yml:3: 'r-digest'"),
+        why="R, which is no Python package, of conda's channels",
+        conda=3,
+        ends=None,
     ),
     Row(
         project="xarray/ci",
-        why="56 packages of conda's and three of pip's: all are told at once",
-        refused=InvalidProject,
-        problems=56,
-        says=("56 problems: environment.yml:6: 'aiobotocore' is a package of conda's",),
+        why="56 packages of conda's beneath three of pip's",
+        count=3,
+        conda=57,
+        ends=None,
     ),
     Row(
         project="stable-diffusion",
-        why="torch and numpy of conda's, in an environment.yaml",
-        refused=InvalidProject,
-        problems=4,
-        says=("4 problems: environment.yaml:8: 'cudatoolkit=11.3' is a package of conda's", "pytorch=1.11.0"),
+        why="torch and numpy of conda's, in an environment.yaml; its setup.py is code, and not here",
+        refused=InvalidRequirement,
+        says=("environment.yaml:31: '.' asks for the project",),
     ),
     Row(
         project="torchrl",
-        why="one package of conda's among those of pip's",
-        refused=InvalidProject,
-        says=("environment.yml:6: 'protobuf' is a package of conda's", 'conda-packages = {protobuf = "protobuf"}'),
+        why="one package of conda's beneath those of pip's",
+        count=26,
+        conda=2,
+        ends=None,
     ),
     Row(
         project="torchrl",
         config='conda-packages = {protobuf = "protobuf"}\n',
-        why="the same, with the line that the refusal asks for",
+        why="the same, with a requirement in the place of conda's package: no conda",
         count=27,
         has={
             "imageio==2.26.0": "environment.yml:25",

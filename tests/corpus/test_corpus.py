@@ -53,6 +53,7 @@ def test_it_is_read(row: Row, tmp_path: Path) -> None:
         assert [text for text, origin in found if text == wanted and origin.startswith(place)], found
     assert [text for text, _ in found if row.hasnt and text.startswith(row.hasnt)] == []
     assert len(spec.constraints) == row.constraints
+    assert len(spec.conda.packages if spec.conda is not None else ()) == row.conda
     assert (spec.lock_file and spec.lock_file.name) == row.lock
     assert spec.python == row.python
     assert spec.builds_project == row.built
@@ -98,7 +99,7 @@ def test_its_lock_says_what_is_installed(row: Row, tmp_path: Path) -> None:
 def test_all_projects_are_in_the_table() -> None:
     assert {path.name for path in PROJECTS} == {row.project.partition("/")[0] for row in ROWS}
     assert len({(HERE / path / "SOURCE").read_text().splitlines()[0] for path in PROJECTS}) >= 20
-    read_ones = [(str(row), row.python) for row in ROWS if row.refused is None]
+    read_ones = [(str(row), row.config) for row in ROWS if row.refused is None]
     assert len(set(read_ones)) == len(read_ones)
 
 
