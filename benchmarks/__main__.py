@@ -21,6 +21,7 @@ from benchmarks.drawing import draw
 from benchmarks.filesystem import in_own_mounts
 from benchmarks.layer_cases import layer_cases
 from benchmarks.machine import machine, now, versions
+from benchmarks.matrix_case import matrix_cases
 from benchmarks.measure import run_cases
 from benchmarks.ours import Imagekit
 from benchmarks.process import Failed
@@ -39,6 +40,7 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
         yield from layer_cases(at, PackageSet(name), main=number == 0)
     yield from cases_of_runs(at)
     yield from start_cases(at)
+    yield from matrix_cases(at)
     yield from deployment_cases(at)
 
 

@@ -73,6 +73,19 @@ class BenchEngine:
         """What makes ``docker`` and ``imagekit`` use this engine."""
         return {"DOCKER_HOST": self.address, "BUILDX_BUILDER": "default"}
 
+    @property
+    def data(self) -> Path:
+        """Where it keeps everything."""
+        return self._directory / "data"
+
+    def layer_bytes(self) -> int:
+        """Bytes of all layers of its images, each counted once (``LayersSize`` of the API's ``/system/df``)."""
+        asked = ["curl", "--silent", "--fail", "--unix-socket", str(self.socket), "http://engine/system/df?type=image"]
+        done = subprocess.run(asked, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"the engine does not say what its images take: {done.stderr}")
+        return int(json.loads(done.stdout)["LayersSize"])
+
     def _started(self) -> subprocess.Popen[bytes]:
         config = {
             "features": {"containerd-snapshotter": self.store == "containerd"},

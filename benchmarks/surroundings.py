@@ -81,6 +81,22 @@ class Surroundings:
         self.docker(store, "tag", name, self.base)
         self.docker(store, "image", "rm", name)
 
+    def run(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished:
+        """As ``timed``, for commands of which several run at once."""
+        return run(argv, env={**self.environment, **env})
+
+    def bring(self, store: Store, reference: str) -> None:
+        """An image of the engine at hand, into the engine with ``store``."""
+        archive = self.directory / "brought.tar"
+        self._host_docker("save", "--output", str(archive), reference)
+        self.docker(store, "load", "--input", str(archive))
+        archive.unlink()
+
+    @property
+    def engines(self) -> frozenset[Store]:
+        """The stores that have an engine now."""
+        return frozenset(self._engines)
+
     def empty(self, store: Store) -> None:
         """An engine with ``store`` that never held more than the base and uv's image."""
         if found := self._engines.pop(store, None):

@@ -7,6 +7,7 @@ lock that imagekit is given, so neither side resolves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 UV_IMAGE = "imagekit-bench/uv:1"
@@ -40,6 +41,24 @@ def files(base: str, lock: str, ca_bundle: str | None) -> dict[str, str]:
         "Dockerfile": DOCKERFILE.format(base=base, uv=UV_IMAGE, ca=ca),
         ".dockerignore": "Dockerfile\n",
         "pylock.toml": lock,
+    }
+
+
+# The same for one who has no lock: uv resolves as it installs, and takes wheels alone as imagekit does.
+RESOLVING = (
+    DOCKERFILE.replace("uv pip sync pylock.toml", "uv pip install --only-binary :all: -r requirements.txt")
+    .replace("pylock.toml", "requirements.txt")
+    .replace("COPY . .\n", "")
+)
+
+
+def resolving_files(base: str, requirements: Sequence[str], ca_bundle: str | None) -> dict[str, str]:
+    """What a directory has for an image of ``requirements`` alone."""
+    ca = "SSL_CERT_FILE=/run/secrets/ca " if ca_bundle else ""
+    return {
+        "Dockerfile": RESOLVING.format(base=base, uv=UV_IMAGE, ca=ca),
+        ".dockerignore": "Dockerfile\n",
+        "requirements.txt": "".join(f"{line}\n" for line in requirements),
     }
 
 
