@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imagekit.lock.values import Lock
     from imagekit.plan.values import Plan
     from imagekit.preflight.report import Report
-    from imagekit.preflight.values import CompiledFile, Offer, WheelFiles
+    from imagekit.preflight.values import CompiledFile, Finding, Offer, WheelFiles
     from imagekit.spec.base import BaseImage
 
 _STRICT, _OFF = PREFLIGHTS[1:]
@@ -47,8 +47,12 @@ def check_libraries(planned: Planned, cache: Path, reporter: Reporter) -> None:
     note = cache / _DIRECTORY / f"{_name(plan).removeprefix('sha256:')}.json"
     found = _kept(note)
     if found is None:
-        looked = _look(plan, cache)
-        found = [each.to_json() for each in _report(plan, cache, looked).told]
+        from imagekit.preflight.judge import findings
+
+        looked, offer = _look(plan, cache), _offer(plan, cache)
+        if looked.unknown:  # layers without bytecode have keys of their own
+            looked = _look(plan, cache, _fetched(plan, cache))
+        found = _in_words(findings(looked.wheels, offer), offer, plan)
         if not looked.unknown:
             # What is only remembered must not end a build.
             with suppress(OSError, DiskFull):
@@ -71,6 +75,14 @@ def _tell(found: Sequence[Mapping[str, Any]], reporter: Reporter, *, strict: boo
     for each in found:
         if each["severity"] == WARNING:
             reporter.line(f"warning: {_line(each)}")
+
+
+def _in_words(found: Sequence[Finding], offer: Offer, plan: Plan) -> list[Mapping[str, Any]]:
+    if not found:
+        return []
+    from imagekit.preflight.report import told
+
+    return [each.to_json() for each in told(found, offer, remedies_for(plan.base))]
 
 
 def _line(found: Mapping[str, Any]) -> str:
@@ -119,6 +131,12 @@ def _look(plan: Plan, cache: Path, fetched: Mapping[str, Path] | None = None) ->
         elif files:
             wheels.append(WheelFiles(name=wheel.name, version=wheel.version, files=files))
     return _Looked(wheels=tuple(wheels), unknown=unknown)
+
+
+def _fetched(plan: Plan, cache: Path) -> dict[str, Path]:
+    """The files of planned wheels that are here, by name."""
+    places = ((wheel.name, cache / "wheels" / wheel.sha256 / wheel.filename) for wheel in _compiled(plan))
+    return {name: path for name, path in places if path.is_file()}
 
 
 def _read(wheel: PlannedWheel, plan: Plan, layers: LayerCache, fetched: Path | None) -> tuple[CompiledFile, ...] | None:
@@ -181,12 +199,9 @@ def _compiled(plan: Plan) -> Iterator[PlannedWheel]:
 
 def _name(plan: Plan) -> Digest:
     """Of all that is looked at: wheels without compiled files are not, so moving one asks nothing anew."""
-    from imagekit.recipes.find import provided
-
     files = [layer.key for layer in plan.layers if isinstance(layer, FilesLayer)]
     wheels = [wheel.key for wheel in _compiled(plan)]
-    # What mends a lack is told with it: recipes that came or went are told anew.
-    return digest_of_json([__version__, _FORMAT, plan.base.image_id, files, wheels, sorted(provided())])
+    return digest_of_json([__version__, _FORMAT, plan.base.image_id, files, wheels])
 
 
 def _kept(note: Path) -> list[Mapping[str, Any]] | None:

@@ -57,7 +57,7 @@ def put_report(document: Mapping[str, Any], *, quiet: bool = False) -> None:
 
     for found in document["findings"]:
         put(one_line(f"{found['severity']}: {found['message']}"))
-        if found["hint"] and not quiet:
+        if found["hint"] and found["severity"] != "note" and not quiet:
             put(f"  {one_line(found['hint'])}")
     if quiet:
         return

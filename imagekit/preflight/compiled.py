@@ -6,16 +6,18 @@ modules costs no more than the list of them.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
-import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from imagekit.errors import WheelRefused
+from imagekit.layers.archive import files_in
 from imagekit.layers.cache import Entry
-from imagekit.layers.values import damaged
+from imagekit.layers.values import damaged, open_file
 from imagekit.layers.wheel import DAMAGED, LARGEST_HELD, Member, Wheel
 from imagekit.plan.prefix import Prefix
 from imagekit.preflight.elf import ReadAt, read_elf_at
@@ -44,16 +46,11 @@ def compiled_in_layer(entry: Entry, site: str) -> tuple[CompiledFile, ...]:
     if not wanted:
         return ()
     try:
-        with entry.path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            while wanted and (member := archive.next()) is not None:
-                if member.name in wanted:
-                    wanted.discard(member.name)
-                    inside = archive.extractfile(member)
-                    # Slices of it seek, so a library of hundreds of megabytes is not read through.
-                    if inside is not None:
-                        _add(found, member.name, site, _in_stream(inside))
-                archive.members = []  # type: ignore[attr-defined]
-    except (OSError, tarfile.TarError) as error:
+        with open_file(entry.path) as stream:
+            for path, start, size in files_in(stream.fileno()):
+                if path in wanted:
+                    _add(found, path, site, partial(_read_part, stream.fileno(), start, size))
+    except (OSError, ValueError) as error:
         raise damaged(f"{entry.path} cannot be read: {error}", [entry.path]) from error
     return tuple(sorted(found, key=lambda file: file.path))
 
@@ -113,6 +110,11 @@ def _add_member(found: list[CompiledFile], wheel: Wheel, member: Member, site: s
         for piece in wheel.stream(member):
             whole.write(piece)
         _add(found, member.path, site, _in_stream(whole))
+
+
+def _read_part(file: int, start: int, size: int, offset: int, length: int) -> bytes:
+    """Up to ``length`` bytes at ``offset`` of the part of ``file`` that begins at ``start`` and has ``size`` bytes."""
+    return os.pread(file, max(0, min(length, size - offset)), start + offset)
 
 
 def _in_stream(stream: IO[bytes]) -> ReadAt:

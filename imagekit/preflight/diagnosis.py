@@ -15,6 +15,12 @@ from imagekit.preflight.values import Remedy, System
 MISSING = "missing"
 _CALLED = {PKG_CONFIG: "{}.pc (pkg-config)", LINK: "library to link with -l{}"}
 _CROSS = re.compile(r"^.*-linux-(?:gnu|musl)[a-z0-9_]*-|-\d+(?:\.\d+)?$")
+# Build systems try several compilers, and name all that are not there: the first of a language is meant.
+_SAME = {
+    **dict.fromkeys(("cc", "clang", "cpp"), "gcc"),
+    **dict.fromkeys(("c++", "clang++"), "g++"),
+    **dict.fromkeys(("f95", "flang", "flang-new"), "gfortran"),
+}
 # What comes with Python's own headers and its compilers is not missing because a list of ours lacks it.
 _OTHERS_OWN = re.compile(r"^(?:numpy|pybind11|pythran|nanobind)/|^config\.h$|^pyconfig\.h$")
 
@@ -88,6 +94,7 @@ def _wants(words: str, system: System, remedies: Sequence[Remedy]) -> Iterator[t
             if lack.kind == PROGRAM:
                 # Cross names are of the same package: x86_64-linux-gnu-gcc, aarch64-linux-gnu-g++-12.
                 name = _CROSS.sub("", name)
+                name = _SAME.get(name, name)
                 # Whatever a build cannot open is named so; only programs that somebody knows are meant.
                 known = package_of(PROGRAM, name, System()) or any(name in each.programs for each in remedies)
                 if not known:

@@ -125,7 +125,8 @@ class _Image:
             elif name in self._offer.libraries:
                 continue
             elif name in self._by_name:
-                yield from self._by_name[name]
+                there = self._by_name[name]
+                yield from [place for place in there if place[0] == number] or there
             else:
                 self._missing.append((number, file, name))
 
@@ -143,17 +144,29 @@ class _Image:
 
     def _roots(self) -> list[CompiledFile]:
         modules = {number for number, file in self._files if self._is_module(file)}
-        linked = {file.path for files in self._links.values() for _, file in files}
+        linked, lent = self._linked_files()
         found = []
         for number, file in self._files:
             package = self._wheels[number].name
             if _TESTS.intersection(file.path.split("/")[:-1]) or is_optional(package, file.name):
                 continue
             # A wheel without modules of its own is opened by ctypes (xgboost), or started (node): what is in it counts.
-            alone = number not in modules and file.path not in linked and not package.startswith("nvidia-")
+            # One that other wheels are linked to (PyQt6-Qt6, NVIDIA's) is theirs to open.
+            alone = number not in modules | lent and file.path not in linked and not package.startswith("nvidia-")
             if alone or self._is_module(file) or (file.is_program and file.path.startswith("../")):
                 found.append(file)
         return sorted(found, key=lambda file: (file.path.count("/"), file.path))
+
+    def _linked_files(self) -> tuple[set[str], set[int]]:
+        """The files that others are linked to, and the wheels that files of other wheels are linked to."""
+        linked: set[str] = set()
+        lent: set[int] = set()
+        for number, file in self._files:
+            for owner, each in self._links[file.path]:
+                linked.add(each.path)
+                if owner != number:
+                    lent.add(owner)
+        return linked, lent
 
     def _is_module(self, file: CompiledFile) -> bool:
         found = _MODULE.fullmatch(file.name)

@@ -17,6 +17,7 @@ class Mend:
     recipes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()  # of the distribution, for what no recipe brings
     command: str | None = None  # what installs these in the base
+    while_building: bool = False  # they are wanted where sources are built, and not in the image
     unknown: tuple[str, ...] = ()  # of this nobody knows where it comes from
 
     def __bool__(self) -> bool:
@@ -24,13 +25,16 @@ class Mend:
 
     @property
     def line(self) -> str:
-        """``recipes = ["opencv"]``, or what to install in the base."""
+        """``add recipes = ["opencv"]``; or which packages a recipe of one's own, or another base, is to bring."""
         said = []
         if self.recipes:
             said.append("add recipes = [" + ", ".join(f'"{name}"' for name in self.recipes) + "]")
-        if self.command:
-            them = "them" if len(self.packages) > 1 else "it"
-            said.append(f"{'and ' if said else ''}take a base that has {them} ({self.command})")
+        if self.packages:
+            key = "build" if self.while_building else "packages"
+            names = ", ".join(f'"{name}"' for name in self.packages)
+            said.append(f"add a recipe of your own with [apt] {key} = [{names}], or take a base that has them")
+        elif self.command:
+            said.append(f"take a base that has them ({self.command})")
         if self.unknown:
             also = "also " if said else ""
             said.append(f"{also}find out what brings {', '.join(self.unknown)}: apt-file search {self.unknown[0]}")
@@ -51,35 +55,20 @@ def mend_of(
 ) -> Mend:
     """What brings all of ``wants``, each a kind (``names.LIBRARY`` …) and a name; ``package`` wants it."""
     left = list(dict.fromkeys(wants))
-    recipes: list[str] = []
-    made_for = [r for r in remedies if package in r.serves and any(_brings(r, want, system) for want in left)]
-    if made_for:
-        # It was tried with the package: what its packages need in turn is there, too.
-        best = max(made_for, key=lambda r: (_count(r, left, system), -len(r.packages), r.recipe))
+    # One that is made for the package was tried with it: what else is needed is there, too.
+    made_for = [r for r in remedies if package in r.serves and _count(r, left, system)]
+    whole = made_for or [r for r in remedies if left and _count(r, left, system) == len(left)]
+    if whole:
+        best = max(whole, key=lambda r: (_count(r, left, system), -len(r.packages), r.recipe))
         return Mend(recipes=(best.recipe,))
-    while left:
-        # The recipe that brings most of it; of several, one that is made for the package.
-        most = max(
-            (remedy for remedy in remedies if any(_brings(remedy, want, system) for want in left)),
-            key=lambda remedy: (
-                _count(remedy, left, system),
-                -len(remedy.packages),
-                remedy.recipe,
-            ),
-            default=None,
-        )
-        if most is None:
-            break
-        recipes.append(most.recipe)
-        left = [want for want in left if not _brings(most, want, system)]
     found = {want: package_of(*want, system) for want in left}
     packages = tuple(dict.fromkeys(each for each in found.values() if each))
     sonames = tuple(name for kind, name in left if kind == LIBRARY)
     command = install_command(system, packages, sonames)
     solved = [want for want in left if found[want] or (command and want[1] in sonames and not packages)]
     return Mend(
-        recipes=tuple(recipes),
         packages=packages,
+        while_building=any(kind in (HEADER, PKG_CONFIG, LINK, PROGRAM) for kind, _ in left),
         command=command,
         unknown=tuple(name for kind, name in left if (kind, name) not in solved),
     )

@@ -52,6 +52,8 @@ def package_of(kind: str, name: str, system: System) -> str | None:
         return None
     by_suite = _table().get((kind, name), {})
     found = by_suite.get(_suite(system), by_suite.get(""))
+    if found is None and kind == LIBRARY and re.fullmatch(r".+\.so\.\d+(\.\d+)+", name):
+        return package_of(kind, name.rpartition(".")[0], system)  # a release's own name: libgomp.so.1.0.0
     return None if found == "-" else found
 
 

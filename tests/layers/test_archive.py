@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import shutil
 import subprocess
 import tarfile
@@ -125,3 +126,25 @@ def test_members_that_would_leave_it_or_hide_others(path: str) -> None:
 
 def test_parents_come_before_what_they_hold() -> None:
     assert archive.parents(["a/b/c", "a/x", "d", "/e/f"]) == ["/e", "a", "a/b"]
+
+
+def test_files_are_found_where_tarfile_finds_them(tmp_path: Path) -> None:
+    paths = ["a", "opt/b.so", "x" * 99 + "/y", "deep/" * 40 + "end", "ü" * 60, "p" * 101, "link-to"]
+    members = [archive.directory("opt"), archive.symlink("opt/link", "a")]
+    members += [archive.file(path, secrets.token_bytes(number * 300)) for number, path in enumerate(paths)]
+    place = tmp_path / "layer.tar"
+    place.write_bytes(b"".join(members) + archive.END)
+    with place.open("rb") as stream, tarfile.open(place) as read:
+        found = list(archive.files_in(stream.fileno()))
+        assert found == [(m.name, m.offset_data, m.size) for m in read if m.isreg()]
+    assert [path for path, _, _ in found] == paths
+
+
+@pytest.mark.parametrize("damage", [b"-0000000001", b"99999999999", b"\xff" * 11])
+def test_an_archive_that_is_none_ends(tmp_path: Path, damage: bytes) -> None:
+    place = tmp_path / "layer.tar"
+    block = bytearray(archive.file("a", b"1"))
+    block[124:135] = damage
+    place.write_bytes(bytes(block) + archive.END)
+    with place.open("rb") as stream, pytest.raises(ValueError, match="bytes|literal|digits"):
+        list(archive.files_in(stream.fileno()))

@@ -33,7 +33,7 @@ error: Failed to build `/tmp/imagekit-1442o7ja/source/pyodbc-5.5.0.tar.gz`
   cause: Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)""",
         kind="missing",
         wants="program g++",
-        advice="apt-get install g++",
+        advice='[apt] build = ["g++"]',
         recipe="unixodbc",
     ),
     "cc1plus (pyodbc, gcc without g++)": Captured(
@@ -43,7 +43,7 @@ gcc: error trying to exec 'cc1plus': execvp: No such file or directory
 error: command 'gcc' failed with exit status 1""",
         kind="missing",
         wants="program cc1plus",
-        advice="apt-get install g++",
+        advice='[apt] build = ["g++"]',
         recipe="unixodbc",
         from_="told: michiya/django-pyodbc-azure 206",
     ),
@@ -53,23 +53,24 @@ error: command 'gcc' failed with exit status 1""",
 compilation terminated.""",
         kind="missing",
         wants="program cc1plus",
-        advice="apt-get install g++",
+        advice='[apt] build = ["g++"]',
         recipe="compiler",
         from_="told: traveller59/spconv 388",
     ),
     "pkg-config is not there (mysqlclient)": Captured(
         package="mysqlclient",
-        words="""/bin/sh: 1: pkg-config: not found
-/bin/sh: 1: pkg-config: not found
+        words="""Exception: Can not find valid pkg-config name.
+Specify MYSQLCLIENT_CFLAGS and MYSQLCLIENT_LDFLAGS env vars manually
 Trying pkg-config --exists mysqlclient
 Command 'pkg-config --exists mysqlclient' returned non-zero exit status 127.
-Exception: Can not find valid pkg-config name.
-Specify MYSQLCLIENT_CFLAGS and MYSQLCLIENT_LDFLAGS env vars manually""",
+Trying pkg-config --exists mariadb
+Command 'pkg-config --exists mariadb' returned non-zero exit status 127.
+/bin/sh: 1: pkg-config: not found
+error: Failed to build `/tmp/imagekit-_2z1nwib/source/mysqlclient-2.3.1.tar.gz`""",
         kind="missing",
         wants="pkg-config mysqlclient",
-        advice="apt-get install default-libmysqlclient-dev pkg-config",
+        advice='[apt] build = ["default-libmysqlclient-dev", "pkg-config"]',
         recipe="mysql",
-        from_="told: PyMySQL/mysqlclient 636",
     ),
     "mysql_config": Captured(
         package="mysqlclient",
@@ -85,7 +86,7 @@ Specify MYSQLCLIENT_CFLAGS and MYSQLCLIENT_LDFLAGS env vars manually""",
         words='../cairo/meson.build:31:12: ERROR: Dependency "cairo" not found, tried pkgconfig and cmake',
         kind="missing",
         wants="pkg-config cairo",
-        advice="apt-get install libcairo2-dev",
+        advice='[apt] build = ["libcairo2-dev"]',
         recipe="cairo",
         from_="told: pygobject/pycairo 425",
     ),
@@ -102,16 +103,20 @@ Package 'libpq', required by 'virtual:world', not found""",
         from_="told: kantord/i3-gnome-pomodoro 49, another module",
     ),
     "gdal-config": Captured(
-        package="GDAL",
-        words="""  File "<string>", line 95, in fetch_config
-gdal_config_error: [Errno 2] No such file or directory: 'gdal-config'
+        package="gdal",
+        words="""error: Failed to build `gdal==3.6.2`
+  cause: The build backend returned an error
+         FileNotFoundError: [Errno 2] No such file or directory: 'gdal-config'
 
-Could not find gdal-config. Make sure you have installed the GDAL native library and development headers.""",
+         During handling of the above exception, another exception occurred:
+
+         gdal_config_error: [Errno 2] No such file or directory: 'gdal-config'
+
+         Could not find gdal-config. Make sure you have installed the GDAL native library and development headers.""",
         kind="missing",
         wants="program gdal-config",
         advice="libgdal-dev",
         recipe="gdal",
-        from_="told: girder/large_image 1954",
     ),
     "Cargo": Captured(
         package="tokenizers",
@@ -122,8 +127,123 @@ the system's package manager or via https://rustup.rs/
 Checking for Rust toolchain....""",
         kind="missing",
         wants="program cargo",
-        advice="apt-get install cargo",
+        advice='[apt] build = ["cargo"]',
         from_="told: anthropics/claude-quickstarts 56",
+    ),
+    "pg_config (psycopg2)": Captured(
+        package="psycopg2",
+        words="""Error: pg_config executable not found.
+
+pg_config is required to build psycopg2 from source.  Please add the directory
+containing pg_config to the $PATH or specify the full executable path with the
+option:
+
+    python setup.py build_ext --pg-config /path/to/pg_config build ...
+
+error: Failed to build `/tmp/imagekit-k79ao6fu/source/psycopg2-2.9.13.tar.gz`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta.get_requires_for_build_wheel` failed (exit status: 1)""",
+        kind="missing",
+        wants="program pg_config",
+        advice='[apt] build = ["libpq-dev"]',
+        recipe="postgresql",
+    ),
+    "curl-config (pycurl)": Captured(
+        package="pycurl",
+        words="""  File "<string>", line 127, in configure_unix
+ConfigurationError: Could not run curl-config: [Errno 2] No such file or directory: 'curl-config'
+error: Failed to build `/tmp/imagekit-j8xeavfy/source/pycurl-7.49.0.tar.gz`
+  cause: The build backend returned an error""",
+        kind="missing",
+        wants="program curl-config",
+        advice='[apt] build = ["libcurl4-openssl-dev"]',
+    ),
+    "krb5-config (gssapi)": Captured(
+        package="gssapi",
+        words="""/bin/sh: 1: krb5-config: not found
+    raise CalledProcessError(retcode, process.args,
+subprocess.CalledProcessError: Command 'krb5-config --libs gssapi' returned non-zero exit status 127.
+error: Failed to build `/tmp/imagekit-jj6owatn/source/gssapi-1.12.0.tar.gz`""",
+        kind="missing",
+        wants="program krb5-config",
+        advice='[apt] build = ["libkrb5-dev"]',
+        recipe="kerberos",
+    ),
+    "Rust, and no way to fetch it (cryptography)": Captured(
+        package="cryptography",
+        words="""  File "/lib/python3.11/site-packages/puccinialin/_setup_rust.py", line 34, in download_rustup
+httpx.ConnectError: [Errno -2] Name or service not known
+Rust not found, installing into a temporary directory
+error: Failed to build `/tmp/imagekit-4s5kqvgw/source/cryptography-50.0.2.tar.gz`
+  cause: The build backend returned an error
+  cause: Call to `maturin.build_wheel` failed (exit status: 1)""",
+        kind="missing",
+        wants="program cargo",
+        advice='[apt] build = ["cargo"]',
+    ),
+    "libxml2 and libxslt (lxml)": Captured(
+        package="lxml",
+        words="""Building lxml version 6.1.3.
+Building without Cython.
+Error: Please make sure the libxml2 and libxslt development packages are installed.
+error: Failed to build `/tmp/imagekit-kzzuatyz/source/lxml-6.1.3.tar.gz`""",
+        kind="missing",
+        wants="pkg-config libxslt",
+        advice='[apt] build = ["libxslt1-dev"]',
+        recipe="xml",
+    ),
+    "no compiler, by Meson (numpy)": Captured(
+        package="numpy",
+        words="""../meson.build:1:0: ERROR: Unknown compiler(s): [['cc'], ['gcc'], ['clang'], \
+['nvc'], ['pgcc'], ['icc'], ['icx']]
+The following exception(s) were encountered:
+Running `cc --version` gave "[Errno 2] No such file or directory: 'cc'"
+Running `gcc --version` gave "[Errno 2] No such file or directory: 'gcc'"
+Running `clang --version` gave "[Errno 2] No such file or directory: 'clang'"
+Running `icx --version` gave "[Errno 2] No such file or directory: 'icx'"
+error: Failed to build `/tmp/imagekit-tb5czskj/source/numpy-2.4.6.tar.gz`""",
+        kind="missing",
+        wants="program gcc",
+        advice='[apt] build = ["gcc"]',
+        recipe="compiler",
+    ),
+    "pkg-config is not there (h5py)": Captured(
+        package="h5py",
+        words="""running build_ext
+Building h5py requires pkg-config unless the HDF5 path is explicitly specified using the environment variable HDF5_DIR.
+error: pkg-config probably not installed: FileNotFoundError(2, 'No such file or directory')
+error: Failed to build `/tmp/imagekit-6k4v4ttr/source/h5py-3.16.0.tar.gz`""",
+        kind="missing",
+        wants="program pkg-config",
+        advice='[apt] build = ["pkg-config"]',
+        recipe="hdf5",
+    ),
+    "netCDF's headers": Captured(
+        package="netcdf4",
+        words="""    raise ValueError("Did not find netCDF version 4 headers.")
+ValueError: Did not find netCDF version 4 headers.
+error: Failed to build `/tmp/imagekit-ta57j9db/source/netcdf4-1.7.5.1.post1.tar.gz`""",
+        kind="missing",
+        wants="pkg-config netcdf",
+        advice='[apt] build = ["libnetcdf-dev"]',
+        recipe="netcdf",
+    ),
+    "the preprocessor alone (m2crypto)": Captured(
+        package="m2crypto",
+        words="""INFO:write_file:writing top-level names to src/M2Crypto.egg-info/top_level.txt
+error: [Errno 2] No such file or directory: 'cpp'
+error: Failed to build `/tmp/imagekit-vwvzsya8/source/m2crypto-0.51.0.tar.gz`""",
+        kind="missing",
+        wants="program gcc",
+        advice='[apt] build = ["gcc"]',
+        recipe="compiler",
+    ),
+    "a Python that is too new (llvmlite)": Captured(
+        package="llvmlite",
+        words="""RuntimeError: Cannot install on Python version 3.11.2; only versions >=3.7,<3.11 are supported.
+error: Failed to build `/tmp/imagekit-b1x9p3n7/source/llvmlite-0.38.1.tar.gz`""",
+        kind="python-too-new",
+        advice="llvmlite does not take Python 3.11.2",
     ),
     "a library to link": Captured(
         package="psycopg2",
@@ -175,11 +295,15 @@ unable to get local issuer certificate (_ssl.c:992)>""",
         from_="told: zeromq/pyzmq",
     ),
     "use_2to3": Captured(
-        package="nose",
-        words="error in nose setup command: use_2to3 is invalid.",
+        package="anyjson",
+        words="""error: Failed to build `anyjson==0.3.3`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta:__legacy__.get_requires_for_build_wheel` failed (exit status: 1)
+
+         [stderr]
+         error in anyjson setup command: use_2to3 is invalid.""",
         kind="setuptools",
         advice="find-links",
-        from_="told: nose-devs/nose 1115",
     ),
     "pkg_resources": Captured(
         package="openai-whisper",
@@ -192,12 +316,15 @@ error: Failed to build `openai-whisper==20240930`""",
     ),
     "distutils": Captured(
         package="numpy",
-        words="""  File "<string>", line 10, in <module>
-ModuleNotFoundError: No module named 'distutils'""",
+        words="""    import distutils.core
+ModuleNotFoundError: No module named 'distutils'
+error: Failed to build `/tmp/imagekit-9d0cw3fx/source/numpy-1.24.4.tar.gz`
+  cause: The build backend returned an error
+hint: `distutils` was removed from the standard library in Python 3.12. Consider adding a constraint to avoid \
+building a package that depends on `distutils`.""",
         kind="distutils",
         advice="an older Python (--python)",
-        python="3.12",
-        from_="told: numpy/numpy 23808",
+        python="3.13",
     ),
     "longintrepr.h": Captured(
         package="aiohttp",

@@ -42,21 +42,21 @@ def test_a_recipe_that_mends_it(name: str) -> None:
     ("words", "hint"),
     [
         ("error: [Errno 2] No such file or directory: 'data.txt'", "own last words"),
-        ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc-12'", "apt-get install gcc"),
+        ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc-12'", '[apt] build = ["gcc"]'),
         ("fatal error: frobnicate.h: No such file or directory", "apt-file search frobnicate.h"),
         ("src/x.c:1:10: fatal error: numpy/arrayobject.h: No such file or directory", "own last words"),
         ("ModuleNotFoundError: No module named 'numpy'", "does not declare it"),
-        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['gfortran'], ['flang-new']]", "apt-get install gfortran"),
-        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['cc'], ['gcc'], ['clang']]", "apt-get install gcc"),
-        ("CMake Error: CMAKE_CXX_COMPILER not set\nNo CMAKE_CXX_COMPILER could be found.", "apt-get install g++"),
-        ("configure: error: no acceptable C compiler found in $PATH", "apt-get install gcc"),
+        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['gfortran'], ['flang-new']]", '[apt] build = ["gfortran"]'),
+        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['cc'], ['gcc'], ['clang']]", '[apt] build = ["gcc"]'),
+        ("CMake Error: CMAKE_CXX_COMPILER not set\nNo CMAKE_CXX_COMPILER could be found.", '[apt] build = ["g++"]'),
+        ("configure: error: no acceptable C compiler found in $PATH", '[apt] build = ["gcc"]'),
         (
             "Did not find CMake 'cmake'\nFound CMake: NO\nERROR: Program 'ninja' not found or not executable",
             "ninja-build",
         ),
         ("The headers or library files could not be found for jpeg,", "libjpeg-dev"),
         ("Error: Please make sure the libxml2 and libxslt development packages are installed.", "libxslt1-dev"),
-        ("sh: line 1: swig: command not found", "apt-get install swig"),
+        ("sh: line 1: swig: command not found", '[apt] build = ["swig"]'),
         ("The system library `libudev` required by crate `libudev-sys` was not found.", "libudev-dev"),
         ("rust-lld: error: unable to find library -lssl", "libssl-dev"),
         (
@@ -67,6 +67,9 @@ def test_a_recipe_that_mends_it(name: str) -> None:
         ("CMake 3.26 or higher is required.  You are running version 3.25.1", "CMake 3.26"),
         ("x.c:9: error: ‘PyThreadState’ has no member named ‘curexc_traceback’", "which Cython wrote"),
         ("AttributeError: module 'pkgutil' has no attribute 'ImpImporter'", "ImpImporter"),
+        ("error: pkg-config probably not installed: FileNotFoundError(2, 'No such file')", '"pkg-config"'),
+        ("ValueError: Did not find netCDF version 4 headers.", '"libnetcdf-dev"'),
+        ("error: [Errno 2] No such file or directory: 'cpp'", '[apt] build = ["gcc"]'),
         ("", "own last words"),
     ],
 )
@@ -82,18 +85,18 @@ def test_a_full_disk_goes_before_what_it_left_unfinished() -> None:
 def test_everything_that_is_missing_is_told_at_once() -> None:
     words = "fatal error: sql.h: No such file or directory\nerror: command 'g++' failed: No such file or directory\n"
     (cause,) = diagnose(words, "pyodbc", BOOKWORM)
+    line = 'add a recipe of your own with [apt] build = ["unixodbc-dev", "g++"], or take a base that has them'
     assert cause.to_json() == {
         "kind": "missing",
         "said": "the base has no sql.h and no g++",
-        "advice": "take a base that has them (apt-get install unixodbc-dev g++), "
-        "or a version of pyodbc that has a wheel",
+        "advice": f"{line}, or a version of pyodbc that has a wheel",
         "wants": [{"kind": "header", "name": "sql.h"}, {"kind": "program", "name": "g++"}],
         "mend": {
             "recipes": [],
             "packages": ["unixodbc-dev", "g++"],
             "command": "apt-get install unixodbc-dev g++",
             "unknown": [],
-            "line": "take a base that has them (apt-get install unixodbc-dev g++)",
+            "line": line,
         },
     }
 

@@ -78,6 +78,26 @@ CASES = {
         [wheel("a", file(f"a/x.{MODULE}", "libc.so.6"), file("a/plugins/libqxcb.so", "libX11.so.6"))],
         [missing("note", "a", "libX11.so.6")],
     ),
+    "a library's own release": (
+        [wheel("a", file(f"a/x.{MODULE}", "libgomp.so.1.0.0"))],
+        [missing("warning", "a", "libgomp.so.1.0.0")],
+    ),
+    "plug-ins of a wheel that another is linked to": (
+        [
+            wheel("pyqt6", file("PyQt6/QtGui.abi3.so", "libQt6Gui.so.6", search=("$ORIGIN/Qt6/lib",))),
+            wheel(
+                "pyqt6-qt6", file("PyQt6/Qt6/lib/libQt6Gui.so.6"), file("PyQt6/Qt6/plugins/libpsql.so", "libpq.so.5")
+            ),
+        ],
+        [missing("note", "pyqt6-qt6", "libpq.so.5")],
+    ),
+    "a library of the same name in its own wheel": (
+        [
+            wheel("a", file(f"a/x.{MODULE}", "libq.so.5"), file("a/deep/libq.so.5")),
+            wheel("b", file("b/libq.so.5", "libGL.so.1"), file(f"b/tests/x.{MODULE}", "libq.so.5")),
+        ],
+        [missing("note", "b", "libGL.so.1")],
+    ),
     "a transport of nvidia's": (
         [wheel("nvidia-nvshmem-cu12", file("nvidia/nvshmem/lib/nvshmem_transport_ibrc.so.3", "libibverbs.so.1"))],
         [missing("note", "nvidia-nvshmem-cu12", "libibverbs.so.1")],
@@ -159,7 +179,7 @@ def test_who_asks_is_named_as_it_is_imported() -> None:
     assert first.count == 1
     (said,) = told([first], BASE, [])
     assert said.message == "opencv-python 1.0: cv2.cv2 needs libGL.so.1, which the-base does not have"
-    assert said.hint == "take a base that has it (apt-get install libgl1)"
+    assert said.hint == 'add a recipe of your own with [apt] packages = ["libgl1"], or take a base that has them'
 
 
 def test_what_is_read_of_a_file_of_ours() -> None:
@@ -207,7 +227,7 @@ RECIPES = (
         (
             "other",
             ["libodbc.so.2", "libcairo.so.2"],
-            'add recipes = ["unixodbc"], and take a base that has it (apt-get install libcairo2)',
+            'add a recipe of your own with [apt] packages = ["libodbc2", "libcairo2"], or take a base that has them',
         ),
         ("other", ["libnever.so.7"], "find out what brings libnever.so.7: apt-file search libnever.so.7"),
     ],
@@ -238,7 +258,7 @@ def test_other_distributions_find_a_library_by_its_name() -> None:
     assert install_command(fedora, (), ("libGL.so.1",)) == "dnf install 'libGL.so.1()(64bit)'"
     assert install_command(system_of("ID=nixos\n"), (), ("libGL.so.1",)) is None
     mend = mend_of([(LIBRARY, "libGL.so.1")], alpine)
-    assert mend.line == "take a base that has it (apk add so:libGL.so.1)"
+    assert mend.line == "take a base that has them (apk add so:libGL.so.1)"
 
 
 @pytest.mark.parametrize(
@@ -249,6 +269,7 @@ def test_other_distributions_find_a_library_by_its_name() -> None:
         ("library", "libpq.so.5", "libpq5"),
         ("library", "libodbc.so.2", "libodbc2"),
         ("library", "libnss3.so", "libnss3"),
+        ("library", "libgomp.so.1.0.0", "libgomp1"),
         ("library", "libX11.so.6", "libx11-6"),
         ("header", "sql.h", "unixodbc-dev"),
         ("header", "openssl/ssl.h", "libssl-dev"),
