@@ -24,7 +24,7 @@ COMMANDS = {
     "run": ("imagekit.cli.run", "Run one flow in one container."),
     "work-pool": (
         "imagekit.cli.work_pool",
-        "Work pools: what deployments run with. Create, list, change, pause, delete.",
+        "Work pools, which say what deployments run with: create, list, change, pause, delete.",
     ),
     "worker": (
         "imagekit.cli.worker",
@@ -32,7 +32,7 @@ COMMANDS = {
     ),
     "deployment": (
         "imagekit.cli.deployment",
-        "Deployments: flows that run in work pools. Create, list, run, pause, delete.",
+        "Deployments, which are flows in work pools: create, list, run, pause, delete.",
     ),
     "flow-run": ("imagekit.cli.flow_run", "Runs: list them, inspect one, read its log, cancel, retry, delete."),
     "promote": ("imagekit.cli.promote", "Bake what EXTRA_PIP_PACKAGES added to an image."),

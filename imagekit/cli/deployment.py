@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from imagekit.store.work_values import Deployment
 
 app = typer.Typer(
-    help="Deployments: flows that run in work pools. Create, list, run, pause, delete.",
+    help="Deployments, which are flows in work pools: create, list, run, pause, delete.",
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,

@@ -46,6 +46,7 @@ def prune(
     from imagekit.cli.output import put_json
     from imagekit.cli.periods import moment_of
     from imagekit.cli.session import load_settings, open_pipeline, reporting
+    from imagekit.deploying.image import needed_images
     from imagekit.pruning.prune import prune_engine
     from imagekit.runs.reconcile import reconcile
     from imagekit.store.store import Store
@@ -64,6 +65,7 @@ def prune(
             reporter,
             since=since,
             keep_last=keep_last,
+            needed=needed_images(store, engine),
             elsewhere=every,
             dry_run=dry_run,
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagekit.store.work_values import WorkPool
 
 app = typer.Typer(
-    help="Work pools: what deployments run with. Create, list, change, pause, delete.",
+    help="Work pools, which say what deployments run with: create, list, change, pause, delete.",
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,

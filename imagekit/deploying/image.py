@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage
     from imagekit.image import DockerImage
     from imagekit.settings import Settings
+    from imagekit.store.store import Store
     from imagekit.store.work_values import Deployment
 
 # A name that images of deployments have besides, so that a build of the same name does not take them away.
@@ -152,6 +153,17 @@ def release(engine: Engine, image_ids: Iterable[str]) -> None:
     for image_id in image_ids:
         with suppress(EngineError):
             engine.remove_image(_held(image_id))
+
+
+def needed_images(store: Store, engine: Engine) -> set[str]:
+    """The IDs of images in ``engine`` that deployments, or runs that did not end, are pinned to."""
+    from imagekit.store.deployments import Deployments
+    from imagekit.store.values import OPEN_STATES
+
+    names = {each.pinned for each in Deployments(store.file).all()}
+    names |= {run.wanted.get("image") for run in store.runs(states=OPEN_STATES)}
+    found = (engine.image(name) for name in sorted(name for name in names if name))
+    return {image.id for image in found if image is not None}
 
 
 def held_by(deployments: Iterable[Deployment]) -> set[str]:
