@@ -38,7 +38,8 @@ def sizes_of(archive: Iterable[bytes]) -> tuple[PackageSize, ...]:
     owners = dict(_owners(files))
     sizes: dict[str, int] = {}
     seen: set[int] = set()
-    for path, file in files.items():
+    # Of a file's names the one that a package has goes first.
+    for path, file in sorted(files.items(), key=lambda entry: (entry[0] not in owners, entry[0])):
         if file.kind != "file" or id(file.content) in seen:
             continue
         seen.add(id(file.content))
