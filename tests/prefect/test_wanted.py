@@ -134,3 +134,15 @@ def test_without_prefect_it_says_what_to_install() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'DokerImage'"):
         _ = imagekit.prefect.DokerImage
     assert {"DockerImage", "to_prefect"} <= set(dir(imagekit.prefect))
+
+
+def test_where_prefect_is_a_flow_is_prefects(image: Path) -> None:
+    site = image / "site"
+    site.mkdir()
+    made = "    def made(fn):\n        print('made', fn.__name__, options)\n        return fn\n    return made\n"
+    (site / "prefect.py").write_text(f"def flow(**options):\n{made}")
+    text = (image / "flow.py").read_text()
+    lines = ("@flow(name='orders', log_prints=True)", "def named(): ...", "flow.from_source('x').to_deployment('y')")
+    (image / "flow.py").write_text("\n".join([text, *lines]))
+    said = started(image, site)
+    assert said == "made etl {}\n3\nmade named {'name': 'orders', 'log_prints': True}\n"
