@@ -116,10 +116,11 @@ class Pipeline:
         spec = read_spec(path, variables=self._settings.variables, layers=(stronger, weaker), **overrides)
         refuse_in_spec(spec, self._handed, self.reporter)
         if spec.recipes:
+            from imagekit.building.leak_gate import refuse_in_recipes
             from imagekit.recipes.find import find_recipes
 
             # What is wrong with them is told before anything is asked.
-            find_recipes(spec.recipes, spec.context)
+            refuse_in_recipes(find_recipes(spec.recipes, spec.context), self._handed, self.reporter)
         return spec
 
     def without_project(self, base_image: str) -> ImageSpec:

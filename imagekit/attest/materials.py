@@ -103,8 +103,7 @@ def materials_from(note: Mapping[str, Any]) -> Materials:
         commit=note["commit"],
         state=note["state"],
         recipes=tuple(
-            Recipe(name=name, digest=Digest(digest), layer=layer)
-            for name, digest, layer in note.get("recipes", ())
+            Recipe(name=name, digest=Digest(digest), layer=layer) for name, digest, layer in note.get("recipes", ())
         ),
         parameters=tuple(note["parameters"]),
         instructions=note["instructions"],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imagekit.building.inputs import Inputs
     from imagekit.building.planned import Planned
     from imagekit.engine.client import Engine, EngineImage
+    from imagekit.recipes.declared import Recipe, RecipeTable, WhenTable
     from imagekit.spec.image import ImageSpec
     from imagekit.spec.source_tree import SourceTree
     from imagekit.stages.dockerfile import DockerfileBuild
@@ -58,6 +59,23 @@ def refuse_in_spec(spec: ImageSpec, handed: Handed, reporter: Reporter) -> None:
                 problems += exposed_values({name: value}, what, place or written_at(spec.context, (key, name)))
     for command in spec.extra_dockerfile_commands:
         problems += exposed_in_dockerfile(command, "extra_dockerfile_commands", None)
+    refuse(problems, allow=handed.may_be_seen, reporter=reporter)
+
+
+def refuse_in_recipes(recipes: Iterable[Recipe], handed: Handed, reporter: Reporter) -> None:
+    """The same for what recipes set in the image, or in the script of a step."""
+    from imagekit.secrets.refusal import exposed_values, refuse
+
+    problems: list[InputError] = []
+    for recipe in recipes:
+        parts: list[tuple[tuple[str | int, ...], RecipeTable | WhenTable]] = [((), recipe.table)]
+        parts += [(("when", number), when) for number, when in enumerate(recipe.table.when)]
+        for above, part in parts:
+            for key, pairs in (("env", part.env), ("build-env", part.build_env)):
+                for name, value in (pairs or {}).items():
+                    if exposed_values({name: value}, "environment variable"):
+                        place = recipe.source.at((*above, key, name))
+                        problems += exposed_values({name: value}, "environment variable", place)
     refuse(problems, allow=handed.may_be_seen, reporter=reporter)
 
 

@@ -82,7 +82,8 @@ def _run(name: str, script: str, distribution: Distribution) -> str:
     )
     words = [
         f"--mount=type=bind,source={RECIPES}/{name},target={HERE}",
-        f"--mount=type=cache,id={cache},target={APT_CACHE},sharing=locked",
+        # apt locks it; another build at the same time has one of its own, and does not wait.
+        f"--mount=type=cache,id={cache},target={APT_CACHE},sharing=private",
         "--mount=type=tmpfs,target=/tmp",
         # Certificates are no secret; apt's own user reads them.
         f"--mount=type=secret,id={CA_SECRET},target={CA},mode=0444",

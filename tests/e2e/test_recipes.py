@@ -256,3 +256,16 @@ def test_refused_before_anything_is_asked(refuse: Any, words: list[str], expecte
     code, error, _ = refuse(*words)
     assert code == 2
     assert expected in json.dumps(error)
+
+
+def test_a_credential_in_a_recipe_is_refused_and_not_shown(refuse: Any, tmp_path: Path) -> None:
+    value = "canary-" + secrets.token_hex(12)
+    (tmp_path / "own.toml").write_text(
+        f"summary = 'a'\n[env]\nDB_PASSWORD = '{value}'\n[[when]]\narchitecture = 'arm64'\n"
+        f"[when.build-env]\nAPI_TOKEN = '{value}'\n"
+    )
+    code, error, printed = refuse("build", "--recipe", "./own.toml")
+    assert (code, error["error"]) == (2, "CredentialExposed")
+    assert "own.toml:3" in printed
+    assert "own.toml:7" in printed
+    assert value not in printed
