@@ -173,7 +173,8 @@ def delete(
     if as_json:
         put_json({"deleted": names, "cancelled": cancelled})
         return
-    put(f"deleted {', '.join(names)}" + (f"; {cancelled} waiting runs are cancelled" if cancelled else ""))
+    waiting = "1 waiting run is" if cancelled == 1 else f"{cancelled} waiting runs are"
+    put(f"deleted {', '.join(names)}" + (f"; {waiting} cancelled" if cancelled else ""))
 
 
 app.command(

@@ -1,0 +1,125 @@
+"""``imagekit work-pool``, ``worker`` and ``deployment`` as a person types them; no engine is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imagekit.store.deployments import Deployments
+from imagekit.store.pools import Pools
+from imagekit.store.store import Store
+from imagekit.store.work_values import Deployment
+from imagekit.worker.unit import systemd_unit
+from tests.cli.conftest import Imagekit
+
+
+@pytest.fixture
+def store(environ: dict[str, str], tmp_path: Path) -> Store:
+    environ["XDG_STATE_HOME"] = str(tmp_path / "state")
+    return Store.open(tmp_path / "state" / "imagekit")
+
+
+def test_a_pool_from_its_making_to_its_end(imagekit: Imagekit, store: Store, tmp_path: Path) -> None:
+    assert imagekit("work-pool", "ls").stdout.startswith("no work pools yet")
+    assert not store.directory.exists()
+    made = imagekit("work-pool", "create", "etl", "--set", "mem_limit=1g", "--concurrency-limit", "4", "--json")
+    assert json.loads(made.stdout)["concurrency_limit"] == 4
+    again = imagekit("work-pool", "create", "--type", "docker", "etl")
+    assert (again.returncode, "imagekit work-pool update etl" in again.stderr) == (2, True)
+    rows = [line.split() for line in imagekit("work-pool", "ls").stdout.splitlines()]
+    assert rows == [["NAME", "TYPE", "STATUS", "LIMIT", "WORKERS"], ["etl", "docker", "not", "ready", "4", "0"]]
+    assert imagekit("work-pool", "pause", "etl").stdout == "paused the work pool etl\n"
+    assert json.loads(imagekit("work-pool", "inspect", "etl", "--json").stdout)["status"] == "paused"
+    imagekit("work-pool", "resume", "etl")
+    template = tmp_path / "template.json"
+    assert imagekit("work-pool", "get-default-base-job-template", "--file", str(template)).returncode == 0
+    found = json.loads(template.read_text())
+    assert found == json.loads(imagekit("work-pool", "get-default-base-job-template").stdout)
+    found["variables"]["properties"]["cpus"]["default"] = 2
+    template.write_text(json.dumps(found))
+    imagekit("work-pool", "update", "etl", "--base-job-template", str(template), "--description", "nightly work")
+    told = imagekit("work-pool", "inspect", "etl").stdout
+    assert "cpus = 2" in told
+    assert "mem_limit" not in told
+    assert "nightly work" in told
+    assert imagekit("work-pool", "delete", "etl").stdout == "deleted the work pool etl\n"
+    assert Pools(store.file).all() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (("create", "a/b"), "a work pool's name cannot be 'a/b'", "1 to 100 characters"),
+        (("create", "etl", "--type", "dcoker"), "no type 'dcoker'", "did you mean 'docker'?"),
+        (("create", "etl", "--set", "mem_limt=1g"), "no job variable 'mem_limt'", "did you mean 'mem_limit'?"),
+        (("create", "etl", "--set", "pids=many"), "'many' is not of type 'integer'", "pids:"),
+        (("create", "etl", "--base-job-template", "none.json"), "none.json cannot be read", "get-default"),
+        (("inspect", "none"), "there is no work pool 'none'", "imagekit work-pool create --type docker none"),
+    ],
+)
+def test_what_cannot_be_meant(
+    imagekit: Imagekit, store: Store, words: tuple[str, ...], message: str, hint: str
+) -> None:
+    done = imagekit("work-pool", *words, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert message in found["message"]
+    assert hint in found["hint"]
+
+
+def test_deployments_and_their_runs(imagekit: Imagekit, store: Store) -> None:
+    assert imagekit("deployment", "ls").stdout.startswith("no deployments yet")
+    imagekit("work-pool", "create", "etl")
+    wanted = Deployment(
+        name="etl/nightly",
+        pool="etl",
+        entrypoint="flow.py:etl",
+        image="orders:v1",
+        pinned="sha256:" + "a" * 64,
+        schedules=({"cron": "0 9 * * *", "timezone": None},),
+        signature={"function": "etl", "positional_only": [], "names": ["n"], "required": ["n"], "takes_any": False},
+    )
+    Deployments(store.file).put(wanted, ["2030-01-01T09:00:00.000+00:00"])
+    assert "etl/nightly  etl   orders:v1  2030-01-01T09:00:00.000+00:00" in imagekit("deployment", "ls").stdout
+    missing = imagekit("deployment", "run", "etl/nightly")
+    assert (missing.returncode, "needs the parameter n" in missing.stderr) == (2, True)
+    done = imagekit("deployment", "run", "etl/nightly", "-p", "n=3", "--start-at", "2031-01-01T09:00+01:00")
+    assert "no worker polls it: imagekit worker start --pool etl" in done.stderr
+    (run,) = json.loads(imagekit("flow-run", "ls", "--json").stdout)["runs"]
+    assert (run["state"], run["parameters"], run["scheduled_for"]) == (
+        "scheduled",
+        {"n": 3},
+        "2031-01-01T08:00:00.000+00:00",
+    )
+    assert imagekit("flow-run", "cancel", run["id"]).stdout == f"{run['name']}: cancelled\n"
+    assert "has ended: cancelled" in imagekit("flow-run", "cancel", run["id"]).stderr
+    again = json.loads(imagekit("flow-run", "retry", run["id"], "--json").stdout)
+    assert (again["state"], again["parameters"]) == ("scheduled", {"n": 3})
+    imagekit("deployment", "pause", "etl/nightly")
+    assert "paused" in imagekit("deployment", "ls").stdout
+    assert imagekit("deployment", "resume", "etl/nightly").stdout == "resumed etl/nightly\n"
+    (due,) = json.loads(imagekit("deployment", "inspect", "etl/nightly", "--json").stdout)["next_times"]
+    assert due.endswith("T09:00:00.000+00:00")
+    refused = imagekit("work-pool", "delete", "etl")
+    assert "has the deployment 'etl/nightly'" in refused.stderr
+    assert imagekit("deployment", "delete", "etl/nightly").stdout == "deleted etl/nightly; 1 waiting run is cancelled\n"
+
+
+def test_a_worker_says_what_is_missing(imagekit: Imagekit, store: Store) -> None:
+    done = imagekit("worker", "start", "--pool", "etl")
+    assert (done.returncode, "imagekit work-pool create --type docker etl" in done.stderr) == (2, True)
+    done = imagekit("worker", "start", "--pool", "etl", "--type", "docker")
+    assert done.returncode == 3
+    assert Pools(store.file).get("etl").type == "docker"
+    assert imagekit("worker", "ls").stdout == "no workers: imagekit worker start --pool NAME starts one\n"
+
+
+def test_a_systemd_unit(imagekit: Imagekit, store: Store) -> None:
+    told = imagekit("worker", "unit", "--pool", "my pool", "--limit", "3").stdout
+    assert '-m imagekit worker start --pool "my pool" --limit 3\n' in told
+    unit = systemd_unit('a%b $x "y"', 2, "/opt/python", {"XDG_STATE_HOME": "/state dir", "SECRET": "x"})
+    assert 'ExecStart=/opt/python -m imagekit worker start --pool "a%%b $$x \\"y\\"" --limit 2\n' in unit
+    assert 'Environment="XDG_STATE_HOME=/state dir"\n' in unit
+    assert "SECRET" not in unit
