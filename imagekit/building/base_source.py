@@ -50,6 +50,9 @@ class BaseSource(Protocol):
     def in_engine(self, base: BaseImage) -> BaseImage:
         """``base`` under a name that builds in the engine find; one of a layout is given to the engine then."""
 
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        """The base of ``spec``, which may be without a Python: read in its files."""
+
     def standing(self, below: BaseImage, key: Digest) -> str | None:
         """What a specification names to find what ``stand`` made of ``key``; ``None`` where that is not there."""
 
@@ -109,6 +112,12 @@ class NearestBases:
 
     def in_engine(self, base: BaseImage) -> BaseImage:
         return self._from[base.image_id].in_engine(base)
+
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        source = self._in_engine if self._engine_has(spec) else self._files
+        base = source.ground(spec)
+        self._from[base.image_id] = source
+        return base
 
     def standing(self, below: BaseImage, key: Digest) -> str | None:
         return self._from[below.image_id].standing(below, key)

@@ -92,6 +92,9 @@ class CondaBases:
     def in_engine(self, base: BaseImage) -> BaseImage:
         return self._plain.in_engine(base)
 
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        return self._plain.ground(spec)
+
     def stand(self, below: BaseImage, config: ImageConfig, layers: Sequence[Layer], key: Digest) -> str:
         return self._plain.stand(below, config, layers, key)
 
@@ -106,7 +109,7 @@ class CondaBases:
         from imagekit.conda.obtain import obtain
 
         assert spec.conda is not None
-        below = self._plain.find(replace(spec, conda=None))
+        below = self._below(replace(spec, conda=None))
         lock = obtain(
             spec.conda,
             below,
@@ -115,6 +118,11 @@ class CondaBases:
             access=self._access(spec),
             reporter=self._reporter,
         )
+        if lock.python is None and not below.python.executable:
+            raise BaseUnusable(
+                f"neither {below.reference} nor what is asked of conda has a Python",
+                hint='ask for one: conda = ["python=3.12", …], or - python=3.12 in environment.yml',
+            )
         making = CondaLayers(
             lock=lock,
             base=below,
@@ -155,6 +163,15 @@ class CondaBases:
         layers = making.make(compiler_of)
         above = history.layer(making.cache)
         return self._plain.stand(below, _config(below, making, layers, above), [*layers, above], key)
+
+    def _below(self, spec: ImageSpec) -> BaseImage:
+        try:
+            return self._plain.find(spec)
+        except BaseUnusable:
+            # It may well have no Python: one comes with the packages.
+            if spec.base_image is None:
+                raise
+            return self._plain.ground(spec)
 
     def _found(self, spec: ImageSpec, place: str) -> BaseImage:
         return self._plain.find(replace(spec, conda=None, base_image=place, python=None))

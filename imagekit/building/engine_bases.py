@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from imagekit.building.base_source import is_in_layout
 from imagekit.errors import ImagekitError
 from imagekit.oci.config import ImageConfig
-from imagekit.oci.content import Blob
+from imagekit.oci.content import Blob, ImageContent
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter
@@ -98,6 +98,17 @@ class EngineBases:
     def in_engine(self, base: BaseImage) -> BaseImage:
         return base
 
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        from imagekit.stages.ground import ground_from_content
+        from imagekit.stages.probe import described
+
+        reference = spec.base_image or ""
+        place = self._given(reference, spec.platform) if is_in_layout(spec) else reference
+        base = described(self._connect(), reference, place)
+        content = ImageContent(config=base.config, layers=self.blobs(base))
+        found = ground_from_content(content, base.image_id, reference, self._cache, self._reporter)
+        return replace(found, layers=base.layers, found_at=place if place != reference else None)
+
     def standing(self, below: BaseImage, key: Digest) -> str | None:
         image = self._connect().image(_derived(key))
         return None if image is None else _derived(key)
@@ -110,6 +121,14 @@ class EngineBases:
 
     def fall(self, below: BaseImage, key: Digest) -> None:
         self._connect().remove_image(_derived(key))
+
+    def _given(self, asked: str, platform: Platform) -> str:
+        """The name of a layout's image in the engine, which is given it where it has it not."""
+        from imagekit.building.bases import load_base
+        from imagekit.building.file_bases import in_layout
+
+        reference, content, _ = in_layout(asked, platform)
+        return load_base(self._connect(), content, reference, self._reporter)[0]
 
     def _loaded(self, asked: str, platform: Platform) -> BaseImage:
         """The base of a layout, loaded into the engine where that has it not."""

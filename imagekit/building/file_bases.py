@@ -109,6 +109,16 @@ class FileBases:
         name, _ = load_base(self._connect(), content, base.reference, self._reporter)
         return replace(base, found_at=name)
 
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        from imagekit.stages.ground import ground_from_content
+
+        reference, content, digest = self._content(spec.base_image, spec.python or "", spec.platform)
+        image_id = content.config.digest
+        base = ground_from_content(content, image_id, reference, self._cache, self._reporter)
+        base = replace(base, digest=digest, found_at=spec.base_image if is_in_layout(spec) else None)
+        self._found[base.image_id] = (spec, content)
+        return base
+
     def standing(self, below: BaseImage, key: Digest) -> str | None:
         directory = self._derived(key)
         # Before it is looked at: what is marked stays.

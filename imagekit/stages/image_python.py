@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from imagekit.errors import BaseUnusable
 from imagekit.oci.config import ImageConfig
-from imagekit.preflight.elf import ElfFile, read_elf
+from imagekit.preflight.elf import read_elf
 from imagekit.stages.unpacked import Unpacked
 
 # An engine's own, where the configuration names none.
@@ -112,7 +112,7 @@ def _read(base: Unpacked, command: str) -> ImagePython:
     tag = "cpython-" + minor.replace(".", "")
     if not any(tag.encode() + b"\0" in program for program in programs):
         raise _NotPython("it is not CPython")
-    libc, libc_version, loader = _libc(base, elf)
+    libc, libc_version, loader = _libc(base, elf.loader)
     return ImagePython(
         command=command,
         executable=executable,
@@ -191,21 +191,29 @@ def _version(base: Unpacked, programs: list[bytes], prefix: str, minor: str) -> 
     return found.pop()
 
 
-def _libc(base: Unpacked, elf: ElfFile) -> tuple[str, str, str | None]:
-    """Name and version of the C library, and its loader with links resolved."""
-    if elf.loader is None:
+def libc_of(base: Unpacked, loader: str) -> tuple[str, str] | None:
+    """Name and version of the C library whose programs name ``loader``; ``None`` where it is not there."""
+    try:
+        return _libc(base, loader)[:2]
+    except _NotPython:
+        return None
+
+
+def _libc(base: Unpacked, named: str | None) -> tuple[str, str, str | None]:
+    """Name and version of the C library whose loader is ``named``, and that loader with links resolved."""
+    if named is None:
         raise _NotPython("it is linked statically, and no wheel with compiled code would load")
-    found = base.tree.resolve(elf.loader)
+    found = base.tree.resolve(named)
     if found is None:
-        raise _NotPython(f"its loader {elf.loader} is not there")
+        raise _NotPython(f"its loader {named} is not there")
     loader = found[0]
-    if loader.rpartition("/")[2].startswith("ld-musl-") or "musl" in elf.loader:
+    if loader.rpartition("/")[2].startswith("ld-musl-") or "musl" in named:
         told = set(re.findall(rb"\0(\d\.\d\.\d+)\0", base.content(loader) or b""))
         if len(told) != 1:
             raise _NotPython("the version of musl is not to be told")
         return "musl", told.pop().decode(), loader
     # The C library lies beside its loader, or where the loader's own path leads without a link of its own.
-    beside = [f"{path.rpartition('/')[0]}/libc.so.6" for path in (loader, elf.loader)]
+    beside = [f"{path.rpartition('/')[0]}/libc.so.6" for path in (loader, named)]
     for path in [*beside, *(f"{directory}/libc.so.6" for directory in _library_directories(base, "/usr"))]:
         data = base.content(path) or b""
         for place in _places(data, b"glibc "):

@@ -122,6 +122,25 @@ def read_base(engine: Engine, reference: str, image_id: str, cache: Path, report
     return base_of(reference, image_id, known)
 
 
+def described(engine: Engine, reference: str, place: str) -> BaseImage:
+    """The image ``place`` of the engine as its archive describes it, called ``reference``; nothing in it is read."""
+    image = engine.image(place)
+    if image is None:
+        raise BaseNotFound(f"{reference} is not in the engine", hint=f"docker pull {reference}")
+    none = dict.fromkeys(
+        ("command", "executable", "version", "implementation", "cache_tag", "libc", "libc_version", "machine"), ""
+    )
+    probe = {**none, "prefix": "", "markers": {}, "passwd": "", "group": "", "directories": [], "links": []}
+    packages = {
+        "environment": "",
+        "conda": False,
+        "scheme": dict.fromkeys(("purelib", "platlib", "scripts", "headers", "data"), ""),
+        "distributions": [],
+    }
+    known = {"probe": {**probe, "release": "", "libraries": []}, "installed": packages, **_saved(engine, image.id)}
+    return _known_by(image, base_of(reference, image.id, known))
+
+
 def read_contents(connect: Callable[[], Engine], base: BaseImage, cache: Path) -> Contents:
     """The files and requirements of what ``base`` has installed, from ``cache``.
 

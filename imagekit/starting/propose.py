@@ -106,8 +106,8 @@ def _dependencies(found: Survey, packages: Sequence[str], unknown: Sequence[str]
         why = f"Further requirements, beside those of {' and '.join(found.sources)}."
         proposals.append(Proposal(key="packages", value=["rich>=13"], why=why, holds=False))
     if found.conda:
-        why = "Packages of conda's, and what takes their place from a package index: look at each name."
-        proposals.append(Proposal(key="conda-packages", value=dict(found.conda), why=why))
+        why = "They are conda's. With this, packages of an index take their place: look at each name."
+        proposals.append(Proposal(key="conda-packages", value=dict(found.conda), why=why, holds=False))
     extras = sorted(found.pyproject.extras) if found.pyproject else []
     groups = sorted(found.pyproject.groups) if found.pyproject else []
     if extras:

@@ -21,6 +21,7 @@ from imagekit.stages.layer_stream import layer_tar
 from imagekit.stages.probe import find_base
 
 from ..conda.channel import PLACEHOLDER, Link, Package, module_package, python_package, write_channel
+from ..conftest import BuildImage
 from .conftest import Imagekit, Inside, WriteProject, own_flow
 
 MATRIX = """
@@ -170,6 +171,31 @@ def test_a_project(imagekit: Imagekit, channel: Channel, wheels: Path, project: 
     (root / "environment.yml").write_text(stale)
     refused = imagekit.refused("build", root)
     assert (refused["error"], "another environment" in refused["message"]) == ("StaleLock", True)
+
+
+def test_a_base_without_a_python(
+    imagekit: Imagekit,
+    channel: Channel,
+    python_image: str,
+    build_image: BuildImage,
+    project: WriteProject,
+    inside: Inside,
+) -> None:
+    base = build_image(
+        f"FROM {python_image}\nRUN rm -rf /usr/bin/python* /usr/lib/python3* /usr/local/bin/python*\n", {}
+    )
+    root = project({"flow.py": own_flow()})
+    table = f'base-image = "{base}"\nconda-channels = ["{channel.url}"]\n'
+    (root / "imagekit.toml").write_text(f'{table}conda = ["python=3.11", "{channel.module}"]\n')
+    built = imagekit.json("build", root, "--name", imagekit.name())
+    program = f"import sys, {channel.module} as m; print(sys.executable, m.__cached__.rpartition('/')[2])"
+    pyc = f"{channel.module}.cpython-311.pyc"
+    assert inside(built["reference"], "python", "-c", program).split() == ["/opt/conda/bin/python", pyc]
+    assert built["base"] == base
+    (root / "imagekit.toml").write_text(f'{table}conda = ["tool"]\n')
+    write_channel(channel.directory, [Package("tool")])
+    refused = imagekit.refused("build", root, "--name", imagekit.name())
+    assert (refused["error"], "has a Python" in refused["message"]) == ("BaseUnusable", True), refused
 
 
 def test_without_an_engine(

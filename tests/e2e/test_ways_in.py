@@ -112,8 +112,8 @@ def test_an_environment_yml(
     built = imagekit.json("build", root, "--name", imagekit.name())
     script = "import alpha, os; print(alpha.VALUE, os.environ['REGION'])"
     assert inside(built["reference"], "python", "-c", script).split() == [unique, "north"]
-    (root / "environment.yml").write_text("dependencies:\n  - numpy\n  - pip: [alpha]\n")
+    (root / "environment.yml").write_text("dependencies:\n  - numpy;1\n  - pip: [alpha]\n")
     dead = {"IMAGEKIT_ENGINE": "unix:///nonexistent/docker.sock"}
     error = imagekit.refused("build", root, "--name", imagekit.name(), env=dead)
     assert error["exit_code"] == 2
-    assert error["message"].startswith("environment.yml:2: 'numpy' is a package of conda's")
+    assert error["message"].startswith("environment.yml:2: 'numpy;1' is no conda package")

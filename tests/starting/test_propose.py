@@ -45,7 +45,7 @@ def keys(context: Path, files: Mapping[str, str]) -> dict[str, Any]:
         ({"pyproject.toml": PROJECT, "x.py": "import pandas\n"}, {}),
         ({"pyproject.toml": PROJECT, "requirements/base.txt": "six\n"}, {"requirements": ["requirements/base.txt"]}),
         ({"pyproject.toml": "[tool.ruff]\n", "x.py": "import pandas\n"}, {"packages": ["pandas"]}),
-        ({"environment.yml": CONDA}, {"conda-packages": {"numpy": "numpy", "pandas": "pandas"}}),
+        ({"environment.yml": CONDA}, {}),
         ({".python-version": "3.12.4\n"}, {"python": "3.12"}),
         ({".python-version": "pypy3.9\n"}, {}),
         ({"runtime.txt": "python-3.11.2\n"}, {"python": "3.11"}),
