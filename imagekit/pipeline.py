@@ -9,32 +9,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.building.cache_use import CacheUse
 from imagekit.building.inputs import Inputs
 from imagekit.building.naming import asked_reference, content_tag
-from imagekit.building.planning import Planning
+from imagekit.building.workplace import Workplace
 from imagekit.explaining.results import BuildResult, ImageReport, WrittenResult
 from imagekit.oci.reference import Reference
-from imagekit.progress import Reporter, SilentReporter
-from imagekit.secrets.handed import NOTHING, Handed
-from imagekit.settings import Settings
 from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
     from imagekit.building.content_build import Made, Written
     from imagekit.building.outputs import Output
     from imagekit.building.planned import Planned, Resolved
-    from imagekit.building.reciped_bases import RecipedBases
     from imagekit.building.reference_build import Buildkit
-    from imagekit.engine.client import Engine
     from imagekit.lock.access import IndexAccess
-    from imagekit.lock.fetch import WheelStore
     from imagekit.lock.values import Lock
     from imagekit.oci.artifact import Attachment
     from imagekit.oci.platform import Platform
@@ -49,54 +41,11 @@ if TYPE_CHECKING:
     from imagekit.stages.base_ensure import EnsuredBase
 
 
-class Pipeline:
+class Pipeline(Workplace):
     """Builds, pushes and runs images as ``settings`` say; progress goes to ``reporter``.
 
     As a context manager it lets go, at the end, of what it holds in the cache and of connections to registries.
     """
-
-    def __init__(
-        self,
-        settings: Settings,
-        reporter: Reporter | None = None,
-        *,
-        needs_engine: bool = True,
-        handed: Handed = NOTHING,
-    ) -> None:
-        """Without ``needs_engine`` base images come from registries and layouts, too, and other platforms' as well.
-
-        ``handed``: what steps of builds get in secret.
-        """
-        self._settings = settings
-        self.reporter: Reporter = reporter or SilentReporter()
-        self._needs_engine = needs_engine
-        self._handed = handed
-        self._ends = ExitStack()
-        self._planning = Planning(
-            settings,
-            self.reporter,
-            bases=lambda: self.bases,
-            cache=lambda: self._cache.path,
-            store=self.wheels,
-            handed=handed,
-        )
-
-    def __enter__(self) -> Pipeline:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._ends.close()
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The engine, connected at the first use."""
-        from imagekit.engine.client import Engine
-        from imagekit.engine.containers import sweep
-
-        engine = Engine.connect(self._settings.engine_address, deadline=self._settings.engine_deadline)
-        # What a process of ours that was killed left behind.
-        sweep(engine)
-        return engine
 
     # What is wanted
 
@@ -394,7 +343,7 @@ class Pipeline:
 
         return image_report(self.engine, reference)
 
-    # What it works with
+    # What builds have in common
 
     def _with_commands(self, planned: Planned, steps: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
         if not planned.plan.commands:
@@ -410,53 +359,3 @@ class Pipeline:
 
         check_built(self.engine, spec, planned, image_id, self._cache.path, self.reporter)
         check_steps(self.engine, planned, image_id, self._cache.path, self._handed, self.reporter)
-
-    @cached_property
-    def bases(self) -> RecipedBases:
-        """Where base images are, how they are read, and what makes bytecode for them."""
-        from imagekit.building.base_source import base_source
-        from imagekit.building.conda_bases import CondaBases
-        from imagekit.building.reciped_bases import RecipedBases
-
-        access = None if self._needs_engine else self._settings.registry_access()
-        source = base_source(
-            lambda: self.engine, self._cache.path, self.reporter, access, offline=self._settings.offline
-        )
-        with_conda = CondaBases(
-            self._ends.enter_context(source),
-            self._cache.path,
-            self.reporter,
-            access=self._planning.access,
-            store=self.wheels,
-        )
-        return RecipedBases(
-            with_conda,
-            lambda: self.engine,
-            self._cache.path,
-            self.reporter,
-            machine=self._planning.machine,
-            handed=self._handed,
-        )
-
-    @property
-    def cache_directory(self) -> Path:
-        """Where layers, wheels, locks and what is known of images are kept."""
-        return self._cache.path
-
-    @property
-    def settings(self) -> Settings:
-        """How imagekit is set up on this machine."""
-        return self._settings
-
-    @cached_property
-    def _cache(self) -> CacheUse:
-        """Where layers, wheels and bases are kept; seen to be writable before an engine is asked."""
-        cache = CacheUse(self._settings.usable_cache_dir(), self._settings.cache_size)
-        self._ends.callback(cache.close)
-        return cache
-
-    def wheels(self, spec: ImageSpec) -> WheelStore:
-        """The wheels that are here, and how those of ``spec`` are fetched."""
-        from imagekit.lock.fetch import WheelStore
-
-        return WheelStore(self._cache.path / "wheels", access=self._planning.access(spec))
