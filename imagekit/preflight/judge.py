@@ -117,7 +117,7 @@ class _Image:
     def _linked(self, number: int, file: CompiledFile) -> Iterator[_Place]:
         """The files of wheels that ``file`` is linked to; what is nowhere goes to those that are missing."""
         directory = posixpath.dirname(file.path)
-        places = [_ORIGIN.sub(directory or ".", path) for path in file.search if _ORIGIN.match(path)]
+        places = [_ORIGIN.sub(lambda _: directory or ".", path) for path in file.search if _ORIGIN.match(path)]
         for name in file.needed:
             beside = (self._by_path.get(posixpath.normpath(f"{place}/{name}")) for place in places)
             if (exact := next(filter(None, beside), None)) is not None:

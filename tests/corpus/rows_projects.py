@@ -50,7 +50,7 @@ PROJECTS = [
         built=True,
         ends=End(
             error=SourceBuildFailed,
-            says=("psycopg2: building its wheel from source failed", "the base has no pg_config", "libpq-dev"),
+            says=("psycopg2: building its wheel from source failed", "the base has no pg_config", "postgresql"),
         ),
     ),
     Row(

@@ -224,7 +224,7 @@ INCLUDES = [
         built=True,
         ends=End(
             error=SourceBuildFailed,
-            says=("pylibmc: building its wheel from source failed", "the base has no", "apt-get install gcc"),
+            says=("pylibmc: building its wheel from source failed", "the base has no", "compiler"),
         ),
     ),
     Row(
