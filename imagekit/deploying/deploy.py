@@ -171,13 +171,13 @@ def _checked(
 
         entrypoint = Entrypoint.parse(entrypoint_of(flow))
         signature = entrypoint.signature(Path.cwd())
-        if image is None and spec.flow_runner is None:
+        if image is None:
             raise InputError(
                 f"{spec.full_name}: its flow is in no image, and has no source",
                 hint="give image='[REGISTRY/]NAME:TAG', or flow.from_source(…)",
             )
     _check_parameters(spec, signature)
-    if image is None and spec.flow_runner is None and "image" not in {**defaults(pool.template), **spec.job_variables}:
+    if image is None and "image" not in {**defaults(pool.template), **spec.job_variables}:
         from imagekit.running import image_of_versions_in_use
 
         if image_of_versions_in_use() is None:

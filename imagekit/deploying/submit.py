@@ -46,12 +46,14 @@ def run_deployment(
 
 def retry(store: Store, run: StoredRun) -> Submission:
     """A run like ``run``, of a deployment, which ended: the same image, parameters and job variables."""
+    from imagekit.store.pools import Pools
     from imagekit.store.queue import Queue
 
     if run.deployment is None or run.pool is None:
         raise InputError(
             f"the run {run.record.name} is of no deployment", hint=f"imagekit run {run.record.entrypoint} runs it again"
         )
+    Pools(store.file).get(run.pool)
     if run.end is None:
         raise InputError(f"the run {run.record.name} has not ended", hint=f"imagekit flow-run cancel {run.id[:8]}")
     submission = Submission(

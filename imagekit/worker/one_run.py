@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.deploying.template import run_settings
 from imagekit.engine.containers import Container, labelled
-from imagekit.errors import EngineError, ImagekitError, InputError
+from imagekit.errors import DiskFull, EngineError, InputError, StoreError
 from imagekit.running import Asked, Machine, image_of_versions_in_use, prepare, sourced
 from imagekit.runs.recording import AWAY, NotOurs, end_by
 from imagekit.runs.runner import LABEL_RUN, run_flow, source_in_use
@@ -60,7 +59,17 @@ def carry_out_job(
     *,
     on_output: Sink | None = None,
 ) -> JobEnd:
-    """Prepare it and run it, or go on with the container that an earlier attempt left. Raises nothing on purpose."""
+    """Prepare it and run it, or go on with the container that an earlier attempt left. Raises nothing on purpose.
+
+    Where the store cannot be written, the claim is left to run out: whoever takes the run over finds what there is.
+    """
+    try:
+        return _carried_out(job, pool, machine, store, on_output)
+    except (StoreError, DiskFull) as error:
+        return JobEnd(how=LET_GO, message=error.message)
+
+
+def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_output: Sink | None) -> JobEnd:
     run = job.run
     claimed = ClaimedRun(store, run.id, run.attempt)
     try:
@@ -75,14 +84,14 @@ def carry_out_job(
         order = replace(prepared.order, container=container, labels={"imagekit.attempt": str(run.attempt)})
         with source_in_use(order.checkout, prepared.cache):
             result = run_flow(prepared.engine, order, store=claimed, on_output=on_output, happenings=job.happenings)
-        message = result.error.message if result.error else None
+        message = result.error.message if result.error else next(iter(result.warnings), None)
         return JobEnd(how=ENDED, state=result.state, cause=result.cause, message=message)
     except LetGone:
         Queue(store).give_up(run.id, run.attempt)
         return JobEnd(how=LET_GO)
     except NotOurs:
         return JobEnd(how=TAKEN)
-    except AWAY as error:
+    except (*AWAY, StoreError) as error:
         # Nothing of it was started: it waits until an engine is there. What was started has been recorded.
         if Queue(store).hand_back(run.id, run.attempt):
             return JobEnd(how=HANDED_BACK, message=error.message, engine_away=isinstance(error, EngineError))
@@ -129,10 +138,7 @@ def _left_behind(machine: Machine, run: StoredRun) -> str | None:
 
 def _ended(store: Store, claimed: ClaimedRun, run: StoredRun, end: RunEnd) -> JobEnd:
     """Write ``end`` down, unless somebody did: that one stands."""
-    noted = None
-    with suppress(ImagekitError):
-        if not claimed.end(run.id, end):
-            noted = store.run(run.id)
+    noted = None if claimed.end(run.id, end) else store.run(run.id)
     if noted is not None and noted.end is None:
         return JobEnd(how=TAKEN)
     end = end if noted is None or noted.end is None else noted.end

@@ -59,20 +59,9 @@ class Told:
             self._trouble = error.message
             self._line(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
 
-    def output_of(self, run: StoredRun) -> Callable[[int, bytes], None]:
+    def output_of(self, run: StoredRun) -> Lines:
         """Shows what the run writes, line by line."""
-        rest = {1: b"", 2: b""}
-
-        def write(stream: int, data: bytes) -> None:
-            *lines, last = (rest[stream] + data).split(b"\n")
-            if len(last) > _LONGEST:
-                lines.append(last)
-                last = b""
-            rest[stream] = last
-            for line in lines:
-                self._put(f"{run.record.name} | {line.decode('utf-8', 'backslashreplace')}")
-
-        return write
+        return Lines(lambda line: self._put(f"{run.record.name} | {line}"))
 
     def _line(self, text: str) -> None:
         self._put(f"{datetime.now(timezone.utc).astimezone():%H:%M:%S}  {text}")
@@ -80,6 +69,29 @@ class Told:
     def _put(self, text: str) -> None:
         with self._guard:
             self._say(text)
+
+
+class Lines:
+    """Takes bytes of two streams, and gives whole lines of each; ``close()`` gives what is left."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._rest = {1: b"", 2: b""}
+
+    def __call__(self, stream: int, data: bytes) -> None:
+        *lines, last = (self._rest[stream] + data).split(b"\n")
+        if len(last) > _LONGEST:
+            lines.append(last)
+            last = b""
+        self._rest[stream] = last
+        for line in lines:
+            self._say(line.decode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        for stream, rest in self._rest.items():
+            if rest:
+                self._rest[stream] = b""
+                self._say(rest.decode("utf-8", "backslashreplace"))
 
 
 def _print(text: str) -> None:

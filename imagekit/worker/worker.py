@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -18,7 +19,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from imagekit.errors import EngineError, ImagekitError, StoreError
+from imagekit.errors import DiskFull, EngineError, ImagekitError, StoreCorrupt, StoreError
 from imagekit.runs.reconcile import reconcile
 from imagekit.runs.watch import LetGo, StopAsked
 from imagekit.store.deployments import Deployments
@@ -28,7 +29,7 @@ from imagekit.store.pools import Pools
 from imagekit.store.queue import Queue
 from imagekit.store.values import StoredRun, new_run_id, now
 from imagekit.store.work_values import HEARTBEAT, ONLINE, STOPPED, STOPPING, WorkerSeen
-from imagekit.worker.one_run import ENDED, HANDED_BACK, Job, JobEnd, carry_out_job
+from imagekit.worker.one_run import ENDED, HANDED_BACK, LET_GO, Job, JobEnd, carry_out_job
 from imagekit.worker.schedules import submit_due
 from imagekit.worker.told import Told
 
@@ -81,6 +82,7 @@ class Worker:
         self._over = threading.Event()
         self._ended = 0
         self._engine_away = False
+        self._not_before = 0.0
         self._seen = WorkerSeen(
             id=new_run_id(),
             name=name or f"{socket.gethostname()}-{os.getpid()}",
@@ -132,16 +134,18 @@ class Worker:
             if not self._signals:
                 try:
                     found = self._poll()
-                except StoreError as error:
+                except StoreCorrupt:
+                    raise
+                except (StoreError, DiskFull) as error:
                     # It waits with what it has: a store that is busy, or on a full disk, may be well again.
                     self._told.trouble(error)
-            if not self._jobs and (self._signals or (self._once and not found and not self._engine_away)):
+            if not self._jobs and (self._signals or (self._once and not found)):
                 return
             self._wait()
 
     def _poll(self) -> int:
         """Claim while there is room; how many runs there were."""
-        if self._engine_away and not self._engine_is_back():
+        if time.monotonic() < self._not_before or (self._engine_away and not self._engine_is_back()):
             return 0
         submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told)
         found = 0
@@ -164,18 +168,19 @@ class Worker:
         return self._queue.claim(self._pool)
 
     def _begin(self, run: StoredRun) -> None:
+        pool = self._pools.get(self._pool)
         job = Job(run=run, happenings=SimpleQueue())
         with self._guard:
             self._jobs[job.id] = job
         self._told.began(run)
-        pool = self._pools.get(self._pool)
 
         def work() -> None:
-            end = JobEnd(how=ENDED, state="crashed", cause="imagekit")
+            end = JobEnd(how=LET_GO, message="a fault of imagekit's own")
+            output = self._told.output_of(run)
             try:
-                output = self._told.output_of(run)
                 end = carry_out_job(job, pool, self._machine, self._store, on_output=output)
             finally:
+                output.close()
                 self._bell.put((job, end))
 
         threading.Thread(target=work, name=f"imagekit-run-{run.id[:8]}", daemon=True).start()
@@ -203,8 +208,10 @@ class Worker:
         with self._guard:
             self._jobs.pop(job.id, None)
         self._engine_away = end.engine_away
-        if end.how != HANDED_BACK:
-            self._ended += end.how == ENDED
+        self._ended += end.how == ENDED
+        if end.how == HANDED_BACK:
+            # What kept it from its start is most likely still so.
+            self._not_before = time.monotonic() + POLL_SECONDS
         self._told.ended(job.run, end)
 
     def _mark(self) -> tuple[int, int]:
