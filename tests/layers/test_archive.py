@@ -146,5 +146,5 @@ def test_an_archive_that_is_none_ends(tmp_path: Path, damage: bytes) -> None:
     block = bytearray(archive.file("a", b"1"))
     block[124:135] = damage
     place.write_bytes(bytes(block) + archive.END)
-    with place.open("rb") as stream, pytest.raises(ValueError, match="bytes|literal|digits"):
+    with place.open("rb") as stream, pytest.raises(ValueError, match=r"bytes|literal|digits"):
         list(archive.files_in(stream.fileno()))
