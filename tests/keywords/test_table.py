@@ -59,7 +59,16 @@ def test_a_name_is_there_once_and_means_something() -> None:
 def test_what_is_of_the_project_is_in_its_specification() -> None:
     spec = {field.name for field in fields(ImageSpec)}
     project = [k.name for k in KEYWORDS if k.of == "imagekit" and k.auto.verdict is Verdict.HONOURED]
-    others = {"requirements", "packages", "extras", "groups", "builder", "output", "allow_secret_build_args", "conda_channels"}
+    others = {
+        "requirements",
+        "packages",
+        "extras",
+        "groups",
+        "builder",
+        "output",
+        "allow_secret_build_args",
+        "conda_channels",
+    }
     assert set(project) - others <= spec
 
 
