@@ -281,3 +281,21 @@ def test_what_cannot_be_meant_reaches_nothing(refuse: Any, tmp_path: Path) -> No
         assert error["hint"]
     code, error, _ = refuse("matrix", "build", "prefct")
     assert (code, error["hint"]) == (2, "did you mean 'prefect'?")
+
+
+@pytest.mark.soak
+def test_an_index_of_two_platforms(imagekit: Imagekit, family: Family, tmp_path: Path) -> None:
+    """Debian's bases for both are made, once; nothing is emulated, and the engine is told nothing."""
+    family.release("1.0")
+    family.declare("1.0")
+    text = family.file.read_text().replace("[framework]", 'platform = ["linux/amd64", "linux/arm64"]\n[framework]', 1)
+    family.file.write_text(text)
+    env = {**family.env, "IMAGEKIT_ENGINE": f"unix://{tmp_path}/none.sock"}
+    words = ("matrix", "build", family.file, "--output", f"oci:{tmp_path / 'out'}")
+    first = imagekit.json(*words, env=env)
+    again = imagekit.json(*words, env=env)
+    assert first["cells"][0]["pushed"] == again["cells"][0]["pushed"]
+    for platform in ("linux/amd64", "linux/arm64"):
+        image = find_image(tmp_path / "out", f"{family.name}:latest", Platform.parse(platform))
+        assert str(image.config.platform) == platform
+        assert {image.index_digest} == set(first["cells"][0]["pushed"].values())
