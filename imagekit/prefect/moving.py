@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -82,6 +83,9 @@ def _sent(wanted: Translated, *, replace_pool: bool) -> Moved:
             elif known.base_job_template != wanted.pool["base_job_template"]:
                 told.append(f"the server's work pool {known.name!r} stays as it is, and has other defaults than ours")
             fields: dict[str, Any] = dict(wanted.deployment)
+            # Moved once, the one here is paused; whether the one there is, is the server's to say.
+            with suppress(ObjectNotFound):
+                fields["paused"] = client.read_deployment_by_name(f"{wanted.flow}/{fields['name']}").paused
             fields["schedules"] = [DeploymentScheduleCreate(**each) for each in fields["schedules"]]
             identity = client.create_deployment(flow_id=client.create_flow_from_name(wanted.flow), **fields)
     except httpx.HTTPError as error:

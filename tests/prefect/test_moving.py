@@ -63,6 +63,10 @@ def test_the_same_image_and_flow_go_to_a_server(
     # Here no schedule makes runs of it any more.
     here = json.loads(project.deploy(*imagekit, "deployment", "inspect", "moved/own", "--json"))
     assert (here["is_paused"], here["next_times"]) == (True, [None])
+    # Once more: the server's goes on.
+    again = project.deploy(*imagekit, "deployment", "to-prefect", "moved/own", "--json")
+    assert json.loads(again) == {"id": found["id"], "told": []}
+    assert server.deployment("moved/own")["paused"] is False
     worker = start_worker(pool, "mover")
     run = server.ask("moved/own", parameters={"n": 42})
     assert server.ended(run, worker)["state_type"] == "COMPLETED", worker.said
