@@ -207,6 +207,8 @@ def test_a_base_of_a_registry_is_pinned_and_its_drift_is_told(
     written = json.loads(done.stdout)["cells"][0]
     assert written["state"] == "written"
     assert written["pushed"].keys() == {f"{shared_registry.name}/{family.name}:{tag}" for tag in ("1.0", "latest")}
+    pushed = build(imagekit, family, "--push")["cells"][0]
+    assert (pushed["state"], pushed["pushed"].keys()) == ("built", written["pushed"].keys())
     taken = imagekit.json("matrix", "pin", family.file)
     assert taken["digests"]["3.11"] == drift["now"]
 
