@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagekit.errors import InputError, InvalidConfig
-from imagekit.nearest import nearest_hint
+from imagekit.nearest import nearest
 from imagekit.recipes.compose import composed
 from imagekit.recipes.declared import Recipe, read_recipe
 
@@ -80,7 +80,7 @@ class _Asked:
     def path(self) -> tuple[Path, bool]:
         """Its file, and whether it comes with imagekit. Raises ``InvalidConfig``."""
         text = self._text
-        if "\0" in text:
+        if "\0" in text or not text.strip():
             raise InvalidConfig(f"{self.where}: {text!r} is no recipe", hint="name one: imagekit recipe ls")
         if self._beside is None and ("/" in text or text.endswith(_SUFFIX)):
             path = (self._context or Path()) / text
@@ -95,9 +95,11 @@ class _Asked:
         if text in known:
             return known[text], True
         names = {**known, **own(self._context), **beside}
+        near = nearest(text, names)
         raise InvalidConfig(
             f"{self.where}: no recipe is called {text!r}",
-            hint=f"{nearest_hint(text, names)} imagekit recipe ls lists them; a file is named by its path: ./NAME.toml",
+            hint=(f"did you mean {near!r}? " if near else "")
+            + "imagekit recipe ls lists them; a file is named by its path: ./NAME.toml",
         )
 
 

@@ -34,14 +34,24 @@ def build_wheel(directory, settings=None, metadata=None):
 """
 
 
+NAMES = ("above@", "below@", "bad@")
+
+
+def made_here(engine: Engine) -> set[str]:
+    """Images of these tests' recipes; others make some at the same time."""
+    found = set()
+    for name in (*engine.tags("imagekit/recipes"), *engine.tags("imagekit/recipes-build")):
+        image = engine.image(name)
+        if image is not None and image.labels.get("imagekit.recipes", "").startswith(NAMES):
+            found.add(name)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def _swept(engine: Engine) -> Iterator[None]:
-    before = {name for repository in ("imagekit/recipes", "imagekit/recipes-build") for name in engine.tags(repository)}
     yield
-    for repository in ("imagekit/recipes", "imagekit/recipes-build"):
-        for name in set(engine.tags(repository)) - before:
-            if f"test-{repository}" not in name:
-                engine.remove_image(name, force=True)
+    for name in made_here(engine):
+        engine.remove_image(name, force=True)
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +160,6 @@ def test_beneath_all_layers_and_once(
     assert [each["name"] for each in found if each["name"].startswith("recipe:")] == ["recipe:below", "recipe:above"]
     # Nothing to do again, neither by the record of the build nor without it.
     assert imagekit.json(*words)["up_to_date"]
-    again = imagekit.json(*words, "--env", "X=1")
-    assert all(layer["cached"] for layer in again["layers"])
     # Made anew on another day it is the same image.
     anew = imagekit.json(*words, "--no-cache")
     assert anew["image_id"] == built["image_id"]
@@ -166,23 +174,34 @@ def test_beneath_all_layers_and_once(
     assert inside(changed["reference"], "cat", f"/etc/{token}.conf", options=options) == "a = 3\nb = 22\n"
 
 
+@pytest.fixture
+def light(project: WriteProject, token: str) -> Path:
+    """A project without requirements, whose recipe takes no packages."""
+    recipe = f"summary = 'a'\n[env]\nGREETED = 'a'\n[[file]]\npath = '/etc/{token}.conf'\ncontent = 'b = 2'\n"
+    files = {"flow.py": own_flow(), "imagekit.toml": "recipes = ['below']\n", "recipes/below.toml": recipe}
+    return project({**files, "requirements.txt": ""})
+
+
 def test_by_buildkit_and_in_its_dockerfile(
-    imagekit: Imagekit, inside: Inside, root: Path, token: str, base: str, tmp_path: Path
+    imagekit: Imagekit, inside: Inside, light: Path, token: str, base: str, tmp_path: Path
 ) -> None:
-    words = (root, "--base-image", base)
+    words = (light, "--base-image", base)
     context = tmp_path / "context"
     text = imagekit.json("dockerfile", *words, "-o", context)["dockerfile"]
-    assert text.index(f"FROM {base} AS base") < text.index("source=recipes/below,") < text.index("FROM base AS")
-    assert (context / "recipes" / "above" / "apply.sh").is_file()
+    assert text.index(f"FROM {base} AS base") < text.index("source=recipes/below,") < text.index("\nFROM base")
+    assert (context / "recipes" / "below" / "apply.sh").is_file()
+    # Written once more, in the place of what was there.
+    imagekit.json("dockerfile", *words, "-o", context)
     name = imagekit.name()
-    assembled = imagekit.json("build", *words, "-t", f"{name}:a")
-    built = imagekit.json("build", *words, "-t", f"{name}:b", "--builder", "buildkit")
+    imagekit.json("build", *words, "-t", f"{name}:a")
+    imagekit.json("build", *words, "-t", f"{name}:b", "--builder", "buildkit")
     for tag in ("a", "b"):
-        assert inside(f"{name}:{tag}", "sh", "-c", f"run-{token}; echo $GREETED") == "run\na 'b' $c bookworm\n"
-    below = [titles(imagekit, f"{name}:{tag}") for tag in ("a", "b")]
-    assert len(below[0]) >= len(assembled["layers"]) + 2
-    assert len(built["layers"]) >= 2
-    verified = imagekit.json("verify", *words)
+        assert inside(f"{name}:{tag}", "sh", "-c", f"cat /etc/{token}.conf; echo $GREETED") == "b = 2a\n"
+
+
+@pytest.mark.soak
+def test_verified(imagekit: Imagekit, light: Path, base: str) -> None:
+    verified = imagekit.json("verify", light, "--base-image", base)
     assert verified["ok"], verified
 
 
@@ -219,11 +238,10 @@ def test_checked(imagekit: Imagekit, root: Path, base: str) -> None:
 
 
 def test_shown_without_being_made(imagekit: Imagekit, engine: Engine, root: Path, base: str) -> None:
-    before = set(engine.tags("imagekit/recipes"))
     shown = imagekit.json("recipe", "show", "above", "--base", base, cwd=root)
     assert shown["dockerfile"].startswith(f"FROM {base}\n# below: what it changes\nRUN --mount")
     assert "apt install -- run-" in shown["files"]["recipes/above/apply.sh"]
-    assert set(engine.tags("imagekit/recipes")) == before
+    assert made_here(engine) == set()
     listed = {each["name"]: each["provided"] for each in imagekit.json("recipe", "ls", cwd=root)["recipes"]}
     assert not listed["above"]
     assert listed["mssql-odbc"]
