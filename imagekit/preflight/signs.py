@@ -161,7 +161,7 @@ FATAL = (
     ),
     _sign(
         "cython",
-        r"Cython\.Compiler\.Errors\.CompileError|AttributeError: cython_sources",
+        r"Cython\.Compiler\.Errors\.CompileError|AttributeError: [^\n]*cython_sources",
         "{package} is not for the Cython that its build takes",
         _OLD_SETUP,
     ),

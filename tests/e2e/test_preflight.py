@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,39 @@ def test_what_an_images_own_instructions_may_bring_is_not_told(
     built = imagekit("build", root, "--python", "3.11", "-t", f"{imagekit.prefix}own:1")
     assert built.returncode == 0, built.stderr
     assert "warning" not in built.stderr
+
+
+BACKEND = """
+import sys
+
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    sys.stderr.write("src/pyodbc.h:52:10: fatal error: sql.h: No such file or directory\\n")
+    raise SystemExit("error: command 'g++' failed: No such file or directory")
+"""
+
+
+def test_a_failed_source_build_names_the_recipe_that_mends_it(
+    imagekit: Imagekit, project: WriteProject, tmp_path: Path
+) -> None:
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "pyodbc"\nversion = "0.1"\n',
+        "backend.py": f"WORD = {secrets.token_hex()!r}\n{BACKEND}",
+        "PKG-INFO": "Metadata-Version: 2.2\nName: pyodbc\nVersion: 0.1\n",
+    }
+    (tmp_path / "sources").mkdir()
+    with tarfile.open(tmp_path / "sources" / "pyodbc-0.1.tar.gz", "w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"pyodbc-0.1/{name}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    root = project(requirements(tmp_path / "sources", "pyodbc"), "source-project")
+    failed = imagekit("build", root, "--python", "3.11", "--allow-source-build", "pyodbc", "--json")
+    assert failed.returncode == 5
+    error = json.loads(failed.stdout)
+    assert error["error"] == "SourceBuildFailed"
+    assert error["hint"] == 'the base has no sql.h and no g++: add recipes = ["unixodbc"]'
 
 
 def test_a_mode_that_is_none_is_refused_with_its_line(imagekit: Imagekit, project: WriteProject) -> None:

@@ -81,14 +81,20 @@ error: Failed to build `/tmp/imagekit-_2z1nwib/source/mysqlclient-2.3.1.tar.gz`"
         recipe="mysql",
         from_="told: PyMySQL/mysqlclient 584",
     ),
-    "a module of pkg-config (pycairo)": Captured(
+    "a module of pkg-config (pycairo, with a compiler)": Captured(
         package="pycairo",
-        words='../cairo/meson.build:31:12: ERROR: Dependency "cairo" not found, tried pkgconfig and cmake',
+        words="""Found pkg-config: YES (/usr/bin/pkg-config) 1.8.1
+Did not find CMake 'cmake'
+Found CMake: NO
+Run-time dependency cairo found: NO  (tried pkg-config)
+
+../cairo/meson.build:31:12: ERROR: Dependency "cairo" not found (tried pkg-config)
+
+error: Failed to build `/tmp/imagekit-3q99_yrr/source/pycairo-1.29.2.tar.gz`""",
         kind="missing",
         wants="pkg-config cairo",
         advice='[apt] build = ["libcairo2-dev"]',
         recipe="cairo",
-        from_="told: pygobject/pycairo 425",
     ),
     "a module of pkg-config, by pkg-config itself": Captured(
         package="PyGObject",
@@ -129,6 +135,44 @@ Checking for Rust toolchain....""",
         wants="program cargo",
         advice='[apt] build = ["cargo"]',
         from_="told: anthropics/claude-quickstarts 56",
+    ),
+    "a header (pyodbc, with a compiler)": Captured(
+        package="pyodbc",
+        words="""In file included from src/cnxninfo.cpp:7:
+src/pyodbc.h:52:10: fatal error: sql.h: No such file or directory
+   52 | #include <sql.h>
+      |          ^~~~~~~
+compilation terminated.
+error: Command '['x86_64-linux-gnu-g++', '-Wsign-compare', '-fPIC', '-c', 'src/cnxninfo.cpp']' \
+returned non-zero exit status 1.
+error: Failed to build `/tmp/imagekit-4q6c_9tw/source/pyodbc-5.5.0.tar.gz`
+hint: This error likely indicates that you need to install a library that provides `sql.h` for `pyodbc@5.5.0`""",
+        kind="missing",
+        wants="header sql.h",
+        advice='[apt] build = ["unixodbc-dev"]',
+        recipe="unixodbc",
+    ),
+    "a header (python-ldap, with a compiler)": Captured(
+        package="python-ldap",
+        words="""In file included from Modules/LDAPObject.c:3:
+Modules/common.h:15:10: fatal error: lber.h: No such file or directory
+   15 | #include <lber.h>
+      |          ^~~~~~~~
+compilation terminated.""",
+        kind="missing",
+        wants="header lber.h",
+        advice='[apt] build = ["libldap-dev"]',
+        recipe="ldap",
+    ),
+    "another Cython (PyYAML 5.4.1)": Captured(
+        package="pyyaml",
+        words="""  File "<string>", line 201, in get_source_files
+AttributeError: 'build_ext' object has no attribute 'cython_sources'
+error: Failed to build `/tmp/imagekit-joymhz74/source/PyYAML-5.4.1.tar.gz`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta.get_requires_for_build_wheel` failed (exit status: 1)""",
+        kind="cython",
+        advice="a later version of pyyaml",
     ),
     "pg_config (psycopg2)": Captured(
         package="psycopg2",
