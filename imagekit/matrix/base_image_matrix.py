@@ -221,7 +221,7 @@ class _AtWork:
         self._settings = settings
         self._reporter = reporter
         self._workers = workers
-        self._bases = bases.Bases(references={}, missing={})
+        self._bases = bases.Bases()
 
     def resolved(self, cells: Sequence[Cell]) -> dict[str, work.Found]:
         """What the resolver says of each of ``cells``, by label."""
@@ -274,8 +274,7 @@ class _AtWork:
             with self._pipeline() as pipeline:
                 directory = self._matrix.path.parent.absolute()
                 found = bases.ensure(self._matrix.table, directory, wanted, self.where, pipeline)
-            self._bases.references.update(found.references)
-            self._bases.missing.update(found.missing)
+            self._bases = self._bases.with_more(found)
 
     def _pipeline(self) -> Any:
         from imagekit.pipeline import Pipeline

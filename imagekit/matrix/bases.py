@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,12 @@ class Drift:
 class Bases:
     """The bases of some Pythons: by each its reference, or why there is none."""
 
-    references: dict[str, str]
-    missing: dict[str, str]
+    references: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def with_more(self, more: Bases) -> Bases:
+        """These, and ``more``."""
+        return Bases(references={**self.references, **more.references}, missing={**self.missing, **more.missing})
 
 
 def ensure(
@@ -56,13 +60,13 @@ def ensure(
 
     One of Debian's packages is made where it is missing, a registry's is pulled into the engine that builds on it.
     """
-    found = Bases(references={}, missing={})
+    references, missing = {}, {}
     for python in sorted(set(pythons), key=table.python.index):
         try:
-            found.references[python] = _ensured(table, directory, python, where, pipeline)
+            references[python] = _ensured(table, directory, python, where, pipeline)
         except ImagekitError as error:
-            found.missing[python] = error.message
-    return found
+            missing[python] = f"{error.message} ({error.hint})" if error.hint else error.message
+    return Bases(references=references, missing=missing)
 
 
 def unpinned(table: MatrixTable, python: str) -> Reference:
