@@ -19,6 +19,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from imagekit.attest.material_note import bare_url
+from imagekit.conda.channels import without_token
 
 _INFO = re.compile(r"(?P<place>.*-packages)/(?P<stem>[^/]+)\.(?:dist|egg)-info(?:/(?:METADATA|PKG-INFO))?")
 _SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>[^)]+)\))?")
@@ -129,9 +130,9 @@ def _conda(path: str, text: str) -> CondaInstalled | None:
         more = {name: str(found.get(name) or "") for name in ("sha256", "license")}
         if not words["name"] or not words["version"]:
             return None
-        url = bare_url(str(found.get("url") or ""))
+        url = bare_url(without_token(str(found.get("url") or "")))
         channel = words.pop("channel").rstrip("/")
-        channel = bare_url(channel) or channel.rpartition("/")[2]
+        channel = bare_url(without_token(channel)) or channel.rpartition("/")[2]
         filename = str(found.get("fn") or "")
         return CondaInstalled(**words, **more, channel=channel, url=url, filename=filename, location=f"/{path}")
     except (ValueError, TypeError, AttributeError):

@@ -39,6 +39,8 @@ def _images(before: ImageSide, after: ImageSide) -> Iterator[InputChange]:
         yield from _mapping("package", before.packages, after.packages)
     if before.system is not None and after.system is not None:
         yield from _mapping("system", before.system, after.system)
+    if before.conda is not None and after.conda is not None:
+        yield from _mapping("conda", before.conda, after.conda)
     yield from _one("lock", "lock", before.lock, after.lock)
     yield from _one("commit", "commit", before.commit, after.commit)
     yield from _source(before, after)

@@ -23,6 +23,7 @@ from imagekit.explaining.built_image import in_engine
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.source_files import files_of
 from imagekit.oci.reference import Reference
+from imagekit.plan.config import conda_packages
 from imagekit.plan.image_facts import ImageFacts
 from imagekit.plan.record import LABEL as RECORD
 from imagekit.plan.record import Record
@@ -126,6 +127,7 @@ def _of_engine(facts: ImageFacts, reference: str, engine: Engine, cache: Path, r
         commit=labels.get(_REVISION, ""),
         packages=_python_packages(subject),
         system={f"{p.name}:{p.architecture}": p.version for p in subject.packages.system},
+        conda={p.name: f"{p.version} {p.build}" for p in subject.packages.conda},
         source=record.source if record is not None else "",
         files=_files(facts, cache),
         env=facts.env,
@@ -150,6 +152,7 @@ def _of_note(image_id: str, reference: str, made: MadeImage, materials: Material
         lock=labels.get(_LOCK, ""),
         commit=labels.get(_REVISION, ""),
         packages=packages,
+        conda={name: rest.replace("=", " ") for name, _, rest in (p.partition("=") for p in conda_packages(config))},
         source=record.source if record is not None else "",
         env=config.env,
         settings=_settings(config.settings, str(config.platform)),

@@ -24,6 +24,7 @@ class ImageSide:
     commit: str = ""
     packages: Mapping[str, str] | None = None  # normalized name → version
     system: Mapping[str, str] | None = None  # Debian package → version
+    conda: Mapping[str, str] | None = None  # package of conda's → version and build
     source: str = ""  # digest of the project's files
     files: Mapping[str, str] | None = None  # path in the image → digest, where the layer is still here
     env: Mapping[str, str] = field(default_factory=dict)

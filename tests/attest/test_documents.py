@@ -47,6 +47,21 @@ RECORDS = {
     f"{OTHER}/alpha-1.0.egg-info": metadata("alpha", "1.0"),
     "var/lib/dpkg/status": "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\n"
     "Source: glibc\nVersion: 2.36-9+deb12u1\n",
+    "opt/conda/conda-meta/gdal-3.8-h1_0.json": json.dumps(
+        {
+            "name": "gdal",
+            "version": "3.8",
+            "build": "h1_0",
+            "subdir": "linux-64",
+            "license": "MIT",
+            "channel": "https://u:canary@conda.example.com/t/canary/team/",
+            "fn": "gdal-3.8-h1_0.conda",
+            "sha256": "5" * 64,
+            "url": "https://u:canary@conda.example.com/t/canary/team/linux-64/gdal-3.8-h1_0.conda",
+        }
+    ),
+    "opt/conda/conda-meta/odd-1-0.json": json.dumps({"name": "odd", "version": "1", "license": "Our own"}),
+    "opt/conda/conda-meta/broken.json": "{",
     "etc/os-release": "ID=debian\nVERSION_ID=12\nPRETTY_NAME='Debian GNU/Linux 12 (bookworm)'\n",
 }
 TOOL = BuildTool(name="flit-core", version="3.9", filename="flit_core-3.9-py3-none-any.whl", sha256="4" * 64)
@@ -284,3 +299,20 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 def test_no_credential_is_in_any_of_them() -> None:
     for document in (cyclonedx.document_of(SUBJECT), spdx.document_of(SUBJECT), provenance.statement_of(SUBJECT)):
         assert b"canary" not in document
+
+
+def test_packages_of_conda() -> None:
+    found = json.loads(cyclonedx.document_of(SUBJECT))
+    (gdal,) = (each for each in found["components"] if each["name"] == "gdal")
+    assert gdal["purl"] == (
+        "pkg:conda/gdal@3.8?build=h1_0&channel=https://conda.example.com/team&subdir=linux-64&type=conda"
+    )
+    assert gdal["hashes"] == [{"alg": "SHA-256", "content": "5" * 64}]
+    assert gdal["licenses"] == [{"license": {"id": "MIT"}}]
+    assert gdal["externalReferences"][0]["url"] == "https://conda.example.com/team/linux-64/gdal-3.8-h1_0.conda"
+    model = json.loads(spdx.document_of(SUBJECT))
+    (same,) = (each for each in model["packages"] if each["name"] == "gdal")
+    assert (same["licenseDeclared"], same["checksums"][0]["checksumValue"]) == ("MIT", "5" * 64)
+    (odd,) = (each for each in model["packages"] if each["name"] == "odd")
+    assert odd["licenseComments"] == "The package says: Our own"
+    assert "canary" not in json.dumps([found, model])

@@ -22,6 +22,7 @@ IMAGE = ImageSide(
     commit="c1",
     packages={"rich": "13.0", "six": "1.16"},
     system={"libc6:amd64": "2.36"},
+    conda={"gdal": "3.8 h1_0"},
     source="s1",
     files={"/app/flow.py": "d1", "/app/old.py": "d2"},
     env={"TZ": "UTC", "TOKEN": "hunter2"},
@@ -92,6 +93,8 @@ def of_images(**fields: Any) -> list[tuple[str, str, str, str | None, str | None
         # Their values may be secret.
         ({"env": {"TZ": "UTC", "TOKEN": "other"}}, [("variable", "TOKEN", "changed", None, None)]),
         ({"system": {}}, [("system", "libc6:amd64", "removed", "2.36", None)]),
+        ({"conda": {"gdal": "3.9 h1_0"}}, [("conda", "gdal", "changed", "3.8 h1_0", "3.9 h1_0")]),
+        ({"conda": None}, []),
         ({"system": None}, []),
         ({"settings": {"user": "0"}}, [
             ("setting", "platform", "removed", "linux/amd64", None),
