@@ -85,6 +85,9 @@ class RecipedBases:
     def in_engine(self, base: BaseImage) -> BaseImage:
         return self._of(base).in_engine(base)
 
+    def ground(self, spec: ImageSpec) -> BaseImage:
+        return self._plain.ground(spec)
+
     def standing(self, below: BaseImage, key: Digest) -> str | None:
         return self._of(below).standing(below, key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,7 +131,8 @@ def pin(
     ):
         overrides: dict[str, Any] = {"base_image": base_image} if base_image else {}
         spec = pipeline.spec(path, **overrides)
-        reference = pinned_reference(pipeline.base_image(spec, newest=newest))
+        # What recipes make of it has no digest, and need not be made.
+        reference = pinned_reference(pipeline.base_image(replace(spec, recipes=()), newest=newest))
     file = write_base(path, reference)
     if as_json:
         put_json({"base_image": reference, "file": str(file) if file is not None else None})

@@ -69,6 +69,9 @@ def lock(
             target = _refuse_or_check(theirs, target if output is not None else theirs, check=check)
         # What is wanted, and not the lock that was made of it before.
         spec = replace(spec, lock_file=None)
+        if not spec.source_builds:
+            # Versions of wheels are the same without them, and no engine is needed.
+            spec = replace(spec, recipes=())
         if spec.conda is not None:
             previous_conda = None if upgrade or check else target
             spec = replace(spec, conda=replace(spec.conda, newest=upgrade, previous=previous_conda))
