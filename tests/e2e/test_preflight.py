@@ -56,9 +56,6 @@ def test_a_missing_library_is_told_each_time_and_refused_where_that_is_asked_for
         assert "warning: wanting 1.0: wanting._fast needs libGL.so.1, libnever.so.9" in built.stderr
         assert "apt-file search libnever.so.9" in built.stderr
         assert "content" not in built.stderr.partition("warning:")[2].partition("\n")[0]
-    quiet = imagekit("build", root, "--python", "3.11", "-t", tag, "--preflight", "off")
-    assert quiet.returncode == 0
-    assert "warning" not in quiet.stderr
     plan = imagekit.json("plan", root, "--python", "3.11")
     (found,) = plan["preflight"]["findings"]
     assert found["wants"] == ["libGL.so.1", "libnever.so.9"]
@@ -94,16 +91,6 @@ def test_nothing_need_be_built_to_be_told(imagekit: Imagekit, project: WriteProj
     assert shown.returncode == 0
     assert "warning: wanting 1.0: wanting._fast needs libGL.so.1, libnever.so.9" in shown.stdout
     assert imagekit("preflight", only, "--python", "3.11", "--strict", "--quiet").returncode == 1
-
-
-def test_what_an_images_own_instructions_may_bring_is_not_told(
-    imagekit: Imagekit, project: WriteProject, places: Path
-) -> None:
-    lines = '[tool.imagekit]\nextra-dockerfile-commands = ["RUN true"]\npreflight = "strict"\n'
-    root = project({**requirements(places, "wanting"), "pyproject.toml": lines}, "own-instructions")
-    built = imagekit("build", root, "--python", "3.11", "-t", f"{imagekit.prefix}own:1")
-    assert built.returncode == 0, built.stderr
-    assert "warning" not in built.stderr
 
 
 BACKEND = """
