@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from imagekit.building.bases import LAID_OUT
+from imagekit.building.engine_bases import DERIVED
 from imagekit.export.engine_load import LOADING
 from imagekit.export.presence import LABEL
 from imagekit.pruning.values import Chosen, Found, FoundImage
@@ -18,8 +19,8 @@ from imagekit.store.values import StoredRun
 
 # The image that extra packages were put on (extras); it is wanted as long as what came of it.
 ORIGIN = "imagekit.extras.image"
-# Bases that a build makes again where they are gone: out of layouts, and with recipes on them.
-_BASES = (LAID_OUT, REPOSITORY, FOR_BUILDS)
+# Bases that a build makes again where they are gone: out of layouts, with conda's packages or recipes on them.
+_BASES = (LAID_OUT, DERIVED, REPOSITORY, FOR_BUILDS)
 
 
 def choose(

@@ -64,6 +64,7 @@ def chosen(images: list[FoundImage], runs: list[StoredRun] | None = None, **opti
         ([image("a")], [], {"containers": [FoundContainer(id="c", name="c", image_id="a", is_running=False)]}, ""),
         ([image("a", tags=("imagekit/loading:x", "a:v1"))], [], {}, ""),
         ([image("a", tags=("imagekit/laid-out:x",), labels={}, is_known=False)], [], {}, "a"),
+        ([image("a", tags=("imagekit/derived:x",), is_known=False)], [], {}, "a"),
         ([image("a", tags=("imagekit/laid-out:x",), labels={})], [], {"builds_run": True}, ""),
         ([image("a", tags=("imagekit/laid-out:x",), labels={}, tagged=NOW)], [], {}, ""),
         # What lies below an image that stays costs nothing, and is wanted when that is built again.
