@@ -132,3 +132,13 @@ def test_a_mode_that_is_none_is_refused_with_its_line(imagekit: Imagekit, projec
     assert refused.returncode == 2
     assert "pyproject.toml:2: [tool.imagekit] preflight: unknown preflight 'stict'" in refused.stderr
     assert "strict" in refused.stderr
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["api", "data", "tiny"])
+def test_nothing_is_told_of_what_works(name: str, imagekit: Imagekit, project: WriteProject) -> None:
+    pins = (Path(__file__).parents[2] / "benchmarks" / "sets" / name / "pins.txt").read_text()
+    report = imagekit.json("preflight", project({"requirements.txt": pins}, f"{name}-set"), "--python", "3.11")
+    assert report["findings"] == []
+    assert report["unknown"] == []
+    assert report["wheels"] > 0

@@ -174,6 +174,41 @@ error: Failed to build `/tmp/imagekit-joymhz74/source/PyYAML-5.4.1.tar.gz`
         kind="cython",
         advice="a later version of pyyaml",
     ),
+    "a header (pymssql, with a compiler)": Captured(
+        package="pymssql",
+        words="""src/pymssql/_mssql.c:1410:10: fatal error: sqlfront.h: No such file or directory
+ 1410 | #include "sqlfront.h"
+      |          ^~~~~~~~~~~~
+compilation terminated.""",
+        kind="missing",
+        wants="header sqlfront.h",
+        advice='[apt] build = ["freetds-dev"]',
+        recipe="freetds",
+    ),
+    "a library, in the package's own words (Pillow, with a compiler)": Captured(
+        package="pillow",
+        words="""RequiredDependencyException:
+
+The headers or library files could not be found for jpeg,
+a required dependency when compiling Pillow from source.
+
+error: Failed to build `/tmp/imagekit-ykhol3qj/source/pillow-13.0.0.tar.gz`""",
+        kind="missing",
+        wants="pkg-config libjpeg",
+        advice='[apt] build = ["libjpeg-dev"]',
+        recipe="image-libraries",
+    ),
+    "HDF5 (h5py, with a compiler)": Captured(
+        package="h5py",
+        words="""error: libhdf5.so: cannot open shared object file: No such file or directory
+Loading library to get build settings and version: libhdf5.so
+error: Unable to load dependency HDF5, make sure HDF5 is installed properly
+on sys.platform='linux' with platform.machine()='x86_64'""",
+        kind="missing",
+        wants="pkg-config hdf5-serial",
+        advice='[apt] build = ["libhdf5-dev"]',
+        recipe="hdf5",
+    ),
     "pg_config (psycopg2)": Captured(
         package="psycopg2",
         words="""Error: pg_config executable not found.
