@@ -27,6 +27,7 @@ from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.plan.config import MARK
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import in_use
+from imagekit.sharing.once import SUFFIX, make_once
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec
 
@@ -135,10 +136,7 @@ class CondaBases:
         key = digest_of_json(
             [below.config.digest, [layer.key for layer in making.planned], history.key, _environment(below)]
         )
-        place = self._plain.standing(below, key)
-        if place is None:
-            with in_use(self._cache):
-                place = mended(lambda: self._made(spec, below, making, history, key), self._reporter)
+        place = self._plain.standing(below, key) or self._made_once(spec, below, making, history, key)
         found = self._found(spec, place)
         if lock.python is not None and not found.python.conda:
             raise BaseUnusable(
@@ -147,6 +145,17 @@ class CondaBases:
             )
         keep_lock(self._cache, found, lock)
         return replace(found, reference=below.reference, digest=below.digest, found_at=found.place)
+
+    def _made_once(self, spec: ImageSpec, below: BaseImage, making: CondaLayers, history: _History, key: Digest) -> str:
+        """By one process of those that want it: a matrix has many images on the same packages."""
+        lock = self._cache / "derived" / f"{key.removeprefix('sha256:')}{SUFFIX}"
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+        def make() -> str:
+            with in_use(self._cache):
+                return mended(lambda: self._made(spec, below, making, history, key), self._reporter)
+
+        return make_once(lock, lambda: self._plain.standing(below, key), make)
 
     def _made(self, spec: ImageSpec, below: BaseImage, making: CondaLayers, history: _History, key: Digest) -> str:
         @contextmanager
