@@ -16,7 +16,7 @@ import pytest
 from imagekit.deploying.pool import new_pool
 from imagekit.deploying.submit import run_deployment
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import labelled
+from imagekit.engine.containers import Container, labelled
 from imagekit.store.deployments import Deployments
 from imagekit.store.pools import Pools
 from imagekit.store.store import Store
@@ -78,6 +78,8 @@ class Works:
         self.engine = engine
         self.store = Store.open(directory / "state" / "imagekit")
         self.directory = directory
+        self.environ = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "LANG") if name in os.environ}
+        self.environ |= {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state")}
         self.workers: list[subprocess.Popen[bytes]] = []
         Pools(self.store.file).put(new_pool("docker"))
         pinned = engine.image(image)
@@ -93,11 +95,9 @@ class Works:
         return run_deployment(self.store, f"{name}/test", parameters=parameters, job_variables=variables).id
 
     def worker(self, *options: str) -> subprocess.Popen[bytes]:
-        environ = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "LANG") if name in os.environ}
-        environ |= {"HOME": str(self.directory), "XDG_STATE_HOME": str(self.directory / "state")}
         log = (self.directory / f"worker-{len(self.workers)}.log").open("wb")
         argv = [sys.executable, "-m", "imagekit", "worker", "start", "--pool", "docker", *options]
-        worker = subprocess.Popen(argv, env=environ, cwd=self.directory, stdout=log, stderr=log)
+        worker = subprocess.Popen(argv, env=self.environ, cwd=self.directory, stdout=log, stderr=log)
         self.workers.append(worker)
         return worker
 
@@ -132,7 +132,7 @@ class Works:
                 worker.wait()
         for run in self.store.runs():
             for entry in self.containers(run.id):
-                self.engine.api.remove_container(entry["Id"], force=True)
+                Container(self.engine, entry["Id"]).remove()
         self.store.close()
 
 

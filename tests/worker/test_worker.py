@@ -34,6 +34,7 @@ def test_what_is_due_is_carried_out(works: Works) -> None:
     assert worker.status == "stopped"
 
 
+@pytest.mark.soak
 def test_a_run_that_cannot_begin_says_why(works: Works) -> None:
     works.deploy("gone", image="example.com/none:1", pinned="sha256:" + "0" * 64)
     works.deploy("add", image="x", pinned=works.engine.image(works_image(works)).id, entrypoint="flow.py:gone")  # type: ignore[union-attr]
@@ -84,7 +85,7 @@ def test_the_second_signal_leaves_runs_to_the_next_worker(works: Works) -> None:
     assert works.containers(run_id) == []
 
 
-@pytest.mark.parametrize("seconds", [3.0, 0.2])
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(0.2, marks=pytest.mark.soak)])
 def test_a_worker_that_is_killed_leaves_what_the_next_one_adopts(works: Works, seconds: float) -> None:
     """The flow still runs when the next worker comes, or has ended meanwhile."""
     worker = works.worker()
@@ -103,6 +104,7 @@ def test_a_worker_that_is_killed_leaves_what_the_next_one_adopts(works: Works, s
     assert [w.status for w in Pools(works.store.file).workers()] == ["stopped", "gone"]
 
 
+@pytest.mark.soak
 def test_a_container_that_went_with_its_worker_is_a_crash(works: Works) -> None:
     worker = works.worker()
     run_id = works.submit("wait")
@@ -164,6 +166,7 @@ def test_cancelling_a_run_whose_worker_is_gone(works: Works) -> None:
     assert works.containers(run_id) == []
 
 
+@pytest.mark.soak
 def test_memory_time_and_removal_are_the_causes_they_are(works: Works) -> None:
     works.worker()
     oom = works.submit("eat", {"mem_limit": "64m"})
