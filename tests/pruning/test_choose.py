@@ -19,6 +19,7 @@ from imagekit.store.values import RunEnd, RunRecord, StoredRun
 
 NOW = 1_800_000_000.0
 OURS = {"imagekit.version": "1"}
+_BASES = ("imagekit/laid-out", "imagekit/recipes")
 
 
 def layers(text: str) -> tuple[Digest, ...]:
@@ -65,6 +66,8 @@ def chosen(images: list[FoundImage], runs: list[StoredRun] | None = None, **opti
         ([image("a", tags=("imagekit/loading:x", "a:v1"))], [], {}, ""),
         ([image("a", tags=("imagekit/laid-out:x",), labels={}, is_known=False)], [], {}, "a"),
         ([image("a", tags=("imagekit/derived:x",), is_known=False)], [], {}, "a"),
+        ([image("a", tags=("imagekit/recipes:x",), labels={}, is_known=False)], [], {}, "a"),
+        ([image("a", tags=("imagekit/recipes-build:x",), labels={})], [], {"builds_run": True}, ""),
         ([image("a", tags=("imagekit/laid-out:x",), labels={})], [], {"builds_run": True}, ""),
         ([image("a", tags=("imagekit/laid-out:x",), labels={}, tagged=NOW)], [], {}, ""),
         # What lies below an image that stays costs nothing, and is wanted when that is built again.
@@ -80,7 +83,7 @@ def chosen(images: list[FoundImage], runs: list[StoredRun] | None = None, **opti
 def test_images(images: list[FoundImage], runs: list[StoredRun], options: dict[str, Any], gone: str) -> None:
     found = chosen(images, runs, **options)
     assert "".join(image.id for image in found.images) == gone
-    ours = {each.id for each in images if (each.labels and not each.is_child) or "laid-out" in each.tags[0]}
+    ours = {each.id for each in images if (each.labels and not each.is_child) or each.tags[0].startswith(_BASES)}
     assert {*found.kept} == ours - set(gone)
 
 
