@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 from imagekit import __version__
 from imagekit.building.base_source import BaseSource, Compiling
-from imagekit.building.conda_login import channel_login
-from imagekit.building.conda_notes import keep_lock
 from imagekit.errors import BaseUnusable
 from imagekit.export.presence import LABEL
 from imagekit.layers.cache import LayerCache
@@ -106,7 +104,10 @@ class CondaBases:
         self._plain.fall(below, key)
 
     def _with_packages(self, spec: ImageSpec) -> BaseImage:
+        # Who asks for none of conda's packages does not pay for them.
         from imagekit.building.conda_layers import CondaLayers
+        from imagekit.building.conda_login import channel_login
+        from imagekit.building.conda_notes import keep_lock
         from imagekit.conda.obtain import obtain
 
         assert spec.conda is not None
