@@ -1,7 +1,8 @@
 """A whole matrix of base images, beside Dockerfiles for the same cells, two built at once on either side.
 
-Both resolve what each cell asks for, both begin with nothing but the bare bases, and what one cell fetched or made
-serves the next: here the layer cache, there uv's cache in a mount that all share.
+Both begin with nothing but the bare bases, and what one cell fetched or made serves the next: here the layer cache,
+there uv's cache in a mount that all share. imagekit resolves what each cell asks for; the peer is told the versions
+that this came to, so that both hold the same.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _IMPORTS = {"core": ("prefect",), "full": ("prefect", "boto3", "google.cloud.sto
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A cell that can be had: its label, its image of ours, what it asks for, and what came of that."""
+    """A cell that can be had: its label, its image of ours, and what it came to."""
 
     label: str
     python: str
     category: str
     image: str
-    requirements: tuple[str, ...]
+    packages: tuple[str, ...]  # name==version
 
     @property
     def base(self) -> str:
@@ -70,21 +71,20 @@ class Matrix:
         """Which cells can be had is asked with a cache that no measured build sees."""
         planned = self._ours(self.at.imagekit.matrix("plan", MATRIX, SELECT, JOBS), self.directory / "asked")
         ready = [cell for cell in planned["cells"] if cell["state"] == "ready" and cell["tags"]]
-        asked = _requirements()
         self.cells = tuple(
             Cell(
                 label=cell["label"],
                 python=cell["python"],
                 category=cell["category"],
                 image=f"{planned['name']}:{cell['tags'][0]}",
-                requirements=asked[cell["label"]],
+                packages=tuple(cell["packages"]),
             )
             for cell in ready
         )
         for cell in self.cells:
             place = self.directory / "peers" / cell.label
             place.mkdir(parents=True, exist_ok=True)
-            for name, text in uv_dockerfile.resolving_files(cell.base, cell.requirements, self.at.ca_bundle).items():
+            for name, text in uv_dockerfile.files_of_versions(cell.base, cell.packages, self.at.ca_bundle).items():
                 (place / name).write_text(text)
 
     def empty(self, _: int) -> None:
@@ -175,15 +175,6 @@ def matrix_cases(at: Surroundings) -> Iterator[Case]:
 
 def _row(name: str, title: str, *measures: str, **more: Any) -> Row:
     return Row(name=name, title=title, ours=measures, theirs=measures, **more)
-
-
-def _requirements() -> dict[str, tuple[str, ...]]:
-    """What each cell asks for, by label."""
-    from imagekit.matrix.cells import expand, requirements
-    from imagekit.matrix.reading import read_matrix
-
-    table = read_matrix(MATRIX)
-    return {cell.label: requirements(table, cell) for cell in expand(table)[0]}
 
 
 def _pythons() -> set[str]:

@@ -44,21 +44,21 @@ def files(base: str, lock: str, ca_bundle: str | None) -> dict[str, str]:
     }
 
 
-# The same for one who has no lock: uv resolves as it installs, and takes wheels alone as imagekit does.
-RESOLVING = (
-    DOCKERFILE.replace("uv pip sync pylock.toml", "uv pip install --only-binary :all: -r requirements.txt")
+# The same for one who has versions and no lock.
+OF_VERSIONS = (
+    DOCKERFILE.replace("uv pip sync pylock.toml", "uv pip install --no-deps -r requirements.txt")
     .replace("pylock.toml", "requirements.txt")
     .replace("COPY . .\n", "")
 )
 
 
-def resolving_files(base: str, requirements: Sequence[str], ca_bundle: str | None) -> dict[str, str]:
-    """What a directory has for an image of ``requirements`` alone."""
+def files_of_versions(base: str, packages: Sequence[str], ca_bundle: str | None) -> dict[str, str]:
+    """What a directory has for an image of ``packages`` (``name==version``) alone."""
     ca = "SSL_CERT_FILE=/run/secrets/ca " if ca_bundle else ""
     return {
-        "Dockerfile": RESOLVING.format(base=base, uv=UV_IMAGE, ca=ca),
+        "Dockerfile": OF_VERSIONS.format(base=base, uv=UV_IMAGE, ca=ca),
         ".dockerignore": "Dockerfile\n",
-        "requirements.txt": "".join(f"{line}\n" for line in requirements),
+        "requirements.txt": "".join(f"{line}\n" for line in packages),
     }
 
 

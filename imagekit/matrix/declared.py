@@ -12,6 +12,7 @@ from typing import Annotated
 
 from imagekit.matrix import checks
 from imagekit.matrix.values import DEBIAN, FLAVORS, LOCAL, REGISTRY, STANDARD
+from imagekit.spec import table_checks
 from imagekit.spec.keys import Key
 from imagekit.stages.declared import SLIM, VARIANTS
 
@@ -42,6 +43,10 @@ class CategoryTable:
         tuple[str, ...],
         Key("requirements (PEP 508); {framework} is the framework at the cell's version", check=checks.requirements),
     ]
+    source_builds: Annotated[
+        _Texts,
+        Key("packages that may be built from source", default=[], example=["pycairo"], check=table_checks.buildable),
+    ] = None
     check: Annotated[
         str | None,
         Key(

@@ -17,6 +17,7 @@ def job_of(table: MatrixTable, cell: Cell, base: str, where: Destination, **more
         label=cell.label,
         base=base,
         requirements=requirements(table, cell),
+        source_builds=next(each for each in table.category if each.name == cell.category).source_builds or (),
         labels=(("imagekit.matrix.cell", cell.label),),
         platforms=tuple(map(str, where.platforms)),
         output=str(where.output),

@@ -31,6 +31,7 @@ class Job:
     label: str
     base: str  # a reference, or oci:DIRECTORY[:NAME]
     requirements: tuple[str, ...]
+    source_builds: tuple[str, ...] = ()
     conda: tuple[str, ...] = ()  # match specs, Python among them, beneath the requirements
     channels: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
@@ -161,7 +162,9 @@ def _pipeline(settings: Settings, job: Job, reporter: Reporter) -> Pipeline:
 def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
     import tempfile
 
-    conda: dict[str, Any] = {"conda": job.conda, "conda_channels": job.channels} if job.conda else {}
+    more: dict[str, Any] = {"conda": job.conda, "conda_channels": job.channels} if job.conda else {}
+    if job.source_builds:
+        more["source_builds"] = job.source_builds
     with tempfile.TemporaryDirectory(prefix="imagekit-cell-") as nothing:
         return pipeline.spec(
             Path(nothing),
@@ -170,7 +173,7 @@ def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
             labels=dict(job.labels),
             include_source=False,
             platform=platform,
-            **conda,
+            **more,
         )
 
 
