@@ -62,6 +62,8 @@ def put_plan(document: Mapping[str, Any]) -> None:
     put()
     put(document["strategy"]["summary"])
     put(document["strategy"]["order"])
+    if recipes := base.get("recipes"):
+        put(f"recipes below: {', '.join(recipes)}")
     if conda := base.get("conda"):
         put(f"conda's packages below: {', '.join(pin.rpartition('=')[0].replace('=', ' ') for pin in conda)}")
     if kept := base.get("kept"):
