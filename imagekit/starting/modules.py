@@ -59,6 +59,10 @@ def read_modules(context: Path) -> Mapping[str, Module]:
     return found
 
 
+# The standard library, and what a run puts beside it (``runs.stand_in``).
+_THERE = sys.stdlib_module_names | {"imagekit"}
+
+
 def needed(module: Module, modules: Mapping[str, Module]) -> set[str]:
     """What must be installed so that ``module`` can be imported: what its own modules import counts, too."""
     own = {name for path in modules for name in _importable_as(path)}
@@ -74,14 +78,14 @@ def needed(module: Module, modules: Mapping[str, Module]) -> set[str]:
         pending += (
             other for path, other in modules.items() if path in each.beside or _importable_as(path) & each.needs
         )
-    return found - own - sys.stdlib_module_names
+    return found - own - _THERE
 
 
 def imported(modules: Iterable[Module]) -> set[str]:
     """Everything from elsewhere that any of ``modules`` imports, at any time."""
     modules = list(modules)
     own = {name for module in modules for name in _importable_as(module.path)}
-    return {name for module in modules for name in module.names} - own - sys.stdlib_module_names
+    return {name for module in modules for name in module.names} - own - _THERE
 
 
 def _importable_as(path: str) -> frozenset[str]:

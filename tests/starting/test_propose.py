@@ -61,6 +61,10 @@ def keys(context: Path, files: Mapping[str, str]) -> dict[str, Any]:
         ({"Dockerfile": "FROM team/base\n", ".python-version": "3.12"}, {"base-image": "team/base"}),
         ({"flow.py": FLOW.format(module="yaml")}, {"packages": ["prefect", "pyyaml"], "entrypoints": ["flow.py:etl"]}),
         ({"flow.py": FLOW.format(module="frobnicate")}, {"packages": ["prefect"]}),
+        (
+            {"flow.py": FLOW.format(module="yaml").replace("prefect", "imagekit")},
+            {"packages": ["pyyaml"], "entrypoints": ["flow.py:etl"]},
+        ),
         ({"flow.py": FLOW.format(module="yaml"), "requirements.txt": "prefect\n"}, {}),
         (
             {"flow.py": FLOW.format(module="yaml"), "requirements.txt": "prefect\nPyYAML>=6\n"},
