@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagekit.store.logs import LogWriter, read_log, remove_log
+from imagekit.store.logs import LogWriter, follow_log, read_log, remove_log
 
 _PIECES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=300)), max_size=60)
 
@@ -98,3 +98,30 @@ def test_no_output_makes_no_log(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert list(read_log(tmp_path / "log")) == []
     remove_log(tmp_path / "log")
+
+
+def test_a_log_goes_on_where_another_writer_left_it(tmp_path: Path) -> None:
+    for text in (b"first ", b"second ", b"third"):
+        with LogWriter(tmp_path / "log") as writer:
+            writer.write(1, text)
+            assert writer.failure is None
+    assert b"".join(piece.data for piece in read_log(tmp_path / "log")) == b"first second third"
+    assert not any(piece.dropped for piece in read_log(tmp_path / "log"))
+
+
+def test_a_log_is_followed_to_its_end(tmp_path: Path) -> None:
+    directory = tmp_path / "log"
+    # So small that it has many parts.
+    writer = LogWriter(directory, limit=400)
+    written = [f"line {number}\n".encode() for number in range(8)]
+    waiting = iter(written)
+
+    def is_over() -> bool:
+        text = next(waiting, None)
+        if text is not None:
+            writer.write(1, text)
+        return text is None
+
+    found = [piece.data for piece in follow_log(directory, is_over, pause=0.0)]
+    assert found == written
+    assert list(follow_log(tmp_path / "none", lambda: True)) == []
