@@ -41,6 +41,7 @@ class EngineBases:
         self._cache = cache
         self._reporter = reporter
         self._begun: tuple[str, ServedCompiler] | None = None  # by the base's image ID
+        self._ending: threading.Thread | None = None  # that of the last compiler
 
     def find(self, spec: ImageSpec) -> BaseImage:
         from imagekit.stages.probe import find_base
@@ -72,7 +73,7 @@ class EngineBases:
         except BaseException:
             _end(compiler)
             raise
-        _end_in_background(compiler)
+        self._ending = _end_in_background(compiler)
 
     def begin_compiler(self, base: BaseImage) -> None:
         from imagekit.stages.compile import ContainerCompiler
@@ -87,7 +88,7 @@ class EngineBases:
     def forget_compiler(self) -> None:
         begun, self._begun = self._begun, None
         if begun is not None:
-            _end_in_background(begun[1])
+            self._ending = _end_in_background(begun[1])
 
     def blobs(self, base: BaseImage) -> tuple[Blob, ...]:
         from imagekit.export.base_content import engine_base_blobs
@@ -120,6 +121,9 @@ class EngineBases:
         return _derived(key)
 
     def fall(self, below: BaseImage, key: Digest) -> None:
+        # An engine removes no image that a container has.
+        if self._ending is not None:
+            self._ending.join()
         self._connect().remove_image(_derived(key))
 
     def _given(self, asked: str, platform: Platform) -> str:
@@ -147,9 +151,11 @@ def _derived(key: Digest) -> str:
     return f"{DERIVED}:{key.removeprefix('sha256:')[:32]}"
 
 
-def _end_in_background(compiler: ServedCompiler) -> None:
+def _end_in_background(compiler: ServedCompiler) -> threading.Thread:
     # An engine takes its time to end a container, and nobody waits for it but the end of this process.
-    threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end").start()
+    ending = threading.Thread(target=_end, args=(compiler,), name="imagekit-compile-end")
+    ending.start()
+    return ending
 
 
 def _end(compiler: ServedCompiler) -> None:

@@ -81,7 +81,7 @@ def channel(tmp_path: Path, conda_python: Package, engine: Engine) -> Iterator[C
     yield found
     for image in engine.api.images(name="imagekit/derived"):
         history = " ".join(entry["CreatedBy"] for entry in engine.api.history(image["Id"]))
-        if found.native in history:
+        if found.native in history or found.module in history:
             engine.remove_image(image["Id"], force=True)
 
 
@@ -175,6 +175,7 @@ def test_a_project(imagekit: Imagekit, channel: Channel, wheels: Path, project: 
 
 def test_a_base_without_a_python(
     imagekit: Imagekit,
+    engine: Engine,
     channel: Channel,
     python_image: str,
     build_image: BuildImage,
@@ -192,6 +193,12 @@ def test_a_base_without_a_python(
     pyc = f"{channel.module}.cpython-311.pyc"
     assert inside(built["reference"], "python", "-c", program).split() == ["/opt/conda/bin/python", pyc]
     assert built["base"] == base
+    # What the modules were compiled in is gone: all that stands has them.
+    below = engine.image(base)
+    assert below is not None
+    standing = [found for tag in engine.tags("imagekit/derived") if (found := engine.image(tag)) is not None]
+    on_it = [found for found in standing if found.diff_ids[: len(below.diff_ids)] == below.diff_ids]
+    assert [len(found.diff_ids) - len(below.diff_ids) for found in on_it] == [3]
     (root / "imagekit.toml").write_text(f'{table}conda = ["tool"]\n')
     write_channel(channel.directory, [Package("tool")])
     refused = imagekit.refused("build", root, "--name", imagekit.name())
