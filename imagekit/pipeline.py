@@ -142,9 +142,9 @@ class Pipeline(Workplace):
         """The base and the wheels of ``spec``, found once."""
         return self._planning.resolved(spec)
 
-    def resolved_on(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
-        """The wheels that ``spec`` comes to on ``base``, which was read by the caller."""
-        return self._planning.resolved_on(spec, base, upgrade=upgrade)
+    def resolved_on(self, spec: ImageSpec, base: BaseImage, **how: bool) -> Lock:
+        """The wheels that ``spec`` comes to on ``base``, which was read by the caller; see ``Planning.resolved_on``."""
+        return self._planning.resolved_on(spec, base, **how)
 
     def resume(self, spec: ImageSpec, resolved: Resolved) -> None:
         """Take ``resolved`` for what ``spec`` comes to, as an earlier build found it."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from imagekit.store.values import new_run_id
 if TYPE_CHECKING:
     from imagekit.checkouts.values import Checkout
     from imagekit.engine.client import Engine
+    from imagekit.extras.during import FirstStart
     from imagekit.image import DockerImage
     from imagekit.pipeline import Pipeline
     from imagekit.runs.concealing import Variables
@@ -106,6 +108,7 @@ class Prepared:
     engine: Engine
     store: Path  # the directory of the record of runs
     cache: Path  # the cache directory
+    first: FirstStart | None = None  # extra packages that the image has not
 
 
 def run(
@@ -156,6 +159,8 @@ def run(
         asked = replace(asked, settings=wanted.with_(image=image))
     with Machine.here(SilentReporter()) as machine:
         prepared = prepare(machine, asked)
+        from imagekit.runs.here import to_own_streams
+
         return carry_out(prepared, on_output=on_output or to_own_streams, raise_on_failure=raise_on_failure)
 
 
@@ -250,6 +255,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
 
     What can be refused without an engine is refused first.
     """
+    from imagekit.runs.here import memory_here
     from imagekit.runs.order import RunOrder
     from imagekit.runs.pulling import present
     from imagekit.runs.request import Request, new_name
@@ -277,9 +283,10 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         reporter=machine.reporter,
         credentials=settings.login,
     )
-    extras = None
+    extras = first = None
     if wanted is not None or any(entry.startswith(f"{EXTRAS}=") for entry in image.settings.get("Env") or ()):
         from imagekit.extras.of_run import with_extras
+        from imagekit.runs.adding import takes_files
 
         added = with_extras(
             machine.engine,
@@ -289,11 +296,13 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
             image,
             settings.variables,
             wanted,
+            partial(takes_files, settings, cwd=os.getcwd()),
             like=asked.project,
             upgrade=asked.upgrade_extras,
         )
         if added is not None:
-            image, extras = machine.engine.image(added.image_id) or image, added.to_record()
+            first, extras = added.first, added.derived.to_record()
+            image = first.image if first else machine.engine.image(added.derived.image_id) or image
             # An entrypoint of the image's own (Prefect's have one) would install them once more.
             settings = settings.with_(env={**settings.env, EXTRAS: None})
     order = RunOrder(
@@ -305,25 +314,47 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
         run_id=asked.run_id,
         checkout=asked.checkout,
         extras=extras,
+        added_env=first.env if first else {},
         is_checked=asked.is_checked,
-        memory=_memory_here(machine.settings),
+        memory=memory_here(machine.settings.engine_address),
     )
     return Prepared(
-        order=order, engine=machine.engine, store=machine.settings.state_dir, cache=machine.settings.cache_dir
+        order=order,
+        engine=machine.engine,
+        store=machine.settings.state_dir,
+        cache=machine.settings.cache_dir,
+        first=first,
     )
 
 
-def carry_out(prepared: Prepared, *, on_output: Sink | None, raise_on_failure: bool = False) -> RunResult:
-    """Run it, and record how that went. See ``runs.runner.run_flow``."""
+def carry_out(
+    prepared: Prepared,
+    *,
+    on_output: Sink | None,
+    raise_on_failure: bool = False,
+    reporting: Callable[[], AbstractContextManager[Reporter]] = lambda: nullcontext(SilentReporter()),
+) -> RunResult:
+    """Run it, and record how that went. See ``runs.runner.run_flow``.
+
+    ``reporting`` tells of what is done for it before it is started, and of what is left when it has ended.
+    """
     from imagekit.runs.reconcile import reconcile
     from imagekit.runs.runner import run_flow, source_in_use
     from imagekit.store.store import Store
 
-    with source_in_use(prepared.order.checkout, prepared.cache), Store.open(prepared.store) as store:
-        reconcile(store, prepared.engine)
-        return run_flow(
-            prepared.engine, prepared.order, store=store, on_output=on_output, raise_on_failure=raise_on_failure
-        )
+    engine, order = prepared.engine, prepared.order
+    with source_in_use(order.checkout, prepared.cache), Store.open(prepared.store) as store:
+        reconcile(store, engine)
+        if prepared.first is None:
+            return run_flow(engine, order, store=store, on_output=on_output, raise_on_failure=raise_on_failure)
+        from imagekit.extras.during import run_first
+        from imagekit.runs.raising import raise_for
+
+        run = partial(run_flow, engine, order, store=store, on_output=on_output)
+        result = run_first(prepared.first, run, store, reporting)
+    if raise_on_failure:
+        raise_for(result)
+    return result
 
 
 def check_extras_of(settings: RunSettings, image_env: Mapping[str, str] | None = None) -> None:
@@ -372,28 +403,3 @@ def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> Run
         raise InputError(f"settings: a value of type {what} is no RunSettings", hint="settings=RunSettings(timeout=60)")
     joined = {name: {**getattr(settings, name), **getattr(given, name)} for name in ("env", "labels")}
     return settings.with_(**{**variables, **joined})
-
-
-def _memory_here(settings: Settings) -> int | None:
-    """Bytes that a run may have where nothing is said: nine tenths of this machine's, so that it is the run that ends.
-
-    Of an engine elsewhere nothing is known.
-    """
-    if not settings.engine_address.startswith("unix:"):
-        return None
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
-    except (ValueError, OSError):
-        return None
-
-
-def to_own_streams(stream: int, data: bytes) -> None:
-    """Output as it comes, to this process's standard output and error."""
-    target = sys.stdout if stream == 1 else sys.stderr
-    # Text streams without bytes below (a notebook's, a test's) get text.
-    buffer = getattr(target, "buffer", None)
-    if buffer is not None:
-        buffer.write(data)
-    else:
-        target.write(data.decode(errors="replace"))
-    target.flush()

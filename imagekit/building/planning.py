@@ -81,10 +81,11 @@ class Planning:
         upgrade: bool = False,
         previous: Lock | None = None,
         making: bool = False,
+        sized: bool = True,
     ) -> Lock:
         """The lock of ``spec`` for ``base``: the project's, a cached one or a new one.
 
-        ``making``: its layers are made next.
+        ``making``: its layers are made next. Without ``sized``, sizes that the index does not tell are not asked for.
         """
         from imagekit.building.assembly import sources
         from imagekit.lock.resolve import obtain
@@ -115,7 +116,7 @@ class Planning:
             lock = with_conda(lock, base, self._cache())
         if making:
             self._foresee_compiling(base, lock)
-        return with_sizes(lock, self._store(spec), self._cache(), self._reporter)
+        return with_sizes(lock, self._store(spec), self._cache(), self._reporter) if sized else lock
 
     def _foresee_compiling(self, base: BaseImage, lock: Lock) -> None:
         """Start the compiler where a wheel has no layer yet: it is ready by the time that the wheel is there."""
@@ -180,9 +181,11 @@ class Planning:
             self._resolved = (spec, Resolved(base=base, lock=self._wheels_only(spec, base, lock)))
         return self._resolved[1]
 
-    def resolved_on(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False) -> Lock:
-        """The wheels of ``spec`` on ``base``, whose layers are made next; no source goes in."""
-        return self._wheels_only(spec, base, self.lock(spec, base, upgrade=upgrade, making=True))
+    def resolved_on(
+        self, spec: ImageSpec, base: BaseImage, *, upgrade: bool = False, making: bool = True, sized: bool = True
+    ) -> Lock:
+        """The wheels of ``spec`` on ``base``; no source goes in. ``making`` and ``sized`` as ``lock`` has them."""
+        return self._wheels_only(spec, base, self.lock(spec, base, upgrade=upgrade, making=making, sized=sized))
 
     def _wheels_only(self, spec: ImageSpec, base: BaseImage, lock: Lock) -> Lock:
         from imagekit.building.assembly import wheels_only

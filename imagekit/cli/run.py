@@ -116,7 +116,11 @@ def run(
         is_checked = wanted.is_checked or image is None
         prepared = prepare(machine, replace(wanted, settings=settings, is_checked=is_checked, project=spec))
     # The flow has the terminal to itself: no bar is drawn from here on.
-    result = carry_out(prepared, on_output=_to_stderr if as_json else _to_own_streams)
+    result = carry_out(
+        prepared,
+        on_output=_to_stderr if as_json else _to_own_streams,
+        reporting=lambda: reporting(quiet=quiet, as_json=as_json, verbose=verbose),
+    )
     if result_file is not None:
         _keep(result.result, result_file)
     # The result's file has what the flow returned; what is shown, may be kept by whoever sees it.

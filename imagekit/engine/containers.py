@@ -164,6 +164,11 @@ class Container:
                 found.update((name, content) for _, content in _contents(one or b""))
         return found
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file, or a link, at ``path``."""
+        question = query(f"/containers/{self.id}/archive", path=path)
+        return self._engine.ask("looking into a container", "HEAD", question, accept=(400, 404)).status == 200
+
     def _size(self, path: str) -> int:
         """Bytes of a file, however few of them are on a disk."""
         question = query(f"/containers/{self.id}/archive", path=path)

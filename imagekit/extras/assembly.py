@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from imagekit.attest.material_note import material_note
@@ -19,14 +20,23 @@ from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
     from imagekit.building.planned import Planned
+    from imagekit.layers.bytecode import Compiler
     from imagekit.pipeline import Pipeline
+    from imagekit.progress import Reporter
     from imagekit.spec.image import ImageSpec
 
 
-def assemble(pipeline: Pipeline, spec: ImageSpec, planned: Planned, reference: str) -> Loaded:
+def assemble(
+    pipeline: Pipeline,
+    spec: ImageSpec,
+    planned: Planned,
+    reference: str,
+    compiling: Callable[[], AbstractContextManager[Compiler | None]],
+    reporter: Reporter,
+) -> Loaded:
     """Make ``reference`` (``name:tag``) name the planned image; it moves when a container can be made of it."""
     plan, base, bases = planned.plan, planned.plan.base, pipeline.bases
-    engine, cache, reporter = pipeline.engine, pipeline.cache_directory, pipeline.reporter
+    engine, cache = pipeline.engine, pipeline.cache_directory
 
     def once() -> Loaded:
         with LoadAhead(
@@ -40,7 +50,7 @@ def assemble(pipeline: Pipeline, spec: ImageSpec, planned: Planned, reference: s
                 planned,
                 store=lambda: pipeline.wheels(spec),
                 cache=LayerCache(cache / "layers"),
-                compiler=lambda: without_tests(lambda: bases.compiler(base)),
+                compiler=lambda: without_tests(compiling),
                 contents=lambda: bases.contents(base),
                 reporter=reporter,
                 take=ahead.take,
@@ -53,8 +63,5 @@ def assemble(pipeline: Pipeline, spec: ImageSpec, planned: Planned, reference: s
             keep_made(cache, loaded.image_id, config, base, layers, note)
         return loaded
 
-    try:
-        with in_use(cache):
-            return mended(once, reporter)
-    finally:
-        bases.forget_compiler()
+    with in_use(cache):
+        return mended(once, reporter)

@@ -7,7 +7,7 @@ start finds it by one question.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,14 @@ from imagekit.extras.values import Derived
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage
+    from imagekit.extras.during import FirstStart
     from imagekit.pipeline import Pipeline
     from imagekit.settings import Settings
+    from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec
+
+# Whether a run's container can be given files at and below these places; see ``runs.adding.takes_files``.
+TakesFiles = Callable[["BaseImage", Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,17 @@ class Wanted:
     text: str
     tickets: Tickets
     like: ImageSpec | None  # the project whose indexes are asked
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a flow is started in: the image that was derived, or with ``first`` a container of another one.
+
+    Then ``derived`` has no image ID yet, but the name of the image that is made while the flow runs.
+    """
+
+    derived: Derived
+    first: FirstStart | None
 
 
 def check_extras(settings: Settings, text: str, *, like: ImageSpec | None = None) -> Wanted:
@@ -58,13 +74,39 @@ def derive(
     ``BaseUnusable`` for an image without a Python that packages can be added to, ``ResolveError`` (``BaseConflict``
     where what the image holds stands in the way), and what a build raises.
     """
-    known = None if upgrade else wanted.tickets.find(image.id)
-    if known is not None and is_there(engine, known):
-        # By another name it may have been another time.
-        return replace(known, origin=reference, reference=reference if known.adds_nothing else known.reference)
+    known = _known(engine, reference, image, wanted, upgrade=upgrade)
+    if known is not None:
+        return known
     from imagekit.extras.making import make_derived
 
     return make_derived(pipeline(), reference, image, wanted, upgrade=upgrade)
+
+
+def derive_to_start(
+    engine: Engine,
+    pipeline: Callable[[], Pipeline],
+    reference: str,
+    image: EngineImage,
+    wanted: Wanted,
+    takes_files: TakesFiles,
+    *,
+    upgrade: bool = False,
+) -> Start:
+    """As ``derive``, but where the image is to be made, that is left to be done while the flow runs, if it can be."""
+    known = _known(engine, reference, image, wanted, upgrade=upgrade)
+    if known is not None:
+        return Start(known, None)
+    from imagekit.extras.making import make_start
+
+    return make_start(pipeline(), reference, image, wanted, takes_files, upgrade=upgrade)
+
+
+def _known(engine: Engine, reference: str, image: EngineImage, wanted: Wanted, *, upgrade: bool) -> Derived | None:
+    known = None if upgrade else wanted.tickets.find(image.id)
+    if known is None or not is_there(engine, known):
+        return None
+    # By another name it may have been another time.
+    return replace(known, origin=reference, reference=reference if known.adds_nothing else known.reference)
 
 
 def is_there(engine: Engine, known: Derived) -> bool:

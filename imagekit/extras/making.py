@@ -4,33 +4,77 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.errors import BaseNotFound, NoWheel, ResolveError
-from imagekit.extras.derive import Wanted, is_there
+from imagekit.extras.derive import Start, TakesFiles, Wanted, is_there
 from imagekit.extras.grammar import VARIABLE, read_extras
 from imagekit.extras.tickets import DIRECTORY
 from imagekit.extras.values import LABEL_LOCK, LABEL_ORIGIN, LABEL_REQUIREMENTS, REPOSITORY, Derived
+from imagekit.plan.values import WheelsLayer
+from imagekit.progress import Reporter, SilentReporter
 from imagekit.sharing.once import make_once
 
 if TYPE_CHECKING:
+    from imagekit.building.planned import Planned
     from imagekit.engine.client import Engine, EngineImage
+    from imagekit.extras.during import FirstStart
+    from imagekit.layers.bytecode import Compiler
     from imagekit.lock.values import Lock
     from imagekit.pipeline import Pipeline
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec, RequirementLine
 
+Compiling = Callable[[], AbstractContextManager["Compiler | None"]]
+
 
 def make_derived(pipeline: Pipeline, reference: str, image: EngineImage, wanted: Wanted, *, upgrade: bool) -> Derived:
     """See ``derive``."""
+    begun = _begun(pipeline, reference, image, wanted, upgrade=upgrade)
+    return begun if isinstance(begun, Derived) else begun.whole()
+
+
+def make_start(
+    pipeline: Pipeline, reference: str, image: EngineImage, wanted: Wanted, takes_files: TakesFiles, *, upgrade: bool
+) -> Start:
+    """See ``derive_to_start``."""
+    begun = _begun(pipeline, reference, image, wanted, upgrade=upgrade)
+    return Start(begun, None) if isinstance(begun, Derived) else begun.start(takes_files)
+
+
+def being_made(cache: Path, origin_id: str, requirements: Sequence[str]) -> Path:
+    """The lock that is held while the image with ``requirements`` on the image ``origin_id`` is made."""
+    request = json.dumps([origin_id, list(requirements)])
+    directory = cache / DIRECTORY
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory / f"{hashlib.sha256(request.encode()).hexdigest()}.lock"
+
+
+def _begun(
+    pipeline: Pipeline, reference: str, image: EngineImage, wanted: Wanted, *, upgrade: bool
+) -> Derived | _Deriving:
     lines, origin, name = read_extras(wanted.text), image, reference
     if LABEL_ORIGIN in image.labels:
         origin, name, lines = _below(pipeline.engine, image, reference, lines)
     if not lines:
         return _nothing(reference, image, lines, kept=())
-    return _Deriving(pipeline, pipeline.engine, wanted, lines, name, origin).carry_out(
-        image, reference, upgrade=upgrade
+    return _Deriving(
+        pipeline=pipeline,
+        engine=pipeline.engine,
+        wanted=wanted,
+        lines=lines,
+        name=name,
+        origin=origin,
+        image=image,
+        reference=reference,
+        upgrade=upgrade,
     )
 
 
@@ -64,9 +108,9 @@ def _nothing(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Deriving:
-    """One image being derived from ``origin``."""
+    """One image being derived from ``origin``, for a start in ``image``."""
 
     pipeline: Pipeline
     engine: Engine
@@ -74,25 +118,113 @@ class _Deriving:
     lines: tuple[RequirementLine, ...]
     name: str  # of ``origin``
     origin: EngineImage
+    image: EngineImage
+    reference: str  # of ``image``
+    upgrade: bool
 
-    def carry_out(self, image: EngineImage, reference: str, *, upgrade: bool) -> Derived:
-        spec, base = self._spec(), self._base()
-        request = json.dumps([self.origin.id, [line.text for line in self.lines]])
-        digest = hashlib.sha256(request.encode()).hexdigest()
-        lock_file = self.pipeline.cache_directory / DIRECTORY / f"{digest}.lock"
+    def whole(self) -> Derived:
+        """The image, made now."""
+        pipeline, spec, base = self.pipeline, self._spec(), self._base(self.pipeline.reporter)
 
         def find() -> Derived | None:
             # Another process may have made it while this one waited.
-            known = None if upgrade else self.wanted.tickets.find(image.id)
+            known = None if self.upgrade else self.wanted.tickets.find(self.image.id)
             return known if known is not None and is_there(self.engine, known) else None
 
         def make() -> Derived:
-            made = self._made(spec, base, image, reference, upgrade=upgrade)
-            self.wanted.tickets.keep(made)
-            return made
+            try:
+                derived, planned = self._planned(spec, base, self._resolved(spec, base, making=True, sized=True))
+                if planned is None:
+                    self.wanted.tickets.keep(derived)
+                    return derived
+                compiling = partial(pipeline.bases.compiler, base)
+                return self._found(derived) or self._made(spec, derived, planned, compiling, pipeline.reporter)
+            finally:
+                pipeline.bases.forget_compiler()
 
-        lock_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return make_once(lock_file, find, make)
+        return make_once(self._lock(), find, make)
+
+    def start(self, takes_files: TakesFiles) -> Start:
+        """What a flow needs to be started; the image is made while it runs."""
+        from imagekit.plan.prefix import Prefix
+
+        spec, base = self._spec(), self._base(self.pipeline.reporter, to_start=True)
+        prefix = Prefix.of(base)
+        if not takes_files(base, (prefix.root, posixpath.normpath(f"{prefix.root}/{prefix.headers}"))):
+            return Start(self.whole(), None)
+        lock = make_once(
+            # Whoever waits finds the other one's lock in the cache.
+            self._lock().with_suffix(".resolving"),
+            lambda: None,
+            lambda: self._resolved(spec, base, making=False, sized=False),
+        )
+        derived, planned = self._planned(spec, base, lock)
+        found = derived if planned is None else self._found(derived)
+        if planned is None or found is not None:
+            self.wanted.tickets.keep(found or derived)
+            return Start(found or derived, None)
+        return Start(derived, self._first(spec, base, derived, planned))
+
+    def _first(self, spec: ImageSpec, base: BaseImage, derived: Derived, planned: Planned) -> FirstStart:
+        from imagekit.extras.completing import Completion
+        from imagekit.extras.during import FirstStart
+        from imagekit.extras.unpacking import Unpacking
+        from imagekit.lock.sizes import with_sizes
+        from imagekit.stages.compile import ContainerCompiler
+
+        cache, store = self.pipeline.cache_directory, self.pipeline.wheels(spec)
+        compiler = ContainerCompiler(self.engine, base, is_idle=True)
+        # Of the first one's bytecode the start waits.
+        first_compiler = ContainerCompiler(self.engine, base)
+
+        def as_in_the_image(base: BaseImage, reporter: Reporter) -> Planned:
+            # All files are here, so that nobody is asked for a size.
+            sized = self._planned(spec, base, with_sizes(planned.lock, store, cache, reporter))[1]
+            assert sized is not None
+            return sized
+
+        def make(stop: threading.Event, reporter: Reporter) -> Derived:
+            def made() -> Derived:
+                whole = self._base(reporter)
+                return self._made(spec, derived, as_in_the_image(whole, reporter), lambda: compiler, reporter)
+
+            return make_once(self._lock(), lambda: self._found(derived), made, stop=stop)
+
+        unpacking = Unpacking(
+            planned,
+            store,
+            cache,
+            first_compiler,
+            contents=lambda: self.pipeline.bases.contents(base),
+            order=lambda: _names(as_in_the_image(base, SilentReporter())),
+        )
+        return FirstStart(
+            image=self.origin, env=planned.plan.env, unpacking=unpacking, completion=Completion(make, compiler)
+        )
+
+    def _lock(self) -> Path:
+        """Held by whichever process makes it."""
+        texts = [line.text for line in self.lines]
+        return being_made(self.pipeline.cache_directory, self.origin.id, texts)
+
+    def _found(self, derived: Derived) -> Derived | None:
+        """``derived``, where the engine has it by its name, which says what is in it."""
+        image = self.engine.image(derived.reference)
+        if image is None or image.labels.get(LABEL_LOCK) != derived.lock_digest:
+            return None
+        found = replace(derived, image_id=image.id, up_to_date=True)
+        self.wanted.tickets.keep(found)
+        return found
+
+    def _made(
+        self, spec: ImageSpec, derived: Derived, planned: Planned, compiling: Compiling, reporter: Reporter
+    ) -> Derived:
+        from imagekit.extras.assembly import assemble
+
+        loaded = assemble(self.pipeline, spec, planned, derived.reference, compiling, reporter)
+        made = replace(derived, image_id=loaded.image_id, up_to_date=loaded.up_to_date)
+        self.wanted.tickets.keep(made)
+        return made
 
     def _spec(self) -> ImageSpec:
         """What is wanted, with the indexes of the project or of this machine."""
@@ -122,20 +254,19 @@ class _Deriving:
             entrypoints=(),
         )
 
-    def _base(self) -> BaseImage:
+    def _base(self, reporter: Reporter, *, to_start: bool = False) -> BaseImage:
         from imagekit.extras.reading import read_image
 
-        return read_image(self.pipeline, self.name, self.origin)
+        return read_image(self.pipeline, self.name, self.origin, reporter, to_start=to_start)
 
-    def _made(self, spec: ImageSpec, base: BaseImage, image: EngineImage, reference: str, *, upgrade: bool) -> Derived:
-        resolved = self._resolved(spec, base, upgrade=upgrade)
+    def _planned(self, spec: ImageSpec, base: BaseImage, resolved: Lock) -> tuple[Derived, Planned | None]:
+        """What comes of it, by name, and the plan; ``None`` where the image has it all."""
         kept = tuple(f"{name}=={version}" for name, version in sorted(resolved.kept.items()))
         if not resolved.packages:
-            return _nothing(reference, image, self.lines, kept=kept)
+            return _nothing(self.reference, self.image, self.lines, kept=kept), None
         from imagekit import __version__
         from imagekit.building.planned import Planned
         from imagekit.export.presence import LABEL
-        from imagekit.extras.assembly import assemble
         from imagekit.extras.layering import extra_plan
 
         texts = [line.text for line in self.lines]
@@ -146,24 +277,22 @@ class _Deriving:
             # Of an image that is not ours: so that prunes and loads know it again.
             **({} if LABEL in base.config.labels else {LABEL: __version__}),
         }
-        planned = Planned(plan=extra_plan(resolved, base, labels), lock=resolved, tree=None)
-        name = _reference(base, resolved, texts)
-        loaded = assemble(self.pipeline, spec, planned, name)
-        return Derived(
-            image_id=loaded.image_id,
-            reference=name,
-            origin_id=image.id,
-            origin=reference,
+        derived = Derived(
+            image_id="",
+            reference=_reference(base, resolved, texts),
+            origin_id=self.image.id,
+            origin=self.reference,
             requirements=tuple(texts),
             packages=tuple(f"{package.name}=={package.version}" for package in resolved.packages),
             kept=kept,
             lock_digest=resolved.digest,
-            up_to_date=loaded.up_to_date,
+            up_to_date=False,
         )
+        return derived, Planned(plan=extra_plan(resolved, base, labels), lock=resolved, tree=None)
 
-    def _resolved(self, spec: ImageSpec, base: BaseImage, *, upgrade: bool) -> Lock:
+    def _resolved(self, spec: ImageSpec, base: BaseImage, *, making: bool, sized: bool) -> Lock:
         try:
-            return self.pipeline.resolved_on(spec, base, upgrade=upgrade)
+            return self.pipeline.resolved_on(spec, base, upgrade=self.upgrade, making=making, sized=sized)
         except ResolveError as error:
             error.message = f"{VARIABLE} on {self.name}: {error.message}"
             error.args = (error.message,)
@@ -172,6 +301,11 @@ class _Deriving:
             elif isinstance(error, NoWheel):
                 error.hint = "nothing is built from source when a run starts: build an image, with source-builds"
             raise
+
+
+def _names(planned: Planned) -> list[str]:
+    """Its wheels as they lie, the lowest first."""
+    return [wheel.name for layer in planned.plan.layers if isinstance(layer, WheelsLayer) for wheel in layer.wheels]
 
 
 def _reference(base: BaseImage, lock: Lock, texts: list[str]) -> str:

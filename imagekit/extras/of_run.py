@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from imagekit.extras.derive import Wanted, check_extras, derive
+from imagekit.extras.derive import Start, TakesFiles, Wanted, check_extras, derive_to_start
 from imagekit.extras.grammar import VARIABLE
-from imagekit.extras.values import Derived
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage
@@ -39,11 +38,12 @@ def with_extras(
     image: EngineImage,
     env: Mapping[str, str | None],
     wanted: Wanted | None,
+    takes_files: TakesFiles,
     *,
     like: ImageSpec | None = None,
     upgrade: bool = False,
-) -> Derived | None:
-    """The image to run in, ``image`` with what is wanted in it; ``None`` where nothing is.
+) -> Start | None:
+    """What to run in, ``image`` with what is wanted in it; ``None`` where nothing is.
 
     ``wanted`` is what ``wanted_by`` gave. What the image's own environment says holds where ``env`` says nothing; a
     run that takes the variable away has none of it. ``pipeline`` is opened where something must be made. What else
@@ -63,4 +63,4 @@ def with_extras(
             )
         return opened
 
-    return derive(engine, telling, reference, image, wanted, upgrade=upgrade)
+    return derive_to_start(engine, telling, reference, image, wanted, takes_files, upgrade=upgrade)

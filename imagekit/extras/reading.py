@@ -11,18 +11,26 @@ from imagekit.extras.grammar import VARIABLE
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage
     from imagekit.pipeline import Pipeline
+    from imagekit.progress import Reporter
     from imagekit.spec.base import BaseImage
 
 
-def read_image(pipeline: Pipeline, name: str, image: EngineImage) -> BaseImage:
+def read_image(
+    pipeline: Pipeline, name: str, image: EngineImage, reporter: Reporter, *, to_start: bool = False
+) -> BaseImage:
     """``image`` as a base whose packages stay where and as they are, whatever its Python has.
 
+    With ``to_start`` without what starting something in it does not take (``stages.probe.read_to_start``).
     ``BaseUnusable`` where it has no Python, none that starts, or one that wheels are not made for.
     """
-    from imagekit.stages.probe import read_base
+    from imagekit.stages.probe import read_base, read_to_start
 
+    places = (pipeline.cache_directory, reporter)
     try:
-        base = read_base(pipeline.engine, name, image.id, pipeline.cache_directory, pipeline.reporter)
+        if to_start:
+            base = read_to_start(pipeline.engine, name, image, *places)
+        else:
+            base = read_base(pipeline.engine, name, image.id, *places)
     except BaseUnusable as error:
         # A build's hints are about the choice of a base.
         raise BaseUnusable(

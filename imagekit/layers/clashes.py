@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from imagekit.errors import WheelRefused
 from imagekit.layers.cache import Entry
@@ -45,7 +46,7 @@ def find_clashes(owned: Sequence[tuple[str, Entry]]) -> list[Clash]:
             if path in owners:
                 pairs.append((path, owners[path], number))
             owners[path] = number
-    _refuse_files_for_directories(owned, owners)
+    refuse_files_for_directories(owned, owners)
     same = _same(owned, pairs)
     found = [Clash(path, owned[a][0], owned[b][0]) for path, a, b in pairs if (path, a, b) not in same]
     return found + _case_clashes(owned, owners)
@@ -69,7 +70,18 @@ def lines(clashes: Iterable[Clash]) -> list[str]:
     return said
 
 
-def _refuse_files_for_directories(owned: Sequence[tuple[str, Entry]], owners: dict[str, int]) -> None:
+class Owning(Protocol):
+    """What a wheel has in an image."""
+
+    @property
+    def directories(self) -> tuple[str, ...]: ...
+
+
+def refuse_files_for_directories(owned: Sequence[tuple[str, Owning]], owners: Mapping[str, int]) -> None:
+    """``WheelRefused`` where one of the wheels ``(pin, what it has)`` has a file and another a directory of a path.
+
+    ``owners``: by path of a file, the number of the wheel in ``owned``.
+    """
     seen: set[str] = set()
     for number, (_, entry) in enumerate(owned):
         for path in entry.directories:

@@ -109,7 +109,7 @@ class Wheel:
         data = b"".join(self._verified(member))
         if member.rewrite:
             data = _with_interpreter(data, self._prefix.python)
-            self._rewritten[member.path] = (_hash(data), str(len(data)))
+            self._rewritten[member.path] = (hash_of(data), str(len(data)))
         return data
 
     def stream(self, member: Member) -> Iterator[bytes]:
@@ -168,6 +168,10 @@ class Wheel:
         own = {script_path for script_path, _ in scripts}
         rows = [self._row(member) for member in self.members if member.path not in own]
         return [installer, (path, record([*scripts, installer], path, site, rows))]
+
+    def digest(self, member: Member) -> str:
+        """The hash of a member as it is installed, as RECORD has it; asked for when it was read."""
+        return self._row(member)[1]
 
     def _row(self, member: Member) -> tuple[str, str, str]:
         relative = _relative(member.path, self._at(self._prefix.site))
@@ -305,7 +309,7 @@ def record(
     files: Iterable[tuple[str, bytes]], path: str, site: str, rows: Iterable[tuple[str, str, str]] = ()
 ) -> bytes:
     """A ``RECORD`` at ``path`` with ``rows`` and ``files``, relative to ``site``."""
-    every = [*rows, *((_relative(p, site), _hash(data), str(len(data))) for p, data in files)]
+    every = [*rows, *((_relative(p, site), hash_of(data), str(len(data))) for p, data in files)]
     every.append((_relative(path, site), "", ""))
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(sorted(every))
@@ -346,7 +350,8 @@ def _entry_points(text: str, section: str, filename: str) -> list[tuple[str, str
     return list(parser.items(section)) if parser.has_section(section) else []
 
 
-def _hash(data: bytes) -> str:
+def hash_of(data: bytes) -> str:
+    """The hash of a file with ``data``, as RECORD has it."""
     return _encoded(hashlib.sha256(data).digest())
 
 

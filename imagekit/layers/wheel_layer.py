@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +23,19 @@ def write_wheel_layer(
     wheel_path: Path, prefix: Prefix, cache_tag: str, compiler: Compiler | None, out: BinaryIO
 ) -> WrittenLayer:
     """Write the layer of the wheel at ``wheel_path``; ``compiler`` ``None`` leaves bytecode out."""
+    with opened(wheel_path, prefix) as wheel, Batches(compiler, wheel_path.parent) as batches:
+        return _write(wheel, prefix, cache_tag, batches, archive.DigestingWriter(out))
+
+
+@contextmanager
+def opened(path: Path, prefix: Prefix) -> Iterator[Wheel]:
+    """The wheel at ``path``; ``WheelRefused`` for what is found to be damaged while it is read."""
     try:
-        with Wheel(wheel_path, prefix) as wheel, Batches(compiler, wheel_path.parent) as batches:
-            return _write(wheel, prefix, cache_tag, batches, archive.DigestingWriter(out))
+        with Wheel(path, prefix) as wheel:
+            yield wheel
     except DAMAGED as error:
         raise WheelRefused(
-            f"{wheel_path.name} is damaged ({error})",
+            f"{path.name} is damaged ({error})",
             hint="fetch it anew: remove it from imagekit's cache, wheels/, and build again",
         ) from error
 
@@ -58,7 +66,7 @@ def _write(
             batches.add(member.path, source)
             out.write(archive.file(member.path, source, mode=0o755 if member.executable else 0o644))
         else:
-            for piece in _content(wheel, member):
+            for piece in content(wheel, member):
                 out.write(piece)
                 batches.take_ready()
     compiled = []
@@ -82,7 +90,7 @@ def _write(
     )
 
 
-def _content(wheel: Wheel, member: Member) -> Iterator[bytes]:
+def content(wheel: Wheel, member: Member) -> Iterator[bytes]:
     """The member as the archive has it."""
     mode = 0o755 if member.executable else 0o644
     if member.info.file_size <= _SMALL or wheel.is_rewritten(member):

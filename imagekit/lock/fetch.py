@@ -223,12 +223,17 @@ class WheelStore:
 
 
 def fetch_all(
-    packages: Sequence[LockedPackage], store: WheelStore, *, reporter: Reporter, threads: int = 6
+    packages: Sequence[LockedPackage],
+    store: WheelStore,
+    *,
+    reporter: Reporter,
+    threads: int = 6,
+    stop: Stop | None = None,
 ) -> Generator[tuple[LockedPackage, Path]]:
     """Each of ``packages`` with its verified file, in the order in which they arrive.
 
-    The first failure, or an interrupt, ends the downloads under way; those not begun are dropped.
-    They are begun in the order given.
+    The first failure, an interrupt, or ``stop`` (with ``CancelledError``) ends the downloads under way; those not
+    begun are dropped. They are begun in the order given.
     """
     if not packages:
         return
@@ -237,7 +242,7 @@ def fetch_all(
     total = None if None in sizes else sum(s for s in sizes if s is not None)
     title = f"fetching {len(packages)} file{'s' * (len(packages) != 1)}"
     with reporter.task(title, total, "B") as task, ThreadPoolExecutor(max_workers=threads) as pool:
-        stop = Stop()
+        stop = stop or Stop()
         futures = {
             pool.submit(store.get, p.artifact, package=p.name, advance=task.advance, stop=stop): p for p in packages
         }

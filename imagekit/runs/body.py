@@ -6,7 +6,7 @@ Source: Docker Engine API v1.41 and later, ``POST /containers/create``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from imagekit.engine.containers import ContainerSpec
@@ -27,6 +27,7 @@ class ImageFacts:
 
     user: str = ""
     env: Sequence[str] = ()
+    added: Mapping[str, str] = field(default_factory=dict)  # variables that count as the image's own, and it lacks
 
 
 def container_user(settings: RunSettings, image: ImageFacts) -> str | None:
@@ -45,7 +46,7 @@ def is_demoted(settings: RunSettings, image: ImageFacts) -> bool:
 
 def environment(settings: RunSettings, image: ImageFacts) -> dict[str, str | None]:
     """The variables that are set beyond the image's own."""
-    env = mapped(settings.variables, settings.network_mode)
+    env = {**image.added, **mapped(settings.variables, settings.network_mode)}
     if is_demoted(settings, image):
         known = {entry.partition("=")[0] for entry in image.env}
         # Many programs keep something at home, and this user has none in the image.

@@ -38,6 +38,16 @@ class Looking:
             signature = Entrypoint(path=request.path, function=request.function).signature_in(self._source)
             signature.check(request.given)
 
+    def text(self) -> bytes:
+        """The text of the flow's file; empty where it cannot be seen."""
+        if self._source is None and self._order.checkout is None:
+            self._read()
+        elif self._source is None and self._order.checkout is not None:
+            with suppress(OSError):
+                checkout = self._order.checkout
+                return (checkout.directory / checkout.subdirectory / self._order.request.path).read_bytes()
+        return self._source or b""
+
     def _read(self) -> None:
         with suppress(ImagekitError, OSError, ValueError):
             self._source = self._container.get(self._order.source_path)

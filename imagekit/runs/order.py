@@ -37,6 +37,7 @@ class RunOrder:
     run_id: str = field(default_factory=new_run_id)  # also the container's label imagekit.run
     checkout: Checkout | None = None  # the flow's source, where it is not the image's
     extras: Mapping[str, Any] | None = None
+    added_env: Mapping[str, str] = field(default_factory=dict)  # variables that come with them
     labels: Mapping[str, str] = field(default_factory=dict)
     is_checked: bool = False  # the parameters were, against the source that the image was built from
     cwd: str = field(default_factory=os.getcwd)
@@ -58,7 +59,7 @@ class RunOrder:
     @property
     def facts(self) -> ImageFacts:
         found = self.image.settings
-        return ImageFacts(user=str(found.get("User") or ""), env=tuple(found.get("Env") or ()))
+        return ImageFacts(user=str(found.get("User") or ""), env=tuple(found.get("Env") or ()), added=self.added_env)
 
     @property
     def lock_digest(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imagekit.checkouts.values import Checkout
+    from imagekit.runs.adding import Put
     from imagekit.runs.outcome import Facts
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
@@ -46,16 +48,18 @@ def run_flow(
     *,
     store: Record | None = None,
     on_output: Sink | None = None,
+    put: Put | None = None,
+    on_started: Callable[[], object] = lambda: None,
     raise_on_failure: bool = False,
     happenings: SimpleQueue[Happening] | None = None,
 ) -> RunResult:
     """Carry out ``order``.
 
     ``on_output`` gets ``(1, bytes)`` of standard output and ``(2, bytes)`` of standard error as they come, from
-    another thread, one call at a time. After the time limit, Ctrl-C or SIGTERM the flow gets SIGTERM (its ``finally``
-    blocks run) and after the grace SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before
-    its container is started, and has ended before that is removed. ``happenings`` takes ``StopAsked`` and ``LetGo``
-    of other threads.
+    another thread, one call at a time. ``put`` fills the container before it is started, and ``on_started`` is called
+    then. After the time limit, Ctrl-C or SIGTERM the flow gets SIGTERM (its ``finally`` blocks run) and after the grace
+    SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before its container is started, and has
+    ended before that is removed. ``happenings`` takes ``StopAsked`` and ``LetGo`` of other threads.
 
     Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
     where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
@@ -75,6 +79,8 @@ def run_flow(
         recording=recording,
         output=output,
         happenings=happenings or SimpleQueue(),
+        put=put,
+        on_started=on_started,
     )
 
     def asked(number: int) -> None:
@@ -123,6 +129,8 @@ class _Run:
     recording: Recording
     output: Output
     happenings: SimpleQueue[Happening]
+    put: Put | None
+    on_started: Callable[[], object]
 
     def carry_out(self, python: str) -> RunResult:
         order = self.order
@@ -134,6 +142,12 @@ class _Run:
         try:
             if status == "created" and order.container is None:
                 looking = Looking(container, order)
+                if self.put is not None:
+                    # It takes its time, in which the engine does nothing else in there.
+                    looking.done()
+                    self.recording.settled()
+                    self._refuse_missing(container, python)
+                    self.put(container, looking.text(), lambda: not self.happenings.empty())
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
                 streams = container.attach()
                 looking.done()
@@ -151,6 +165,7 @@ class _Run:
             from imagekit.runs.following import Following
 
             self.recording.started(container.id, _iso(started))
+            self.on_started()
             facts = Following(
                 container=container,
                 output=self.output,
@@ -222,6 +237,17 @@ class _Run:
                 if (found.get("Config", {}).get("Labels") or {}).get(LABEL_RUN) == order.run_id:
                     Container(self.engine, found["Id"]).remove()
             raise
+
+    def _refuse_missing(self, container: Container, python: str) -> None:
+        """``NoSuchProgram`` where starting it would say so, and all that is put there were in vain."""
+        order = self.order
+        if python != PYTHONS[-1] and order.settings.command is None:
+            from imagekit.runs.adding import has_program
+
+            env = dict(entry.partition("=")[::2] for entry in order.facts.env)
+            path = {**env, **order.added_env, **order.settings.variables}.get("PATH")
+            if not has_program(container, python, path):
+                raise NoSuchProgram(python)
 
     def _take_over(self, container: Container, status: str) -> Attached | None:
         if status not in ("running", "paused"):

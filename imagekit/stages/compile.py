@@ -13,14 +13,18 @@ from imagekit.engine.containers import Container, ContainerSpec
 from imagekit.spec.base import BaseImage
 from imagekit.stages.compile_client import ALONE, ENVIRONMENT, ServedCompiler, server_program
 
+# The least that a kernel takes (cgroups(7)); containers have 1024 otherwise.
+_LEAST_SHARES = 2
+
 
 class ContainerCompiler(ServedCompiler):
-    """A ``layers.bytecode.Compiler`` in a container of ``base``."""
+    """A ``layers.bytecode.Compiler`` in a container of ``base``; ``is_idle``: it takes the cores that others leave."""
 
-    def __init__(self, engine: Engine, base: BaseImage) -> None:
+    def __init__(self, engine: Engine, base: BaseImage, *, is_idle: bool = False) -> None:
         super().__init__(name=base.reference, hint="docker run it and start its python3 by hand")
         self._engine = engine
         self._base = base
+        self._is_idle = is_idle
 
     def start(self) -> _InContainer:
         container = Container.create(
@@ -35,6 +39,7 @@ class ContainerCompiler(ServedCompiler):
                 network="none",
                 interactive=True,
                 auto_remove=True,
+                host_config={"CpuShares": _LEAST_SHARES} if self._is_idle else {},
             ),
         )
         return _InContainer(container)

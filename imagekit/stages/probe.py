@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -103,22 +104,17 @@ def _hint(python: str, platform: Platform) -> str:
 
 def read_base(engine: Engine, reference: str, image_id: str, cache: Path, reporter: Reporter) -> BaseImage:
     """What the image ``image_id`` is, from ``cache`` where it was read before."""
-    kept = cache / "bases" / f"{image_id.removeprefix('sha256:')}.json"
+    kept = _kept(image_id, cache)
     known = kept_record(kept)
     if known is None:
-        with reporter.task(f"reading {reference}"):
-            # A container starts while the engine writes its archive.
-            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="imagekit-save") as pool:
-                saving = pool.submit(_saved, engine, image_id)
-                probe = _probe(engine, reference, image_id)
-                saved = saving.result()
-            user = str((saved["config"].get("config") or {}).get("User") or "")
-            home = configured_home(user, probe["passwd"])
-            found = _installed(engine, reference, image_id, probe["command"], home)
-            installed.keep(found, image_id, cache)
-            packages = installed.summary(found, probe["prefix"])
-            known = {"format": FORMAT, "probe": probe, "installed": packages, **saved}
+        # A container starts while the engine writes its archive.
+        with reporter.task(f"reading {reference}"), ThreadPoolExecutor(1, "imagekit-save") as pool:
+            saving = pool.submit(_saved, engine, image_id)
+            image = engine.image(image_id)
+            looked = _looked(engine, reference, image_id, {} if image is None else image.settings, cache)
+            known = {**looked, **saving.result()}
         write_whole(kept, json.dumps(known).encode())
+        _looked_at(image_id, cache).unlink(missing_ok=True)
     return base_of(reference, image_id, known)
 
 
@@ -141,32 +137,81 @@ def described(engine: Engine, reference: str, place: str) -> BaseImage:
     return _known_by(image, base_of(reference, image.id, known))
 
 
+def read_to_start(engine: Engine, reference: str, image: EngineImage, cache: Path, reporter: Reporter) -> BaseImage:
+    """As ``read_base``, for who does not wait for the engine's archive of the image.
+
+    Its configuration is what inspecting the image shows, which is enough to run something in it, and its layers are
+    not described. What was seen is kept for ``read_base``.
+    """
+    with reporter.task(f"reading {reference}"):
+        looked = kept_record(_kept(image.id, cache)) or _looked(engine, reference, image.id, image.settings, cache)
+    platform = image.platform
+    inspected = {
+        "os": platform.os,
+        "architecture": platform.architecture,
+        "config": dict(image.settings),
+        "rootfs": {"type": "layers", "diff_ids": list(image.diff_ids)},
+    }
+    return base_of(reference, image.id, {**looked, "config": inspected, "layers": []})
+
+
 def read_contents(connect: Callable[[], Engine], base: BaseImage, cache: Path) -> Contents:
     """The files and requirements of what ``base`` has installed, from ``cache``.
 
     The engine is asked for, by ``connect``, only where they are gone from there.
     """
-    home = configured_home(str(base.config.settings.get("User") or ""), base.passwd)
+    settings = base.config.settings
     return installed.read_contents(
-        base, cache, lambda: _installed(connect(), base.reference, base.image_id, base.python.command, home)
+        base, cache, lambda: _look(connect(), base.reference, base.image_id, str(settings.get("User") or ""))[1]
     )
 
 
-def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
-    program = files("imagekit.stages").joinpath("probe_program.py").read_text()
+def _kept(image_id: str, cache: Path) -> Path:
+    return cache / "bases" / f"{image_id.removeprefix('sha256:')}.json"
+
+
+def _looked_at(image_id: str, cache: Path) -> Path:
+    """Of an image of which no more is known yet."""
+    return cache / "bases" / f"{image_id.removeprefix('sha256:')}.looked.json"
+
+
+def _looked(
+    engine: Engine, reference: str, image_id: str, settings: Mapping[str, Any], cache: Path
+) -> Mapping[str, Any]:
+    """What a container of the image tells of it; ``settings`` are its configuration's."""
+    known = kept_record(_looked_at(image_id, cache))
+    if known is None:
+        probe, found = _look(engine, reference, image_id, str(settings.get("User") or ""))
+        installed.keep(found, image_id, cache)
+        known = {"format": FORMAT, "probe": probe, "installed": installed.summary(found, probe["prefix"])}
+        write_whole(_looked_at(image_id, cache), json.dumps(known).encode())
+    return known
+
+
+def _look(engine: Engine, reference: str, image_id: str, user: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What both programs print in one container; ``user`` is whom the image names as its own."""
+    first = files("imagekit.stages").joinpath("probe_program.py").read_text() + _THEN
     words = ""
     for python in ("python3", "python"):
         try:
-            code, out, err = _output(engine, image_id, [python, "-I", "-c", program])
+            probe, found, words = _printed_by(
+                engine, reference, image_id, [python, "-I", "-c", first, installed.program()], user
+            )
         except EngineError as error:
             # The engine's word for a program that is not on the image's PATH.
             if type(error) is not EngineError:
                 raise
             words = error.message
             continue
-        if code == 0:
-            return checked_probe(reference, _printed(out))
-        words = err.decode(errors="replace")
+        if probe is None:
+            continue
+        if found is None:
+            raise BaseUnusable(
+                f"the packages of {reference} cannot be read",
+                hint="its Python, or a package in it, is damaged: try python3 -m pip list in it",
+                details=words.strip(),
+            )
+        return probe, found
     if "exec format error" in words:
         raise BaseUnusable(
             f"{reference} is for another processor, whose programs the engine does not run",
@@ -180,36 +225,52 @@ def _probe(engine: Engine, reference: str, image_id: str) -> Mapping[str, Any]:
     )
 
 
-def _installed(engine: Engine, reference: str, image_id: str, python: str, home: str | None) -> Mapping[str, Any]:
-    command = [python, "-I", "-c", installed.program(), *([home] if home else [])]
-    code, out, err = _output(engine, image_id, command)
-    if code != 0:
-        raise BaseUnusable(
-            f"the packages of {reference} cannot be read",
-            hint="its Python, or a package in it, is damaged: try python3 -m pip list in it",
-            details=err.decode(errors="replace").strip(),
-        )
-    return _printed(out)
+# Where the user is at home follows from what the first program prints; the second one is its argument.
+_THEN = """
+sys.stdout.flush()
+program, sys.argv[1:] = sys.argv[1], [line for line in [sys.stdin.readline().rstrip("\\n")] if line]
+exec(compile(program, "installed_program.py", "exec"), {"__name__": "__main__"})
+"""
 
 
-def _printed(out: bytes) -> Mapping[str, Any]:
-    # The last line: a sitecustomize of the base may print before it.
-    found: Mapping[str, Any] = json.loads(out.strip().rpartition(b"\n")[2])
-    return found
-
-
-def _output(engine: Engine, image_id: str, command: list[str]) -> tuple[int, bytes, bytes]:
+def _printed_by(
+    engine: Engine, reference: str, image_id: str, command: list[str], user: str
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, str]:
+    """The two objects that ``command`` prints, as far as it came, and what it wrote to standard error."""
     spec = ContainerSpec(
-        image=image_id, entrypoint=command[:1], command=command[1:], kind="probe", network="none", user="0"
+        image=image_id,
+        entrypoint=command[:1],
+        command=command[1:],
+        kind="probe",
+        network="none",
+        user="0",
+        interactive=True,
     )
     with Container.create(engine, spec) as container:
-        streams = container.attach()
+        streams = container.attach(stdin=True)
         container.start()
         out: list[bytes] = []
         err: list[bytes] = []
+        probe: Mapping[str, Any] | None = None
         for stream, piece in streams.frames():
             (out if stream == 1 else err).append(piece)
-        return container.wait(), b"".join(out), b"".join(err)
+            if probe is None and stream == 1 and (probe := _object(out, "executable")) is not None:
+                home = configured_home(user, checked_probe(reference, probe)["passwd"])
+                streams.send(f"{home or ''}\n".encode("utf-8", "surrogateescape"))
+        streams.close()
+        return probe, _object(out, "scheme"), b"".join(err).decode(errors="replace")
+
+
+def _object(out: list[bytes], key: str) -> Mapping[str, Any] | None:
+    """The line of ``out`` that is an object with ``key``: a sitecustomize of the base may print, too."""
+    if not out[-1:] or not out[-1].endswith(b"\n"):
+        return None
+    for line in reversed(b"".join(out).splitlines()):
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict) and key in found:
+                return found
+    return None
 
 
 def _saved(engine: Engine, image_id: str) -> dict[str, Any]:

@@ -129,6 +129,8 @@ START_RUN = """
            image_id = coalesce(?, image_id), repo_digest = coalesce(?, repo_digest)
      WHERE id = ? AND ended IS NULL
 """
+# The same files, by another name for good; see Store.image_became.
+IMAGE_BECAME = "UPDATE flow_run SET image_id = ? WHERE id = ?"
 # Of a claimed run the attempt says whose word it is; NULL is anybody's.
 END_RUN = """
     UPDATE flow_run

@@ -1,0 +1,31 @@
+"""What a run has of the machine that it is asked for on: memory, and this process's own streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def memory_here(engine_address: str) -> int | None:
+    """Bytes that a run may have where nothing is said: nine tenths of this machine's, so that it is the run that ends.
+
+    Of an engine elsewhere nothing is known.
+    """
+    if not engine_address.startswith("unix:"):
+        return None
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
+    except (ValueError, OSError):
+        return None
+
+
+def to_own_streams(stream: int, data: bytes) -> None:
+    """Output as it comes, to this process's standard output and error."""
+    target = sys.stdout if stream == 1 else sys.stderr
+    # Text streams without bytes below (a notebook's, a test's) get text.
+    buffer = getattr(target, "buffer", None)
+    if buffer is not None:
+        buffer.write(data)
+    else:
+        target.write(data.decode(errors="replace"))
+    target.flush()
