@@ -15,8 +15,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import InputError, InvalidEntrypoint, InvalidParameters
+from imagekit.errors import InputError, InvalidParameters
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.runs.here import entrypoint_of
 from imagekit.runs.settings import RunSettings
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.store.values import new_run_id
@@ -221,16 +222,6 @@ def image_of_versions_in_use() -> str | None:
     except PackageNotFoundError:
         return None
     return default_image(framework, ".".join(map(str, sys.version_info[:2])), name=PREFECT)
-
-
-def entrypoint_of(flow: Callable[..., Any]) -> str:
-    """``PATH.py:FUNCTION`` of a function, or of a Prefect flow, below the working directory."""
-    function = getattr(flow, "fn", flow)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise InvalidEntrypoint(f"{flow!r} is no function", hint="pass a function, or 'PATH.py:FUNCTION'")
-    path = os.path.relpath(os.path.realpath(code.co_filename), os.path.realpath(os.getcwd()))
-    return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))
 
 
 def sourced(asked: Asked, source: str | Path, secret: str | None, settings: Settings, reporter: Reporter) -> Asked:

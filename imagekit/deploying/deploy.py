@@ -167,7 +167,7 @@ def _checked(
         entrypoint = Entrypoint.parse(flow.entrypoint)
         signature = _signature_in_source(entrypoint, source, secret, settings)
     else:
-        from imagekit.running import entrypoint_of
+        from imagekit.runs.here import entrypoint_of
 
         entrypoint = Entrypoint.parse(entrypoint_of(flow))
         signature = entrypoint.signature(Path.cwd())

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imagekit.errors import ImagekitError
+from imagekit.progress import Reporter, SilentReporter
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage
     from imagekit.engine.containers import Container
     from imagekit.extras.completing import Completion
     from imagekit.extras.unpacking import Unpacking
-    from imagekit.progress import Reporter
     from imagekit.runs.values import RunResult
     from imagekit.store.store import Store
 
@@ -33,7 +33,7 @@ def run_first(
     first: FirstStart,
     run: Callable[..., RunResult],
     store: Store,
-    reporting: Callable[[], AbstractContextManager[Reporter]],
+    reporting: Callable[[], AbstractContextManager[Reporter]] = lambda: nullcontext(SilentReporter()),
 ) -> RunResult:
     """What ``run`` (``runs.runner.run_flow``) gives, with the image that stays.
 

@@ -26,6 +26,8 @@ class Extra:
     image_id: str | None  # None where the image is gone, or is the very one that was named
     requirements: tuple[str, ...]  # as they were asked for
     packages: tuple[str, ...]  # ``name==version`` of all that was added, in name order
+    origin_id: str | None = None  # what it can be made of, where it was left to be made (``extras.completing``)
+    lock_digest: str | None = None  # what that must come to
 
     @property
     def pins(self) -> tuple[str, ...]:
@@ -55,7 +57,16 @@ def extra_of(pipeline: Pipeline, reference: str, recorded: Mapping[str, Any] | N
     image = pipeline.engine.image(reference)
     if recorded is not None and (image is None or LABEL_ORIGIN not in image.labels):
         requirements, packages = (tuple(recorded.get(name) or ()) for name in ("requirements", "packages"))
-        return Extra(reference=reference, image_id=None, requirements=requirements, packages=packages)
+        digest = recorded.get("lock_digest")
+        made = pipeline.engine.image(str(recorded.get("image"))) if digest else None
+        return Extra(
+            reference=reference,
+            image_id=made.id if made is not None and made.labels.get(LABEL_LOCK) == digest else None,
+            requirements=requirements,
+            packages=packages,
+            origin_id=image.id if image is not None and digest else None,
+            lock_digest=digest,
+        )
     if image is None:
         raise BaseNotFound(f"the engine has no image {reference}", hint="imagekit flow-run ls; docker images")
     if LABEL_ORIGIN not in image.labels:
@@ -92,15 +103,32 @@ def bake(pipeline: Pipeline, extra: Extra, reference: str) -> str:
     from imagekit.stages.probe import read_base
 
     engine = pipeline.engine
-    if extra.image_id is None:
-        raise BaseNotFound(
-            f"the engine has no image {extra.reference} with extra packages", hint="run it once more, or build: --write"
-        )
-    base = read_base(engine, extra.reference, extra.image_id, pipeline.cache_directory, pipeline.reporter)
+    image_id = extra.image_id or _made(pipeline, extra)
+    base = read_base(engine, extra.reference, image_id, pipeline.cache_directory, pipeline.reporter)
     settings = dict(base.config.settings)
     settings["Labels"] = {name: value for name, value in base.config.labels.items() if name not in _OWN}
     config = ImageConfig({**base.config.document, "config": settings})
     return load_image(engine, config, base, [], reference, pipeline.reporter).image_id
+
+
+def _made(pipeline: Pipeline, extra: Extra) -> str:
+    """The ID of an image that a first start left to be made; one that is being made is waited for."""
+    from imagekit.extras.derive import check_extras, derive
+
+    origin = pipeline.engine.image(extra.origin_id) if extra.origin_id is not None else None
+    if origin is None:
+        raise BaseNotFound(
+            f"the engine has no image {extra.reference} with extra packages", hint="run it once more, or build: --write"
+        )
+    wanted = check_extras(pipeline.settings, "\n".join(extra.requirements))
+    name = origin.tags[0] if origin.tags else origin.id
+    derived = derive(pipeline.engine, lambda: pipeline, name, origin, wanted)
+    if derived.lock_digest != extra.lock_digest:
+        raise BaseNotFound(
+            f"the image that {extra.reference} had with extra packages is gone, and today they come to other versions",
+            hint="run it once more, or build: --write --pin",
+        )
+    return derived.image_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from imagekit.layers.clashes import refuse_files_for_directories
 from imagekit.layers.loose_files import LooseFiles, Unpacked, in_large_pieces, sharing
 from imagekit.lock.stop import Stop
 from imagekit.plan.layering import HEAVY, WELL_KNOWN_LARGE
+from imagekit.runs.adding import Stopped
 from imagekit.sharing.leases import in_use
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Unpacking:
         self._thread.start()
 
     def put(self, container: Container, flow: bytes, is_stopped: Callable[[], bool]) -> None:
-        """Put all of them into ``container``. ``KeyboardInterrupt`` where ``is_stopped`` says so meanwhile.
+        """Put all of them into ``container``. ``Stopped`` where ``is_stopped`` says so meanwhile.
 
         ``flow`` is the text of its file. Raises what fetching does, and ``WheelRefused`` for what cannot be in one
         image.
@@ -148,7 +149,7 @@ class Unpacking:
     def _arriving(self, is_stopped: Callable[[], bool]) -> Iterator[tuple[LockedPackage, Path]]:
         while True:
             if is_stopped():
-                raise KeyboardInterrupt
+                raise Stopped
             try:
                 arrived = self._arrived.get(timeout=_PULSE)
             except Empty:
@@ -208,7 +209,7 @@ def _answers(batches: list[_Batch], is_stopped: Callable[[], bool]) -> Iterator[
     for paths, future in batches:
         while True:
             if is_stopped():
-                raise KeyboardInterrupt
+                raise Stopped
             try:
                 found = future.result(timeout=_PULSE)
             except TimeoutError:

@@ -12,11 +12,14 @@ from imagekit.runs.create_kwargs import converted, merged
 from imagekit.runs.settings import RunSettings
 from imagekit.spec.base import BaseImage, real_directory
 
-# Puts files into the container, in which the flow's file has that text; ``KeyboardInterrupt`` when the last one says
-# that the run is to end.
+# Puts files into the container, in which the flow's file has that text; ``Stopped`` when the last one says so.
 Put = Callable[[Container, bytes, Callable[[], bool]], object]
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Stopped(Exception):
+    """Somebody wants the run to end."""
 
 
 def takes_files(settings: RunSettings, base: BaseImage, places: Iterable[str], *, cwd: str) -> bool:

@@ -1,9 +1,14 @@
-"""What a run has of the machine that it is asked for on: memory, and this process's own streams."""
+"""What a run has of the process that it is asked for in: its functions, its streams, and its machine's memory."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
+
+from imagekit.errors import InvalidEntrypoint
+from imagekit.spec.entrypoint import Entrypoint
 
 
 def memory_here(engine_address: str) -> int | None:
@@ -29,3 +34,13 @@ def to_own_streams(stream: int, data: bytes) -> None:
     else:
         target.write(data.decode(errors="replace"))
     target.flush()
+
+
+def entrypoint_of(flow: Callable[..., Any]) -> str:
+    """``PATH.py:FUNCTION`` of a function, or of a Prefect flow, below the working directory."""
+    function = getattr(flow, "fn", flow)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise InvalidEntrypoint(f"{flow!r} is no function", hint="pass a function, or 'PATH.py:FUNCTION'")
+    path = os.path.relpath(os.path.realpath(code.co_filename), os.path.realpath(os.getcwd()))
+    return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))

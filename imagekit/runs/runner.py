@@ -121,6 +121,12 @@ def _import_what_ends_it() -> None:
     import imagekit.runs.outcome  # noqa: F401
 
 
+def _not_started(why: str) -> Facts:
+    from imagekit.runs.outcome import Facts
+
+    return Facts(exit_code=None, stopped=why, state={})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     engine: Engine
@@ -138,42 +144,30 @@ class _Run:
             container, status = self._container(python)
         streams: Attached | None = None
         facts: Facts | None = None
+        stopped: str | None = None
         keeps = False
         try:
             if status == "created" and order.container is None:
                 looking = Looking(container, order)
                 if self.put is not None:
-                    # It takes its time, in which the engine does nothing else in there.
-                    looking.done()
-                    self.recording.settled()
-                    self._refuse_missing(container, python)
-                    self.put(container, looking.text(), lambda: not self.happenings.empty())
+                    stopped = self._filled(container, python, looking, self.put)
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
                 streams = container.attach()
                 looking.done()
                 self.recording.settled()
                 # The engine takes a while: what is wanted at the end is imported meanwhile.
                 Thread(target=_import_what_ends_it, daemon=True).start()
-                with refusals():
-                    start(container, order.reference, python, is_own=order.settings.command is not None)
+                if stopped is None:
+                    with refusals():
+                        start(container, order.reference, python, is_own=order.settings.command is not None)
                 started, clock = datetime.now(timezone.utc), time.monotonic()
-                watch(container, streams, self.output, self.happenings)
+                if stopped is None:
+                    watch(container, streams, self.output, self.happenings)
             else:
                 self.recording.settled()
                 started, clock = datetime.now(timezone.utc), time.monotonic()
                 streams = self._take_over(container, status)
-            from imagekit.runs.following import Following
-
-            self.recording.started(container.id, _iso(started))
-            self.on_started()
-            facts = Following(
-                container=container,
-                output=self.output,
-                happenings=self.happenings,
-                clock=clock,
-                timeout=order.settings.timeout,
-                grace=int(order.settings.stop_grace),
-            ).until_ended()
+            facts = self._followed(container, started, clock) if stopped is None else _not_started(stopped)
             result = self._result(container, facts, started, time.monotonic() - clock)
             unrecorded = self.recording.ended(result)
             if unrecorded:
@@ -195,6 +189,44 @@ class _Run:
             if not keeps:
                 self._remove(container, known=facts is not None)
         return result
+
+    def _followed(self, container: Container, started: datetime, clock: float) -> Facts:
+        from imagekit.runs.following import Following
+
+        self.recording.started(container.id, _iso(started))
+        self.on_started()
+        return Following(
+            container=container,
+            output=self.output,
+            happenings=self.happenings,
+            clock=clock,
+            timeout=self.order.settings.timeout,
+            grace=int(self.order.settings.stop_grace),
+        ).until_ended()
+
+    def _filled(self, container: Container, python: str, looking: Looking, put: Put) -> str | None:
+        """What ``put`` puts there, and why somebody ended that, if so. The engine does nothing else in there meanwhile.
+
+        ``NoSuchProgram`` where starting it would say so, and all were in vain.
+        """
+        from imagekit.runs.adding import Stopped, has_program
+
+        looking.done()
+        self.recording.settled()
+        order = self.order
+        if python != PYTHONS[-1] and order.settings.command is None:
+            env = dict(entry.partition("=")[::2] for entry in order.facts.env)
+            path = {**env, **order.added_env, **order.settings.variables}.get("PATH")
+            if not has_program(container, python, path):
+                raise NoSuchProgram(python)
+        try:
+            put(container, looking.text(), lambda: not self.happenings.empty())
+        except Stopped:
+            happening = self.happenings.get()
+            if not isinstance(happening, StopAsked):
+                raise LetGone from None
+            return happening.why
+        return None
 
     def _container(self, python: str) -> tuple[Container, str]:
         """The run's container and its state: ``created``, or what it is in where it was there already."""
@@ -237,17 +269,6 @@ class _Run:
                 if (found.get("Config", {}).get("Labels") or {}).get(LABEL_RUN) == order.run_id:
                     Container(self.engine, found["Id"]).remove()
             raise
-
-    def _refuse_missing(self, container: Container, python: str) -> None:
-        """``NoSuchProgram`` where starting it would say so, and all that is put there were in vain."""
-        order = self.order
-        if python != PYTHONS[-1] and order.settings.command is None:
-            from imagekit.runs.adding import has_program
-
-            env = dict(entry.partition("=")[::2] for entry in order.facts.env)
-            path = {**env, **order.added_env, **order.settings.variables}.get("PATH")
-            if not has_program(container, python, path):
-                raise NoSuchProgram(python)
 
     def _take_over(self, container: Container, status: str) -> Attached | None:
         if status not in ("running", "paused"):

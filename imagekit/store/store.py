@@ -109,8 +109,8 @@ class Store:
 
     def image_became(self, run_id: str, image_id: str) -> bool:
         """Note that the image which the run had goes on as ``image_id``: with the same files, and bytecode of them."""
-        with self._writing() as connection:
-            return connection.execute(sql.IMAGE_BECAME, (image_id, run_id)).rowcount == 1
+        with self.file.writing() as connection:
+            return bool(connection.execute(sql.IMAGE_BECAME, (image_id, run_id)).rowcount == 1)
 
     def delete(self, run_id: str) -> bool:
         """Forget a run that has ended, with its log and result. ``False`` where it is open, or not there."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from imagekit.deploying.template import run_settings
 from imagekit.engine.containers import Container, labelled
 from imagekit.errors import DiskFull, EngineError, InputError, StoreError
+from imagekit.extras.during import run_first
 from imagekit.running import Asked, Machine, image_of_versions_in_use, prepare, sourced
 from imagekit.runs.recording import AWAY, NotOurs, end_by
 from imagekit.runs.runner import LABEL_RUN, run_flow, source_in_use
@@ -83,7 +85,10 @@ def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_ou
         prepared = prepare(machine, asked)
         order = replace(prepared.order, container=container, labels={"imagekit.attempt": str(run.attempt)})
         with source_in_use(order.checkout, prepared.cache):
-            result = run_flow(prepared.engine, order, store=claimed, on_output=on_output, happenings=job.happenings)
+            run_it = partial(
+                run_flow, prepared.engine, order, store=claimed, on_output=on_output, happenings=job.happenings
+            )
+            result = run_it() if container or prepared.first is None else run_first(prepared.first, run_it, store)
         message = result.error.message if result.error else next(iter(result.warnings), None)
         return JobEnd(how=ENDED, state=result.state, cause=result.cause, message=message)
     except LetGone:

@@ -21,7 +21,11 @@ def added(machine: Machine, image: str, env: Mapping[str, str | None], told: Tel
         found = machine.engine.image(image)
         assert found is not None
         wanted = wanted_by(env, settings)
-        return with_extras(machine.engine, lambda: pipeline, settings, image, found, env, wanted)
+        # Nothing can be put into a container: the image is made at once.
+        start = with_extras(
+            machine.engine, lambda: pipeline, settings, image, found, env, wanted, lambda base, places: False
+        )
+        return None if start is None else start.derived
 
 
 def test_whose_variable_counts(machine: Machine, make_image: Callable[..., str]) -> None:

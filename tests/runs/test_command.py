@@ -224,7 +224,7 @@ def test_a_runner_has_its_settings_for_each_run(here: Command, capfd: pytest.Cap
 
 def test_what_a_runner_is_made_of() -> None:
     from imagekit.errors import InvalidEntrypoint
-    from imagekit.running import entrypoint_of
+    from imagekit.runs.here import entrypoint_of
 
     assert entrypoint_of(test_what_a_runner_is_made_of) == "tests/runs/test_command.py:test_what_a_runner_is_made_of"
     with pytest.raises(InvalidEntrypoint, match="is no function"):
