@@ -7,10 +7,12 @@ import json
 import posixpath
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from imagekit.errors import BaseNotFound, NoWheel, ResolveError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
     from imagekit.spec.base import BaseImage
     from imagekit.spec.image import ImageSpec, RequirementLine
+    from imagekit.stages.compile_client import ServedCompiler
 
 Compiling = Callable[[], AbstractContextManager["Compiler | None"]]
 
@@ -147,25 +150,40 @@ class _Deriving:
     def start(self, takes_files: TakesFiles) -> Start:
         """What a flow needs to be started; the image is made while it runs."""
         from imagekit.plan.prefix import Prefix
+        from imagekit.stages.compile import ContainerCompiler
 
-        spec, base = self._spec(), self._base(self.pipeline.reporter, to_start=True)
+        with ThreadPoolExecutor(1, "imagekit-extras-read") as pool:
+            # A container takes a while.
+            reading = pool.submit(self._base, self.pipeline.reporter, to_start=True)
+            spec = self._spec()
+            base = reading.result()
         prefix = Prefix.of(base)
         if not takes_files(base, (prefix.root, posixpath.normpath(f"{prefix.root}/{prefix.headers}"))):
             return Start(self.whole(), None)
-        lock = make_once(
-            # Whoever waits finds the other one's lock in the cache.
-            self._lock().with_suffix(".resolving"),
-            lambda: None,
-            lambda: self._resolved(spec, base, making=False, sized=False),
-        )
-        derived, planned = self._planned(spec, base, lock)
-        found = derived if planned is None else self._found(derived)
-        if planned is None or found is not None:
-            self.wanted.tickets.keep(found or derived)
-            return Start(found or derived, None)
-        return Start(derived, self._first(spec, base, derived, planned))
+        # As do other computers' answers.
+        Thread(target=_import_what_follows, name="imagekit-extras-import", daemon=True).start()
+        compiler = ContainerCompiler(self.engine, base)
+        compiler.begin()
+        with ExitStack() as unless_used:
+            unless_used.callback(compiler.end)
+            lock = make_once(
+                # Whoever waits finds the other one's lock in the cache.
+                self._lock().with_suffix(".resolving"),
+                lambda: None,
+                lambda: self._resolved(spec, base, making=False, sized=False),
+            )
+            derived, planned = self._planned(spec, base, lock)
+            found = derived if planned is None else self._found(derived)
+            if planned is None or found is not None:
+                self.wanted.tickets.keep(found or derived)
+                return Start(found or derived, None)
+            first = self._first(spec, base, derived, planned, compiler)
+            unless_used.pop_all()
+        return Start(derived, first)
 
-    def _first(self, spec: ImageSpec, base: BaseImage, derived: Derived, planned: Planned) -> FirstStart:
+    def _first(
+        self, spec: ImageSpec, base: BaseImage, derived: Derived, planned: Planned, compiler: ServedCompiler
+    ) -> FirstStart:
         from imagekit.extras.completing import Completion
         from imagekit.extras.during import FirstStart
         from imagekit.extras.unpacking import Unpacking
@@ -173,9 +191,8 @@ class _Deriving:
         from imagekit.stages.compile import ContainerCompiler
 
         cache, store = self.pipeline.cache_directory, self.pipeline.wheels(spec)
-        compiler = ContainerCompiler(self.engine, base, is_idle=True)
-        # Of the first one's bytecode the start waits.
-        first_compiler = ContainerCompiler(self.engine, base)
+        # For what the start does not wait for.
+        idle = ContainerCompiler(self.engine, base, is_idle=True)
 
         def as_in_the_image(base: BaseImage, reporter: Reporter) -> Planned:
             # All files are here, so that nobody is asked for a size.
@@ -186,7 +203,7 @@ class _Deriving:
         def make(stop: threading.Event, reporter: Reporter) -> Derived:
             def made() -> Derived:
                 whole = self._base(reporter)
-                return self._made(spec, derived, as_in_the_image(whole, reporter), lambda: compiler, reporter)
+                return self._made(spec, derived, as_in_the_image(whole, reporter), lambda: idle, reporter)
 
             return make_once(self._lock(), lambda: self._found(derived), made, stop=stop)
 
@@ -194,12 +211,12 @@ class _Deriving:
             planned,
             store,
             cache,
-            first_compiler,
+            compiler,
             contents=lambda: self.pipeline.bases.contents(base),
             order=lambda: _names(as_in_the_image(base, SilentReporter())),
         )
         return FirstStart(
-            image=self.origin, env=planned.plan.env, unpacking=unpacking, completion=Completion(make, compiler)
+            image=self.origin, env=planned.plan.env, unpacking=unpacking, completion=Completion(make, idle)
         )
 
     def _lock(self) -> Path:
@@ -301,6 +318,13 @@ class _Deriving:
             elif isinstance(error, NoWheel):
                 error.hint = "nothing is built from source when a run starts: build an image, with source-builds"
             raise
+
+
+def _import_what_follows() -> None:
+    import requests  # noqa: F401
+
+    import imagekit.extras.unpacking
+    import imagekit.lock.fetch  # noqa: F401
 
 
 def _names(planned: Planned) -> list[str]:

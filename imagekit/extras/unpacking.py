@@ -46,7 +46,8 @@ _Batch = tuple[list[str], "Future[list[bytes | None]]"]
 class Unpacking:
     """The wheels of ``planned`` on their way into a container. As a context manager it ends what is under way.
 
-    ``order`` is asked for where wheels have files in common: their names as they lie in the image, the lowest first.
+    ``compiler`` has been begun, and is ended here. ``order`` is asked for where wheels have files in common: their
+    names as they lie in the image, the lowest first.
     """
 
     def __init__(
@@ -70,7 +71,6 @@ class Unpacking:
 
     def begin(self, reporter: Reporter) -> None:
         """Begin to fetch them, in a thread."""
-        self._compiler.begin()
         self._thread = Thread(target=self._fetch, args=(reporter,), name="imagekit-extras-fetch", daemon=True)
         self._thread.start()
 

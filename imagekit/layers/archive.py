@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ BLOCK = 512
 END = b"\0" * (2 * BLOCK)
 
 _FILE, _SYMLINK, _DIRECTORY, _PAX = b"0", b"2", b"5", b"x"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _OCTAL_SIZE_LIMIT = 8**11
 _OCTAL_ID_LIMIT = 8**7
 
@@ -144,7 +146,7 @@ def is_safe_member(path: str) -> bool:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.startswith(".wh.") for part in parts):
         return False
-    return not any(ord(character) < 32 or ord(character) == 127 for character in path)
+    return _CONTROL.search(path) is None
 
 
 class DigestingWriter:

@@ -245,8 +245,10 @@ def _printed_by(
         network="none",
         user="0",
         interactive=True,
+        auto_remove=True,
     )
-    with Container.create(engine, spec) as container:
+    container = Container.create(engine, spec)
+    try:
         streams = container.attach(stdin=True)
         container.start()
         out: list[bytes] = []
@@ -258,7 +260,11 @@ def _printed_by(
                 home = configured_home(user, checked_probe(reference, probe)["passwd"])
                 streams.send(f"{home or ''}\n".encode("utf-8", "surrogateescape"))
         streams.close()
-        return probe, _object(out, "scheme"), b"".join(err).decode(errors="replace")
+    except BaseException:
+        container.remove()
+        raise
+    # It has ended, and its removal is the engine's: nobody waits for it.
+    return probe, _object(out, "scheme"), b"".join(err).decode(errors="replace")
 
 
 def _object(out: list[bytes], key: str) -> Mapping[str, Any] | None:
