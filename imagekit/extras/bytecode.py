@@ -1,7 +1,7 @@
 """Which modules of extra packages get bytecode: all but packages' own tests.
 
-A start waits for it, and of large packages tests are half of the compiling (numpy, scipy and scikit-learn: 7 of 14
-seconds of a core). A test that is imported all the same is compiled then, as Python does it.
+Of large packages tests are half of the compiling (numpy, scipy and scikit-learn: 7 of 14 seconds of a core). One that
+is imported all the same is compiled then, as Python does it.
 """
 
 from __future__ import annotations
