@@ -70,7 +70,7 @@ def specified_in(path: Path) -> list[DeploymentSpec]:
 
 def _from_here(spec: DeploymentSpec) -> DeploymentSpec:
     """``spec`` with its flow's source, and the settings of its runner as job variables, which its own go before."""
-    from imagekit.running import entrypoint_of
+    from imagekit.runs.here import entrypoint_of
 
     flow: Any = spec.flow
     if flow.source is None:
