@@ -24,7 +24,6 @@ from imagekit.oci.digest import Digest
 from imagekit.oci.manifest import LAYER_TAR
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
-from imagekit.plan.user import configured_home
 from imagekit.progress import Reporter
 from imagekit.registry.hosts import home_of
 from imagekit.spec.base import BaseImage
@@ -194,9 +193,8 @@ def _look(engine: Engine, reference: str, image_id: str, user: str) -> tuple[Map
     words = ""
     for python in ("python3", "python"):
         try:
-            probe, found, words = _printed_by(
-                engine, reference, image_id, [python, "-I", "-c", first, installed.program()], user
-            )
+            command = [python, "-I", "-c", first, installed.program(), user.partition(":")[0]]
+            probe, found, words = _printed_by(engine, image_id, command)
         except EngineError as error:
             # The engine's word for a program that is not on the image's PATH.
             if type(error) is not EngineError:
@@ -205,6 +203,7 @@ def _look(engine: Engine, reference: str, image_id: str, user: str) -> tuple[Map
             continue
         if probe is None:
             continue
+        checked_probe(reference, probe)
         if found is None:
             raise BaseUnusable(
                 f"the packages of {reference} cannot be read",
@@ -225,16 +224,19 @@ def _look(engine: Engine, reference: str, image_id: str, user: str) -> tuple[Map
     )
 
 
-# Where the user is at home follows from what the first program prints; the second one is its argument.
+# The second program's argument is the home of the user that the image names (``plan.user.configured_home``).
 _THEN = """
 sys.stdout.flush()
-program, sys.argv[1:] = sys.argv[1], [line for line in [sys.stdin.readline().rstrip("\\n")] if line]
+program, user = sys.argv[1:]
+entries = [line.split(":") for line in text("/etc/passwd").splitlines() if line.count(":") == 6]
+homes = [entry[5] for entry in entries if user in (entry[0], entry[2]) and user not in ("", "root", "0")]
+sys.argv[1:] = homes[:1]
 exec(compile(program, "installed_program.py", "exec"), {"__name__": "__main__"})
 """
 
 
 def _printed_by(
-    engine: Engine, reference: str, image_id: str, command: list[str], user: str
+    engine: Engine, image_id: str, command: list[str]
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, str]:
     """The two objects that ``command`` prints, as far as it came, and what it wrote to standard error."""
     spec = ContainerSpec(
@@ -244,34 +246,28 @@ def _printed_by(
         kind="probe",
         network="none",
         user="0",
-        interactive=True,
         auto_remove=True,
     )
     container = Container.create(engine, spec)
     try:
-        streams = container.attach(stdin=True)
+        streams = container.attach()
         container.start()
         out: list[bytes] = []
         err: list[bytes] = []
-        probe: Mapping[str, Any] | None = None
         for stream, piece in streams.frames():
             (out if stream == 1 else err).append(piece)
-            if probe is None and stream == 1 and (probe := _object(out, "executable")) is not None:
-                home = configured_home(user, checked_probe(reference, probe)["passwd"])
-                streams.send(f"{home or ''}\n".encode("utf-8", "surrogateescape"))
         streams.close()
     except BaseException:
         container.remove()
         raise
     # It has ended, and its removal is the engine's: nobody waits for it.
-    return probe, _object(out, "scheme"), b"".join(err).decode(errors="replace")
+    lines = b"".join(out).splitlines()
+    return _object(lines, "executable"), _object(lines, "scheme"), b"".join(err).decode(errors="replace")
 
 
-def _object(out: list[bytes], key: str) -> Mapping[str, Any] | None:
-    """The line of ``out`` that is an object with ``key``: a sitecustomize of the base may print, too."""
-    if not out[-1:] or not out[-1].endswith(b"\n"):
-        return None
-    for line in reversed(b"".join(out).splitlines()):
+def _object(lines: list[bytes], key: str) -> Mapping[str, Any] | None:
+    """The last of ``lines`` that is an object with ``key``: a sitecustomize of the base may print, too."""
+    for line in reversed(lines):
         with suppress(ValueError):
             found = json.loads(line)
             if isinstance(found, dict) and key in found:
