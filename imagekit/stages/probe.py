@@ -246,21 +246,15 @@ def _printed_by(
         kind="probe",
         network="none",
         user="0",
-        auto_remove=True,
     )
-    container = Container.create(engine, spec)
-    try:
+    out: list[bytes] = []
+    err: list[bytes] = []
+    with Container.create(engine, spec) as container:
         streams = container.attach()
         container.start()
-        out: list[bytes] = []
-        err: list[bytes] = []
         for stream, piece in streams.frames():
             (out if stream == 1 else err).append(piece)
         streams.close()
-    except BaseException:
-        container.remove()
-        raise
-    # It has ended, and its removal is the engine's: nobody waits for it.
     lines = b"".join(out).splitlines()
     return _object(lines, "executable"), _object(lines, "scheme"), b"".join(err).decode(errors="replace")
 
