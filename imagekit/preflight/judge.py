@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from imagekit.preflight.compiled import release_key
 from imagekit.preflight.optional import is_of_driver, is_optional
@@ -177,8 +177,3 @@ class _Image:
         if found["tag"] is not None and found["tag"] != self._offer.cache_tag:
             return False  # of another Python
         return all(part.isidentifier() for part in file.path.split("/")[:-1])
-
-
-def with_severity(found: Iterable[Finding], *severities: str) -> list[Finding]:
-    """Those of ``found`` that are as grave."""
-    return [each for each in found if each.severity in severities]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagekit.preflight.names import HEADER, LIBRARY, LINK, PKG_CONFIG, PROGRAM, install_command, package_of
+from imagekit.preflight.names import HEADER, LIBRARY, LINK, PKG_CONFIG, PROGRAM, has_apt, install_command, package_of
 from imagekit.preflight.values import Remedy, System
 
 
@@ -19,9 +19,7 @@ class Mend:
     command: str | None = None  # what installs these in the base
     while_building: bool = False  # they are wanted where sources are built, and not in the image
     unknown: tuple[str, ...] = ()  # of this nobody knows where it comes from
-
-    def __bool__(self) -> bool:
-        return bool(self.recipes or self.packages or self.command)
+    by_apt: bool = True
 
     @property
     def line(self) -> str:
@@ -37,7 +35,8 @@ class Mend:
             said.append(f"take a base that has them ({self.command})")
         if self.unknown:
             also = "also " if said else ""
-            said.append(f"{also}find out what brings {', '.join(self.unknown)}: apt-file search {self.unknown[0]}")
+            how = f": apt-file search {self.unknown[0]}" if self.by_apt else ""
+            said.append(f"{also}find out what brings {', '.join(self.unknown)}{how}")
         return ", ".join(said)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,6 +54,8 @@ def mend_of(
 ) -> Mend:
     """What brings all of ``wants``, each a kind (``names.LIBRARY`` …) and a name; ``package`` wants it."""
     left = list(dict.fromkeys(wants))
+    if not has_apt(system):
+        remedies = ()  # recipes install with apt
     # One that is made for the package was tried with it: what else is needed is there, too.
     made_for = [r for r in remedies if package in r.serves and _count(r, left, system)]
     whole = made_for or [r for r in remedies if left and _count(r, left, system) == len(left)]
@@ -68,6 +69,7 @@ def mend_of(
     solved = [want for want in left if found[want] or (command and want[1] in sonames and not packages)]
     return Mend(
         packages=packages,
+        by_apt=has_apt(system),
         while_building=any(kind in (HEADER, PKG_CONFIG, LINK, PROGRAM) for kind, _ in left),
         command=command,
         unknown=tuple(name for kind, name in left if (kind, name) not in solved),

@@ -9,7 +9,7 @@ import pytest
 from imagekit.preflight.compiled import compiled_file
 from imagekit.preflight.judge import findings
 from imagekit.preflight.mends import mend_of
-from imagekit.preflight.names import LIBRARY, SUITES, install_command, package_of, system_of
+from imagekit.preflight.names import HEADER, LIBRARY, SUITES, install_command, package_of, system_of
 from imagekit.preflight.report import told
 from imagekit.preflight.values import CompiledFile, Offer, Remedy, System, WheelFiles
 
@@ -259,6 +259,9 @@ def test_other_distributions_find_a_library_by_its_name() -> None:
     assert install_command(system_of("ID=nixos\n"), (), ("libGL.so.1",)) is None
     mend = mend_of([(LIBRARY, "libGL.so.1")], alpine)
     assert mend.line == "take a base that has them (apk add so:libGL.so.1)"
+    # Recipes install with apt.
+    assert mend_of([(LIBRARY, "libGL.so.1")], alpine, RECIPES, package="opencv-python") == mend
+    assert mend_of([(HEADER, "sql.h")], alpine, RECIPES).line == "find out what brings sql.h"
 
 
 @pytest.mark.parametrize(
