@@ -24,11 +24,11 @@ def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterat
     The ``main`` set has them all; a further one those that are quick, unless everything is wanted.
     """
     classic, containerd = Pair(at, packages, "classic"), Pair(at, packages, "containerd")
-    yield cold(classic, rounds=Rounds(quick=2, full=3))
+    yield cold(classic, rounds=Rounds(quick=1 + main, full=3))
     yield image(classic, rounds=Rounds(quick=3 if main else 0, full=7))
     yield unchanged(classic, rounds=Rounds(quick=7, full=15))
     yield first_push(classic, rounds=Rounds(quick=int(main), full=3))
-    yield tail(classic, rounds=Rounds(quick=4, full=9))
+    yield tail(classic, rounds=Rounds(quick=2, full=9))
     yield large(classic, rounds=Rounds(quick=2 if main else 0, full=4))
     yield drawn(classic, rounds=len(packages.moves("drawn")), every=5, quick=main)
     yield other_project(classic, rounds=Rounds(quick=2 if main else 0, full=4))
