@@ -69,6 +69,8 @@ def _policy(spec: ImageSpec) -> dict[str, object]:
         "exclude_newer": spec.exclude_newer,
         "any_index": spec.any_index,
         "only_binary": sorted(spec.only_binary),
+        # Where not all may be built, those that are to be stand among them.
+        "no_binary": sorted(spec.no_binary) if "*" in spec.source_builds else [],
     }
     return {name: value for name, value in policy.items() if value}
 

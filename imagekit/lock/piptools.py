@@ -28,10 +28,17 @@ from imagekit.lock.access import IndexAccess
 from imagekit.lock.complaints import complaint
 from imagekit.lock.download import Downloads
 from imagekit.lock.named_wheels import in_base_wheels
-from imagekit.lock.pylock import ANY
 from imagekit.lock.runner import BaseRunner
 from imagekit.lock.target import Target
-from imagekit.lock.uv import CONSTRAINTS, REQUIREMENTS, as_seen_from_host, find_uv, in_base_indexes, write_files
+from imagekit.lock.uv import (
+    CONSTRAINTS,
+    REQUIREMENTS,
+    as_seen_from_host,
+    find_uv,
+    format_arguments,
+    in_base_indexes,
+    write_files,
+)
 from imagekit.oci.platform import Platform
 
 COMPILED = "requirements.txt"
@@ -58,6 +65,7 @@ def compile_argv(
     access: IndexAccess,
     source_builds: Sequence[str] = (),
     only_binary: Sequence[str] = (),
+    no_binary: Sequence[str] = (),
     constraints: bool = False,
     upgrade: bool = False,
     links: str | None = None,
@@ -72,12 +80,7 @@ def compile_argv(
     argv += ["--no-config", "--no-header", "--no-annotate", "--no-color", "--newline", "lf", "--quiet"]
     argv += ["--no-emit-index-url", "--no-emit-find-links"]
     pip_arguments = ["--no-input", "--disable-pip-version-check"]
-    if ANY not in source_builds:
-        pip_arguments += ["--only-binary", ":all:"]
-        for name in sorted(source_builds):
-            pip_arguments += ["--no-binary", name]
-    for name in sorted(only_binary) if ANY in source_builds else ():
-        pip_arguments += ["--only-binary", name]
+    pip_arguments += format_arguments(source_builds, only_binary, no_binary)
     argv += ["--pip-args", shlex.join(pip_arguments)]
     if indexes.no_index:
         argv += ["--no-index"]
@@ -107,6 +110,7 @@ def compile_pins(
     access: IndexAccess,
     source_builds: Sequence[str] = (),
     only_binary: Sequence[str] = (),
+    no_binary: Sequence[str] = (),
     upgrade: bool = False,
     links: str | None = None,
     run_in_base: BaseRunner | None = None,
@@ -136,6 +140,7 @@ def compile_pins(
                 access=replace(access, indexes=seen),
                 source_builds=source_builds,
                 only_binary=only_binary,
+                no_binary=no_binary,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,
@@ -162,6 +167,7 @@ def compile_pins(
                 access=access,
                 source_builds=source_builds,
                 only_binary=only_binary,
+                no_binary=no_binary,
                 constraints=constraints,
                 upgrade=upgrade,
                 links=links,

@@ -62,6 +62,7 @@ def compile_argv(
     access: IndexAccess,
     source_builds: Sequence[str] = (),
     only_binary: Sequence[str] = (),
+    no_binary: Sequence[str] = (),
     constraints: bool = False,
     overrides: bool = False,
     project: bool = False,
@@ -86,12 +87,7 @@ def compile_argv(
         argv += ["--python", sys.executable]
         argv += ["--python-version", target.python, "--python-platform", python_platform(target)]
     argv += ["--no-python-downloads", "--no-config"]
-    if ANY not in source_builds:
-        argv += ["--only-binary", ":all:"]
-        for name in sorted(source_builds):
-            argv += ["--no-binary", name]
-    for name in sorted(only_binary) if ANY in source_builds else ():
-        argv += ["--only-binary", name]
+    argv += format_arguments(source_builds, only_binary, no_binary)
     argv += index_arguments(access, in_base=in_base)
     if access.prereleases:
         argv += ["--prerelease", "allow"]
@@ -115,6 +111,23 @@ def compile_argv(
         argv += ["--output-file", f"{directory}/{PYLOCK}"]
     argv += ["--no-header", "--no-annotate", "--color", "never", "--no-progress"]
     return [*argv, "--", f"{directory}/{REQUIREMENTS}", *([f"{directory}/{PROJECT}"] if project else [])]
+
+
+def format_arguments(source_builds: Sequence[str], only_binary: Sequence[str], no_binary: Sequence[str]) -> list[str]:
+    """The arguments, pip's and uv's alike, that say which packages may come as wheels and which as sources.
+
+    Where any may be built, ``only_binary`` and ``no_binary`` name those that are wheels alone and sources alone;
+    else all are wheels but ``source_builds``.
+    """
+    if ANY not in source_builds:
+        only_binary, no_binary = (":all:",), source_builds
+    argv: list[str] = []
+    for name in sorted(only_binary):
+        argv += ["--only-binary", name]
+    # ":all:" would hold for build tools as well, of which some are built with themselves: it allows, and forces none.
+    for name in sorted({*no_binary} - {":all:"}):
+        argv += ["--no-binary", name]
+    return argv
 
 
 def index_arguments(access: IndexAccess, *, in_base: bool = False) -> list[str]:
@@ -146,6 +159,7 @@ def compile_pylock(
     access: IndexAccess,
     source_builds: Sequence[str] = (),
     only_binary: Sequence[str] = (),
+    no_binary: Sequence[str] = (),
     no_deps: bool = False,
     upgrade: bool = False,
     best_match: bool = False,
@@ -171,6 +185,7 @@ def compile_pylock(
             access=seen,
             source_builds=source_builds,
             only_binary=only_binary,
+            no_binary=no_binary,
             constraints=CONSTRAINTS in files,
             overrides=OVERRIDES in files,
             project=PROJECT in files,

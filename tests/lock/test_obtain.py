@@ -81,6 +81,11 @@ def test_everything_that_decides_a_resolution_is_in_the_digest(wanted, target, c
     assert inputs_digest(replace(spec, **change), target) != inputs_digest(spec, target)
 
 
+def test_what_must_be_built_is_in_the_digest_where_all_may_be(wanted, target):
+    spec = replace(wanted("alpha"), source_builds=("*",))
+    assert inputs_digest(replace(spec, no_binary=("alpha",)), target) != inputs_digest(spec, target)
+
+
 def test_the_target_is_in_the_digest(wanted, target, other_target):
     spec = wanted("alpha")
     others = [

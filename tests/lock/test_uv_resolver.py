@@ -52,6 +52,14 @@ def test_building_everything_takes_the_only_binary_option_away(target):
     assert "--no-binary" not in argv
 
 
+def test_sources_alone_of_some_where_everything_may_be_built(target):
+    argv = compile_argv(
+        "uv", target, directory="/t", access=IndexAccess(), source_builds=("*",), no_binary=("b", ":all:", "a")
+    )
+    assert [argv[i + 1] for i, word in enumerate(argv) if word == "--no-binary"] == ["a", "b"]
+    assert "--only-binary" not in argv
+
+
 def test_wheels_alone_of_some_where_everything_may_be_built(target):
     argv = compile_argv(
         "uv", target, directory="/t", access=IndexAccess(), source_builds=("*",), only_binary=("b", "a")
