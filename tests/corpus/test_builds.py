@@ -144,5 +144,6 @@ def test_a_small_one_ends_as_the_table_says(row: Row, pipeline: Pipeline, tmp_pa
 
 
 def test_rows_that_are_not_tried_are_few() -> None:
-    assert len([row for row in ROWS if row.refused is None and row.ends is None]) <= 2
+    # Four of them have packages of conda's, whose channels are not at hand everywhere.
+    assert len([row for row in ROWS if row.refused is None and row.ends is None]) <= 6
     assert len({row.project for row in TRIED if row.ends == BUILT}) >= 20

@@ -34,6 +34,8 @@ def build_wheel(directory, settings=None, metadata=None):
 """
 
 
+# Each takes away what has these names: another worker's would be gone in the middle of its test.
+pytestmark = pytest.mark.xdist_group("recipes")
 NAMES = ("above@", "below@", "bad@")
 
 
