@@ -173,6 +173,7 @@ def test_a_project(imagekit: Imagekit, channel: Channel, wheels: Path, project: 
     assert (refused["error"], "another environment" in refused["message"]) == ("StaleLock", True)
 
 
+@pytest.mark.soak
 def test_a_base_without_a_python(
     imagekit: Imagekit,
     engine: Engine,

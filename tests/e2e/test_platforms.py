@@ -260,6 +260,7 @@ def test_both_at_once_by_the_library(
     ]
 
 
+@pytest.mark.xdist_group("trixie")
 def test_what_must_be_built_for_another_processor_is_named(
     imagekit: Imagekit, project: WriteProject, trixie: str
 ) -> None:
