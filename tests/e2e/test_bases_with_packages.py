@@ -277,6 +277,7 @@ def test_a_lock_of_ours_is_for_what_the_base_has(
     assert (found["error"], found["exit_code"]) == ("StaleLock", 4)
 
 
+@pytest.mark.soak
 def test_pip_tools_constrains_and_replaces_alike(imagekit: Imagekit, framed: str, on: Any) -> None:
     plan = imagekit.json("plan", on(framed, "plug"), "--resolver", "pip-tools")
     assert plan["base"]["kept"] == ["frame==1.0", "helper==1.0"]
@@ -382,7 +383,7 @@ def test_the_project_itself_in_the_base(imagekit: Imagekit, inside: Inside, fram
 
 
 @pytest.mark.xdist_group("own_engine")
-@pytest.mark.parametrize("containerd_store", [False, True])
+@pytest.mark.parametrize("containerd_store", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_either_store_hides_what_was_removed(
     imagekit: Imagekit, inside: Inside, engine: Engine, own_engine: Any, framed: str, on: Any, containerd_store: bool
 ) -> None:

@@ -153,6 +153,7 @@ def test_what_goes_wrong(library: Imagekit, engine: Engine, root: Path, python_i
     assert names_of_loading(engine) == []
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("own_engine")
 def test_on_the_containerd_store(
     own_engine: MakeEngine, library: Imagekit, root: Path, python_image: str, inside: Inside,

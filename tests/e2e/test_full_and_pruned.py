@@ -206,6 +206,7 @@ def test_the_base_pruned_in_the_middle_of_a_build(
         connected.remove_image(base, force=True)
 
 
+@pytest.mark.soak
 def test_a_base_tag_that_moves_in_the_middle_of_a_build(
     imagekit: Imagekit, root: Path, classic: OwnEngine, python_image: str, hooked: Callable[..., dict[str, str]]
 ) -> None:

@@ -163,6 +163,7 @@ def test_bytecode_is_what_python_uses(imagekit: Imagekit, inside: Inside, projec
     assert "wrote" not in said
 
 
+@pytest.mark.soak
 def test_a_dependency_that_is_there_as_source_only(imagekit: Imagekit, inside: Inside, project: WriteProject) -> None:
     root = project({"requirements.txt": "docopt==0.6.2\n"})
     refused = imagekit.refused("build", root, "--name", imagekit.name())

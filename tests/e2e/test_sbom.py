@@ -174,6 +174,7 @@ def test_attached_documents_leave_the_image_as_it_is(
     assert "not known here" in refused["message"]
 
 
+@pytest.mark.soak
 def test_without_an_engine_into_a_registry_and_a_layout(
     imagekit: Imagekit, shared_registry: OwnRegistry, project: WriteProject, no_index: str, base_layout: str,
     tmp_path: Path,

@@ -167,12 +167,14 @@ def test_what_was_changed_is_found(tricky: Tricky, engine: Engine, build_image: 
     assert len(found) == len(CHANGES), list(map(str, found))
 
 
+@pytest.mark.soak
 def test_the_unchanged_have_no_difference(tricky: Tricky, engine: Engine, prefix: Prefix) -> None:
     found = compare_images(engine, tricky.assembled, tricky.by_buildkit, prefix)
     assert found.differences == ()
     assert found.files > 1000
 
 
+@pytest.mark.soak
 def test_a_layer_that_depends_on_circumstances_is_found(tricky: Tricky, tmp_path: Path) -> None:
     """What a layer writer that looks at the time zone, the umask or the hash seed would come to."""
     # A module before ours, in the way that the processes find the package.

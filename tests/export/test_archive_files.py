@@ -281,7 +281,7 @@ def test_the_engine_loads_and_runs_them(engine: Engine, on_base: tuple[ImageCont
 
 
 @pytest.mark.xdist_group("own_engine")
-@pytest.mark.parametrize("containerd_store", [False, True])
+@pytest.mark.parametrize("containerd_store", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_engines_that_have_nothing_load_and_run_them(
     own_engine: Callable[..., OwnEngine], on_base: tuple[ImageContent, Path], containerd_store: bool
 ) -> None:

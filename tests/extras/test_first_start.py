@@ -212,6 +212,7 @@ def test_what_is_mounted_where(engine: Engine, flows: str, tmp_path: Path) -> No
     assert not takes(auto_remove=False)
 
 
+@pytest.mark.soak
 def test_of_a_file_that_two_have_the_one_of_the_image_is_there(start: Starting, machine: Machine) -> None:
     for name, size in (("one", 1), ("two", 200_000), ("three", 50_000)):
         files = {"common.py": f"WHOSE = {name!r}\n", f"{name}.txt": secrets.token_hex(size)}
@@ -254,6 +255,7 @@ def test_what_fails_meanwhile_is_told_once_and_changes_nothing(start: Starting, 
     machine.add("plug", "1.0")
 
 
+@pytest.mark.soak
 def test_promoted_though_the_image_was_left(start: Starting, machine: Machine, engine: Engine, output: Output) -> None:
     machine.add("plug", "1.0")
 

@@ -260,6 +260,7 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "RECONNECT_SECONDS", 2.0)
 
 
+@pytest.mark.soak
 @pytest.mark.xdist_group("own_engine")
 @pytest.mark.usefixtures("short_patience")
 def test_an_engine_that_is_killed_and_stays_away(

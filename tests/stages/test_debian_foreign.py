@@ -48,6 +48,7 @@ def unpacked(foreign: DebianRootfs, tmp_path_factory: pytest.TempPathFactory) ->
     return root
 
 
+@pytest.mark.soak
 def test_for_the_same_processor_it_is_the_same_bytes(
     debian_lock: DebianLock, debian_cache: Path, debian_rootfs: DebianRootfs, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_dpkg_finds_it_whole(foreign: DebianRootfs, unpacked: Path) -> None:
     assert [line for line in odd if not excluded.match(line)] == []
 
 
+@pytest.mark.soak
 def test_read_from_its_files_it_is_a_base(foreign: DebianRootfs, debian_rootfs: DebianRootfs, tmp_path: Path) -> None:
     name, digest = bases.lay_out("3.11", [HOST, OTHER], tmp_path / "layout", foreign.tar.parents[1], SilentReporter())
     assert name == "imagekit/python:3.11"
