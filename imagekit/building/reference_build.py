@@ -5,7 +5,6 @@ For builders elsewhere, for caches that others share, and as what an assembled i
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import tempfile
 import time
@@ -16,11 +15,10 @@ from typing import Any
 
 from imagekit.building.planned import Planned
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import owner
 from imagekit.errors import BaseNotFound, DockerfileFailed, EngineError
 from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult
-from imagekit.export.engine_load import LOADING
+from imagekit.export.engine_load import loading_name
 from imagekit.export.presence import LABEL
 from imagekit.lock.access import IndexAccess
 from imagekit.oci.digest import Digest
@@ -82,7 +80,7 @@ def build_reference(
 
     began = time.monotonic()
     # Seen by nobody, and swept like an assembled image's temporary name.
-    name = f"{LOADING}:{owner().replace(':', '-')}-{secrets.token_hex(4)}"
+    name = loading_name()
     platform = planned.plan.base.config.platform
     previous = engine.image(reference)
     with tempfile.TemporaryDirectory(prefix="imagekit-dockerfile-") as temporary:

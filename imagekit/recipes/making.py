@@ -6,7 +6,6 @@ The same recipes on the same base have the same name, so a build that finds it t
 from __future__ import annotations
 
 import re
-import secrets
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.errors import BuildError, DockerfileFailed
-from imagekit.export.engine_load import LOADING
+from imagekit.export.engine_load import loading_name
 from imagekit.oci.digest import digest_of_json
 from imagekit.oci.platform import Platform
 from imagekit.recipes.script import BUILD_SCRIPT
@@ -80,7 +79,8 @@ def put_on(
 
     ``fresh``: nothing of BuildKit's cache is taken. Raises ``BuildError`` with BuildKit's last lines.
     """
-    loading = f"{LOADING}:{secrets.token_hex(8)}"
+    # It says whose it is: what a killed process leaves is swept by the next build.
+    loading = loading_name()
     platform = base.config.platform
     with tempfile.TemporaryDirectory(prefix="imagekit-recipes-") as temporary:
         context = Path(temporary)

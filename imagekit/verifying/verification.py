@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import secrets
 import shutil
 import subprocess
 import sys
@@ -26,9 +25,8 @@ from imagekit import errors
 from imagekit.building.reference_build import Buildkit
 from imagekit.check.comparison import Comparison, Difference, compare_images, setting_differences
 from imagekit.engine.client import Engine
-from imagekit.engine.containers import owner
 from imagekit.errors import BuildError, EngineNotFound, EnginePermission, ImagekitError, NotAnEngine
-from imagekit.export.engine_load import LOADING
+from imagekit.export.engine_load import loading_name
 from imagekit.oci.digest import Digest, short
 from imagekit.oci.reference import Reference
 from imagekit.settings import Settings
@@ -173,8 +171,8 @@ def cached_differences(made: Remade, built: BuildResult) -> list[Difference]:
 @contextmanager
 def _names(engine: Engine) -> Iterator[tuple[Reference, Reference]]:
     """Two names for the images, which are gone with them at the end."""
-    token = f"{owner().replace(':', '-')}-{secrets.token_hex(4)}"
-    names = [Reference.parse(f"{LOADING}:{token}-{which}") for which in ("assembled", "buildkit")]
+    token = loading_name()
+    names = [Reference.parse(f"{token}-{which}") for which in ("assembled", "buildkit")]
     try:
         yield names[0], names[1]
     finally:
