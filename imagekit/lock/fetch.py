@@ -119,12 +119,15 @@ class WheelStore:
             if missing := [p.artifact.filename for p in remote if not self.path(p.artifact).exists()]:
                 raise offline(*missing)
 
+    def size_here(self, artifact: Artifact) -> int | None:
+        """Bytes of ``artifact`` where it lies on this machine; 0 or ``None`` where it does not."""
+        size = _size(self.path(artifact))
+        return _size(_local_path(artifact.url)) if size is None and artifact.url.startswith("file:") else size
+
     def size(self, artifact: Artifact, *, package: str = "") -> int:
         """Bytes of ``artifact``; where its server does not say, it is fetched. Errors as :meth:`get`'s."""
-        size = artifact.size or _size(self.path(artifact))
-        if size is None and artifact.url.startswith("file:"):
-            size = _size(_local_path(artifact.url))
-        elif size is None:
+        size = artifact.size or self.size_here(artifact)
+        if not size and not artifact.url.startswith("file:"):
             size = self._downloads.size(artifact.url, package or artifact.filename)
         return size or self.get(artifact, package=package).stat().st_size
 

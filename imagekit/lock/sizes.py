@@ -7,7 +7,7 @@ the same order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -28,27 +28,36 @@ def with_sizes(lock: Lock, store: WheelStore, cache_dir: Path, reporter: Reporte
         return lock
     note = cache_dir / "locks" / f"{lock.digest.removeprefix('sha256:')}.sizes"
     known = _read(note)
-    asked = [p for p in lacking if p.artifact.sha256 not in known]
-    if asked:
-        store.refuse_missing(asked)
-        with (
-            reporter.task(f"asking for the sizes of {len(asked)} files", len(asked)) as task,
-            ThreadPoolExecutor(max_workers=_THREADS) as pool,
-        ):
-
-            def ask(package: LockedPackage) -> int:
-                # A few are fetched at once, as a build does it next: that spares a question before.
-                if len(asked) <= _FEW:
-                    size = store.get(package.artifact, package=package.name).stat().st_size
-                else:
-                    size = store.size(package.artifact, package=package.name)
-                task.advance()
-                return size
-
-            sizes = list(pool.map(ask, asked))
-        known = {**known, **{p.artifact.sha256: size for p, size in zip(asked, sizes, strict=True)}}
+    unknown = [p for p in lacking if p.artifact.sha256 not in known]
+    if unknown:
+        # After a pin moved, all files but its own are here.
+        here = {p.artifact.sha256: store.size_here(p.artifact) for p in unknown}
+        known = {**known, **{sha256: size for sha256, size in here.items() if size is not None}}
+        known = {**known, **_asked([p for p in unknown if p.artifact.sha256 not in known], store, reporter)}
         write_whole(note, json.dumps(known, sort_keys=True).encode())
     return replace(lock, packages=tuple(_sized(package, known) for package in lock.packages))
+
+
+def _asked(packages: Sequence[LockedPackage], store: WheelStore, reporter: Reporter) -> dict[str, int]:
+    """The sizes of files that are elsewhere, by their hashes."""
+    if not packages:
+        return {}
+    store.refuse_missing(packages)
+    with (
+        reporter.task(f"asking for the sizes of {len(packages)} files", len(packages)) as task,
+        ThreadPoolExecutor(max_workers=_THREADS) as pool,
+    ):
+
+        def ask(package: LockedPackage) -> int:
+            # A few are fetched at once, as a build does it next: that spares a question before.
+            if len(packages) <= _FEW:
+                size = store.get(package.artifact, package=package.name).stat().st_size
+            else:
+                size = store.size(package.artifact, package=package.name)
+            task.advance()
+            return size
+
+        return dict(zip([p.artifact.sha256 for p in packages], pool.map(ask, packages), strict=True))
 
 
 def _sized(package: LockedPackage, known: Mapping[str, int]) -> LockedPackage:

@@ -75,10 +75,13 @@ class ServedCompiler(ABC):
             server, self._server = self._server, None
             # A thread that is not done yet must not start another one, which nobody would end.
             self._failure = self._failure or CancelledError()
-        if server is not None:
-            server.end()
+        if server is None:
+            return
+        # First whoever reads: what is closed under a reader that waits does not wake it.
+        server.break_off()
         if self._reader is not None:
             self._reader.join(timeout=5)
+        server.end()
 
     def begin(self) -> None:
         """Start the server now, in the background: it takes its time, and something will be asked of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -91,6 +92,27 @@ def test_a_moved_pin_is_fetched_at_once(server: _Server, tmp_path: Path) -> None
     assert _sizes(_lock(f"http://127.0.0.1:{server.server_address[1]}", "a"), tmp_path) == [len(DATA)]
     assert server.asked == ["GET"]
     assert len(list((tmp_path / "wheels").rglob("*.whl"))) == 1
+
+
+def test_what_is_here_is_not_asked_for(server: _Server, tmp_path: Path) -> None:
+    """Of a set of which one moved, that one's file alone is wanted, and there at once."""
+    place = f"http://127.0.0.1:{server.server_address[1]}"
+    moved = b"y" * 99
+    (tmp_path / "served/moved-2-py3-none-any.whl").write_bytes(moved)
+    store = WheelStore(tmp_path / "wheels")
+    before = _lock(place)
+    for package in before.packages:
+        store.get(package.artifact)
+    server.asked.clear()
+    artifact = Artifact(
+        filename="moved-2-py3-none-any.whl",
+        url=f"{place}/moved-2-py3-none-any.whl",
+        sha256=hashlib.sha256(moved).hexdigest(),
+    )
+    after = replace(before, packages=(*before.packages, LockedPackage(name="moved", version="2", artifact=artifact)))
+    assert _sizes(after, tmp_path) == [len(DATA)] * 3 + [len(moved)]
+    assert server.asked == ["GET"]
+    assert store.path(artifact).read_bytes() == moved
 
 
 def test_files_here_are_measured(server: _Server, tmp_path: Path) -> None:
