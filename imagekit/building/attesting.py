@@ -18,6 +18,7 @@ from imagekit.attest.subject import Subject, subject_of
 from imagekit.building.made_images import made_image, note_of
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseNotFound, DamagedLayer, EngineError, InputError, PushError, RegistryError
+from imagekit.export.replaced import given_names
 from imagekit.layers.mending import mended
 from imagekit.layers.values import Layer
 from imagekit.oci.artifact import Attachment
@@ -112,7 +113,7 @@ def engine_subject(engine: Engine, reference: str, places: Places) -> Subject | 
         config, digest, contents = saved.config, saved.config_digest, saved.layers
     else:
         config, digest = made.config, made.config.digest
-    name = next(iter(image.tags), reference) if reference.startswith("sha256:") else reference
+    name = next(iter(given_names(image)), reference) if reference.startswith("sha256:") else reference
     materials = _materials(places.cache, image.id)
     return subject_of(name, config, digest, None, packages_of(merged(contents)), materials)
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.atomic import write_whole
 from imagekit.errors import AssemblyFailed, DiskFull, InputError
-from imagekit.export.engine_load import Loaded, expected_id, load_image, loading_name, remove_replaced, works
+from imagekit.export.engine_load import Loaded, expected_id, load_image, loading_name, works
+from imagekit.export.replaced import let_go
 from imagekit.oci.digest import digest_of_json
 from imagekit.oci.platform import Platform
 from imagekit.plan.config import image_config
@@ -86,7 +87,7 @@ def load_with_commands(
         if not named:
             engine.tag(known, reference)
             if previous is not None:
-                remove_replaced(engine, previous.id)
+                let_go(engine, previous.id, config.diff_ids)
         return Loaded(image_id=known, sent=0, up_to_date=named)
     below, above = loading_name(), loading_name()
     try:
@@ -107,7 +108,7 @@ def load_with_commands(
         with suppress(OSError, DiskFull):
             write_whole(note, image.id.encode())
     if previous is not None and previous.id != image.id:
-        remove_replaced(engine, previous.id)
+        let_go(engine, previous.id, image.diff_ids)
     return Loaded(image_id=image.id, sent=loaded.sent, up_to_date=False)
 
 

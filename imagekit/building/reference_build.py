@@ -19,7 +19,7 @@ from imagekit.errors import BaseNotFound, DockerfileFailed, EngineError
 from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult
 from imagekit.export.engine_load import loading_name
-from imagekit.export.presence import LABEL
+from imagekit.export.replaced import let_go
 from imagekit.lock.access import IndexAccess
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
@@ -117,9 +117,7 @@ def build_reference(
         finally:
             engine.remove_image(name)
     if previous is not None and previous.id != image.id:
-        replaced = engine.image(previous.id)
-        if replaced is not None and not replaced.tags and LABEL in replaced.labels:
-            engine.remove_image(previous.id)
+        let_go(engine, previous.id, image.diff_ids)
     return BuildResult(
         reference=reference,
         image_id=image.id,

@@ -20,7 +20,8 @@ from imagekit.engine.containers import Container, ContainerSpec, is_abandoned, o
 from imagekit.errors import AssemblyFailed, DiskFull, EngineError, EngineLost, EngineTimeout
 from imagekit.export.archives import docker_archive, image_manifest, oci_archive
 from imagekit.export.base_layers import base_layers
-from imagekit.export.presence import LABEL, Relatives, held
+from imagekit.export.presence import Relatives, held
+from imagekit.export.replaced import let_go
 from imagekit.layers.values import Layer
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
@@ -62,8 +63,8 @@ def load_image(
     """Make ``reference`` (``name:tag``) name the image of ``config`` and ``layers`` on ``base`` (``None``: on nothing).
 
     ``ahead`` are names of images of its lowest layers (``load_ahead``). The tag moves once the image is whole
-    and ``accept``, called with its ID, did not raise; an image of ours that the tag leaves without a name is
-    removed.
+    and ``accept``, called with its ID, did not raise; what becomes of an image that the tag leaves without a name
+    is in ``replaced``.
     Raises ``AssemblyFailed`` or ``DiskFull``, and what ``accept`` raises.
     """
     image_id = expected_id(engine, config, base, layers)
@@ -85,7 +86,7 @@ def load_image(
 
         sent = _send(engine, config, base, layers, [*reversed(ahead), reference], reporter, take)
     if previous is not None and previous.id != image_id:
-        remove_replaced(engine, previous.id)
+        let_go(engine, previous.id, config.diff_ids)
     return Loaded(image_id=image_id, sent=sent, up_to_date=False)
 
 
@@ -201,14 +202,6 @@ def works(engine: Engine, image_id: str, diff_ids: Sequence[Digest]) -> bool:
 
 def _layers_of(base: BaseImage | None) -> tuple[Descriptor, ...]:
     return base.layers if base is not None else ()
-
-
-def remove_replaced(engine: Engine, image_id: str) -> None:
-    """Remove an image of ours that no name is left of, unless something uses it."""
-    image = engine.image(image_id)
-    if image is not None and not image.tags and LABEL in image.labels:
-        # Without force: an engine refuses while a container or another image uses it.
-        engine.remove_image(image_id)
 
 
 @contextlib.contextmanager

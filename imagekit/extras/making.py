@@ -92,7 +92,9 @@ def _below(
             hint="name the image itself, or make one of this by: imagekit promote",
         )
     before = read_extras(image.labels.get(LABEL_REQUIREMENTS, ""))
-    return origin, origin.tags[0] if origin.tags else origin.id, tuple(dict.fromkeys((*before, *lines)))
+    from imagekit.export.replaced import given_names
+
+    return origin, next(iter(given_names(origin)), origin.id), tuple(dict.fromkeys((*before, *lines)))
 
 
 def _nothing(

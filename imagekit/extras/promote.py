@@ -113,6 +113,7 @@ def bake(pipeline: Pipeline, extra: Extra, reference: str) -> str:
 
 def _made(pipeline: Pipeline, extra: Extra) -> str:
     """The ID of an image that a first start left to be made; one that is being made is waited for."""
+    from imagekit.export.replaced import given_names
     from imagekit.extras.derive import check_extras, derive
 
     origin = pipeline.engine.image(extra.origin_id) if extra.origin_id is not None else None
@@ -121,7 +122,7 @@ def _made(pipeline: Pipeline, extra: Extra) -> str:
             f"the engine has no image {extra.reference} with extra packages", hint="run it once more, or build: --write"
         )
     wanted = check_extras(pipeline.settings, "\n".join(extra.requirements))
-    name = origin.tags[0] if origin.tags else origin.id
+    name = next(iter(given_names(origin)), origin.id)
     derived = derive(pipeline.engine, lambda: pipeline, name, origin, wanted)
     if derived.lock_digest != extra.lock_digest:
         raise BaseNotFound(

@@ -117,19 +117,20 @@ def write_context(settings: Settings, job: Job, reporter: Reporter) -> Built:
 
 
 def _in_engine(pipeline: Pipeline, job: Job, names: Sequence[Reference]) -> Built:
-    from imagekit.export.engine_load import remove_replaced
+    from imagekit.export.replaced import let_go
     from imagekit.matrix.health import check_cell
 
     def accept(image_id: str) -> None:
         check_cell(pipeline.engine, image_id, job.program, pipeline.cache_directory, pipeline.reporter)
 
     result = pipeline.build(_spec(pipeline, job, job.platforms[0]), names[0], accept=accept)
+    made = pipeline.engine.image(result.image_id)
     for name in map(str, names[1:]):
         previous = pipeline.engine.image(name)
         if previous is None or previous.id != result.image_id:
             pipeline.engine.tag(result.image_id, name)
             if previous is not None:
-                remove_replaced(pipeline.engine, previous.id)
+                let_go(pipeline.engine, previous.id, made.diff_ids if made is not None else ())
     pushed = [(name, str(pipeline.push(name).digest)) for name in (job.references if job.push else ())]
     return Built(label=job.label, result=result.to_json(), digests=tuple(pushed))
 

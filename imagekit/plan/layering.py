@@ -30,9 +30,9 @@ LAYER_LIMIT = 120
 RESERVED = 8
 # With fewer layers than these, most of the wheels would move with every change.
 LEAST = 8
-# A direct requirement is moved by hand, and by its own releases as well: it counts as if it were
-# so many times (a power of two) smaller. Less unpacking in all comes of no other order (Smith, 1956).
-DIRECT_BITS = 3
+# A direct requirement is moved by hand, and by its own releases as well: so many times as often. In the order of
+# size by the chance of a move there is less to unpack in all than in any other (Smith, 1956).
+DIRECT = 4
 # A wheel of this many bytes is worth a layer that no light one shares.
 HEAVY = 512 * 1024
 
@@ -113,11 +113,11 @@ def _places(wheels: Sequence[Packaged], budget: int) -> dict[str, _Place]:
     return places
 
 
-def _height(group: Sequence[Packaged]) -> tuple[int, bool, str]:
-    # Sizes by powers of two: a new version of about the same size keeps its place.
+def _height(group: Sequence[Packaged]) -> tuple[float, bool, str]:
+    # What is unpacked again whenever something below moves, for each wheel that can move what is above.
     direct = any(wheel.direct for wheel in group)
-    bits = sum(wheel.size for wheel in group).bit_length() - DIRECT_BITS * direct
-    return -max(0, bits), direct, group[0].name
+    size = sum(wheel.size for wheel in group) / len(group) / (DIRECT if direct else 1)
+    return -size, direct, group[0].name
 
 
 def _bucket(key: int, count: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,6 +50,40 @@ def test_an_edited_file_is_one_layer(imagekit: Imagekit, engine: Engine, root: P
     (new,) = new_layers(first, second)
     assert (new["title"], new["cached"], second["sent"]) == ("source", False, new["size"])
     # The image that was replaced is gone: nothing names it and nothing uses it.
+    assert engine.image(first["image_id"]) is None
+
+
+def test_going_back_sends_nothing(imagekit: Imagekit, engine: Engine, project: WriteProject, tmp_path: Path) -> None:
+    """An image that lost its name to one with other packages stays for an hour, and a later build ends it."""
+    mark = f"MARK = {secrets.token_hex(8)!r}\n"
+    for name in ("a", "b", "c", "d", "e"):
+        write_wheel(tmp_path / "made", name, "1.0", {f"{name}.py": mark})
+    # By size it lies below all others.
+    big = tmp_path / "made"
+    for version in ("1.0", "2.0"):
+        write_wheel(big, "lowest", version, {"lowest.py": mark, "data.bin": secrets.token_hex(50_000)})
+    pins = "\n".join(f"{name}==1.0" for name in "abcde")
+    text = f"--no-index\n--find-links {tmp_path / 'made'}\n{pins}\nlowest=="
+    root = project({"requirements.txt": f"{text}1.0\n", "flow.py": own_flow()})
+    tag = f"{imagekit.name()}:v1"
+    first = imagekit.json("build", root, "--tag", tag)
+    (root / "requirements.txt").write_text(f"{text}2.0\n")
+    second = imagekit.json("build", root, "--tag", tag)
+    (name,) = engine.image(first["image_id"]).tags  # type: ignore[union-attr]
+    assert name.startswith("imagekit/replaced:")
+    (root / "requirements.txt").write_text(f"{text}1.0\n")
+    third = imagekit.json("build", root, "--tag", tag)
+    assert (third["image_id"], third["sent"]) == (first["image_id"], 0)
+    assert {*engine.image(first["image_id"]).tags} == {tag, name}  # type: ignore[union-attr]
+    # As if it had lost its name an hour ago.
+    (name,) = engine.image(second["image_id"]).tags  # type: ignore[union-attr]
+    moment, _, short = name.rpartition(":")[2].partition("-")
+    engine.tag(second["image_id"], f"imagekit/replaced:{int(moment) - 3600}-{short}")
+    engine.remove_image(name)
+    (root / "flow.py").write_text(own_flow())
+    imagekit.json("build", root, "--tag", tag)
+    assert engine.image(second["image_id"]) is None
+    # With the code alone another, it lost its name to that, and goes with the one that it was left.
     assert engine.image(first["image_id"]) is None
 
 
