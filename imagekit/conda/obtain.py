@@ -92,9 +92,9 @@ def _solved(
                     subdir=subdir,
                     virtual=virtual,
                     places=asked,
-                    rattler=rattler,
                     repodata=cache_dir / REPODATA,
                     offline=access.offline,
+                    environment=access.environment(access.for_conda()),
                     keep=held,
                 )
             except Unsatisfiable:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from imagekit.conda.channels import ChannelPlace, client_of, without_token
+from imagekit.conda.asking import SOLVER
+from imagekit.conda.channels import ChannelPlace, without_token
 from imagekit.conda.values import CondaPackage
 from imagekit.errors import IndexUnreachable, InputError, InvalidRequirement, ResolveError, Unsatisfiable
 from imagekit.lock.redaction import redacted
 from imagekit.spec.conda import CondaWanted
 
+# The same modules as here are found there, whatever lies in the working directory.
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from imagekit.conda.asking import main; main()"
 _PRIORITIES = {"strict": "Strict", "flexible": "Flexible", "disabled": "Disabled"}
 
 
@@ -27,7 +32,7 @@ def check_lines(wanted: CondaWanted, rattler: ModuleType) -> None:
         except Exception as error:
             problems.append(
                 InvalidRequirement(
-                    f"{line.origin}: {line.text!r} is no match spec: {_words(error)}", hint='write "NAME=VERSION"'
+                    f"{line.origin}: {line.text!r} is no match spec: {_line(str(error))}", hint='write "NAME=VERSION"'
                 )
             )
     if problems:
@@ -40,72 +45,66 @@ def solve(
     subdir: str,
     virtual: Sequence[tuple[str, str, str]],
     places: Sequence[ChannelPlace],
-    rattler: ModuleType,
     repodata: Path,
     offline: bool,
+    environment: Mapping[str, str] | None,
     keep: Sequence[str] = (),
 ) -> tuple[CondaPackage, ...]:
     """The packages of the environment, in name order.
 
-    ``repodata`` is where the channels' lists of packages are kept; ``keep`` are match specs that hold for what is
-    taken, whether asked for or not. Raises ``Unsatisfiable`` with the solver's words, and ``IndexUnreachable``.
+    ``repodata`` is where the channels' lists of packages are kept; ``environment`` has the proxies and certificates by
+    which they are fetched; ``keep`` are match specs that hold for what is taken, whether asked for or not. Raises
+    ``Unsatisfiable`` with the solver's words, and ``IndexUnreachable``.
     """
-
-    from rattler import exceptions
-
-    async def ask() -> list[Any]:
-        found: list[Any] = await rattler.solve(
-            sources=[rattler.Channel(place.url) for place in places],
-            specs=[rattler.MatchSpec(line.text) for line in wanted.packages],
-            gateway=_gateway(rattler, repodata, places, offline=offline),
-            platforms=[rattler.Subdir(subdir), rattler.Subdir("noarch")],
-            virtual_packages=[
-                rattler.GenericVirtualPackage(
-                    rattler.PackageName(name), rattler.Version(version), rattler.BuildString(build)
-                )
-                for name, version, build in virtual
-            ],
-            channel_priority=getattr(rattler.ChannelPriority, _PRIORITIES[wanted.priority]),
-            constraints=[rattler.MatchSpec(text) for text in keep],
-        )
-        return found
-
-    try:
-        # Whoever calls may be in a loop of their own.
-        with ThreadPoolExecutor(1, thread_name_prefix="imagekit-conda") as pool:
-            records = pool.submit(asyncio.run, ask()).result()
-    except exceptions.SolverError as error:
+    asked = {
+        "places": [asdict(place) for place in places],
+        "specs": [line.text for line in wanted.packages],
+        "subdir": subdir,
+        "virtual": list(virtual),
+        "priority": _PRIORITIES[wanted.priority],
+        "keep": list(keep),
+        "repodata": str(repodata),
+        "offline": offline,
+    }
+    answer = _answered(asked, environment)
+    if "records" not in answer:
+        words = redacted(answer["words"]).strip()
+        if answer["error"] != SOLVER:
+            raise _unreachable(words, places, offline=offline)
         raise Unsatisfiable(
-            f"no set of conda packages fits: {_first(_words(error))}",
+            f"no set of conda packages fits: {_first(_line(words))}",
             hint="loosen what is asked for, or name another channel: conda-channels",
-            details=_words(error, whole=True),
-        ) from None
-    except _of_servers(exceptions) as error:
-        raise _unreachable(error, places, offline=offline) from None
+            details=words,
+        )
     names = {line.name for line in wanted.packages}
-    packages = [_package(record, places, direct=record.name.normalized in names) for record in records]
+    packages = [_package(record, places, direct=record["name"] in names) for record in answer["records"]]
     return tuple(sorted(packages, key=lambda package: package.name))
 
 
-def _of_servers(exceptions: ModuleType) -> tuple[type[Exception], ...]:
-    """What py-rattler raises when a channel's list of packages is not to be had."""
-    names = ("GatewayError", "FetchRepoDataError", "IoError", "InvalidUrlError", "InvalidChannelError")
-    return tuple(getattr(exceptions, name) for name in names)
+def _answered(asked: Mapping[str, Any], environment: Mapping[str, str] | None) -> dict[str, Any]:
+    # Logins go by standard input: neither arguments nor the environment have them.
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)],
+        input=json.dumps(asked),
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        words = redacted(done.stderr).strip()
+        raise ResolveError(
+            f"py-rattler gave no answer: {_first(words.rpartition(chr(10))[2])}",
+            hint="try another version of it: pip install --upgrade py-rattler",
+            details=words,
+        ) from None
+    return answer
 
 
-def _gateway(rattler: ModuleType, repodata: Path, places: Sequence[ChannelPlace], *, offline: bool) -> Any:
-    config = {}
-    if offline:
-        remote = [place for place in places if not place.url.startswith("file:")]
-        only_kept = rattler.SourceConfig(cache_action="force-cache-only")
-        config = {f"{place.url}/": only_kept for place in remote}
-    repodata.mkdir(parents=True, exist_ok=True, mode=0o700)
-    client = client_of(places, rattler)
-    return rattler.Gateway(cache_dir=repodata, per_channel_config=config, **({"client": client} if client else {}))
-
-
-def _unreachable(error: Exception, places: Sequence[ChannelPlace], *, offline: bool) -> ResolveError:
-    words = _words(error, whole=True)
+def _unreachable(words: str, places: Sequence[ChannelPlace], *, offline: bool) -> ResolveError:
     for place in places:
         words = words.replace(place.fetched, place.url)
     named = next((place.name for place in places if place.url in words), places[0].name if len(places) == 1 else None)
@@ -116,53 +115,34 @@ def _unreachable(error: Exception, places: Sequence[ChannelPlace], *, offline: b
             hint="build once with the network, or name a channel of this machine: file:///DIRECTORY",
             details=words,
         )
+    trust = "imagekit config set ca-bundle=FILE.pem says whom to trust"
+    usual = "look at its name, the network and its login (conda-secrets); other channels: conda-channels"
     return IndexUnreachable(
-        f"{which} cannot be read: {_first(words)}",
-        hint="look at its name, the network and its login (conda-secrets); other channels: conda-channels",
+        f"{which} cannot be read: {_first(_cause(words))}",
+        hint=trust if "certificate" in words else usual,
         details=words,
     )
 
 
-def _package(record: Any, places: Sequence[ChannelPlace], *, direct: bool) -> CondaPackage:
-    url = without_token(str(record.url))
-    channel = next((place.name for place in places if url.startswith(f"{place.url}/")), str(record.channel or ""))
-    if record.sha256 is None:
+def _package(record: Mapping[str, Any], places: Sequence[ChannelPlace], *, direct: bool) -> CondaPackage:
+    url = without_token(record["url"])
+    channel = next((place.name for place in places if url.startswith(f"{place.url}/")), record["channel"])
+    if not record["sha256"]:
         raise ResolveError(
-            f"{record.file_name} has no sha256 in the channel {channel}, and nothing is installed without one",
+            f"{record['filename']} has no sha256 in the channel {channel}, and nothing is installed without one",
             hint="index the channel anew (conda index), or take the package from another one",
         )
-    noarch = record.noarch
-    return CondaPackage(
-        name=record.name.normalized,
-        version=str(record.version),
-        build=str(record.build),
-        build_number=int(record.build_number),
-        subdir=record.subdir,
-        channel=channel,
-        url=url,
-        filename=record.file_name,
-        sha256=bytes(record.sha256).hex(),
-        md5=bytes(record.md5).hex() if record.md5 is not None else "",
-        size=record.size or 0,
-        depends=tuple(record.depends),
-        constrains=tuple(record.constrains),
-        noarch="python" if noarch.python else "generic" if noarch.generic else "",
-        site_packages=getattr(record, "python_site_packages_path", None) or "",
-        license=record.license or "",
-        timestamp=_milliseconds(record.timestamp),
-        direct=direct,
-    )
+    lists = {name: tuple(record[name]) for name in ("depends", "constrains")}
+    return CondaPackage(**{**record, **lists, "channel": channel, "url": url, "direct": direct})
 
 
-def _milliseconds(moment: Any) -> int | None:
-    if moment is None:
-        return None
-    return round(moment.timestamp() * 1000) if hasattr(moment, "timestamp") else int(moment)
+def _cause(words: str) -> str:
+    """The last cause that py-rattler names, if it names any: it goes from what was tried to why that failed."""
+    return words.rpartition("Caused by: ")[2]
 
 
-def _words(error: BaseException, *, whole: bool = False) -> str:
-    text = redacted(str(error)).strip()
-    return text if whole else " ".join(text.split())
+def _line(words: str) -> str:
+    return " ".join(redacted(words).split())
 
 
 def _first(words: str) -> str:

@@ -156,6 +156,10 @@ class IndexAccess:
             found["PIP_TRUSTED_HOST"] = " ".join(self.insecure_hosts)
         return found
 
+    def for_conda(self) -> dict[str, str]:
+        """Variables for py-rattler: proxies, certificates."""
+        return {**self._common(), **({"SSL_CERT_FILE": str(self.ca_bundle)} if self.ca_bundle is not None else {})}
+
     def in_base(self) -> dict[str, str]:
         """Variables for uv and pip in a base, where certificates and a netrc file are at other places."""
         places = ("SSL_CERT_FILE", "SSL_CLIENT_CERT", "PIP_CERT", "PIP_CLIENT_CERT", "UV_FIND_LINKS", "PIP_FIND_LINKS")

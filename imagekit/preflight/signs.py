@@ -214,7 +214,7 @@ OTHERS = (
         r"CERTIFICATE_VERIFY_FAILED|SSL certificate problem|unable to get local issuer certificate|"
         r"invalid peer certificate|self[- ]signed certificate|x509: certificate",
         "the build of {package} met a server whose certificate nobody there knows",
-        "name the certificates to trust: imagekit config set ca-bundle FILE",
+        "name the certificates to trust: imagekit config set ca-bundle=FILE",
     ),
     _sign(
         "network",

@@ -46,7 +46,11 @@ _REASONS = (
         "the repository is signed by another key",
         None,
     ),
-    (re.compile(r"Certificate verification failed"), "a certificate is not trusted", "ca_bundle says whom to trust"),
+    (
+        re.compile(r"Certificate verification failed"),
+        "a certificate is not trusted",
+        "imagekit config set ca-bundle=FILE.pem says whom to trust",
+    ),
     (re.compile(r"(?:Could not resolve|Temporary failure resolving) '?([^'\s]+)"), "{0} cannot be reached", None),
     (re.compile(r"apt-get: not found"), "the base has no apt", "choose a base of Debian or Ubuntu"),
     (

@@ -32,11 +32,14 @@ from imagekit.errors import (
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.values import Artifact
+from imagekit.network.proxies import Proxies
 from imagekit.progress import SilentReporter
 from imagekit.spec.base import BaseImage
 from imagekit.spec.conda import CondaLine, CondaWanted
 
+from ..certificates import Authority
 from ..layers.bases import base
+from ..own_proxy import OwnProxy
 from .channel import Package, write_channel
 
 PASSWORD = "p4ss-w0rd/of+a:channel"
@@ -287,6 +290,28 @@ def test_a_login_that_is_refused(tmp_path: Path, guarded: tuple[str, list[str]])
         told = f"{caught.value.message} {caught.value.hint} {caught.value.details}"
         assert "401" in told
         assert "wr0ng" not in told
+
+
+def test_settings_reach_the_solver(tmp_path: Path) -> None:
+    """Its certificates, its proxy, and nothing of this process's own environment."""
+    write_channel(tmp_path / "served" / "team", [Package("tool", "1.0")])
+    authority, proxy = Authority(tmp_path / "ca"), OwnProxy(tmp_path / "proxy")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.socket = authority.server().wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        channel = f"https://127.0.0.1:{server.server_port}/team"
+        asked = wanted("tool", channels=(channel,))
+        with pytest.raises(IndexUnreachable, match="certificate"):
+            solved(asked, tmp_path / "cache", variables={})
+        known: dict[str, Any] = {"ca_bundle": authority.bundle, "proxies": Proxies(https=proxy.url), "variables": {}}
+        assert pins(solved(asked, tmp_path / "cache", **known)) == ["tool=1.0=0"]
+        assert set(proxy.asked) == {f"127.0.0.1:{server.server_port}"}
+    finally:
+        proxy.close()
+        server.shutdown()
+        server.server_close()
 
 
 def test_offline(tmp_path: Path, guarded: tuple[str, list[str]]) -> None:

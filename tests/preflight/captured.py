@@ -370,7 +370,7 @@ make[2]: *** [CMakeFiles/Makefile2:3138: src/p2p/CMakeFiles/obj_p2p.dir/all] Err
         words="""urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: \
 unable to get local issuer certificate (_ssl.c:992)>""",
         kind="tls",
-        advice="imagekit config set ca-bundle FILE",
+        advice="imagekit config set ca-bundle=FILE",
         from_="told: zeromq/pyzmq",
     ),
     "use_2to3": Captured(
