@@ -308,6 +308,7 @@ class TestOwnEngine:
         (first,) = [line.split()[0] for line in steps if "echo finished" in line]
         assert f"{first} CACHED" in steps
 
+    @pytest.mark.soak
     def test_frozen_for_a_while(
         self,
         imagekit: Imagekit,

@@ -163,6 +163,7 @@ def put(repository: str, image: str) -> None:
     subprocess.run(["docker", "image", "rm", f"{repository}:3.11"], check=True, capture_output=True)
 
 
+@pytest.mark.soak
 def test_a_base_of_a_registry_is_pinned_and_its_drift_is_told(
     imagekit: Imagekit,
     family: Family,

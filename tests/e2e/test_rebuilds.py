@@ -175,6 +175,7 @@ def test_whose_default_namespace_counts(library: Imagekit, root: Path, monkeypat
     assert built["reference"] == f"localhost:5000/{prefix}/{name}:v1"
 
 
+@pytest.mark.soak
 def test_four_at_once(imagekit: Imagekit, root: Path, tmp_path: Path, engine: Engine) -> None:
     """One tag, one cache that is empty at first."""
     reference = f"{imagekit.name()}:v1"

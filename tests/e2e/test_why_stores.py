@@ -16,7 +16,7 @@ from .conftest import Imagekit, WriteProject
 pytestmark = pytest.mark.xdist_group("own_engine")
 
 
-@pytest.mark.parametrize("containerd_store", [True, False])
+@pytest.mark.parametrize("containerd_store", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_what_is_sent_is_what_was_foretold(
     imagekit: Imagekit,
     engine: Engine,

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from imagekit.layers.cache import LayerCache
 
 from .plans import make, plan_of, small_wheels
@@ -87,6 +89,7 @@ def test_eight_that_share_some(tmp_path: Path) -> None:
         assert result["digests"] == digests(tmp_path, *span)
 
 
+@pytest.mark.soak
 def test_one_of_them_is_killed_and_one_stopped(tmp_path: Path) -> None:
     small_wheels(tmp_path, 12)
     doomed, stopped = start(tmp_path, 0, 12, 600), start(tmp_path, 0, 12, 600)

@@ -163,6 +163,7 @@ def test_no_root_is_needed_where_the_same_is_here_already(
     assert again.diff_id == foreign.diff_id
 
 
+@pytest.mark.soak
 def test_a_project_is_built_for_it_without_an_engine(foreign: DebianRootfs, tmp_path: Path) -> None:
     """With wheels for that processor from the index, their bytecode, and nothing emulated."""
     bases.lay_out("3.11", [HOST, OTHER], tmp_path / "bases", foreign.tar.parents[1], SilentReporter())
