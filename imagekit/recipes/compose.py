@@ -14,13 +14,13 @@ from imagekit.recipes.declared import Recipe
 def composed(recipes: Mapping[str, Recipe], asked: Sequence[str]) -> tuple[Recipe, ...]:
     """``recipes``, all that ``asked`` and what these require name, in order.
 
-    Raises cycles and conflicts, all at once.
+    Raises cycles and conflicts, all at once; one that could not be read is passed over.
     """
     order: list[str] = []
     problems: list[InputError] = []
     for name in asked:
         _visit(name, recipes, order, (), problems)
-    chosen = tuple(recipes[name] for name in order)
+    chosen = tuple(recipes[name] for name in order if name in recipes)
     problems += _conflicts(chosen)
     if problems:
         raise InputError.join(problems)
@@ -34,9 +34,9 @@ def _visit(
     above: tuple[str, ...],
     problems: list[InputError],
 ) -> None:
-    if name in order:
+    recipe = recipes.get(name)
+    if name in order or recipe is None:
         return
-    recipe = recipes[name]
     for number, required in enumerate(recipe.table.requires):
         chain = (*above, name)
         if required in chain:

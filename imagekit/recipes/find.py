@@ -65,9 +65,13 @@ def find_recipes(asked: Sequence[str], context: Path | None = None) -> tuple[Rec
             _Asked(name, recipe.source.where(("requires", number)), context, beside=path.parent)
             for number, name in enumerate(recipe.table.requires)
         )
+    try:
+        chosen = composed(found, names)
+    except InputError as problem:
+        raise InputError.join([*problems, *(problem.problems or (problem,))]) from None
     if problems:
         raise InputError.join(problems)
-    return composed(found, names)
+    return chosen
 
 
 class _Asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.oci.digest import Digest, digest_of_json
@@ -13,6 +13,9 @@ from imagekit.recipes.conditions import Condition
 from imagekit.recipes.declared import AptTable, Recipe, RecipeTable, RepositoryTable, WhenTable
 from imagekit.recipes.distribution import Distribution
 from imagekit.recipes.fields import FIELDS, fields_in, filled
+
+_Part = TypeVar("_Part")
+_At = tuple[str | int, ...]  # where a key stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def fit(recipes: Sequence[Recipe], distribution: Distribution) -> tuple[Fitted, 
             problems += refused
         else:
             fitted.append((recipe, _fitted(recipe, distribution, problems)))
-    problems += _clashes(fitted)
+    problems += _clashes(fitted, distribution)
     if problems:
         raise InputError.join(problems)
     return tuple(each for _, each in fitted)
@@ -137,60 +140,82 @@ def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
 
 def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> Fitted:
     table = recipe.table
-    whens = [when for when in table.when if holds(when, distribution)]
-    parts: list[RecipeTable | WhenTable] = [table, *whens]
+    parts = _parts(recipe, distribution)
     fill = _Filling(recipe, distribution, problems)
     apt = table.apt or AptTable()
-    apts = [when.apt for when in whens if when.apt is not None]
+    apts = [part.apt for _, part in parts if isinstance(part, WhenTable) and part.apt is not None]
     without = {name for each in apts for name in each.without}
-    repositories = [*apt.repository, *(repository for each in apts for repository in each.repository)]
 
     def packages(own: Sequence[str], more: Iterable[Sequence[str]]) -> tuple[str, ...]:
         kept = (name for name in own if name not in without)
         return tuple(dict.fromkeys((*kept, *(name for names in more for name in names))))
 
-    def pairs(tables: Iterable[Mapping[str, str] | None]) -> tuple[tuple[str, str], ...]:
-        merged = {name: value for each in tables for name, value in (each or {}).items()}
-        return tuple((name, fill(value, name)) for name, value in sorted(merged.items()))
+    def pairs(key: str, tables: Iterable[Mapping[str, str] | None]) -> tuple[tuple[str, str], ...]:
+        merged = {
+            name: (value, (*at, key, name))
+            for (at, _), each in zip(parts, tables, strict=True)
+            for name, value in (each or {}).items()
+        }
+        return tuple((name, fill(value, at)) for name, (value, at) in sorted(merged.items()))
 
-    files = {
-        fill(file.path, "file"): File(
-            path=fill(file.path, "file"), content=fill.known(file.content), mode=(file.mode or "0644").zfill(4)
-        )
-        for part in parts
-        for file in part.file
-    }
+    def numbered(key: str, lists: Iterable[Sequence[_Part]]) -> Iterable[tuple[_Part, _At]]:
+        for (at, _), each in zip(parts, lists, strict=True):
+            yield from ((one, (*at, key, number)) for number, one in enumerate(each))
+
+    written = (
+        File(path=fill(file.path, (*at, "path")), content=fill.known(file.content), mode=(file.mode or "0644").zfill(4))
+        for file, at in numbered("file", (part.file for _, part in parts))
+    )
+    files = {file.path: file for file in written}
     return Fitted(
         name=recipe.name,
         summary=table.summary.strip(),
         accepts=table.accepts or "",
         packages=packages(apt.packages, (each.packages for each in apts)),
         build=packages(apt.build, (each.build for each in apts)),
-        repositories=tuple(_repository(each, fill) for each in repositories),
-        debconf=tuple((_owned(question), answer) for question, answer in pairs(part.debconf for part in parts)),
-        env=pairs(part.env for part in parts),
-        build_env=pairs(part.build_env for part in parts),
-        path=tuple(dict.fromkeys(fill(each, "path") for part in reversed(parts) for each in part.path)),
+        repositories=tuple(
+            _repository(each, fill, (*at, "apt", "repository", number))
+            for at, part in parts
+            if part.apt is not None
+            for number, each in enumerate(part.apt.repository)
+        ),
+        debconf=tuple(
+            (_owned(question), answer) for question, answer in pairs("debconf", (part.debconf for _, part in parts))
+        ),
+        env=pairs("env", (part.env for _, part in parts)),
+        build_env=pairs("build-env", (part.build_env for _, part in parts)),
+        path=tuple(
+            dict.fromkeys(
+                fill(each, (*at, "path", number))
+                for at, part in reversed(parts)
+                for number, each in enumerate(part.path)
+            )
+        ),
         files=tuple(files.values()),
         edits=tuple(
             Edit(
-                path=fill(edit.path, "edit"),
+                path=fill(edit.path, (*at, "path")),
                 match=edit.match,
                 replace=None if edit.replace is None else fill.known(edit.replace),
                 append=None if edit.append is None else fill.known(edit.append),
             )
-            for part in parts
-            for edit in part.edit
+            for edit, at in numbered("edit", (part.edit for _, part in parts))
         ),
         commands=tuple(
             Command(
                 argv=tuple(fill.known(word) for word in command.argv),
                 shell=None if command.shell is None else fill.known(command.shell),
             )
-            for part in parts
+            for _, part in parts
             for command in part.command
         ),
     )
+
+
+def _parts(recipe: Recipe, distribution: Distribution) -> list[tuple[_At, RecipeTable | WhenTable]]:
+    """What of ``recipe`` is for ``distribution``, each with its place in the file."""
+    whens = enumerate(recipe.table.when)
+    return [((), recipe.table), *((("when", n), when) for n, when in whens if holds(when, distribution))]
 
 
 def holds(when: WhenTable, distribution: Distribution) -> bool:
@@ -208,12 +233,12 @@ class _Filling:
     def __init__(self, recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> None:
         self._recipe, self._distribution, self._problems = recipe, distribution, problems
 
-    def __call__(self, text: str, key: str) -> str:
-        """``text`` filled in; it is a problem where the distribution has not what a field asks for."""
+    def __call__(self, text: str, at: _At) -> str:
+        """``text``, which stands ``at`` there, filled in; a field that the distribution has not is a problem."""
         for name in sorted(fields_in(text) - set(self._distribution.fields)):
             self._problems.append(
                 InvalidConfig(
-                    f"{self._recipe.source.shown}: {key}: {self._distribution} has no {{{name}}}",
+                    f"{self._recipe.source.where(at)}: {self._distribution} has no {{{name}}}",
                     hint=f"write it out in a [[when]]; fields are {', '.join(FIELDS)}",
                 )
             )
@@ -224,12 +249,13 @@ class _Filling:
         return filled(text, self._distribution.fields)
 
 
-def _repository(table: RepositoryTable, fill: _Filling) -> Repository:
-    suite = fill(table.suite or "{codename}", "suite")
+def _repository(table: RepositoryTable, fill: _Filling, at: _At) -> Repository:
+    suite = fill(table.suite or "{codename}", at if table.suite is None else (*at, "suite"))
+    components = (fill(each, (*at, "components", n)) for n, each in enumerate(table.components or ("main",)))
     return Repository(
-        url=fill(table.url, "url"),
+        url=fill(table.url, (*at, "url")),
         suite=suite,
-        components=() if suite.endswith("/") else tuple(fill(c, "components") for c in table.components or ("main",)),
+        components=() if suite.endswith("/") else tuple(components),
         architectures=table.architectures,
         key=table.key or "",
         fingerprint=spelled(table.fingerprint or ""),
@@ -242,18 +268,20 @@ def _owned(question: str) -> str:
     return question if " " in question else f"{question.partition('/')[0]} {question}"
 
 
-def _clashes(fitted: Sequence[tuple[Recipe, Fitted]]) -> list[InputError]:
+def _clashes(fitted: Sequence[tuple[Recipe, Fitted]], distribution: Distribution) -> list[InputError]:
     """Files that two recipes write, and variables that they set to different values."""
     problems: list[InputError] = []
     paths: dict[str, str] = {}
     variables: dict[str, tuple[str, str]] = {}
     for recipe, each in fitted:
+        parts = _parts(recipe, distribution)
         for file in each.files:
             other = paths.setdefault(file.path, each.name)
             if other != each.name:
                 problems.append(
                     InvalidConfig(
-                        f"{recipe.source.where(_place(recipe, file.path))}: {file.path!r} is a file of {other}, too",
+                        f"{recipe.source.where(_writing(parts, file.path, distribution))}: {file.path!r} is a file of "
+                        f"{other}, too",
                         hint="let one of the two recipes require the other and change the file by [[edit]]",
                     )
                 )
@@ -262,13 +290,23 @@ def _clashes(fitted: Sequence[tuple[Recipe, Fitted]]) -> list[InputError]:
             if known != value:
                 problems.append(
                     InvalidConfig(
-                        f"{recipe.source.where(('env', name))}: {owner} sets it to another value",
+                        f"{recipe.source.where(_setting(parts, name))}: {owner} sets it to another value",
                         hint="leave one of the two recipes away",
                     )
                 )
     return problems
 
 
-def _place(recipe: Recipe, path: str) -> tuple[str | int, ...]:
-    number = next((n for n, file in enumerate(recipe.table.file) if file.path == path), None)
-    return ("file",) if number is None else ("file", number, "path")
+def _setting(parts: Sequence[tuple[_At, RecipeTable | WhenTable]], name: str) -> _At:
+    """Where the variable ``name`` is set: the last part that has it decides."""
+    at = next((at for at, part in reversed(parts) if name in (part.env or {})), ())
+    return (*at, "env", name)
+
+
+def _writing(parts: Sequence[tuple[_At, RecipeTable | WhenTable]], path: str, distribution: Distribution) -> _At:
+    """Where the file is that is written to ``path``: the last part that has it decides."""
+    for at, part in reversed(parts):
+        for number, file in enumerate(part.file):
+            if filled(file.path, distribution.fields) == path:
+                return (*at, "file", number, "path")
+    return ("file",)

@@ -236,6 +236,37 @@ def test_what_two_of_them_have(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_in_a_when_is_told_by_its_own_line(tmp_path: Path) -> None:
+    when = "[[when]]\ndistribution = 'debian'\n"
+    one = write(tmp_path, "one", "[env]\nA = '1'\n[[file]]\npath = '/etc/{id}'\ncontent = ''\n")
+    two = write(
+        tmp_path,
+        "two",
+        f"[env]\nB = '{{codename}}'\n{when}path = ['/opt/{{version_id}}']\n[when.env]\nA = '2'\n"
+        "[[when.file]]\npath = '/etc/debian'\ncontent = ''\n",
+    )
+    with pytest.raises(InvalidConfig) as raised:
+        fit(find_recipes([str(one), str(two)]), Distribution.of("ID=debian\n", AMD64))
+    name = tmp_path.name
+    assert [each.message for each in raised.value.problems] == [
+        f"{name}/two.toml:3: env.B: debian of no version (amd64) has no {{codename}}",
+        f"{name}/two.toml:6: when[0].path[0]: debian of no version (amd64) has no {{version_id}}",
+        f"{name}/two.toml:10: when[0].file[0].path: '/etc/debian' is a file of one, too",
+        f"{name}/two.toml:8: when[0].env.A: one sets it to another value",
+    ]
+
+
+def test_circles_are_told_with_what_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path, "a", "requires = ['b', 'broken', 'nowhere']\n")
+    write(tmp_path, "b", "requires = ['a']\n")
+    write(tmp_path, "broken", "x = 1\n[env]\nA = 'x'\n")
+    with pytest.raises(InputError) as raised:
+        find_recipes([str(tmp_path / "a.toml")])
+    told = sorted(each.message.partition("/")[2] for each in raised.value.problems)
+    assert [words.partition(": ")[0] for words in told] == ["a.toml:2", "b.toml:2", "broken.toml:2"]
+    assert "a circle: a → b → a" in told[1]
+
+
 def test_no_apt_no_packages(tmp_path: Path) -> None:
     alpine = Distribution.of("ID=alpine\nVERSION_ID=3.20\n", AMD64)
     with pytest.raises(InvalidConfig, match=r"takes packages by apt, which alpine 3\.20"):
