@@ -77,9 +77,10 @@ def derive(
     known = _known(engine, reference, image, wanted, upgrade=upgrade)
     if known is not None:
         return known
+    from imagekit.extras.addition import addition_to
     from imagekit.extras.making import make_derived
 
-    return make_derived(pipeline(), reference, image, wanted, upgrade=upgrade)
+    return make_derived(addition_to(pipeline(), reference, image, wanted, upgrade=upgrade))
 
 
 def derive_to_start(
@@ -96,9 +97,10 @@ def derive_to_start(
     known = _known(engine, reference, image, wanted, upgrade=upgrade)
     if known is not None:
         return Start(known, None)
-    from imagekit.extras.making import make_start
+    from imagekit.extras.addition import addition_to
+    from imagekit.extras.first import make_start
 
-    return make_start(pipeline(), reference, image, wanted, takes_files, upgrade=upgrade)
+    return make_start(addition_to(pipeline(), reference, image, wanted, upgrade=upgrade), takes_files)
 
 
 def _known(engine: Engine, reference: str, image: EngineImage, wanted: Wanted, *, upgrade: bool) -> Derived | None:
