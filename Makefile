@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo test test-recipes soak corpus fuzz bench bench-full bench-memory lint clean
+.PHONY: help setup demo docs test test-docs test-recipes soak corpus fuzz bench bench-full bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -14,6 +14,11 @@ setup: ## .venv, a Docker Engine if none answers, a base image
 demo: setup ## build the example's image and run its flow in it
 	@$(BIN)/imagekit build $(EXAMPLE)
 	@cd $(EXAMPLE) && ../../$(BIN)/imagekit run flow.py:forecast -p days=14
+
+docs: $(BIN)/imagekit ## the site of docs/, in build/docs; a broken link is an error
+	@$(BIN)/pip install -q --disable-pip-version-check --group docs
+	@$(BIN)/sphinx-build -q -W --keep-going -E -b html docs build/docs
+	@echo build/docs/index.html
 
 # A group of tests that shares something dear (a base image, an engine of its own) runs in one worker.
 test: setup lint ## all of the above, then the tests
@@ -29,6 +34,10 @@ bench-full: setup ## the same with all cases and sets and more rounds, some hour
 
 bench-memory: setup ## what a build of 2 GB of wheels holds in memory
 	@$(BIN)/python -m benchmarks.memory --base-image imagekit/python:3.11
+
+test-docs: setup ## every command of README.md and docs/, typed as a reader does; PYTEST_ARGS='-k tutorial' chooses
+	@$(BIN)/pip install -q --disable-pip-version-check --group docs
+	@$(BIN)/pytest tests/documentation -m 'soak or not soak' $(PYTEST_ARGS)
 
 test-recipes: setup ## each recipe built on the base and tried, an hour or so; PYTEST_ARGS='-k hdf5' chooses
 	@$(BIN)/pytest tests/recipes_contents -m 'recipes or not recipes' --durations=0 --durations-min=1 $(PYTEST_ARGS)
