@@ -18,6 +18,7 @@ from imagekit.explaining.report import image_report
 from imagekit.explaining.results import BuildResult, built_layers
 from imagekit.export.engine_load import Loaded, load_image
 from imagekit.export.load_ahead import LoadAhead
+from imagekit.export.replaced import drop_replaced
 from imagekit.layers.cache import LayerCache
 from imagekit.layers.mending import mended
 from imagekit.layers.values import Layer
@@ -94,10 +95,22 @@ def build_in_engine(
 
     sweep_unfinished(cache.path / "layers")
     with in_use(cache.path):
-        result = mended(once, reporter)
+        result = _with_room(engine, lambda: mended(once, reporter), reporter)
     cache.add(result.layers)
     cache.trim()
     return result
+
+
+def _with_room(engine: Engine, attempt: Callable[[], BuildResult], reporter: Reporter) -> BuildResult:
+    """What ``attempt`` gives; where a disk is full, it is called again without the replaced images that were kept."""
+    try:
+        return attempt()
+    except DiskFull:
+        number = drop_replaced(engine)
+        if not number:
+            raise
+        reporter.line(f"the disk is full: {number} replaced image{'s' * (number != 1)} removed, once more")
+        return attempt()
 
 
 def _config(plan: Plan, lowest: Sequence[Layer]) -> ImageConfig:

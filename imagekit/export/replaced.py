@@ -39,6 +39,11 @@ def let_go(engine: Engine, image_id: str, diff_ids: Sequence[Digest]) -> None:
     _sweep(engine)
 
 
+def drop_replaced(engine: Engine) -> int:
+    """Remove all that :func:`let_go` kept: room is wanted. How many names went."""
+    return sum(engine.remove_image(name) for name in engine.tags(REPLACED))
+
+
 def given_names(image: EngineImage) -> tuple[str, ...]:
     """The names of ``image`` but those that :func:`let_go` gave."""
     return tuple(tag for tag in image.tags if not tag.startswith(f"{REPLACED}:"))

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,22 +106,31 @@ def test_no_room_for_temporary_files(imagekit: Imagekit, root: Path, small: Path
     assert [path.name for path in small.iterdir()] == ["lost+found"]
 
 
-def test_no_room_where_the_engine_keeps_images(
-    imagekit: Imagekit, root: Path, engine: Engine, python_image: str, tmp_path: Path
-) -> None:
+@contextlib.contextmanager
+def engine_on(disk: Path, size: int, python_image: str, engine: Engine) -> Iterator[tuple[OwnEngine, list[str]]]:
+    """An engine whose data lie on a disk of ``size`` bytes, with the base; and how a command is run in its mounts."""
     ours = OwnEngine()
     try:
         # In its own mounts: what is mounted here later is not seen there.
         data = ours.directory / "data"
         data.mkdir()
-        disk = tmp_path / "disk"
-        subprocess.run(["truncate", "--size=600M", disk], check=True)
+        subprocess.run(["truncate", f"--size={size}", disk], check=True)
         subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-m", "0", disk], check=True)
         inside = ["nsenter", f"--target={ours._first}", "--mount", "--"]
         subprocess.run([*inside, "mount", "-o", "loop", disk, data], check=True)
         ours.start()
         with ours.connect() as connected:
             connected.load(engine.save(python_image))
+        yield ours, inside
+    finally:
+        ours.close()
+
+
+def test_no_room_where_the_engine_keeps_images(
+    imagekit: Imagekit, root: Path, engine: Engine, python_image: str, tmp_path: Path
+) -> None:
+    with engine_on(tmp_path / "disk", 600 << 20, python_image, engine) as (ours, inside):
+        data = ours.directory / "data"
         env = {"IMAGEKIT_ENGINE": ours.address}
         words = ("build", root, "--tag", f"{imagekit.name()}:v1", "--base-image", python_image)
         (root / "requirements.txt").rename(root / "later.txt")
@@ -137,10 +147,19 @@ def test_no_room_where_the_engine_keeps_images(
             assert kept.id == first
             assert connected.api.containers(all=True) == []
         subprocess.run([*inside, "rm", f"{data}/filler"], check=True)
+        # With something of ours that was replaced, and is worth the room that is wanted.
+        replaced = f"imagekit/replaced:{int(time.time())}-{secrets.token_hex(6)}"
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "Dockerfile").write_text(f"FROM {python_image}\nRUN head -c 80M /dev/urandom > /large\n")
+            build = ["docker", "--host", ours.address, "build", "--no-cache", "--quiet", "--tag", replaced, directory]
+            subprocess.run(build, check=True, capture_output=True)
+            prune = ["docker", "--host", ours.address, "builder", "prune", "-af"]
+            subprocess.run(prune, check=True, capture_output=True)
+        subprocess.run([*inside, "sh", "-c", filling], check=True)
         assert imagekit.json(*words, env=env)["image_id"] != first
+        with ours.connect() as connected:
+            assert connected.image(replaced) is None
         assert len(imagekit.json("run", "flow.py:etl", "--image", words[3], env=env)["result"]) == 16
-    finally:
-        ours.close()
 
 
 @pytest.fixture
