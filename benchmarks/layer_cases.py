@@ -28,12 +28,12 @@ def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterat
     yield image(classic, rounds=Rounds(quick=3 if main else 0, full=7))
     yield unchanged(classic, rounds=Rounds(quick=7, full=15))
     yield first_push(classic, rounds=Rounds(quick=int(main), full=3))
-    yield tail(classic, rounds=Rounds(quick=2, full=9))
+    yield tail(classic, rounds=Rounds(quick=6, full=9), every=3)
     yield large(classic, rounds=Rounds(quick=2 if main else 0, full=4))
     yield drawn(classic, rounds=len(packages.moves("drawn")), every=5, quick=main)
     yield other_project(classic, rounds=Rounds(quick=2 if main else 0, full=4))
     yield first_push(containerd, rounds=Rounds(quick=int(main), full=3))
-    yield tail(containerd, rounds=Rounds(quick=2 if main else 0, full=5))
+    yield tail(containerd, rounds=Rounds(quick=4 if main else 0, full=6), every=2)
 
 
 def cold(pair: Pair, *, rounds: Rounds) -> Case:

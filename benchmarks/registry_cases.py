@@ -43,9 +43,11 @@ def first_push(pair: Pair, *, rounds: Rounds) -> Case:
     )
 
 
-def tail(pair: Pair, *, rounds: Rounds) -> Case:
+def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
     """One small package moves; the image is built. In the classic store it is pushed, too, to where the one before
     it is, and a third side builds the same straight into a registry, with a cache of its own and no engine.
+
+    The peer, which takes a minute and a half, is measured ``every`` so many rounds.
     """
     at, moves = pair.at, pair.packages.moves("tail")
     pushes = pair.store == "classic"
@@ -74,7 +76,9 @@ def tail(pair: Pair, *, rounds: Rounds) -> Case:
         return {**found, **push(pair, PEER, _registry(pair, PEER))} if pushes else found
 
     def check(number: int) -> None:
-        pair.check_version(moves[number])
+        pair.check_version(moves[number], pair.ours_image)
+        if number % every == 0:
+            pair.check_version(moves[number], pair.peer_image)
         at.tidy(pair.store)
 
     def directly(number: int) -> dict[str, float]:
@@ -82,7 +86,7 @@ def tail(pair: Pair, *, rounds: Rounds) -> Case:
 
     title = f"move one tail pin, {pair.store} store"
     rows = [row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
-    sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer)]
+    sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer, every=every)]
     if pushes:
         after = "push after the tail move"
         own: dict[str, Any] = {"peer": OURS, "theirs": ("own layer",), "unit": "B"}
