@@ -195,7 +195,10 @@ def known_key(name: str, *, where: str | None = None) -> Declared:
             f"{before}{name} is no setting, and stands at the top of the file",
             hint="imagekit config use-profile NAME chooses one; imagekit config set --profile NAME KEY=VALUE fills it",
         )
-    raise InvalidConfig(f"{before}unknown key {name!r}", hint=nearest_hint(name, known))
+    from imagekit.settings.prefect_profile import NAMES
+
+    hint = "it is called default-namespace here" if name in NAMES else nearest_hint(name, known)
+    raise InvalidConfig(f"{before}unknown key {name!r}", hint=hint)
 
 
 def _values(table: Mapping[str, Any], source: Source, problems: list[InputError], *above: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from imagekit.errors import InvalidConfig
 from imagekit.spec.toml import read_toml
 
-_NAMES = ("PREFECT_DEPLOYMENTS_DEFAULT_DOCKER_BUILD_NAMESPACE", "PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE")
+NAMES = ("PREFECT_DEPLOYMENTS_DEFAULT_DOCKER_BUILD_NAMESPACE", "PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE")
 _DOTENV = re.compile(r"^\s*(?:export\s+)?([A-Z_]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^#\n]*)", re.MULTILINE)
 
 
@@ -26,7 +26,7 @@ def prefect_namespace(environ: Mapping[str, str], cwd: Path, home: Path) -> tupl
 def _found(environ: Mapping[str, str], cwd: Path, home: Path) -> Iterator[tuple[str, str]]:
     dotenv = _dotenv(cwd / ".env")
     for source, where in ((environ, ""), (dotenv, f" in {cwd / '.env'}")):
-        for name in _NAMES:
+        for name in NAMES:
             if source.get(name):
                 yield source[name], f"{name}{where}"
     prefect_toml = _toml(cwd / "prefect.toml")
@@ -46,7 +46,7 @@ def _found(environ: Mapping[str, str], cwd: Path, home: Path) -> Iterator[tuple[
     document = _toml(path)
     active = environ.get("PREFECT_PROFILE") or document.get("active")
     profile = _table(document, "profiles", str(active))
-    for name in _NAMES:
+    for name in NAMES:
         if profile.get(name):
             yield str(profile[name]), f"Prefect's profile {active} in {path}"
 

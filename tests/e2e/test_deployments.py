@@ -1,12 +1,16 @@
-"""The examples of Prefect's guide to flows in Docker containers: imported from imagekit, and nothing else changed.
+"""The examples of Prefect's guides to flows in Docker containers: imported from imagekit, and nothing else changed.
 
 Names of images, registries and repositories are the tests' own, and ``push`` is to a registry of the tests' own.
+docs/prefect-guides.md has each example and its test.
 """
 
 from __future__ import annotations
 
 import json
 import runpy
+import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +19,7 @@ from typing import Any
 import pytest
 
 from imagekit import DockerImage
+from imagekit.deploying.create import create_from_file
 from imagekit.deploying.deploy import forget
 from imagekit.deploying.pool import changed, new_pool
 from imagekit.deploying.submit import run_deployment
@@ -34,153 +39,25 @@ from tests.own_registry import OwnRegistry
 from tests.own_repositories import Repository
 
 from .conftest import Imagekit
-
-BUY = """
-from imagekit import flow
-
-@flow(log_prints=True)
-def buy():
-    print("Buying securities")
-
-if __name__ == "__main__":
-    buy.deploy(
-        name="my-code-baked-into-an-image-deployment",
-        work_pool_name="my-docker-pool",
-        image="{image}"{more}
-    )
-"""
-TWO_POOLS = """
-from imagekit import deploy, flow
-
-
-@flow(log_prints=True)
-def buy():
-    print("Buying securities")
-
-
-if __name__ == "__main__":
-    deploy(
-        buy.to_deployment(name="dev-deploy", work_pool_name="my-docker-pool"),
-        buy.to_deployment(name="prod-deploy", work_pool_name="my-other-docker-pool"),
-        image="{image}",
-        push=False,
-    )
-"""
-TWO_FLOWS = """
-from imagekit import deploy, flow
-
-
-@flow(log_prints=True)
-def buy():
-    print("Buying securities.")
-
-
-@flow(log_prints=True)
-def sell():
-    print("Selling securities.")
-
-
-if __name__ == "__main__":
-    deploy(
-        buy.to_deployment(name="buy-deploy"),
-        sell.to_deployment(name="sell-deploy"),
-        work_pool_name="my-docker-pool",
-        image="{image}",
-        push=False,
-    )
-"""
-DOCKERFILE_FLOW = """
-from imagekit import flow
-from imagekit import DockerImage
-
-
-@flow(log_prints=True)
-def buy():
-    print("Buying securities")
-
-
-if __name__ == "__main__":
-    buy.deploy(
-        name="my-custom-dockerfile-deployment",
-        work_pool_name="my-docker-pool",
-        image=DockerImage(
-            name="{image}",
-            tag="deploy-guide",
-            dockerfile="Dockerfile"
-    ),
-    push=False
+from .guide_examples import (
+    CUSTOM_DOCKERFILE,
+    DEFAULT_NAMESPACE,
+    DEPLOY_BUY,
+    EXTRA_PACKAGES,
+    GIT_STORAGE,
+    IMAGE_PULL_POLICY,
+    LOCAL_AND_REMOTE,
+    PASS_PARAMS,
+    RUNNER_WITH_IMAGE,
+    RUNNER_WITH_PACKAGES,
+    SPECIFICATION,
+    TWO_FLOWS,
+    TWO_POOLS,
+    WITHOUT_BUILD,
+    WITHOUT_PUSH,
+    anew,
 )
-"""
-GIT = """
-from imagekit import flow
-
-if __name__ == "__main__":
-    flow.from_source(
-        "{url}",
-        entrypoint="flows/no-image.py:hello_world",
-    ).deploy(
-        name="no-image-deployment",
-        work_pool_name="my-docker-pool",
-        build=False
-    )
-"""
-PARAMETERS = """
-from imagekit import flow
-
-
-@flow
-def hello_world(name: str):
-    print(f"Hello, {{name}}!")
-
-
-if __name__ == "__main__":
-    hello_world.deploy(
-        name="pass-params-deployment",
-        work_pool_name="my-docker-pool",
-        parameters=dict(name="Prefect"),
-        image="{image}",
-        push=False,
-        job_variables={{"image_pull_policy": "Never", "env": {{"STAGE": "test"}}}},
-    )
-"""
-MIXED = """
-from imagekit import deploy, flow
-
-
-@flow(log_prints=True)
-def local_flow():
-    print("I'm a flow!")
-
-
-if __name__ == "__main__":
-    deploy(
-        local_flow.to_deployment(name="example-deploy-local-flow"),
-        flow.from_source(
-            source="{url}",
-            entrypoint="flows.py:my_flow",
-        ).to_deployment(
-            name="example-deploy-remote-flow",
-        ),
-        work_pool_name="my-docker-pool",
-        image="{image}",
-    )
-"""
-SPECIFICATION = """
-from imagekit import flow
-from imagekit import DeploymentSpec
-from imagekit import DockerFlowRunner
-
-@flow
-def my_flow():
-    print("Hello from Docker!")
-
-
-DeploymentSpec(
-    name="example",
-    flow=my_flow,
-    flow_runner=DockerFlowRunner({runner})
-)
-"""
+from .wheels import write_wheel
 
 
 class Guide:
@@ -192,9 +69,14 @@ class Guide:
         for pool in ("my-docker-pool", "my-other-docker-pool"):
             Pools(self.store.file).put(new_pool(pool))
 
-    def deploy(self, script: str, **values: str) -> str:
+    def write(self, example: str, *, before: str = "", name: str = "deploy_buy.py", **names: str) -> Path:
+        """``before``: what an example leaves out that goes on with the file of an earlier one."""
+        (self.root / name).write_text(before + anew(example, **names))
+        return self.root / name
+
+    def deploy(self, example: str, *, before: str = "", **names: str) -> str:
         """What the script prints."""
-        (self.root / "deploy_buy.py").write_text(script.format(**values))
+        self.write(example, before=before, **names)
         self._capsys.readouterr()
         runpy.run_path("deploy_buy.py", run_name="__main__")
         return self._capsys.readouterr().out
@@ -242,26 +124,38 @@ def registry(tmp_path: Path) -> Iterator[OwnRegistry]:
         yield found
 
 
+# The flow that examples go on with.
+BUY = DEPLOY_BUY[: DEPLOY_BUY.index("if __name__")]
+GET_REPO_INFO = """
+from imagekit import flow
+
+@flow(log_prints=True)
+def get_repo_info():
+    {body}
+
+"""
+BAKED = "buy/my-code-baked-into-an-image-deployment"
+
+
 def test_code_baked_into_an_image_that_is_pushed(guide: Guide, registry: OwnRegistry) -> None:
     image = f"{registry.name}/{guide.imagekit.name()}:my_image_tag"
-    told = guide.deploy(BUY, image=image, more="")
-    name = "buy/my-code-baked-into-an-image-deployment"
-    assert f"created    {name}  in my-docker-pool" in told
+    told = guide.deploy(DEPLOY_BUY, image=image)
+    assert f"created    {BAKED}  in my-docker-pool" in told
     assert "    imagekit worker start --pool my-docker-pool\n" in told
-    assert f"    imagekit deployment run {name}\n" in told
-    deployment = guide.deployment(name)
+    assert f"    imagekit deployment run {BAKED}\n" in told
+    deployment = guide.deployment(BAKED)
     assert deployment.image == image
     assert str(deployment.pinned).startswith(f"{image.rpartition(':')[0]}@sha256:")
     # The same once more changes nothing.
-    assert f"unchanged  {name}" in guide.deploy(BUY, image=image, more="")
-    assert guide.deployment(name) == deployment
-    run = guide.run(name)
-    assert (run.state, guide.log(run), run.deployment) == ("completed", "Buying securities\n", name)
+    assert f"unchanged  {BAKED}" in guide.deploy(DEPLOY_BUY, image=image)
+    assert guide.deployment(BAKED) == deployment
+    run = guide.run(BAKED)
+    assert (run.state, guide.log(run), run.deployment) == ("completed", "Buying securities\n", BAKED)
     assert (run.record.reference, run.record.repo_digest) == (image, deployment.pinned)
-    # build=False: the image is there, and holds the flow.
-    assert "found" in guide.deploy(BUY, image=image, more=",\n        build=False")
+    # The image is there, and holds the flow.
+    assert "found" in guide.deploy(WITHOUT_BUILD, before=anew(BUY), image=image)
     with pytest.raises(InvalidEntrypoint, match=r"does not hold the flow: deploy_buy.py has no function 'sell'"):
-        guide.deploy(BUY.replace("buy", "sell"), image=image, more=", build=False")
+        guide.deploy(WITHOUT_BUILD.replace("buy.", "sell."), before=anew(BUY).replace("buy", "sell"), image=image)
 
 
 def test_an_image_that_stays_here_outlives_what_replaces_it(guide: Guide, engine: Engine) -> None:
@@ -291,11 +185,11 @@ def test_two_flows_in_one_image(guide: Guide) -> None:
 
 def test_a_dockerfile(guide: Guide, python_image: str) -> None:
     (guide.root / "Dockerfile").write_text(f"FROM {python_image}\nWORKDIR /app\nCOPY . .\n")
-    told = guide.deploy(DOCKERFILE_FLOW, image=guide.imagekit.name())
+    told = guide.deploy(CUSTOM_DOCKERFILE, image=guide.imagekit.name())
     assert "warning" not in told
     assert guide.log(guide.run("buy/my-custom-dockerfile-deployment")) == "Buying securities\n"
     (guide.root / "Dockerfile").write_text(f"FROM {python_image}\nWORKDIR /app\n")
-    told = guide.deploy(DOCKERFILE_FLOW, image=guide.imagekit.name())
+    told = guide.deploy(CUSTOM_DOCKERFILE, image=guide.imagekit.name())
     assert "there is no /app/deploy_buy.py; runs of it will fail" in told
 
 
@@ -305,20 +199,20 @@ def test_code_from_git_and_the_pools_image(guide: Guide, tmp_path: Path, python_
     commit = repository.commit({"flows/no-image.py": flow})
     pools = Pools(guide.store.file)
     with pytest.raises(InputError, match="has no image, and neither has the work pool"):
-        guide.deploy(GIT, url=repository.url)
+        guide.deploy(GIT_STORAGE, url=repository.url)
     pools.put(changed(pools.get("my-docker-pool"), defaults={"image": python_image}))
-    guide.deploy(GIT, url=repository.url)
+    guide.deploy(GIT_STORAGE, url=repository.url)
     run = guide.run("hello-world/no-image-deployment")
     assert (run.state, guide.log(run), run.record.reference) == ("completed", "Hello\n", python_image)
     assert run.record.source["commit"] == commit
 
 
-def test_parameters_and_job_variables(guide: Guide) -> None:
-    guide.deploy(PARAMETERS, image=f"{guide.imagekit.name()}:v1")
+def test_parameters(guide: Guide, registry: OwnRegistry) -> None:
+    guide.deploy(PASS_PARAMS, image=f"{registry.name}/{guide.imagekit.name()}:v1")
     name = "hello-world/pass-params-deployment"
     assert guide.log(guide.run(name)) == "Hello, Prefect!\n"
     run = guide.run(name, parameters={"name": "you"}, job_variables={"env": {"MORE": "1"}, "mem_limit": "128m"})
-    assert (guide.log(run), run.record.env_names) == ("Hello, you!\n", ("MORE", "STAGE"))
+    assert (guide.log(run), run.record.env_names) == ("Hello, you!\n", ("MORE",))
     assert run.record.settings["mem_limit"] == "128m"
     with pytest.raises(InvalidParameters, match="takes no parameter 'nme'"):
         guide.run(name, parameters={"nme": "you"})
@@ -329,44 +223,112 @@ def test_parameters_and_job_variables(guide: Guide) -> None:
     assert caught.value.hint == f"did you mean {name!r}?"
 
 
+def test_an_image_that_is_never_pulled(guide: Guide) -> None:
+    before = GET_REPO_INFO.format(body="print('known')")
+    guide.deploy(IMAGE_PULL_POLICY, before=before, image=f"{guide.imagekit.name()}:v1")
+    run = guide.run("get-repo-info/my-deployment-never-pull")
+    assert (run.state, guide.log(run)) == ("completed", "known\n")
+    assert run.record.settings["image_pull_policy"] == "Never"
+
+
+def test_extra_packages(guide: Guide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    name = f"plug{secrets.token_hex(4)}"
+    write_wheel(tmp_path / "offered", name, "1.0", {f"{name}.py": f"MARK = {secrets.token_hex(8)!r}\n"})
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "offered"))
+    before = GET_REPO_INFO.format(body=f"import {name}; print({name}.__name__)")
+    guide.deploy(EXTRA_PACKAGES, before=before, image=f"{guide.imagekit.name()}:v1", package=name)
+    run = guide.run("get-repo-info/my-deployment-never-pull")
+    assert (run.state, guide.log(run)) == ("completed", f"{name}\n")
+    assert run.record.extras is not None
+    assert run.record.extras["packages"] == [f"{name}==1.0"]
+    engine.remove_image(run.record.extras["image"], force=True)
+
+
 def test_local_and_remote_flows(guide: Guide, registry: OwnRegistry, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.commit({"flows.py": "def my_flow():\n    print('I am elsewhere')\n"})
     image = f"{registry.name}/{guide.imagekit.name()}:dev"
-    guide.deploy(MIXED, url=repository.url, image=image)
+    guide.deploy(LOCAL_AND_REMOTE, url=repository.url, image=image)
     assert guide.log(guide.run("local-flow/example-deploy-local-flow")) == "I'm a flow!\n"
     run = guide.run("my-flow/example-deploy-remote-flow")
     assert (guide.log(run), run.record.reference) == ("I am elsewhere\n", image)
     assert run.record.repo_digest == guide.deployment("my-flow/example-deploy-remote-flow").pinned
 
 
-def test_the_default_namespace(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = guide.imagekit.name()
-    monkeypatch.setenv("PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE", "example.com/team")
-    told = guide.deploy(BUY, image=f"{name}:v1", more=",\n        push=False")
-    assert f"built example.com/team/{name}:v1" in told
-    assert guide.deployment("buy/my-code-baked-into-an-image-deployment").image == f"example.com/team/{name}:v1"
+def test_the_default_namespace(guide: Guide, registry: OwnRegistry) -> None:
+    name, namespace = guide.imagekit.name(), f"{registry.name}/team"
+    refused = guide.imagekit("config", "set", f"PREFECT_DEFAULT_DOCKER_BUILD_NAMESPACE={namespace}")
+    assert (refused.returncode, "it is called default-namespace here" in refused.stderr) == (2, True)
+    assert guide.imagekit("config", "set", f"default-namespace={namespace}").returncode == 0
+    told = guide.deploy(DEFAULT_NAMESPACE, before=anew(BUY), image=f"{name}:v1")
+    assert f"built and pushed {namespace}/{name}:v1" in told
+    assert guide.deployment(BAKED).image == f"{namespace}/{name}:v1"
 
 
-def test_the_command_line(guide: Guide, python_image: str) -> None:
-    """The second guide's file, and the same commands as a person types them."""
+def test_the_commands_of_the_guide(guide: Guide) -> None:
+    """As a person types them, with the script that does not push."""
     imagekit = guide.imagekit
-    (guide.root / "example-deployment.py").write_text(
-        SPECIFICATION.format(runner=f'image="{python_image}", env={{"STAGE": "test"}}')
-    )
+    assert imagekit("work-pool", "create", "--type", "docker", "typed-pool").returncode == 0
+    lines = imagekit("work-pool", "ls").stdout.splitlines()
+    assert [" not ready " in line for line in lines if line.startswith("typed-pool ")] == [True]
+    script = guide.write(WITHOUT_PUSH, before=anew(BUY), image=f"{imagekit.name()}:v1")
+    argv = [sys.executable, script.name]
+    done = subprocess.run(argv, cwd=guide.root, env=imagekit.env, capture_output=True, text=True)
+    assert f"created    {BAKED}  in my-docker-pool" in done.stdout, done.stderr
+    imagekit("deployment", "run", BAKED)
+    done = imagekit("worker", "start", "--pool", "my-docker-pool", "--type", "docker", "--run-once")
+    assert done.returncode == 0, done.stderr
+    (run,) = imagekit.json("flow-run", "ls", "--deployment", BAKED)["runs"]
+    assert run["state"] == "completed"
+
+
+def test_runners_of_the_second_guide(
+    guide: Guide, python_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    def ran(runner: str, **names: str) -> StoredRun:
+        # Its last line is what stands in the place of the first example's runner.
+        example = SPECIFICATION.replace("DockerFlowRunner()", runner.splitlines()[-1])
+        guide.write(example, name="example-deployment.py", **names)
+        create_from_file(Path("example-deployment.py"), "my-docker-pool", Settings.load())
+        run = guide.run("my-flow/example")
+        assert (run.state, guide.log(run)) == ("completed", "Hello from Docker!\n")
+        return run
+
+    assert ran(RUNNER_WITH_IMAGE, image=python_image).record.reference == python_image
+    for name in (names := [f"extra{secrets.token_hex(4)}" for _ in range(2)]):
+        write_wheel(tmp_path / "offered", name, "1.0", {f"{name}.py": f"MARK = {secrets.token_hex(8)!r}\n"})
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "offered"))
+    extras = ran(RUNNER_WITH_PACKAGES, packages=" ".join(names)).record.extras
+    assert extras is not None
+    assert extras["packages"] == [f"{name}==1.0" for name in sorted(names)]
+    engine.remove_image(extras["image"], force=True)
+
+
+def test_the_commands_of_the_second_guide(guide: Guide, engine: Engine) -> None:
+    imagekit = guide.imagekit
+    guide.write(SPECIFICATION, name="example-deployment.py")
     done = imagekit("deployment", "create", "./example-deployment.py")
     assert "created    my-flow/example  in default" in done.stdout, done.stderr
     worker = imagekit.start("worker", "start", "--pool", "default")
     try:
-        done = imagekit("deployment", "run", "my-flow/example", "--watch")
+        done = imagekit("deployment", "run", "my-flow/example", "--watch", "-j", "auto_remove=false")
         assert (done.returncode, done.stdout) == (0, "Hello from Docker!\n")
         (run,) = imagekit.json("flow-run", "ls", "--deployment", "my-flow/example")["runs"]
-        assert (run["state"], run["env_names"]) == ("completed", ["STAGE"])
+        assert run["state"] == "completed"
+        # A container with a name that matches the run's.
+        argv = ["docker", "--host", engine.address, "container", "ls", "--all", "--format", "{{.Names}}"]
+        named = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+        assert named.count(run["name"]) == 1
+        engine.api.remove_container(run["name"])
         done = imagekit("flow-run", "retry", run["id"], "--watch", "--json")
         assert done.returncode == 0
         again = json.loads(done.stdout)
-        assert (again["state"], again["reference"], again["id"] != run["id"]) == ("completed", python_image, True)
-        assert "  ready  " in imagekit("work-pool", "ls").stdout.splitlines()[1]
+        assert (again["state"], again["image_id"], again["id"] != run["id"]) == ("completed", run["image_id"], True)
+        engine.api.remove_container(again["name"])
+        lines = imagekit("work-pool", "ls").stdout.splitlines()
+        assert [" ready " in line for line in lines if line.startswith("default ")] == [True]
         (found,) = imagekit.json("worker", "ls")["workers"]
         assert (found["pool"], found["status"]) == ("default", "online")
     finally:
