@@ -14,6 +14,7 @@ from imagekit.oci.content import Blob
 from imagekit.oci.digest import Digest
 from imagekit.progress import Reporter
 from imagekit.secrets.handed import Handed
+from imagekit.sharing.once import SUFFIX, make_once
 from imagekit.spec.base import AppliedRecipe, BaseImage
 from imagekit.spec.image import ImageSpec
 
@@ -155,7 +156,17 @@ class RecipedBases:
             for line in said:
                 self._reporter.line(line)
             handed = handed_to_steps(self._handed, machine)
-            known = put_on(engine, base, beneath, name, handed=handed, reporter=self._reporter, fresh=fresh)
+
+            def make() -> EngineImage:
+                return put_on(engine, base, beneath, name, handed=handed, reporter=self._reporter, fresh=fresh)
+
+            if fresh:
+                known = make()
+            else:
+                # By one process of those that want it: a matrix has many images on the same recipes.
+                lock = self._cache / "derived" / f"{name.rpartition(':')[2]}{SUFFIX}"
+                lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                known = make_once(lock, lambda: engine.image(name), make)
         self._made.add(name)
         return name, known
 

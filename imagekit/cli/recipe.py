@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,6 +15,8 @@ from imagekit.cli.options import examples
 
 if TYPE_CHECKING:
     from imagekit.recipes.declared import Recipe
+
+_Read = TypeVar("_Read")
 
 app = typer.Typer(
     help="Recipes, what packages need beyond wheels: list, show, check.",
@@ -43,7 +47,11 @@ def list_recipes(
 
     known = provided()
     files = {**known, **own(Path())}
-    found = [read_recipe(path, is_provided=known.get(name) == path) for name, path in sorted(files.items())]
+    mine = {path: str(path) for name, path in files.items() if known.get(name) != path}
+    found = _at_once(
+        partial(read_recipe, path, shown=mine.get(path), is_provided=path not in mine)
+        for _, path in sorted(files.items())
+    )
     if serves is not None:
         wanted = canonicalize_name(serves)
         found = [recipe for recipe in found if wanted in recipe.table.serves]
@@ -137,7 +145,8 @@ def check(
     from imagekit.verifying.recipe_check import check_recipe
 
     # What is wrong with any of them is told before the first is built.
-    recipes = [find_recipes([name], Path())[-1] for name in dict.fromkeys(names)]
+    found_of = _at_once(partial(find_recipes, [name], Path()) for name in dict.fromkeys(names))
+    recipes = [found[-1] for found in found_of]
     results: list[dict[str, Any]] = []
     failed: ImagekitError | None = None
     with (
@@ -146,7 +155,7 @@ def check(
     ):
         for recipe in recipes:
             try:
-                found = check_recipe(pipeline, recipe, base_image=base_image, python=python)
+                found = check_recipe(pipeline, recipe, project=Path(), base_image=base_image, python=python)
             except ImagekitError as error:
                 if len(recipes) == 1:
                     raise
@@ -165,6 +174,22 @@ def check(
         raise typer.Exit(CheckFailed.exit_code)
 
 
+def _at_once(readings: Iterable[Callable[[], _Read]]) -> list[_Read]:
+    """What each gives; what is wrong with any of them is raised together, once."""
+    from imagekit.errors import InputError
+
+    found: list[_Read] = []
+    problems: dict[str, InputError] = {}
+    for read in readings:
+        try:
+            found.append(read())
+        except InputError as error:
+            problems |= {problem.message: problem for problem in error.problems or (error,)}
+    if problems:
+        raise InputError.join(list(problems.values()))
+    return found
+
+
 def _stage(
     recipe: Recipe, base_image: str | None, python: str | None, *, as_json: bool, quiet: bool, verbose: bool
 ) -> dict[str, Any]:
@@ -176,7 +201,7 @@ def _stage(
         reporting(quiet=quiet, as_json=as_json, verbose=verbose) as reporter,
         open_pipeline(load_settings(), reporter, needs_engine=False) as pipeline,
     ):
-        base, beneath = recipe_stage(pipeline, recipe, base_image=base_image, python=python)
+        base, beneath = recipe_stage(pipeline, recipe, project=Path(), base_image=base_image, python=python)
     return {
         "dockerfile": "\n".join([f"FROM {base.place}", *beneath.lines]),
         "files": {path: data.decode("utf-8", "replace") for path, data in beneath.files.items() if _is_text(data)},

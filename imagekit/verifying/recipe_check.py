@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import tempfile
 import threading
 import time
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from imagekit.spec.base import BaseImage
     from imagekit.stages.beneath import Beneath
 
-REPOSITORY = "imagekit/recipe-check"
 # What a check's program may take.
 PATIENCE = 600.0
 _TAIL = 1 << 14  # bytes of what it printed
@@ -50,19 +48,25 @@ class RecipeCheck:
 
 
 def check_recipe(
-    pipeline: Pipeline, recipe: Recipe, *, base_image: str | None = None, python: str | None = None
+    pipeline: Pipeline,
+    recipe: Recipe,
+    *,
+    project: Path | None = None,
+    base_image: str | None = None,
+    python: str | None = None,
 ) -> RecipeCheck:
     """Build an image with ``recipe`` on the base, run the check's program in it, and take the image away again.
 
-    Raises what a build raises, and ``CheckFailed`` with the program's last words.
+    What it requires is looked for among the recipes of ``project``, too. Raises what a build raises, and
+    ``CheckFailed`` with the program's last words.
     """
+    from imagekit.export.engine_load import loading_name
     from imagekit.recipes.distribution import Distribution
     from imagekit.recipes.fitted_check import fitted_check
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="imagekit-recipe-") as temporary:
-        context = Path(temporary, "project")
-        context.mkdir()
+        context = _context(Path(temporary), project)
         plain = pipeline.spec(context, base_image=base_image, python=python, include_source=False)
         base = pipeline.base_image(replace(plain, recipes=()))
         distribution = Distribution.of(base.release, base.config.platform)
@@ -82,7 +86,8 @@ def check_recipe(
         )
         if check is not None and check.from_source:
             spec = replace(spec, no_binary=check.from_source)
-        reference = Reference.parse(f"{REPOSITORY}:{recipe.name}-{secrets.token_hex(4)}")
+        # What a killed check leaves under it is swept by the next build or check.
+        reference = Reference.parse(loading_name())
         try:
             result = pipeline.build(spec, reference)
             if check is not None:
@@ -100,14 +105,30 @@ def check_recipe(
 
 
 def recipe_stage(
-    pipeline: Pipeline, recipe: Recipe, *, base_image: str | None = None, python: str | None = None
+    pipeline: Pipeline,
+    recipe: Recipe,
+    *,
+    project: Path | None = None,
+    base_image: str | None = None,
+    python: str | None = None,
 ) -> tuple[BaseImage, Beneath]:
     """The base, and what ``recipe`` and all that it requires become on it; nothing of them is run."""
-    with tempfile.TemporaryDirectory(prefix="imagekit-recipe-") as nothing:
-        path = str(recipe.source.path.resolve())
-        spec = pipeline.spec(Path(nothing), base_image=base_image, python=python, include_source=False, recipes=[path])
+    with tempfile.TemporaryDirectory(prefix="imagekit-recipe-") as temporary:
+        context, path = _context(Path(temporary), project), str(recipe.source.path.resolve())
+        spec = pipeline.spec(context, base_image=base_image, python=python, include_source=False, recipes=[path])
         base = pipeline.base_image(replace(spec, recipes=()))
         return base, pipeline.bases.steps(spec, base)
+
+
+def _context(directory: Path, project: Path | None) -> Path:
+    """An empty project in ``directory``, with the recipes of ``project``."""
+    from imagekit.recipes.find import DIRECTORY
+
+    context = directory / "project"
+    context.mkdir()
+    if project is not None and (project / DIRECTORY).is_dir():
+        (context / DIRECTORY).symlink_to((project / DIRECTORY).resolve())
+    return context
 
 
 def _further(recipe: Recipe, check: FittedCheck, directory: Path) -> str:

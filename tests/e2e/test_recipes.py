@@ -233,6 +233,11 @@ def test_checked(imagekit: Imagekit, root: Path, base: str) -> None:
     (found,) = imagekit.json("recipe", "check", path, "--base", base, cwd=root)["recipes"]
     assert (found["name"], found["program"], found["error"]) == ("above", True, None)
     text = path.read_text()
+    # What lies elsewhere finds what the project has.
+    (elsewhere := root / "drivers").mkdir()
+    (elsewhere / "ours.toml").write_text("summary = 'x'\nrequires = ['below']\n[check]\nprogram = '1'\n")
+    shown = imagekit.json("recipe", "show", "./drivers/ours.toml", "--base", base, cwd=root)
+    assert "recipes/below/apply.sh" in shown["files"]
     path.write_text(text.replace("returncode == 0", "returncode == 1"))
     error = imagekit.refused("recipe", "check", str(path), "--base", base)
     assert error["exit_code"] == 6
@@ -267,6 +272,7 @@ def test_where_no_engine_is(library: Imagekit, project: WriteProject, monkeypatc
         (["build", "--recipe", "./no.toml"], "./no.toml is not there"),
         (["build", "--recipe", ""], "is no recipe"),
         (["recipe", "check", "./bad.toml"], "bad.toml:2"),
+        (["recipe", "check", "./bad.toml", "grafviz"], "no recipe is called 'grafviz'"),
         (["recipe", "show", "graphviz", "--on", "12"], "is no distribution"),
         (["recipe", "show", "graphviz", "--on", "debian:12", "--base", "x"], "--on does not go"),
     ],

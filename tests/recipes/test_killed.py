@@ -6,6 +6,9 @@ import secrets
 import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.export.engine_load import LOADING, sweep_loading
@@ -31,9 +34,29 @@ with Engine.connect(address) as engine:
 """
 
 
-def test_it_is_swept(engine: Engine, python_image: str) -> None:
-    words = [sys.executable, "-c", PROGRAM, engine.address, python_image, secrets.token_hex(8)]
-    done = subprocess.run(words, capture_output=True, text=True)
+# Killed while the check's program runs.
+CHECK = """
+import os, signal, sys
+from pathlib import Path
+from imagekit.pipeline import Pipeline
+from imagekit.recipes.declared import read_recipe
+from imagekit.settings import Settings
+from imagekit.verifying import recipe_check
+
+_, image, mark = sys.argv[1:]
+recipe_check._run = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+path = Path("mine.toml")
+path.write_text(f"summary = 'a'\\n[env]\\nMARK = '{mark}'\\n[check]\\nprogram = '1'\\n")
+print(os.getpid(), flush=True)
+with Pipeline(Settings.load()) as pipeline:
+    recipe_check.check_recipe(pipeline, read_recipe(path), base_image=image)
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, CHECK], ids=["recipes", "check"])
+def test_it_is_swept(engine: Engine, python_image: str, program: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", program, engine.address, python_image, secrets.token_hex(8)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
     def left() -> list[str]:
