@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -300,97 +299,3 @@ def test_the_base_is_known_by_its_layers(engine: Engine, python_image: str, buil
     found = base_of(engine, image, [*named, tag, "No/Reference"])
     assert found is not None
     assert found.diff_ids == image.diff_ids[:-1]
-
-
-# The seed's example: a private index by a Secret in a build argument.
-
-
-@pytest.fixture(scope="module")
-def pip_image(python_image: str, tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Iterator[str]:
-    """A base with pip, as the seed's has it."""
-    import pip
-
-    context, tag = tmp_path_factory.mktemp("pip"), f"imagekit-test/{secrets.token_hex(6)}:1"
-    shutil.copytree(Path(pip.__file__).parent, context / "pip", ignore=shutil.ignore_patterns("__pycache__"))
-    (context / "Dockerfile").write_text(
-        f"FROM {python_image}\nCOPY pip /usr/local/lib/python3.11/dist-packages/pip\n"
-        "RUN printf '#!/bin/sh\\nexec python3 -m pip \"$@\"\\n' > /usr/bin/pip && chmod 755 /usr/bin/pip\n"
-    )
-    subprocess.run(
-        ["docker", "--host", engine.address, "buildx", "build", "-q", "--load", "-t", tag, context], check=True
-    )
-    yield tag
-    engine.remove_image(tag, force=True)
-
-
-SAMPLE = """FROM {base}
-
-ARG AUTHED_ARTIFACT_REG_URL
-COPY ./requirements.txt /requirements.txt
-
-RUN pip install --root-user-action ignore --break-system-packages --extra-index-url ${{AUTHED_ARTIFACT_REG_URL}} \
-    --no-index --find-links ${{AUTHED_ARTIFACT_REG_URL}}/private-thing/ -r /requirements.txt
-"""
-
-
-def test_the_seeds_example_is_refused_and_runs_as_it_stands_when_it_is_allowed(
-    library: Imagekit, project: WriteProject, pip_image: str, index: FaultyIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(library.cwd / "data"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    index.pages["/simple/private-thing/"] = index.pages["/simple/private_thing/"]
-    url = index.url_as(*index.login)  # type: ignore[misc]
-    Secret(url).save("artifact-reg-url")
-    root = project({"sample.Dockerfile": SAMPLE.format(base=pip_image), "requirements.txt": "private-thing\n"})
-    artifact_reg_url = Secret.load("artifact-reg-url")
-
-    def image(**more: object) -> DockerImage:
-        return DockerImage(
-            name=library.name("my-image"),
-            tag="test",
-            dockerfile="sample.Dockerfile",
-            buildargs={"AUTHED_ARTIFACT_REG_URL": artifact_reg_url.get()},
-            context=root,
-            network_mode="host",
-            **more,
-        )
-
-    with pytest.raises(CredentialExposed) as caught:
-        image().build()
-    assert 'secrets=["id=authed_artifact_reg_url,env=AUTHED_ARTIFACT_REG_URL"]' in str(caught.value.hint)
-    assert str(index.login[1]) not in str(caught.value) + str(caught.value.hint)  # type: ignore[index]
-    assert index.asked == []
-    assert image(allow_secret_build_args=True).build().image_id
-    assert any(path.endswith(".whl") for path in index.asked)
-
-
-def test_the_line_that_does_it_right_does_it(
-    library: Imagekit,
-    project: WriteProject,
-    pip_image: str,
-    index: FaultyIndex,
-    inside: Inside,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    url = index.url_as(*index.login)  # type: ignore[misc]
-    monkeypatch.setenv("AUTHED_ARTIFACT_REG_URL", url)
-    index.pages["/simple/private-thing/"] = index.pages["/simple/private_thing/"]
-    text = (
-        SAMPLE.format(base=pip_image)
-        .replace("ARG AUTHED_ARTIFACT_REG_URL\n", "")
-        .replace(
-            "RUN ",
-            "RUN --mount=type=secret,id=authed_artifact_reg_url "
-            'AUTHED_ARTIFACT_REG_URL="$(cat /run/secrets/authed_artifact_reg_url)"; ',
-        )
-    )
-    root, name = project({"sample.Dockerfile": text, "requirements.txt": "private-thing\n"}), library.name()
-    DockerImage(
-        name,
-        "test",
-        "sample.Dockerfile",
-        secrets=["id=authed_artifact_reg_url,env=AUTHED_ARTIFACT_REG_URL"],
-        context=root,
-        network_mode="host",
-    ).build()
-    assert "private_thing" in inside(f"{name}:test", "python3", "-m", "pip", "list")

@@ -43,10 +43,16 @@ class FaultyIndex:
     """``faults[path]`` are answers given in turn before the right one; the last of ``always[path]`` for good.
 
     ``login``: (user, password) that every path needs. ``tls``: what it speaks by, for ``host`` as its name.
+    ``address``: where it listens.
     """
 
     def __init__(
-        self, *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+        self,
+        *,
+        login: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        address: str = "127.0.0.1",
     ) -> None:
         self.pages: dict[str, bytes] = {}
         self.faults: dict[str, list[Fault]] = {}
@@ -95,7 +101,7 @@ class FaultyIndex:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = _Server(("127.0.0.1", 0), Answering)
+        self.server = _Server((address, 0), Answering)
         self.server.daemon_threads = True
         self.server.uploaded = lambda: self.uploaded  # type: ignore[attr-defined]
         if tls is not None:
