@@ -43,6 +43,7 @@ KINDS = (
     Kind("bases", "debian", "base images made from Debian's packages"),
     Kind("debs", "debian/debs", "Debian's packages"),
     Kind("derived", "derived", "bases with conda packages, as layouts"),
+    Kind("repodata", "repodata", "lists of packages of conda's channels, as py-rattler keeps them"),
     Kind("unpacked", "unpacked", "interpreters of base images, unpacked to compile here"),
     Kind("checkouts", "checkouts", "commits that flows were run from"),
     Kind("repositories", "repositories", "repositories of those, without history"),

@@ -154,6 +154,12 @@ def _deb(unit: Unit) -> Iterator[str]:
             yield "another hash"
 
 
+def _repodata(unit: Unit) -> Iterator[str]:
+    """py-rattler's own files, which it looks at whenever it reads them."""
+    if not all(path.is_dir() for path in unit.paths):
+        yield "no directory"
+
+
 def _unpacked(unit: Unit) -> Iterator[str]:
     """Whether it still starts is seen whenever it is to."""
     for path in unit.paths:
@@ -211,6 +217,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "built": _wheel,
     "bases": _base,
     "debs": _deb,
+    "repodata": _repodata,
     "unpacked": _unpacked,
     "derived": _layout,
     "checkouts": _checkout,

@@ -69,7 +69,6 @@ def _gateway(rattler: ModuleType, repodata: Path, places: Sequence[ChannelPlace]
         remote = [place for place in places if not place.url.startswith("file:")]
         only_kept = rattler.SourceConfig(cache_action="force-cache-only")
         config = {f"{place.url}/": only_kept for place in remote}
-    repodata.mkdir(parents=True, exist_ok=True, mode=0o700)
     client = client_of(places, rattler)
     return rattler.Gateway(cache_dir=repodata, per_channel_config=config, **({"client": client} if client else {}))
 

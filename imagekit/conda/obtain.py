@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from imagekit.conda.values import CondaLock
 from imagekit.conda.virtual_packages import subdir_of, virtual_packages
 from imagekit.errors import InvalidProject, StaleLock, Unsatisfiable
 from imagekit.lock.access import IndexAccess
+from imagekit.oci.digest import digest_of_json
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.spec.base import BaseImage
@@ -24,8 +25,11 @@ from imagekit.spec.toml import read_toml
 if TYPE_CHECKING:
     from types import ModuleType
 
-# Lists of packages, as py-rattler keeps them.
+    from imagekit.conda.channels import ChannelPlace
+
+# Lists of packages, as py-rattler keeps them; those of the same channels in one directory.
 REPODATA = "repodata"
+_MARK = "used"
 
 
 def obtain(
@@ -92,7 +96,7 @@ def _solved(
                     subdir=subdir,
                     virtual=virtual,
                     places=asked,
-                    repodata=cache_dir / REPODATA,
+                    repodata=_repodata(cache_dir, asked),
                     offline=access.offline,
                     environment=access.environment(access.for_conda()),
                     keep=held,
@@ -101,6 +105,16 @@ def _solved(
                 if not held:
                     raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _repodata(cache_dir: Path, places: Sequence[ChannelPlace]) -> Path:
+    """Where the lists of ``places`` are kept, noted to be in use."""
+    key = digest_of_json(["repodata", sorted(place.url for place in places)]).removeprefix("sha256:")
+    directory = cache_dir / REPODATA / key
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (mark := directory / _MARK).touch(exist_ok=True)
+    mark_used(mark, cache_dir)
+    return directory
 
 
 def attached(extra: Mapping[str, Any], lock: CondaLock) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import pytest
 
+from imagekit.cache.kinds import scan
+from imagekit.cache.verify import verify
 from imagekit.conda.lock_table import lock_of, table_of
 from imagekit.conda.obtain import obtain
 from imagekit.conda.values import CondaLock
@@ -92,6 +94,11 @@ def test_what_is_locked(tmp_path: Path) -> None:
     )
     assert (tool.direct, part.direct, tool.shown_url) == (True, False, "")
     assert lock_of(table_of(lock), "here") == lock
+    # What is kept of the channels is an entry of the cache.
+    kept = scan(tmp_path / "cache")
+    assert [unit.kind.name for unit in kept.units if unit.kind.name == "repodata"] == ["repodata"]
+    assert kept.other == []
+    assert verify(tmp_path / "cache", SilentReporter())[1] == []
 
 
 def test_the_order_of_channels(tmp_path: Path, two: tuple[str, str]) -> None:
