@@ -5,7 +5,7 @@ Rooms below the command line report *tasks*; who listens decides what is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
@@ -29,6 +29,9 @@ class Reporter(Protocol):
     def line(self, text: str) -> None:
         """A line worth keeping (a build step's output, a decision)."""
 
+    def waiting(self, titles: Sequence[str]) -> None:
+        """What is to begin once there is room for it, the next first; in place of what was said before."""
+
 
 class _Silent:
     def advance(self, amount: int = 1) -> None:
@@ -46,6 +49,9 @@ class SilentReporter:
         yield _Silent()
 
     def line(self, text: str) -> None:
+        pass
+
+    def waiting(self, titles: Sequence[str]) -> None:
         pass
 
 

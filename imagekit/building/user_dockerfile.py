@@ -127,6 +127,9 @@ class _ContextWatch:
             self.sent = max(self.sent, int(float(found[1]) * _UNITS[found[2]]))
         self._reporter.line(text)
 
+    def waiting(self, titles: Sequence[str]) -> None:
+        self._reporter.waiting(titles)
+
 
 def dockerfile_reference(
     settings: Settings,

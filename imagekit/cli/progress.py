@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -57,6 +57,7 @@ class TerminalReporter:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bars: list[_Bar] = []
+        self._waiting: tuple[str, ...] = ()
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -85,6 +86,10 @@ class TerminalReporter:
             else:
                 self._stream.write(styled(text, "2", self._stream) + "\n")
                 self._stream.flush()
+
+    def waiting(self, titles: Sequence[str]) -> None:
+        with self._lock:
+            self._waiting = tuple(titles)
 
     def close(self) -> None:
         """Take the bars away, for good: whoever writes to the terminal from here on has it alone."""
@@ -135,8 +140,8 @@ class TerminalReporter:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 1))
-        for bar in self._due():
+        table, due = Table.grid(padding=(0, 1)), self._due()
+        for bar in due:
             drawn = ProgressBar(
                 total=bar.total, completed=bar.done, width=24, pulse=bar.total is None, animation_time=time.monotonic()
             )
@@ -144,4 +149,15 @@ class TerminalReporter:
             if bar.text:
                 head.append("  " + clipped(bar.text, 48), style="dim")
             table.add_row(drawn, Text(bar.count), Text(seconds(bar.seconds), style="dim"), head)
+        for title in self._waiting_rows(len(due)):
+            table.add_row(Text("waiting", style="dim"), "", "", Text(title, style="dim"))
         return table
+
+    def _waiting_rows(self, above: int) -> Sequence[str]:
+        """What waits, as far as there is room for it below ``above`` rows; those cut off are counted."""
+        with self._lock:
+            waiting, live = self._waiting, self._live
+        room = max(1, live.console.height - 1 - above) if live is not None else 1
+        if len(waiting) <= room:
+            return waiting
+        return (*waiting[: room - 1], f"{len(waiting) - room + 1} more")

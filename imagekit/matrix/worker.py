@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from multiprocessing.connection import Connection
@@ -92,6 +92,9 @@ class PipeReporter:
 
     def line(self, text: str) -> None:
         self._pipe.send("line", text)
+
+    def waiting(self, titles: Sequence[str]) -> None:
+        pass  # who has the jobs says which of them wait
 
 
 def main(handle: int) -> None:

@@ -60,6 +60,7 @@ class Workers:
         for worker in self._all:
             worker.wait()
         self._all.clear()
+        self._reporter.waiting(())
 
     def each(
         self,
@@ -77,6 +78,7 @@ class Workers:
                 worker, job = self._free(busy), waiting.popleft()
                 busy[worker] = job
                 worker.begin(do, job)
+                self._reporter.waiting([job.label for job in waiting])
             for worker in _with_news(busy):
                 try:
                     kind, *rest = worker.pipe.recv()

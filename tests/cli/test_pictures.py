@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -72,11 +73,18 @@ def test_a_build_shows_new_layers_and_folds_cached_ones(
     assert "\x1b" not in out
 
 
-def test_a_bar_is_drawn_on_a_terminal_and_gone_when_done(monkeypatch: pytest.MonkeyPatch) -> None:
+Seen = Callable[..., None]
+
+
+def drawn_on_terminal(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[TerminalReporter, Seen], None], *, rows: int = 24
+) -> str:
+    """All that a terminal is given while ``act`` works, which may wait for words; then "after"."""
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("LINES", str(rows))
     monkeypatch.setattr("imagekit.cli.progress.PATIENCE", 0.0)
     leader, follower = pty.openpty()
-    drawn, seen = io.BytesIO(), threading.Event()
+    drawn, news = io.BytesIO(), threading.Condition()
 
     def read() -> None:
         while True:
@@ -86,28 +94,51 @@ def test_a_bar_is_drawn_on_a_terminal_and_gone_when_done(monkeypatch: pytest.Mon
                 return
             if not data:
                 return
-            drawn.write(data)
-            if b"fetching" in drawn.getvalue() and b"3/4" in drawn.getvalue():
-                seen.set()
+            with news:
+                drawn.write(data)
+                news.notify_all()
+
+    def seen(*words: str) -> None:
+        with news:
+            news.wait_for(lambda: all(word.encode() in drawn.getvalue() for word in words))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     with os.fdopen(follower, "w") as stream:
         reporter = TerminalReporter(stream)
-        with reporter.task("fetching", total=4) as task:
-            task.advance(3)
-            task.note("six")
-            seen.wait()
-            reporter.line("a decision")
+        act(reporter, seen)
         reporter.close()
         reporter.line("after")
     thread.join()
     os.close(leader)
-    text = drawn.getvalue().decode()
+    return drawn.getvalue().decode()
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_gone_when_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(reporter: TerminalReporter, seen: Seen) -> None:
+        with reporter.task("fetching", total=4) as task:
+            task.advance(3)
+            task.note("six")
+            seen("fetching", "3/4")
+            reporter.line("a decision")
+
+    text = drawn_on_terminal(monkeypatch, act)
     assert "a decision" in text
     # The line is cleared and the cursor shown again before anything else is written.
     assert "\x1b[2K" in text
     assert text.rindex("\x1b[?25h") < text.rindex("after")
+
+
+def test_what_waits_is_drawn_below_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(reporter: TerminalReporter, seen: Seen) -> None:
+        with reporter.task("building", total=9):
+            reporter.waiting(["next", "second"])
+            seen("building", "next", "second")
+            reporter.waiting([f"cell-{number}." for number in range(8)])
+            seen("cell-2.", "5 more")
+
+    # Five rows: the bar, three of the eight and the number of the others; none below, where the cursor is.
+    assert "cell-3." not in drawn_on_terminal(monkeypatch, act, rows=6)
 
 
 def test_quick_work_draws_nothing() -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class _Heard(SilentReporter):
     @contextmanager
     def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
         self.words.append((title, total, unit))
-        yield self  # type: ignore[misc]
+        yield self
         self.words.append(f"end of {title}")
 
     def advance(self, amount: int = 1) -> None:
@@ -64,14 +64,24 @@ class _Heard(SilentReporter):
     def line(self, text: str) -> None:
         self.words.append(text)
 
+    def waiting(self, titles: Sequence[str]) -> None:
+        self.words.append(("waiting", *titles))
+
 
 def test_what_they_tell_is_told_here() -> None:
     heard = _Heard()
     with Workers(1, Settings.load({}), heard) as workers:
         list(workers.each(do, jobs("tell"), lost))
-    assert heard.words[0] == ("j0: counting", 3, "B")
+    assert heard.words[:2] == [("waiting",), ("j0: counting", 3, "B")]
     assert "two" in heard.words
-    assert heard.words[-2:] == ["end of j0: counting", "j0: a line"]
+    assert heard.words[-3:] == ["end of j0: counting", "j0: a line", ("waiting",)]
+
+
+def test_what_waits_is_told_as_it_gets_less() -> None:
+    heard = _Heard()
+    with Workers(2, Settings.load({}), heard) as workers:
+        list(workers.each(do, jobs("pass", "pass", "pass", "pass"), lost))
+    assert heard.words == [("waiting", *rest) for rest in (["j1", "j2", "j3"], ["j2", "j3"], ["j3"], [], [])]
 
 
 def gone(pid: int) -> bool:
