@@ -59,6 +59,8 @@ _SETTINGS = (
     f"export UV_CACHE_DIR={_ROOT}/cache UV_LINK_MODE=copy UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
     "export UV_NO_PROGRESS=1 UV_PREVIEW_FEATURES=pylock",
 )
+# Names of what is made on a machine: bases of Debian's packages, and what stands beneath an image.
+_MADE_HERE = "imagekit/"
 _UNPINNED = "# hadolint ignore=DL3006,DL3007\n"
 
 
@@ -68,10 +70,12 @@ def reference_dockerfile(plan: Plan, *, uv_image: str | None = None, beneath: Be
     ``uv_image`` names an image with uv at ``/uv``; without it uv lies in the context. ``beneath`` makes the base of
     the image that is named. ``InputError`` for a value that a Dockerfile cannot hold.
     """
-    stages = [_header(uv_image), _uv_stage(uv_image)] if plan.prefix.is_ours or names_of(plan) else [_header(uv_image)]
-    base = _from(plan.base.place)
+    header = _header(uv_image, plan.base.named)
+    stages = [header, _uv_stage(uv_image)] if plan.prefix.is_ours or names_of(plan) else [header]
+    base = _from(plan.base.place, plan.base.reference)
     if beneath is not None:
-        stages.append("\n".join([f"{_from(plan.base.named.place)} AS {BASE}", *beneath.lines]) + "\n")
+        named = _from(plan.base.named.place, plan.base.reference)
+        stages.append("\n".join([f"{named} AS {BASE}", *beneath.lines]) + "\n")
         base = f"FROM {BASE}"
     if plan.prefix.is_ours:
         stages.append(_environment_stage(plan, base))
@@ -83,7 +87,7 @@ def file_name(number: int) -> str:
     return f"{FILES}/{number}"
 
 
-def _header(uv_image: str | None) -> str:
+def _header(uv_image: str | None, base: BaseImage) -> str:
     lines = [
         f"{TITLE}, to be built where the files beside it are: docker build .",
         "# Optional secrets, for private indexes and certificates of a site's own (--secret id=NAME,src=FILE):",
@@ -94,6 +98,13 @@ def _header(uv_image: str | None) -> str:
     ]
     if uv_image is None:
         lines.append("# uv may come from an image instead: --build-context uv=docker-image://IMAGE, where it is /uv")
+    if base.place.startswith(_MADE_HERE):
+        if base.place != base.reference:
+            lines.append(f"# {base.place} is what imagekit made of {' '.join(base.reference.split())}.")
+        lines += [
+            f"# {base.place} is in no registry: for another engine, push it to one, and say",
+            f"#   --build-context {base.place}=docker-image://REGISTRY/NAME",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -222,8 +233,15 @@ def _copy(options: Iterable[str], source: str, target: str, base: BaseImage) -> 
     return " ".join(["COPY", *link, *options, paths([source, target], f"the path {target!r}")])
 
 
-def _from(reference: str) -> str:
+def _from(reference: str, shown: str | None = None) -> str:
+    """``FROM reference``; ``shown`` is what a user calls it."""
+    shown = shown or reference
     checked(reference, "the base image")
+    if reference.startswith(OCI_LAYOUT) and shown != reference:
+        raise InputError(
+            f"a Dockerfile cannot name what imagekit made of {shown}: it is in a layout of the cache",
+            hint=f"let an engine have {shown}: docker pull {shown}",
+        )
     if reference.startswith(OCI_LAYOUT):
         raise InputError(
             f"a Dockerfile cannot name {reference}: it is in an OCI layout",

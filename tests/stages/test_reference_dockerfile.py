@@ -156,6 +156,18 @@ def test_a_base_with_packages_gets_them_beside_its_own() -> None:
     assert "compile_installed.py" in text
 
 
+def test_a_base_that_was_made_here_says_how_it_is_elsewhere() -> None:
+    place = "imagekit/derived:0123"
+    text = reference_dockerfile(planned(replace(base(), found_at=place)))
+    assert f"\n# {place} is what imagekit made of base:1.\n" in text
+    assert f"--build-context {place}=docker-image://" in text
+    assert f"\nFROM {place} AS" in text
+    assert "is in no registry" not in reference_dockerfile(planned())
+    with pytest.raises(InputError, match="what imagekit made of base:1: it is in a layout of the cache") as caught:
+        reference_dockerfile(planned(replace(base(), found_at="oci:/home/me/cache:x")))
+    assert "/home/me" not in f"{caught.value.message} {caught.value.hint}"
+
+
 def test_a_value_that_no_line_holds_is_refused() -> None:
     plan = planned()
     for bad in ("a\nRUN id", "a\0"):
