@@ -1,0 +1,61 @@
+"""Specifications of charts → SVG, by vl-convert: Vega in a library of its own, with no browser and no network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from imagekit.errors import InputError
+
+_SVG = "http://www.w3.org/2000/svg"
+# What XML 1.0 has no place for; names of packages and images may hold anything.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def svg(spec: Mapping[str, Any], described: str, *, classes: str = "", style: str = "") -> str:
+    """The chart as one ``<svg>`` element, to stand in a page or, with ``style`` in it, alone.
+
+    ``described`` is what those hear who do not see it. What Vega tells of a mark is shown where a mouse rests on it.
+    """
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise missing(error) from error
+    draw = vl_convert.vegalite_to_svg if "vega-lite" in spec["$schema"] else vl_convert.vega_to_svg
+    text = json.dumps(spec, ensure_ascii=False).encode("utf-8", "replace").decode()
+    # Nothing is fetched, whatever a specification says.
+    root = ElementTree.fromstring(writable(draw(text, allowed_base_urls=[])))  # noqa: S314 - drawn here
+    for element in root.iter():
+        told = element.attrib.pop("aria-label", None)
+        for name in ("role", "aria-roledescription", "aria-hidden", "pointer-events", "class"):
+            element.attrib.pop(name, None)
+        if told:
+            ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
+    for name in [name for name in root.attrib if name not in ("width", "height", "viewBox", "version")]:
+        del root.attrib[name]
+    root.attrib |= {"role": "img", "aria-label": described}
+    if classes:
+        root.attrib["class"] = classes
+    if style:
+        sheet = ElementTree.Element(f"{{{_SVG}}}style")
+        sheet.text = style
+        root.insert(0, sheet)
+    ElementTree.register_namespace("", _SVG)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def missing(error: ImportError) -> InputError:
+    """What to say where the libraries that draw are not there."""
+    return InputError(
+        "pages are drawn by vl-convert-python and jinja2, which are not installed",
+        hint="install them: pip install 'imagekit[report]'",
+        details=str(error),
+    )
+
+
+def writable(text: str) -> str:
+    """``text`` with characters that neither XML nor HTML can hold as U+FFFD."""
+    return _UNWRITABLE.sub("\ufffd", text)

@@ -1,0 +1,94 @@
+"""A page of figures and tables → one HTML document that needs nothing beside itself. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagekit.report.drawing import missing, svg, writable
+from imagekit.report.figures import Figure, Table
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One figure that is to be seen first."""
+
+    figure: str
+    title: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a page; ``key`` says what colours of its figures mean: variable and words."""
+
+    title: str
+    words: str = ""
+    cards: Sequence[Card] = ()
+    key: Sequence[tuple[str, str]] = ()
+    figures: Sequence[Figure] = ()
+    tables: Sequence[tuple[str, Table]] = ()  # by what it is called
+    is_grid: bool = False  # figures stand side by side where there is room
+
+    @property
+    def anchor(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") or "section"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a document says, from the top down."""
+
+    title: str
+    lead: Sequence[str]
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """A figure whose charts are SVG."""
+
+    title: str
+    words: str
+    wide: str
+    narrow: str
+    table: Table
+
+
+def html(page: Page) -> str:
+    """The document. It holds no script, and its own policy lets a browser fetch nothing."""
+    try:
+        from jinja2 import Environment, FileSystemLoader
+    except ImportError as error:
+        raise missing(error) from error
+    from imagekit import __version__
+
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=False)
+    css = (_TEMPLATES / "page.css").read_text("utf-8")
+    sections = [_drawn(section) for section in page.sections]
+    shown = {"title": page.title, "lead": page.lead, "sections": sections}
+    found = environment.get_template("page.html.jinja").render(page=shown, css=_safe(css), version=__version__)
+    return writable(found)
+
+
+def _drawn(section: Section) -> dict[str, object]:
+    names = ("title", "words", "cards", "key", "tables", "is_grid", "anchor")
+    return {**{name: getattr(section, name) for name in names}, "figures": [_charts(each) for each in section.figures]}
+
+
+def _charts(figure: Figure) -> _Drawn:
+    described = f"{figure.title}. {figure.words}"
+    wide = svg(figure.wide, described, classes="wide" if figure.narrow is not None else "")
+    narrow = svg(figure.narrow, described, classes="narrow") if figure.narrow is not None else ""
+    return _Drawn(title=figure.title, words=figure.words, wide=_safe(wide), narrow=_safe(narrow), table=figure.table)
+
+
+def _safe(markup: str) -> str:
+    """What was made by a writer of markup, which escaped what was not its own."""
+    from markupsafe import Markup
+
+    return Markup(markup)  # noqa: S704
