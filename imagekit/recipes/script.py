@@ -46,11 +46,13 @@ if [ -s {CA} ]; then
     export NODE_EXTRA_CA_CERTS={CA}
 fi
 """
+# Pattern-Only: a name with a '.' that no package has would be a regular expression, and take any that it fits.
 _APT = f"""\
 apt() {{
     set -- -q -y -o Dir::Cache={APT_CACHE}/cache -o Dir::State::lists={APT_CACHE}/lists -o Dir::Log=/tmp \\
         -o APT::Keep-Downloaded-Packages=true -o APT::Install-Recommends=false -o APT::Update::Error-Mode=any \\
         -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \\
+        -o APT::Cmd::Pattern-Only=true \\
         -o Dpkg::Options::=--log=/dev/null "$@"
     if [ -s {CA} ]; then set -- -o Acquire::https::CAInfo={CA} "$@"; fi
     # The login is root's alone, and so apt's methods must be.

@@ -71,6 +71,20 @@ def test_a_shell_understands_it(recipe: Fitted, tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-n", str(path)], capture_output=True, text=True).stderr == ""
 
 
+def test_a_name_is_no_expression(tmp_path: Path) -> None:
+    """apt-get takes a name that no package has for a regular expression, where it has a '.'."""
+    text = script(replace(NOTHING, packages=("libc.bin",))).partition("apt() {")[2].partition('"$@"')[0]
+    options = [word for word in shlex.split(text.replace("\\\n", " ")) if "::" in word]
+    # As Debian's apt has it, without anything being installed.
+    flags = [f"-o{word}" for word in options if word.startswith(("APT::Cmd", "APT::Install"))]
+    ran = [
+        subprocess.run(["apt-get", "install", "-s", *more, "--", "libc.bin"], capture_output=True, text=True)
+        for more in ([], flags)
+    ]
+    assert ["libc-bin" in each.stdout for each in ran] == [True, False]
+    assert "Unable to locate package libc.bin" in ran[1].stderr
+
+
 def test_one_layer_each_and_settings_before_it() -> None:
     key = b"\x99key"
     repository = Repository(
