@@ -15,7 +15,8 @@ from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
 CODE = Path(imagekit.__file__).parent
-PAGES = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in DOCS.rglob("*.md")}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|NETRC")
 
 
@@ -65,8 +66,15 @@ def test_every_option_of_a_requirements_file_is_named(option: str) -> None:
 
 def test_every_page_is_led_to() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    told = {name for text in PAGES.values() for name in re.findall(r"\]\(([\w-]+\.md)\b", text)}
+    told = {name for text in PAGES.values() for name in re.findall(r"\]\(([\w/-]+\.md)\b", text)}
     assert [name for name in sorted(PAGES) if f"docs/{name}" not in readme and name not in told] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(path: Path) -> None:
+    # `make docs` looks at headings as well.
+    links = re.findall(r"\]\((?!https?://|#)([^)\s#]+)(?:#[^)\s]*)?\)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 # A command as a page has it: on a line of a block, or between backquotes.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from imagekit.engine.client import Engine
+from tests.lock.faulty_index import FaultyIndex
 from tests.own_engine import OwnEngine
 from tests.own_registry import OwnRegistry
 
-from .reader import Reader
+from .reader import TYPED, Reader
 
 BASE = "imagekit/python:3.11"
 StartReading = Callable[..., Reader]
@@ -36,7 +37,22 @@ def readers_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reader(readers_engine: str, readers_cache: Path, shared_registry: OwnRegistry, tmp_path: Path) -> StartReading:
+def private_index() -> Iterator[FaultyIndex]:
+    """An index that has ``acme``, for those with the login that pages name."""
+    running = FaultyIndex(login=("reader", TYPED))
+    running.add("acme", "1.0")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def reader(
+    readers_engine: str,
+    readers_cache: Path,
+    shared_registry: OwnRegistry,
+    private_index: FaultyIndex,
+    tmp_path: Path,
+) -> StartReading:
     """``reader(**variables)``: a reader in an empty directory."""
 
     def start(**variables: str) -> Reader:
@@ -49,7 +65,12 @@ def reader(readers_engine: str, readers_cache: Path, shared_registry: OwnRegistr
                 "IMAGEKIT_CACHE_DIR": str(readers_cache),
                 **variables,
             },
-            stand_ins={"registry.example.com": shared_registry.name},
+            stand_ins={
+                "registry.example.com": shared_registry.name,
+                "https://packages.example.com/simple": private_index.url,
+                "packages.example.com": private_index.host.partition(":")[0],
+                "/etc/ssl/site.pem": str(tmp_path / "site.pem"),
+            },
         )
 
     return start

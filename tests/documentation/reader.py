@@ -13,7 +13,9 @@ from pathlib import Path
 
 from .blocks import Block, is_seen, steps
 
-_FOREIGN = ("IMAGEKIT_", "PREFECT_", "DOCKER_", "SOURCE_DATE_EPOCH", "XDG_", "PIP_FIND_LINKS")
+_FOREIGN = ("IMAGEKIT_", "PREFECT_", "DOCKER_", "SOURCE_DATE_EPOCH", "XDG_", "PIP_FIND_LINKS", "NETRC")
+# What is typed where a command asks, and what $TOKEN is.
+TYPED = "s3cret-of-the-page"
 
 
 @dataclass(kw_only=True)
@@ -28,7 +30,6 @@ class Reader:
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.home / "typed").write_text("s3cret-of-the-page\n")
         # What a line of a page leaves behind in its terminal: the next one begins there.
         self._left = self.home / "left.sh"
         self._left.write_text("")
@@ -39,11 +40,11 @@ class Reader:
         return {
             **kept,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
-            "NETRC": str(self.home / ".netrc"),
-            "XDG_DATA_HOME": str(self.home / "data"),
-            "XDG_STATE_HOME": str(self.home / "state"),
-            "IMAGEKIT_CONFIG_FILE": str(self.home / "config.toml"),
+            "UV_CACHE_DIR": kept.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+            "HOME": str(self.home),
+            "IMAGEKIT_PYTHON": "3.11",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "TOKEN": TYPED,
             **self.variables,
         }
 
@@ -68,7 +69,7 @@ class Reader:
             lines += [self._here(step.command), f"printf '\\n%s\\n' {mark}"]
         keep = f"{{ declare -px; printf 'cd %q\\n' \"$PWD\"; }} >{self._left}"
         script = "\n".join([f"trap {shlex.quote(keep)} EXIT", *lines])
-        done = self._run(["bash", "-c", script], (self.home / "typed").read_text())
+        done = self._run(["bash", "-c", script], f"{TYPED}\n")
         assert done.returncode == block.ends_with, f"{block.place} ended with {done.returncode}\n{done.stdout}"
         left = self._left.read_text().rpartition("\ncd ")[2].strip()
         self.directory = Path(left)

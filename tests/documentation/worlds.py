@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import ssl
+from pathlib import Path
+
 from .blocks import Block
 from .conftest import StartReading
 from .reader import Reader
 
 # These begin with nothing.
-FROM_NOTHING = frozenset({"docs/tutorial.md"})
+FROM_NOTHING = frozenset({"docs/tutorial.md", "docs/how-to/private-index.md", "docs/how-to/base-matrix.md"})
 FLOW = """\
 import tabulate
 
@@ -18,12 +23,12 @@ def etl(n: int = 3):
 """
 PROJECT = {
     "pyproject.toml": '[project]\nname = "orders"\nversion = "1.0"\nrequires-python = ">=3.10"\n',
-    "imagekit.toml": 'python = "3.11"\n',
     "requirements.txt": "tabulate==0.9.0\n",
     "flow.py": FLOW,
     "settings.yml": "currency: EUR\n",
     "Dockerfile": "FROM imagekit/python:3.11\nCOPY flow.py /app/\nWORKDIR /app\n",
 }
+IMAGES = "imagekit build -q -t orders:v1\nimagekit build -q -t orders:v2 --package humanize==4.9.0\n"
 
 
 def before(page: str, reader: StartReading) -> Reader:
@@ -32,9 +37,14 @@ def before(page: str, reader: StartReading) -> Reader:
     if page not in FROM_NOTHING:
         for name, text in PROJECT.items():
             somebody.does(Block(page=page, line=0, language="text", text=text, file=name))
-        _typed(somebody, page, "imagekit build -q -t :v1\nimagekit build -q -t :v2 --package humanize==4.9.0\n")
+        somebody.does(Block(page=page, line=0, language="bash", text=IMAGES))
+    if page == "docs/how-to/corporate-ca.md":
+        _certificates(somebody, Path(somebody.stand_ins["/etc/ssl/site.pem"]))
     return somebody
 
 
-def _typed(somebody: Reader, page: str, text: str) -> None:
-    somebody.does(Block(page=page, line=0, language="bash", text=text))
+def _certificates(somebody: Reader, bundle: Path) -> None:
+    """What this machine trusts, under the name that the page gives it."""
+    found = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
+    shutil.copy(found, bundle)
+    shutil.copy(found, somebody.directory / "ca.pem")
