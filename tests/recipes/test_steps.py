@@ -75,10 +75,12 @@ def test_a_name_is_no_expression(tmp_path: Path) -> None:
     """apt-get takes a name that no package has for a regular expression, where it has a '.'."""
     text = script(replace(NOTHING, packages=("libc.bin",))).partition("apt() {")[2].partition('"$@"')[0]
     options = [word for word in shlex.split(text.replace("\\\n", " ")) if "::" in word]
-    # As Debian's apt has it, without anything being installed.
+    # As Debian's apt has it, of what this machine has installed alone; nothing is done.
+    (tmp_path / "partial").mkdir()
+    alone = [f"-oDir::State::lists={tmp_path}", "-oDir::Cache::pkgcache=", "-oDir::Cache::srcpkgcache="]
     flags = [f"-o{word}" for word in options if word.startswith(("APT::Cmd", "APT::Install"))]
     ran = [
-        subprocess.run(["apt-get", "install", "-s", *more, "--", "libc.bin"], capture_output=True, text=True)
+        subprocess.run(["apt-get", "install", "-s", *alone, *more, "--", "libc.bin"], capture_output=True, text=True)
         for more in ([], flags)
     ]
     assert ["libc-bin" in each.stdout for each in ran] == [True, False]
