@@ -24,8 +24,8 @@ ASKED = """
 """.split()
 # Whose sources no registry of packages has.
 ELSEWHERE = {"mssql-odbc", "mssql-tools"}
-# What each adds to a base is measured when it is tried; these wait for it.
-UNMEASURED = ELSEWHERE | {"ffmpeg", "fonts-cjk", "r"}
+# What each adds to a base is measured when it is tried.
+UNMEASURED = ELSEWHERE
 
 
 def test_all_that_people_ask_for_is_there() -> None:
