@@ -15,6 +15,7 @@ from imagekit.nearest import nearest_hint
 from imagekit.oci.digest import is_digest
 from imagekit.oci.platform import Platform
 from imagekit.oci.reference import Reference
+from imagekit.spec.conda import CondaLine, check_channels, check_specs
 from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.url import refuse_credentials
@@ -52,6 +53,25 @@ def word(value: str, where: str) -> str:
     if not _WORD.fullmatch(value):
         raise InvalidConfig(f"{where}: {value!r} is no name", hint="use small letters, digits and '-'")
     return value
+
+
+def words(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    return _once(value, where, lambda each: word(each, where))
+
+
+def channels(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    return _once(value, where, lambda each: check_channels((each,), where))
+
+
+def conda_packages(value: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Match specs beside Python's, which the cell has."""
+
+    def check(each: str) -> None:
+        check_specs((each,), where)
+        if CondaLine(text=each, origin=where).name == "python":
+            raise InvalidConfig(f"{where}: {each!r}: each cell has its own Python", hint="leave it out")
+
+    return _once(value, where, check, may_be_empty=True)
 
 
 def versions(value: tuple[str, ...], where: str) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ class ExcludeTable:
         Key("of framework versions that one of these specifiers takes", example=[">=3"], check=checks.specifiers),
     ] = None
     flavor: Annotated[_Texts, Key("of these flavors", check=checks.flavors)] = None
-    category: Annotated[_Texts, Key("of these categories")] = None
+    category: Annotated[_Texts, Key("of these categories", check=checks.words)] = None
     reason: Annotated[str | None, Key("why there are none")] = None
 
 
@@ -134,9 +134,10 @@ class CondaTable:
     """``[conda]``: where the conda flavor's Python and packages come from."""
 
     channels: Annotated[
-        tuple[str, ...], Key("channels, the first wins: names, URLs, or file://", example=["conda-forge"])
+        tuple[str, ...],
+        Key("channels, the first wins: names, URLs, or file://", example=["conda-forge"], check=checks.channels),
     ]
-    packages: Annotated[_Texts, Key("match specs beside Python itself", default=[])] = None
+    packages: Annotated[_Texts, Key("match specs beside Python itself", default=[], check=checks.conda_packages)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

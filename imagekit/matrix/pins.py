@@ -11,6 +11,7 @@ from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix.bases import newest_digest, unpinned
 from imagekit.matrix.declared import MatrixTable
 from imagekit.matrix.values import REGISTRY
+from imagekit.spec.toml import parse_toml, toml_text
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
@@ -25,21 +26,36 @@ def newest_pins(table: MatrixTable, pipeline: Pipeline) -> dict[str, str]:
 
 def write_pins(path: Path, pins: Mapping[str, str]) -> bool:
     """Make ``[base.digest]`` of the file at ``path`` say ``pins``; whether it said otherwise. Comments stay."""
+    try:
+        text = toml_text(path, InvalidConfig)
+        parsed = parse_toml(text, path.name, InvalidConfig)
+        wanted = {**parsed, "base": {**parsed["base"], "digest": dict(pins)}}
+        if parsed == wanted:
+            return False
+        written = _with_pins(text, pins)
+        # Tables may be written in ways that are not changed without harm: base.source = …, base = {…}.
+        if written is None or parse_toml(written, path.name, InvalidConfig) != wanted:
+            raise _by_hand(path, "its [base] is written in a way that cannot be added to", pins)
+        write_whole(path.resolve(), written.encode(), mode=0o644)
+    except OSError as error:
+        raise _by_hand(path, str(error.strerror), pins) from None
+    return True
+
+
+def _with_pins(text: str, pins: Mapping[str, str]) -> str | None:
     import tomlkit
 
     try:
-        document: Any = tomlkit.parse(path.read_text(encoding="utf-8"))
-        base = document["base"]
-        if dict(base.get("digest") or {}) == dict(pins):
-            return False
+        document: Any = tomlkit.parse(text)
         table = tomlkit.table()
         for python, digest in pins.items():
             table[python] = digest
-        base["digest"] = table
-        write_whole(path.resolve(), tomlkit.dumps(document).encode(), mode=0o644)
-    except OSError as error:
-        words = "\n".join(f'"{python}" = "{digest}"' for python, digest in pins.items())
-        raise InvalidConfig(
-            f"{path} cannot be changed: {error.strerror}", hint="write into it: [base.digest]", details=words
-        ) from None
-    return True
+        document["base"]["digest"] = table
+        return tomlkit.dumps(document)
+    except (ValueError, TypeError):
+        return None
+
+
+def _by_hand(path: Path, why: str, pins: Mapping[str, str]) -> InvalidConfig:
+    words = "\n".join(["[base.digest]", *(f'"{python}" = "{digest}"' for python, digest in pins.items())])
+    return InvalidConfig(f"{path} cannot be changed: {why}", hint="write into it what the details are", details=words)

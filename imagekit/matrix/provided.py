@@ -23,6 +23,8 @@ def matrix_file(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if path.exists():
+        raise InputError(f"{name_or_path} is no file", hint="name the matrix's TOML file")
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise InputError(f"{name_or_path} is not there", hint=f"provided: {', '.join(known)}")
     raise InputError(f"no matrix is called {name_or_path}", hint=nearest_hint(name_or_path, known))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix import checks
-from imagekit.matrix.cells import expand
+from imagekit.matrix.cells import expand, program
 from imagekit.matrix.declared import DEFAULT, BaseTable, MatrixTable
 from imagekit.matrix.tags import named
-from imagekit.matrix.values import CONDA, DEBIAN, REGISTRY
+from imagekit.matrix.values import CONDA, DEBIAN, REGISTRY, Cell
 from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.keys import Source, read_table
 from imagekit.spec.toml import parse_toml, toml_text
@@ -136,6 +137,24 @@ def _cells(table: MatrixTable, wrong: _Wrong) -> None:
         wrong(("exclude",), "every cell is excluded", "leave one in")
     for label, number in Counter(cell.label for cell in cells).items():
         if number > 1:
-            wrong((), f"{number} cells are called {label}", "give categories other names")
+            wrong((), f"{number} cells are called {label}", "give categories other names, or name one commit")
     for fault in named(table, cells)[1]:
         wrong(("tag", fault.rule, "name"), fault.words, fault.hint)
+    _programs(table, cells, wrong)
+
+
+def _programs(table: MatrixTable, cells: Sequence[Cell], wrong: _Wrong) -> None:
+    """Checks that are a program no more once the cell's values are in them; each is told once."""
+    for number, category in enumerate(table.category):
+        for cell in cells if category.check else ():
+            if cell.category != category.name:
+                continue
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    compile(program(table, cell), "check", "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as problem:
+                words = f"of {cell.label} it is no Python program: {getattr(problem, 'msg', problem)}"
+                hint = "its lines come after others, in a module; values stand in quotes: '{version}'"
+                wrong(("category", number, "check"), words, hint)
+                break

@@ -214,12 +214,21 @@ def table_of(table: type[_Table], values: Any) -> _Table:
             except Mistaken as mistaken:
                 faults += [Fault(f.words, f.value, (name, *f.below), f.hint) for f in mistaken.faults]
             except InputError as problem:
-                faults.append(Fault(f": {problem.message.removeprefix(f'{name}: ')}", None, (name,), problem.hint))
+                faults += [_told(name, each) for each in problem.problems or (problem,)]
         elif declared.is_required:
             faults.append(Fault(f"has no {name}", None, (), f"add {name}: {declared.key.meaning}"))
     if faults:
         raise Mistaken(faults)
     return table(**found)
+
+
+def _told(name: str, problem: InputError) -> Fault:
+    """What a check said of the key ``name`` of a table, to be told where that stands."""
+    if problem.message.startswith(f"{name} "):
+        words = problem.message.removeprefix(f"{name} ")  # "is empty"
+    else:
+        words = f": {problem.message.removeprefix(f'{name}: ')}"
+    return Fault(words, None, (name,), problem.hint)
 
 
 def schema_of(table: type, *, keep: Callable[[Declared], bool] = lambda _: True) -> dict[str, Any]:

@@ -14,6 +14,7 @@ CORE = '[[category]]\nname = "core"\nrequirements = []\n'
 TAG = '[[tag]]\nname = "python{python}"\n'
 ACME = '[framework]\npackage = "acme"\nversions = ["1.0"]\n'
 REGISTRY = HEAD + CORE + TAG + '[base]\nsource = "registry"\nimage = "x:{python}"\n'
+CONDA = HEAD + 'flavor = ["conda"]\n' + CORE + TAG + "[conda]\n"
 ZEROS = "0" * 64
 
 
@@ -97,6 +98,16 @@ def core(requirement: str) -> str:
         (HEAD + 'platform = "linux/arm64"\n' + CORE + TAG, "m.toml:3: platform is not a list of strings"),
         (HEAD + CORE + TAG + '[conda]\nchannels = ["x"]\n', "m.toml:8: conda: no flavor is conda"),
         (HEAD + 'flavor = ["conda"]\n' + CORE + TAG, "m.toml:3: flavor: the conda flavor has no channels"),
+        (CONDA + "channels = []\n", "m.toml:10: conda.channels is empty"),
+        (CONDA + 'channels = ["a b", "-x"]\n', "m.toml:10: conda.channels: '-x' is no channel"),
+        (CONDA + 'channels = ["x"]\npackages = ["", "a >>"]\n', "m.toml:11: conda.packages: '' is no conda package"),
+        (CONDA + 'channels = ["x"]\npackages = ["Python >3"]\n', "m.toml:11: conda.packages: 'Python >3': each cell"),
+        (HEAD + CORE + TAG + "[[exclude]]\ncategory = []\n", "m.toml:9: exclude[0].category is empty"),
+        (HEAD + CORE + 'check = "return"\n' + TAG, "m.toml:6: category[0].check: of python3.11-core it is no Python"),
+        (
+            HEAD + ACME.replace("1.0", "1.0.0") + CORE + "check = '{version}'\n" + TAG,
+            "m.toml:9: category[0].check: of 1.0.0-python3.11-core",
+        ),
     ],
 )
 def test_odd_files(tmp_path: Path, text: str, expected: str) -> None:
@@ -108,6 +119,7 @@ def test_no_credential_is_shown(tmp_path: Path) -> None:
     for text in (
         HEAD + core("x @ https://floor:canary-2718@example.com/x-1-py3-none-any.whl") + TAG,
         HEAD + ACME.replace("1.0", f"git+https://floor:canary-2718@example.com/x@{'0' * 40}") + CORE + TAG,
+        CONDA + 'channels = ["https://floor:canary-2718@example.com/x"]\n',
     ):
         assert "canary-2718" not in "".join(problem.message + str(problem.hint) for problem in read(tmp_path, text))
 
