@@ -16,6 +16,7 @@ from imagekit.keywords.table import KEYWORDS
 
 from ..own_registry import OwnRegistry
 from .conftest import Imagekit, Inside, WriteProject
+from .wheels import write_wheel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "from-prefect-storage.md").read_text()
 # Those that are the same, or taken where they stand.
@@ -129,6 +130,16 @@ def test_a_base_that_is_in_the_engine_alone(
 def test_a_dockerfile(build: Build, engine: Engine) -> None:
     image = build(dockerfile="Dockerfile")
     assert engine.image(image.reference) is not None
+
+
+def test_dependencies_with_extras(build: Build, inside: Inside, root: Path) -> None:
+    mark = secrets.token_hex(8)
+    write_wheel(root / "offered", "tool", "1.0", {"tool.py": f"MARK = {mark!r}\n"})
+    requires = ("tool; extra == 'github'",)
+    write_wheel(root / "offered", "framework", "1.0", {"framework.py": f"MARK = {mark!r}\n"}, requires=requires)
+    (root / "indexes.txt").write_text(f"--no-index\n--find-links {root / 'offered'}\n")
+    image = build(packages=["framework[github]"])
+    assert inside(image.reference, "python", "-c", "import framework, tool; print(tool.MARK)").strip() == mark
 
 
 def test_without_the_health_check(build: Build, root: Path) -> None:
