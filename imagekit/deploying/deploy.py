@@ -88,6 +88,9 @@ def deploy_all(
     from imagekit.store.pools import Pools
     from imagekit.store.store import Store
 
+    for name, value in (("build", build), ("push", push)):
+        if not isinstance(value, bool):
+            raise InputError(f"{name}: {value!r} is neither True nor False", hint=f"{name}=False")
     settings = settings or Settings.load()
     with Store.open(settings.state_dir) as store:
         kept, pools = Deployments(store.file), Pools(store.file)
@@ -98,7 +101,7 @@ def deploy_all(
         held = held_by(kept.all())
         done = [keep(each, pinned, kept) for each in checked]
         if unused := held - held_by(kept.all()):
-            with engine_of(settings) as engine:
+            with suppress(EngineError), engine_of(settings) as engine:
                 release(engine, unused)
         return done, pinned
 
@@ -215,6 +218,7 @@ def keep(checked: Checked, pinned: Pinned | None, kept: Deployments) -> Deployed
     """Write the deployment down; where it is as it was, nothing is written."""
     spec = checked.spec
     image, name = _image_of(checked, pinned)
+    is_paused = kept.is_paused(spec.full_name) if spec.paused is None else spec.paused
     deployment = Deployment(
         name=spec.full_name,
         pool=checked.pool.name,
@@ -224,7 +228,7 @@ def keep(checked: Checked, pinned: Pinned | None, kept: Deployments) -> Deployed
         parameters=dict(spec.parameters),
         job_variables=dict(spec.job_variables),
         schedules=tuple(schedule.to_json() for schedule in spec.schedules),
-        is_paused=spec.paused,
+        is_paused=is_paused,
         concurrency_limit=spec.concurrency_limit,
         tags=spec.tags,
         description=spec.description,
@@ -235,7 +239,7 @@ def keep(checked: Checked, pinned: Pinned | None, kept: Deployments) -> Deployed
         pinned=name,
     )
     moment = datetime.now(timezone.utc)
-    times = [None if spec.paused else written(schedule.after(moment)) for schedule in spec.schedules]
+    times = [None if is_paused else written(schedule.after(moment)) for schedule in spec.schedules]
     deployment, outcome = kept.put(deployment, times)
     return Deployed(deployment=deployment, outcome=outcome)
 

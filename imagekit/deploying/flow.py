@@ -25,7 +25,8 @@ class Flow(Generic[P, R]):
     """A flow: call it, and its function is called here; ``deploy`` it, and it runs in containers.
 
     ``name`` is by default the function's, with ``-`` for ``_``. ``log_prints`` is taken for Prefect's sake: all that
-    a run writes is kept in its log. ``timeout_seconds`` is the time limit of its runs.
+    a run writes is kept in its log. ``timeout_seconds`` is the time limit of its runs, with all their ``retries``:
+    a call that raises is made again so many times, ``retry_delay_seconds`` after, in the same process.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Flow(Generic[P, R]):
         description: str | None = None,
         log_prints: bool | None = None,
         timeout_seconds: float | None = None,
+        retries: int | None = None,
+        retry_delay_seconds: float | None = None,
         validate_parameters: bool = True,
         entrypoint: str | None = None,
         source: str | None = None,
@@ -45,7 +48,8 @@ class Flow(Generic[P, R]):
     ) -> None:
         if more:
             raise _unknown(more)
-        if fn is not None:
+        _check_retries(retries, retry_delay_seconds)
+        if fn is not None or entrypoint is None:
             if not callable(fn):
                 from imagekit.errors import InputError
 
@@ -61,6 +65,8 @@ class Flow(Generic[P, R]):
         self.description = description or getattr(fn, "__doc__", None)
         self.log_prints = log_prints
         self.timeout_seconds = timeout_seconds
+        self.retries = retries
+        self.retry_delay_seconds = retry_delay_seconds
         self.validate_parameters = validate_parameters
         self.source = source
         self.source_secret = source_secret
@@ -78,15 +84,22 @@ class Flow(Generic[P, R]):
         return self._fn
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.fn(*args, **kwargs)
+        if not self.retries:
+            return self.fn(*args, **kwargs)
+        # Where imagekit is not in the image, it is the stand-in that does it.
+        from imagekit.runs.stand_in import with_retries
+
+        call = functools.partial(self.fn, *args, **kwargs)
+        result: R = with_retries(call, self.retries, self.retry_delay_seconds or 0)
+        return result
 
     def __repr__(self) -> str:
         return f"Flow({self.name!r})"
 
     def with_options(self, *, name: str | None = None, **options: Any) -> Flow[P, R]:
         """The same flow with some of its options changed."""
-        names = ("version", "description", "log_prints", "timeout_seconds", "validate_parameters", "entrypoint")
-        kept = {each: getattr(self, each) for each in (*names, "source", "source_secret")}
+        names = (*_OPTIONS[1:], "entrypoint", "source", "source_secret")
+        kept = {each: getattr(self, each) for each in names}
         return Flow(self._fn, name or self.name, **{**kept, **options})
 
     @staticmethod
@@ -134,15 +147,15 @@ class Flow(Generic[P, R]):
             self,
             name,
             {"interval": interval, "cron": cron, "rrule": rrule, "schedule": schedule, "schedules": schedules},
-            paused=bool(paused),
+            paused=paused,
             concurrency_limit=concurrency_limit,
-            parameters=dict(parameters or {}),
+            parameters={} if parameters is None else parameters,
             description=description,
-            tags=tuple(tags or ()),
+            tags=() if tags is None else tags,
             version=version,
             enforce_parameter_schema=enforce_parameter_schema,
             work_pool_name=work_pool_name,
-            job_variables=dict(job_variables or {}),
+            job_variables={} if job_variables is None else job_variables,
             more=more,
         )
 
@@ -195,6 +208,8 @@ class _Decorator:
         description: str | None = ...,
         log_prints: bool | None = ...,
         timeout_seconds: float | None = ...,
+        retries: int | None = ...,
+        retry_delay_seconds: float | None = ...,
         validate_parameters: bool = ...,
     ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
@@ -204,10 +219,23 @@ class _Decorator:
 
 flow = _Decorator()
 
-_OPTIONS = ("name", "version", "description", "log_prints", "timeout_seconds", "validate_parameters")
+_OPTIONS = """name version description log_prints timeout_seconds retries retry_delay_seconds
+    validate_parameters""".split()
 # Options of Prefect's flows that want Prefect around them.
-_OF_PREFECT = """retries retry_delay_seconds flow_run_name task_runner persist_result result_storage result_serializer
+_OF_PREFECT = """flow_run_name task_runner persist_result result_storage result_serializer
     cache_result_in_memory on_failure on_completion on_cancellation on_crashed on_running""".split()
+
+
+def _check_retries(retries: object, delay: object) -> None:
+    if retries is None and delay is None:
+        return
+    from imagekit.errors import InputError
+
+    if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int) or retries < 0):
+        raise InputError(f"retries: {retries!r} is no number of further calls", hint="retries=3")
+    is_number = isinstance(delay, (int, float)) and not isinstance(delay, bool)
+    if delay is not None and not (is_number and 0 <= delay < float("inf")):  # type: ignore[operator]
+        raise InputError(f"retry_delay_seconds: {delay!r} is no number of seconds", hint="retry_delay_seconds=10")
 
 
 def _unknown(more: Mapping[str, Any]) -> Exception:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from imagekit.deploying.template import defaults, merged
 from imagekit.errors import BuildError, EngineError, InputError, InvalidEntrypoint
 from imagekit.oci.digest import is_digest
 from imagekit.oci.reference import Reference
@@ -50,6 +51,7 @@ def pin(
     from imagekit.image import AUTO, DockerImage
 
     own = [each for each in checked if each.source is None]
+    is_ours = isinstance(image, str)  # then the health check looks for the flows
     if not isinstance(image, (str, DockerImage)):
         raise InputError(f"image: a {type(image).__name__} is no image", hint="image='NAME:TAG', or a DockerImage")
     if not build:
@@ -70,10 +72,12 @@ def pin(
         found = Pinned(reference=image.reference, pinned=image_id, is_built=True)
         with engine_of(settings) as engine:
             engine.tag(image_id, _held(image_id))
-    if image.dockerfile != AUTO and own:
+    if own and not is_ours:
         with engine_of(settings) as engine:
             there = engine.image(found.reference) or engine.image(found.pinned)
-            warnings += [] if there is None else _missing(engine, there, own)
+            missing = [] if there is None else _missing(engine, there, own)
+        hint = "the flow is named from the working directory on" if image.dockerfile == AUTO else "COPY . ."
+        warnings = [f"{each}; runs of it will fail ({hint})" for each in missing]
     return Pinned(
         reference=found.reference,
         pinned=found.pinned,
@@ -100,7 +104,7 @@ def _found(reference: str, checked: Sequence[Checked], settings: Settings) -> Pi
         if settings.default_namespace and parsed.digest is None:
             parsed = parsed.with_default_namespace(settings.default_namespace)
         reference = str(parsed)
-    policies = {each.spec.job_variables.get("image_pull_policy") for each in checked}
+    policies = {_variables(each).get("image_pull_policy") for each in checked}
     policy = policies.pop() if len(policies) == 1 else None
     with engine_of(settings) as engine:
         image = present(engine, reference, policy=policy, access=settings.registry_access(), reporter=SilentReporter())
@@ -133,7 +137,7 @@ def _missing(engine: Engine, image: EngineImage, checked: Sequence[Checked]) -> 
         return problems
     with Container.create(engine, ContainerSpec(image=image.id, command=["true"], kind="look", network="none")) as body:
         for each in checked:
-            workdir = str(each.spec.job_variables.get("workdir") or image.settings.get("WorkingDir") or "/")
+            workdir = str(_variables(each).get("workdir") or image.settings.get("WorkingDir") or "/")
             path = posixpath.join("/", workdir, each.entrypoint.path)
             source = None
             with suppress(EngineError):
@@ -146,6 +150,11 @@ def _missing(engine: Engine, image: EngineImage, checked: Sequence[Checked]) -> 
             except InvalidEntrypoint as problem:
                 problems.append(problem.message)
     return problems
+
+
+def _variables(checked: Checked) -> dict[str, Any]:
+    """The job variables of a deployment's runs."""
+    return merged(defaults(checked.pool.template), checked.spec.job_variables)
 
 
 def release(engine: Engine, image_ids: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ def say_built(pinned: Pinned | None) -> None:
     what = "built and pushed" if pinned.is_pushed else "built" if pinned.is_built else "found"
     print(f"{what} {pinned.reference}: {pinned.pinned.rpartition('@')[2]}")
     for warning in pinned.warnings:
-        print(f"warning: {pinned.reference}: {warning}; runs of it will fail (COPY . . in its Dockerfile)")
+        print(f"warning: {pinned.reference}: {warning}")
 
 
 def say_deployed(done: Sequence[Deployed], *, next_steps: bool) -> None:

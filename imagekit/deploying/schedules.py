@@ -149,6 +149,10 @@ def schedules_of(given: Mapping[str, Any]) -> tuple[Schedule, ...]:
     for each in found:
         if not isinstance(each, (Cron, Interval)):
             raise InputError(f"{name}: {each!r} is no schedule", hint="from imagekit import Cron, Interval")
+        if each.after(datetime.now(timezone.utc)) is None:
+            raise InputError(
+                f"cron: {getattr(each, 'cron', each)!r} never comes", hint="no day is all that it asks for"
+            )
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class DeploymentSpec:
     job_variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
     schedules: tuple[Schedule, ...] = ()
     schedule: Schedule | None = None
-    paused: bool = False
+    paused: bool | None = None  # None: as it is, where it is deployed already
     concurrency_limit: int | None = None
     description: str | None = None
     tags: tuple[str, ...] = ()
@@ -62,6 +62,7 @@ class DeploymentSpec:
             value = getattr(self, name)
             if not isinstance(value, Mapping):
                 raise InvalidParameters(f"{name}: a {type(value).__name__} is no mapping", hint=f"{name}={{…: …}}")
+        self._check_kinds()
         check_json(self.parameters)
         check_json(self.job_variables, "job_variables")
         given = {"schedule": self.schedule, "schedules": self.schedules or None}
@@ -71,11 +72,26 @@ class DeploymentSpec:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
             raise InputError(f"concurrency_limit: {limit!r} is no number of runs", hint="give 1 or more, or None")
         object.__setattr__(self, "tags", tuple(self.tags))
-        if not all(isinstance(tag, str) for tag in self.tags):
-            raise InputError("tags: one of them is no text", hint="tags=['nightly']")
         collected = _collected.get()
         if collected is not None:
             collected.append(self)
+
+    def _check_kinds(self) -> None:
+        wrong: list[InputError] = []
+        for name in ("description", "version", "work_pool_name"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                wrong.append(InputError(f"{name}: a {type(value).__name__} is no text", hint=f"{name}='…'"))
+        for name, kinds in (("paused", (bool, type(None))), ("enforce_parameter_schema", (bool,))):
+            if not isinstance(getattr(self, name), kinds):
+                wrong.append(InputError(f"{name}: {getattr(self, name)!r} is neither True nor False", hint="write one"))
+        tags: object = self.tags
+        # A text is a sequence of texts, too.
+        is_list = isinstance(tags, Iterable) and not isinstance(tags, (str, bytes, Mapping))
+        if not is_list or not all(isinstance(tag, str) for tag in self.tags):
+            wrong.append(InputError(f"tags: {tags!r} is no list of texts", hint="tags=['nightly']"))
+        if wrong:
+            raise InputError.join(wrong)
 
     @property
     def flow_name(self) -> str:
@@ -116,7 +132,8 @@ def specification(
     fields["description"] = fields["description"] or flow.description
     fields["version"] = fields["version"] or flow.version
     if flow.timeout_seconds is not None:
-        fields["job_variables"] = {"timeout": flow.timeout_seconds, **fields["job_variables"]}
+        given = fields["job_variables"]
+        fields["job_variables"] = {"timeout": flow.timeout_seconds, **given} if isinstance(given, Mapping) else given
     return DeploymentSpec(name=name, flow=flow, schedules=schedules_of(schedules), **fields)
 
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 # What both decorators know.
-SHARED = ("name", "version", "description", "log_prints", "timeout_seconds", "validate_parameters")
+SHARED = (
+    *("name", "version", "description", "log_prints", "timeout_seconds", "validate_parameters"),
+    *("retries", "retry_delay_seconds"),
+)
 
 
 class Decorator:

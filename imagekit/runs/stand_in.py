@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,13 +23,24 @@ _ELSEWHERE = "imagekit is not in this image: images are built, and flows deploye
 class Flow:
     """A function that is a flow."""
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, **_: Any) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        *,
+        retries: int | None = None,
+        retry_delay_seconds: float | None = None,
+        **_: Any,
+    ) -> None:
         functools.update_wrapper(self, fn)
         self.fn = fn
         self.name = name or fn.__name__.replace("_", "-")
+        self.retries = retries
+        self.retry_delay_seconds = retry_delay_seconds
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.fn(*args, **kwargs)
+        call = functools.partial(self.fn, *args, **kwargs)
+        return with_retries(call, self.retries or 0, self.retry_delay_seconds or 0) if self.retries else call()
 
     def to_deployment(self, *_: Any, **__: Any) -> Inert:
         return Inert()
@@ -37,7 +49,48 @@ class Flow:
         raise RuntimeError(_ELSEWHERE)
 
     def with_options(self, name: str | None = None, **options: Any) -> Flow:
-        return Flow(self.fn, name or self.name, **options)
+        own = {"retries": self.retries, "retry_delay_seconds": self.retry_delay_seconds}
+        return Flow(self.fn, name or self.name, **dict(own, **options))
+
+
+def with_retries(call: Callable[[], Any], retries: int, delay: float) -> Any:
+    """What ``call`` comes to. Where it raises an ``Exception``, it is called again, ``retries`` times at most, each
+    ``delay`` seconds after. What can be awaited is awaited by the caller."""
+    left = retries
+    while True:
+        try:
+            result = call()
+        except Exception as error:
+            if not left:
+                raise
+            _tell_retry(error, left, delay)
+            time.sleep(delay)
+            left -= 1
+            continue
+        return _awaited_with_retries(result, call, left, delay) if hasattr(result, "__await__") else result
+
+
+async def _awaited_with_retries(result: Any, call: Callable[[], Any], left: int, delay: float) -> Any:
+    while True:
+        try:
+            return await result
+        except Exception as error:
+            if not left:
+                raise
+            _tell_retry(error, left, delay)
+            import asyncio
+
+            await asyncio.sleep(delay)
+            left -= 1
+            result = call()
+
+
+def _tell_retry(error: Exception, left: int, delay: float) -> None:
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+    when = f" in {delay:g} s" if delay else ""
+    print(f"the flow is called again{when}; retries left after that: {left - 1}", file=sys.stderr)
 
 
 class _Decorator:

@@ -57,6 +57,12 @@ class Deployments:
             raise InputError(f"there is no deployment {name!r}", hint=f"did you mean {near!r}?" if near else hint)
         return _deployment_of(found[0])
 
+    def is_paused(self, name: str) -> bool:
+        """Whether there is a deployment of that name, and its schedules make no runs."""
+        return any(
+            _deployment_of(row).is_paused for row in self._file.rows(sql.DEPLOYMENTS, {"name": name, "pool": None})
+        )
+
     def delete(self, name: str) -> int:
         """Forget it; its runs that wait are cancelled, how many is what comes back."""
         self.get(name)

@@ -29,6 +29,71 @@ def add_up(a: int, b: int = 1) -> int:
 def named() -> None: ...
 
 
+def failing(times: int) -> tuple[list[int], Any]:
+    """The calls, and a function that fails in the first so many."""
+    calls: list[int] = []
+
+    def fails(n: int) -> int:
+        calls.append(n)
+        if len(calls) <= times:
+            raise ValueError(f"failure {len(calls)}")
+        return len(calls)
+
+    return calls, fails
+
+
+@pytest.mark.parametrize("make", [Flow, stand_in.Flow], ids=["imagekit", "stand-in"])
+def test_a_flow_that_raises_is_called_again(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    calls, fails = failing(2)
+    assert make(fails, retries=2)(7) == 3
+    assert calls == [7, 7, 7]
+    told = capsys.readouterr().err
+    assert "ValueError: failure 1" in told
+    assert "the flow is called again; retries left after that: 0\n" in told
+    _, fails = failing(3)
+    with pytest.raises(ValueError, match="failure 3"):
+        make(fails, retries=2, retry_delay_seconds=0.001)(7)
+    assert "the flow is called again in 0.001 s; retries left after that: 1" in capsys.readouterr().err
+    calls, fails = failing(1)
+    with pytest.raises(ValueError, match="failure 1"):
+        make(fails)(7)
+    assert make(fails, retries=1).with_options(name="x").retries == 1
+
+
+@pytest.mark.parametrize("make", [Flow, stand_in.Flow], ids=["imagekit", "stand-in"])
+def test_what_is_awaited_is_awaited_again(make: Any) -> None:
+    calls, fails = failing(2)
+
+    async def later(n: int) -> int:
+        await asyncio.sleep(0)
+        return int(fails(n))
+
+    assert asyncio.run(make(later, retries=2, retry_delay_seconds=0.001)(7)) == 3
+    assert len(calls) == 3
+    _, fails = failing(2)
+    with pytest.raises(ValueError, match="failure 2"):
+        asyncio.run(make(later, retries=1)(7))
+
+
+def test_what_stops_a_flow_is_no_reason_to_call_it_again() -> None:
+    calls: list[int] = []
+
+    @flow(retries=3)
+    def stopped() -> None:
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("options", [{"retries": -1}, {"retries": "3"}, {"retries": True}, {"retry_delay_seconds": -1}])
+def test_retries_that_are_none(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        flow(**options)(print)
+
+
 def test_a_flow_is_called_like_its_function() -> None:
     assert add_up(1, b=2) == add_up.fn(1, 2) == 3
     assert (add_up.name, add_up.__name__, add_up.__doc__) == ("add-up", "add_up", "Adds.")
@@ -46,14 +111,16 @@ def test_a_flow_is_called_like_its_function() -> None:
 
 
 def test_what_a_flow_does_not_take_is_refused() -> None:
-    with pytest.raises(UnknownKeyword, match="takes no 'retries'") as caught:
-        flow(retries=3)(print)  # type: ignore[call-overload]
+    with pytest.raises(UnknownKeyword, match="takes no 'persist_result'") as caught:
+        flow(persist_result=True)(print)  # type: ignore[call-overload]
     assert "from prefect import flow" in str(caught.value.hint)
     with pytest.raises(UnknownKeyword) as caught:
         Flow(print, log_print=True)
     assert caught.value.hint == "did you mean 'log_prints'?"
     with pytest.raises(InputError, match="not of a int"):
         flow(3)  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="not of a NoneType"):
+        DeploymentSpec(name="x", flow=None)  # type: ignore[arg-type]
 
 
 def test_a_specification() -> None:
@@ -89,7 +156,23 @@ def test_a_specification() -> None:
         ({"job_variables": {"env": {"A": object()}}}, "JSON cannot hold"),
         ({"parameter": {"a": 1}}, "a deployment takes no 'parameter'"),
         ({"work_queue_name": "high"}, "without a Prefect server"),
-        ({"tags": [3]}, "no text"),
+        ({"tags": [3]}, "tags: [3] is no list of texts"),
+        ({"tags": "nightly"}, "tags: 'nightly' is no list of texts"),
+        ({"tags": 3}, "tags: 3 is no list of texts"),
+        ({"parameters": [("a", 1)]}, "parameters: a list is no mapping"),
+        ({"job_variables": "mem_limit=1g"}, "job_variables: a str is no mapping"),
+        ({"paused": "no"}, "paused: 'no' is neither"),
+        ({"enforce_parameter_schema": None}, "enforce_parameter_schema: None is neither"),
+        ({"description": 3}, "description: a int is no text"),
+        ({"version": 2}, "version: a int is no text"),
+        ({"work_pool_name": 3}, "work_pool_name: a int is no text"),
+        ({"cron": "0 0 31 2 *"}, "Bad day-of-month"),
+        ({"cron": "* * */20 * 1L"}, "'* * */20 * 1L' never comes"),
+        ({"cron": 5}, "a int is no text"),
+        ({"cron": "@never"}, "it has 1 fields"),
+        ({"schedules": Cron("@daily")}, "a value of type Cron is no schedule"),
+        ({"interval": timedelta(days=-1)}, "no length of time"),
+        ({"interval": float("nan")}, "no length of time"),
     ],
 )
 def test_a_specification_that_cannot_be_meant(options: dict[str, Any], words: str) -> None:
@@ -186,4 +269,4 @@ def test_the_stand_in_keeps_to_older_syntax_and_the_standard_library() -> None:
     tree = ast.parse(Path(stand_in.__file__).read_text(), feature_version=(3, 8))
     modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert modules == {"__future__", "functools", "sys", "collections.abc", "typing"}
+    assert modules == {"__future__", "asyncio", "functools", "sys", "time", "traceback", "collections.abc", "typing"}
