@@ -13,7 +13,7 @@ from typing import Any
 
 from imagekit.errors import InputError
 from imagekit.kubernetes import container
-from imagekit.kubernetes.names import check_labels, check_name, check_subdomain, object_name
+from imagekit.kubernetes.names import check_labels, check_name, check_quantity, check_subdomain, object_name
 from imagekit.oci.digest import digest_of_json
 from imagekit.oci.reference import Reference
 from imagekit.runs.own_directory import DIRECTORY, HOME, OUT
@@ -21,6 +21,7 @@ from imagekit.runs.request import OUTCOME_FILE, Request
 from imagekit.runs.settings import RunSettings
 
 PROGRAM = f"{DIRECTORY}/program"
+MOST_OF_CONFIG = 1 << 20  # bytes, of a ConfigMap's data: Kubernetes, *ConfigMaps*
 FLOW = "flow"  # the container's name, by which a job_template adds to it
 _MANAGED = {"app.kubernetes.io/managed-by": "imagekit"}
 
@@ -52,12 +53,23 @@ def job_manifest(
     Raises ``InputError``, for all that has no equal in Kubernetes at once.
     """
     settings = _settings(job_variables or {})
-    problems = [*container.refused(settings), *check_labels(settings.labels)]
+    problems = [
+        *container.refused(settings),
+        *check_labels(settings.labels),
+        *check_template(job_template),
+        *check_quantity(cpu_request, "cpu_request"),
+        *check_quantity(memory_request, "memory_request"),
+    ]
     if problems:
         raise InputError.join(problems)
     reference = str(Reference.parse(image))
     files = Request.of(entrypoint, parameters, serializer=settings.serializer).files()
     data = {_key(path): content.decode() for path, content in sorted(files.items())}
+    if sum(len(content) for content in files.values()) > MOST_OF_CONFIG:
+        raise InputError(
+            "parameters: with the program they are more than the 1 MiB that a ConfigMap holds",
+            hint="pass where the data is, and not the data",
+        )
     job_name = object_name(name)
     config_name = f"{job_name}-{digest_of_json(data).rpartition(':')[2][:8]}"
     where = {} if namespace is None else {"namespace": check_name(namespace, "namespace")}
@@ -121,6 +133,29 @@ def _settings(given: Mapping[str, Any] | RunSettings) -> RunSettings:
     if isinstance(given, RunSettings):
         return given
     return RunSettings.from_job_variables({name: value for name, value in given.items() if name != "image"})
+
+
+def check_template(found: object) -> list[InputError]:
+    """What keeps ``found`` from being a Job that something can be put into."""
+    hint = "a batch/v1 Job: {'spec': {'template': {'spec': {…}}}}"
+    if found is None:
+        return []
+    if not isinstance(found, Mapping):
+        return [InputError(f"job_template: a {type(found).__name__} is no mapping", hint=hint)]
+    problems = [
+        InputError(f"job_template: its {key} is {found[key]!r}, and not {wanted}", hint=hint)
+        for key, wanted in (("apiVersion", "batch/v1"), ("kind", "Job"))
+        if found.get(key, wanted) != wanted
+    ]
+    at, inner = "", found
+    for key in ("spec", "template", "spec"):
+        at, inner = f"{at}.{key}".strip("."), inner.get(key, {})
+        if not isinstance(inner, Mapping):
+            return [*problems, InputError(f"job_template: its {at} is no mapping", hint=hint)]
+    for key in ("containers", "volumes"):
+        if not isinstance(inner.get(key, []), list):
+            problems.append(InputError(f"job_template: its {at}.{key} is no list", hint=hint))
+    return problems
 
 
 def merged(below: Any, above: Any, at: str = "") -> Any:

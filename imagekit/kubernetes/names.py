@@ -17,6 +17,8 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
+# ``apimachinery/pkg/api/resource``; a request is no less than nothing.
+_QUANTITY = re.compile(r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
 # Of what a Job's name is made of, its pods' names take six more.
 _MOST_OF_JOB = MOST - 6
 
@@ -30,9 +32,9 @@ def object_name(text: str) -> str:
     return f"{found[: _MOST_OF_JOB - 7].strip('-') or 'run'}-{mark}"
 
 
-def check_name(value: str, what: str) -> str:
+def check_name(value: object, what: str) -> str:
     """A name of one label (a namespace). Raises ``InputError``."""
-    if len(value) > MOST or not _LABEL.fullmatch(value):
+    if not isinstance(value, str) or len(value) > MOST or not _LABEL.fullmatch(value):
         raise InputError(
             f"{what}: {value!r} is no name in Kubernetes",
             hint=f"use lower-case letters, digits and '-', {MOST} at most",
@@ -40,9 +42,9 @@ def check_name(value: str, what: str) -> str:
     return value
 
 
-def check_subdomain(value: str, what: str) -> str:
+def check_subdomain(value: object, what: str) -> str:
     """A name of several labels (a service account, a secret). Raises ``InputError``."""
-    if len(value) > 253 or not _SUBDOMAIN.fullmatch(value):
+    if not isinstance(value, str) or len(value) > 253 or not _SUBDOMAIN.fullmatch(value):
         raise InputError(
             f"{what}: {value!r} is no name in Kubernetes", hint="use lower-case letters, digits, '-' and '.'"
         )
@@ -67,9 +69,16 @@ def check_labels(labels: Mapping[str, str]) -> list[InputError]:
     return problems
 
 
-def secret_key(value: str, what: str) -> dict[str, str]:
+def check_quantity(value: object, what: str) -> list[InputError]:
+    """What is wrong with an amount of a resource: ``500m``, ``1.5``, ``1Gi``."""
+    if value is None or (isinstance(value, str) and _QUANTITY.fullmatch(value)):
+        return []
+    return [InputError(f"{what}: {value!r} is no quantity of Kubernetes", hint="write '500m', '1.5' or '1Gi'")]
+
+
+def secret_key(value: object, what: str) -> dict[str, str]:
     """``SECRET/KEY`` as a ``secretKeyRef``. Raises ``InputError``."""
-    secret, slash, key = value.partition("/")
+    secret, slash, key = value.partition("/") if isinstance(value, str) else ("", "", "")
     if not slash or not _KEY.fullmatch(key):
         raise InputError(f"{what}: {value!r} is no key of a secret", hint="write SECRET/KEY, as the cluster has it")
     return {"name": check_subdomain(secret, what), "key": key}

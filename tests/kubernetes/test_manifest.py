@@ -211,13 +211,34 @@ def test_no_credential_stands_in_a_manifest(value: Any) -> None:
         {"image_pull_secrets": ["a/b"]},
         {"secret_env": {"A": "orders"}},
         {"secret_env": {"A": "orders/a b"}},
+        {"namespace": 3},
+        {"image_pull_secrets": [3]},
+        {"secret_env": {"A": 3}},
+        {"cpu_request": "half"},
+        {"cpu_request": 0.5},
+        {"memory_request": "-1Gi"},
+        {"memory_request": "1 GB"},
+        {"job_template": "job.yml"},
+        {"job_template": {"kind": "CronJob"}},
+        {"job_template": {"apiVersion": "batch/v1beta1"}},
+        {"job_template": {"spec": {"template": []}}},
+        {"job_template": {"spec": {"template": {"spec": {"containers": {"flow": {}}}}}}},
+        {"parameters": {"text": "x" * (1 << 20)}},
         {"image": "Uppercase"},
         {"parameters": {"n": float("nan")}},
     ],
 )
 def test_names_that_no_cluster_takes(given: dict[str, Any]) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         job(**given)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("amount", ["1", "0.5", "500m", "1Gi", "2e3", "128M"])
+def test_amounts_that_a_cluster_takes(amount: str) -> None:
+    assert job(memory_request=amount)["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"] == {
+        "memory": amount
+    }
 
 
 def test_the_text_is_the_document() -> None:
