@@ -110,7 +110,8 @@ class _Asked:
 def _in(directory: Path) -> dict[str, Path]:
     if not directory.is_dir():
         return {}
-    return {path.stem: path for path in sorted(directory.glob(f"*{_SUFFIX}"))}
+    # A pipe or a directory of such a name is none.
+    return {path.stem: path for path in sorted(directory.glob(f"*{_SUFFIX}")) if path.is_file()}
 
 
 def _shown(path: Path, context: Path | None) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.nearest import nearest_hint
-from imagekit.spec.kinds import Fault, Kind, Mistaken, Texts, TextTable, kind_of
+from imagekit.spec.kinds import Fault, Kind, Mistaken, Tables, Texts, TextTable, kind_of
 from imagekit.spec.variable import variable_of
 
 _Table = TypeVar("_Table")
@@ -171,7 +171,7 @@ def read_value(declared: Declared, value: Any, source: Source, *above: str) -> A
         problems: list[InputError] = []
         for fault in mistaken.faults:
             at = (*path, *fault.below)
-            hint = fault.hint or _hint(fault, at, source.written(at))
+            hint = fault.hint or _hint(fault, at, source)
             space = "" if fault.words.startswith(":") else " "
             problems.append(InvalidConfig(f"{source.where(at)}{space}{fault.words}", hint=hint))
         raise InputError.join(problems) from None
@@ -256,9 +256,9 @@ def _schema(declared: Declared) -> dict[str, Any]:
     return found
 
 
-def _hint(fault: Fault, path: Sequence[str | int], written: str) -> str:
+def _hint(fault: Fault, path: Sequence[str | int], source: Source) -> str:
     """How to write what was most likely meant, in the file's own words: TOML's 3.10 is the number 3.1 once read."""
-    name, value = path[-1], fault.value
+    name, value, written = path[-1], fault.value, source.written(path)
     before = "" if isinstance(name, int) else f"{_shown(name)} = "
     if "true or false" in fault.words and str(value).lower() in ("true", "false"):
         return f"write {before}{str(value).lower()}, without quotes"
@@ -270,6 +270,8 @@ def _hint(fault: Fault, path: Sequence[str | int], written: str) -> str:
         return f"put it in quotes: {before}{quoted if 'list' not in fault.words or not before else f'[{quoted}]'}"
     if isinstance(value, str) and fault.words.endswith(Texts.words):
         return f"write a list: {before}[{written}]"
+    if isinstance(value, Mapping) and fault.words.endswith(Tables.words):
+        return f"write [[{dotted((*source.table, *path))}]], with two brackets, above each"
     if fault.words.endswith(TextTable.words):
         return f'write a table: {before}{{NAME = "VALUE"}}'
     return f"make it {fault.words.removeprefix('is not ')}"

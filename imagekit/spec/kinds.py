@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from types import UnionType
 from typing import Any, ClassVar, Protocol, Union, get_args, get_origin
@@ -108,15 +108,19 @@ class Flag:
         return {"type": "boolean"}
 
 
+def _refuse_others(items: Iterable[tuple[str | int, Any]]) -> None:
+    """``Mistaken`` with each of ``items`` that is no text."""
+    if faults := [Fault(f"is not {Text.words}", item, (at,)) for at, item in items if not isinstance(item, str)]:
+        raise Mistaken(faults)
+
+
 class Texts:
     words: ClassVar[str] = "a list of strings"
 
     def read(self, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list):
             raise Mistaken.kind(self.words, value)
-        for number, item in enumerate(value):
-            if not isinstance(item, str):
-                raise Mistaken.kind(Text.words, item, number)
+        _refuse_others(enumerate(value))
         return tuple(value)
 
     def of_text(self, text: str, where: str) -> tuple[str, ...]:
@@ -136,9 +140,7 @@ class TextTable:
     def read(self, value: Any) -> dict[str, str]:
         if not isinstance(value, Mapping):
             raise Mistaken.kind(self.words, value)
-        for name, item in value.items():
-            if not isinstance(item, str):
-                raise Mistaken.kind(Text.words, item, name)
+        _refuse_others(value.items())
         return dict(value)
 
     def of_text(self, text: str, where: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def test_names_and_paths(tmp_path: Path) -> None:
     assert [each.is_provided for each in found] == [False, False, True, False, False]
     assert find_recipes(["graphviz"], None)[-1].is_provided
     assert find_recipes([str(tmp_path / "elsewhere" / "mine.toml")], tmp_path)[-1].name == "mine"
+
+
+def test_what_is_no_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "recipes" / "directory.toml").mkdir(parents=True)
+    os.mkfifo(tmp_path / "recipes" / "pipe.toml")
+    for name in ("directory", "pipe", "./recipes/pipe.toml"):
+        with pytest.raises(InvalidConfig):
+            find_recipes([name], tmp_path)
 
 
 def test_all_that_is_not_there(tmp_path: Path) -> None:

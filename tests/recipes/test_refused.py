@@ -23,6 +23,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "unknown key below": ("[apt]\npackage = ['a1']\n[env]\nA = 'x'\n", ["r.toml:3: apt.package is not a known key"]),
     "no list": ('[apt]\npackages = "hello"\n', ["r.toml:3: apt.packages is not a list of strings"]),
     "no string": ("[env]\nA = 1\n", ["r.toml:3: env.A is not a string"]),
+    "no strings": (
+        "requires = [1, 'a1', 2]\n[env]\nA = 1\nB = 'x'\nC = ['y']\n",
+        ["r.toml:2: requires[0]", "r.toml:2: requires[2]", "r.toml:4: env.A", "r.toml:6: env.C"],
+    ),
+    "one bracket": ("[file]\npath = '/etc/a'\ncontent = ''\n", ["r.toml:2: file is not a list of tables"]),
     "nothing": ("", ["r.toml: it does nothing"]),
     "metacharacters": (
         "[apt]\npackages = [\n  'a;id',\n  '$(id)',\n  '*',\n  '-y',\n  'a b',\n  'curl-',\n  'A',\n  './x.deb'\n]\n",
