@@ -146,7 +146,9 @@ def schedules_of(given: Mapping[str, Any]) -> tuple[Schedule, ...]:
         raise InputError(f"{name}: a value of type {type(value).__name__} is no schedule", hint="cron='0 9 * * *'")
     makers: dict[str, Any] = {"cron": Cron, "interval": Interval}
     found = tuple(makers[name](each) if name in makers else each for each in value)
-    for each in found:
+    for n, each in enumerate(found):
+        if each in found[:n]:
+            raise InputError(f"{name}: {each!r} is there twice", hint="one makes a run each time")
         if not isinstance(each, (Cron, Interval)):
             raise InputError(f"{name}: {each!r} is no schedule", hint="from imagekit import Cron, Interval")
         if each.after(datetime.now(timezone.utc)) is None:

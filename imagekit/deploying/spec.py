@@ -78,6 +78,12 @@ class DeploymentSpec:
 
     def _check_kinds(self) -> None:
         wrong: list[InputError] = []
+        if self.flow_runner is not None:
+            from imagekit.running import DockerFlowRunner
+
+            if not isinstance(self.flow_runner, DockerFlowRunner):
+                what = type(self.flow_runner).__name__
+                wrong.append(InputError(f"flow_runner: a {what} is none", hint="flow_runner=DockerFlowRunner(image=…)"))
         for name in ("description", "version", "work_pool_name"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):

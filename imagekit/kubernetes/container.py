@@ -15,6 +15,7 @@ from imagekit.errors import CredentialExposed, InputError
 from imagekit.kubernetes.names import secret_key
 from imagekit.runs.concealing import is_held
 from imagekit.runs.own_directory import HOME
+from imagekit.runs.request import check_environment
 from imagekit.runs.settings import RunSettings
 from imagekit.secrets.telling import credential
 
@@ -80,6 +81,7 @@ def environment(settings: RunSettings, secret_env: Mapping[str, str]) -> list[di
             found[name] = {"name": name, "value": value}
     for name, value in secret_env.items():
         try:
+            check_environment({name: ""})
             found[name] = {"name": name, "valueFrom": {"secretKeyRef": secret_key(value, f"secret_env: {name}")}}
         except InputError as problem:
             problems.append(problem)

@@ -52,6 +52,16 @@ def job_manifest(
 
     Raises ``InputError``, for all that has no equal in Kubernetes at once.
     """
+    _check_kinds(
+        entrypoint=(entrypoint, str, "'flow.py:etl'"),
+        image=(image, str, "'registry.example.com/orders@sha256:…'"),
+        name=(name, str, "'orders-2026-11-21'"),
+        python=(python, str, "'python3'"),
+        parameters=(parameters or {}, Mapping, "{'n': 3}"),
+        job_variables=(job_variables or {}, (Mapping, RunSettings), "{'mem_limit': '2g'}"),
+        secret_env=(secret_env or {}, Mapping, "{'TOKEN': 'SECRET/KEY'}"),
+        image_pull_secrets=(image_pull_secrets, (list, tuple), "['NAME']"),
+    )
     settings = _settings(job_variables or {})
     problems = [
         *container.refused(settings),
@@ -129,6 +139,17 @@ def job_manifest(
     return {"apiVersion": "v1", "kind": "List", "items": [config, merged(job_template or {}, job)]}
 
 
+def _check_kinds(**given: tuple[object, Any, str]) -> None:
+    """``InputError`` for each value that is of none of its kinds; the last of the three is one that is."""
+    problems = [
+        InputError(f"{name}: a {type(value).__name__} cannot be meant", hint=f"{name}={example}")
+        for name, (value, kinds, example) in given.items()
+        if not isinstance(value, kinds)
+    ]
+    if problems:
+        raise InputError.join(problems)
+
+
 def _settings(given: Mapping[str, Any] | RunSettings) -> RunSettings:
     if isinstance(given, RunSettings):
         return given
@@ -137,39 +158,40 @@ def _settings(given: Mapping[str, Any] | RunSettings) -> RunSettings:
 
 def check_template(found: object) -> list[InputError]:
     """What keeps ``found`` from being a Job that something can be put into."""
-    hint = "a batch/v1 Job: {'spec': {'template': {'spec': {…}}}}"
     if found is None:
         return []
     if not isinstance(found, Mapping):
-        return [InputError(f"job_template: a {type(found).__name__} is no mapping", hint=hint)]
-    problems = [
-        InputError(f"job_template: its {key} is {found[key]!r}, and not {wanted}", hint=hint)
+        return [InputError(f"job_template: a {type(found).__name__} is no mapping", hint=_JOB)]
+    return [
+        InputError(f"job_template: its {key} is {found[key]!r}, and not {wanted}", hint=_JOB)
         for key, wanted in (("apiVersion", "batch/v1"), ("kind", "Job"))
         if found.get(key, wanted) != wanted
     ]
-    at, inner = "", found
-    for key in ("spec", "template", "spec"):
-        at, inner = f"{at}.{key}".strip("."), inner.get(key, {})
-        if not isinstance(inner, Mapping):
-            return [*problems, InputError(f"job_template: its {at} is no mapping", hint=hint)]
-    for key in ("containers", "volumes"):
-        if not isinstance(inner.get(key, []), list):
-            problems.append(InputError(f"job_template: its {at}.{key} is no list", hint=hint))
-    return problems
+
+
+_JOB = "a batch/v1 Job: {'spec': {'template': {'spec': {…}}}}"
 
 
 def merged(below: Any, above: Any, at: str = "") -> Any:
-    """``above`` put into ``below``: mappings by key, containers by their name, other lists one after the other."""
+    """``above`` put into ``below``: mappings by key, containers by their name, other lists one after the other.
+
+    Raises ``InputError`` where one is a mapping or a list, and the other is not.
+    """
     if isinstance(below, Mapping) and isinstance(above, Mapping):
-        both = {key: merged(below[key], above[key], key) for key in below if key in above}
+        both = {key: merged(below[key], above[key], f"{at}.{key}") for key in below if key in above}
         return {**below, **above, **both}
+    if below is not None and any(isinstance(below, kind) != isinstance(above, kind) for kind in (Mapping, list)):
+        wanted = "mapping" if isinstance(above, Mapping) else "list" if isinstance(above, list) else "text or number"
+        raise InputError(f"job_template: {at[1:]} is no {wanted}", hint=_JOB)
     if not isinstance(below, list) or not isinstance(above, list):
         return above
-    if at != "containers":
+    if not at.endswith(".containers"):
         return [*below, *above]
-    known = {each["name"]: each for each in below if isinstance(each, Mapping) and "name" in each}
-    others = [each for each in below if not isinstance(each, Mapping) or each.get("name") != FLOW]
-    return [*(merged(known.get(FLOW, {}), each) for each in above), *others]
+    if not all(isinstance(each, Mapping) for each in below):
+        raise InputError(f"job_template: {at[1:]} are no mappings", hint=_JOB)
+    known = {each["name"]: each for each in below if "name" in each}
+    others = [each for each in below if each.get("name") != FLOW]
+    return [*(merged(known.get(FLOW, {}), each, at) for each in above), *others]
 
 
 def manifest_text(document: Mapping[str, Any]) -> str:

@@ -121,6 +121,8 @@ def test_what_a_flow_does_not_take_is_refused() -> None:
         flow(3)  # type: ignore[call-overload]
     with pytest.raises(InputError, match="not of a NoneType"):
         DeploymentSpec(name="x", flow=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="flow_runner: a str is none"):
+        DeploymentSpec(name="x", flow=print, flow_runner="docker")  # type: ignore[arg-type]
 
 
 def test_a_specification() -> None:
@@ -169,6 +171,7 @@ def test_a_specification() -> None:
         ({"cron": "0 0 31 2 *"}, "Bad day-of-month"),
         ({"cron": "* * */20 * 1L"}, "'* * */20 * 1L' never comes"),
         ({"cron": 5}, "a int is no text"),
+        ({"cron": ["0 9 * * *", "0 9 * * *"]}, "is there twice"),
         ({"cron": "@never"}, "it has 1 fields"),
         ({"schedules": Cron("@daily")}, "a value of type Cron is no schedule"),
         ({"interval": timedelta(days=-1)}, "no length of time"),
