@@ -60,6 +60,7 @@ COMMANDS = {
     "prune": ("imagekit.cli.prune", "Take away images, layers and containers of ours that no recent run needs."),
     "secret": ("imagekit.cli.secret", "Stored secrets: set, list, delete; look for leaks in an image."),
     "config": ("imagekit.cli.config", "Settings: set, unset, get, view; profiles."),
+    "bench": ("imagekit.cli.bench", "Results of the benchmarks as a page with plots."),
     "doctor": ("imagekit.cli.doctor", "Find what is wrong here, and the command that mends it."),
 }
 

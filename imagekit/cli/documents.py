@@ -49,8 +49,10 @@ def is_project(target: str) -> bool:
     return target in ("", ".") or target.startswith(("/", "./", "../", "~")) or Path(target).is_dir()
 
 
-def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, quiet: bool, as_json: bool) -> None:
-    """Print ``data``, or write it to ``file`` and say what it is."""
+def put_document(
+    data: bytes, file: Path | None, said: Callable[[], str], *, quiet: bool, as_json: bool, option: str = "--output"
+) -> None:
+    """Print ``data``, or write it to ``file``, which ``option`` names, and say what it is."""
     from imagekit.atomic import followed, write_as_named
     from imagekit.cli.output import put, put_json
     from imagekit.errors import InputError
@@ -61,12 +63,12 @@ def put_document(data: bytes, file: Path | None, said: Callable[[], str], *, qui
     place = followed(file)
     if not place.parent.is_dir():
         raise InputError(
-            f"{file} cannot be written: {place.parent} is no directory", hint="--output names another place"
+            f"{file} cannot be written: {place.parent} is no directory", hint=f"{option} names another place"
         )
     try:
         write_as_named(place, data, mode=0o644)
     except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}", hint="--output names another place") from error
+        raise InputError(f"{file} cannot be written: {error.strerror}", hint=f"{option} names another place") from error
     if as_json:
         put_json({"written": str(file), "bytes": len(data)})
     elif not quiet:

@@ -85,7 +85,7 @@ def bars(items: Sequence[Bar], width: int, *, at: float | None = None, most: flo
             "encoding": {"y": y, "x": {"value": width}, "text": {"field": "text"}},
         },
         {
-            "mark": {"type": "bar", "height": 12, "yOffset": 8, "cornerRadiusEnd": 2},
+            "mark": {"type": "bar", "height": 12, "yOffset": 8},
             "encoding": {"y": y, "x": {"field": "value", **x}, "color": _colour(items)},
         },
         {
@@ -141,10 +141,10 @@ def lines(items: Sequence[Line], width: int, *, x_title: str, y_title: str, x_mo
         },
     }
     layers = [
-        {"mark": {"type": "line", "strokeWidth": 2.5, "clip": True}},
+        {"mark": {"type": "line", "strokeWidth": 2.5}},
         {
             "transform": [{"filter": "!datum.fitted"}],
-            "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1, "clip": True},
+            "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
         },
     ]
     return {

@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 from imagekit.errors import InputError
 
 _SVG = "http://www.w3.org/2000/svg"
-# What XML 1.0 has no place for; names of packages and images may hold anything.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 or HTML has no place for (controls, halves of pairs, noncharacters); names may hold anything.
+_LAST = "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0x10000, 0x110000, 0x10000))
+_UNWRITABLE = re.compile(f"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]|[{_LAST}]")
 
 
 def svg(spec: Mapping[str, Any], described: str, *, classes: str = "", style: str = "") -> str:
@@ -25,9 +26,9 @@ def svg(spec: Mapping[str, Any], described: str, *, classes: str = "", style: st
     except ImportError as error:
         raise missing(error) from error
     draw = vl_convert.vegalite_to_svg if "vega-lite" in spec["$schema"] else vl_convert.vega_to_svg
-    text = json.dumps(spec, ensure_ascii=False).encode("utf-8", "replace").decode()
-    # Nothing is fetched, whatever a specification says.
-    root = ElementTree.fromstring(writable(draw(text, allowed_base_urls=[])))  # noqa: S314 - drawn here
+    # A character that XML cannot hold ends the process (vl-convert 1.9). Nothing is fetched, whatever a chart says.
+    drawn = draw(json.dumps(_writable(spec)), allowed_base_urls=[])
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - drawn here
     for element in root.iter():
         told = element.attrib.pop("aria-label", None)
         for name in ("role", "aria-roledescription", "aria-hidden", "pointer-events", "class"):
@@ -36,7 +37,7 @@ def svg(spec: Mapping[str, Any], described: str, *, classes: str = "", style: st
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
     for name in [name for name in root.attrib if name not in ("width", "height", "viewBox", "version")]:
         del root.attrib[name]
-    root.attrib |= {"role": "img", "aria-label": described}
+    root.attrib |= {"role": "img", "aria-label": writable(described)}
     if classes:
         root.attrib["class"] = classes
     if style:
@@ -57,5 +58,13 @@ def missing(error: ImportError) -> InputError:
 
 
 def writable(text: str) -> str:
-    """``text`` with characters that neither XML nor HTML can hold as U+FFFD."""
+    """``text`` with those characters that neither XML nor HTML can hold as U+FFFD."""
     return _UNWRITABLE.sub("\ufffd", text)
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, Mapping):
+        return {writable(str(name)): _writable(each) for name, each in value.items()}
+    return [_writable(each) for each in value] if isinstance(value, (list, tuple)) else value

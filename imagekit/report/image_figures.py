@@ -51,10 +51,10 @@ def layer_map(image: PicturedImage) -> Figure:
 def layer_table(image: PicturedImage) -> Table:
     """The layers, the lowest first."""
     rows = tuple(
-        (str(layer.place), amount(layer.size, "B"), KINDS[layer.kind], _content(layer), short(layer.digest))
+        (str(layer.place), amount(layer.size, "B"), _content(layer), _GROUPS[layer.kind], short(layer.digest))
         for layer in image.layers
     )
-    return Table(head=("layer", "size", "kind", "holds", "digest"), rows=rows, right=frozenset({0, 1}))
+    return Table(head=("layer", "size", "holds", "of", "digest"), rows=rows, right=frozenset({0, 1}))
 
 
 def layer_change(before: PicturedImage, after: PicturedImage) -> Figure:
@@ -86,7 +86,7 @@ def package_table(image: PicturedImage) -> Table:
         (name, version, str(layer.place), amount(layer.size, "B") + (" shared" if len(layer.packages) > 1 else ""))
         for name, version, layer in image.packages
     )
-    return Table(head=("package", "version", "layer", "size of the layer"), rows=rows, right=frozenset({2, 3}))
+    return Table(head=("package", "version", "layer", "its size"), rows=rows, right=frozenset({2, 3}))
 
 
 def short(digest: str) -> str:

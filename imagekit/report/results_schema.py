@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+FILE = "imagekit-benchmarks.schema.json"  # in docs/schema
 NUMBER = 1  # of the document's shape
 
 
@@ -25,6 +27,11 @@ def results_schema() -> dict[str, Any]:
             "cases": _described("In the order in which they ran.", type="array", items=_case()),
         },
     }
+
+
+def schema_file() -> str:
+    """The schema as it is published."""
+    return json.dumps(results_schema(), indent=2) + "\n"
 
 
 def _case() -> dict[str, Any]:
