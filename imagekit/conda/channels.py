@@ -67,6 +67,7 @@ def places(
     ``secrets`` names the secret of a channel (by its name or URL), ``secret`` gives it; ``logins`` are the machine's.
     """
     found: dict[str, ChannelPlace] = {}
+    secrets = {channel.rstrip("/"): name for channel, name in secrets.items()}
     for text in (name for each in channels for name in (_DEFAULTS if each == DEFAULTS else (each,))):
         url = str(rattler.Channel(text, rattler.ChannelConfig()).base_url).rstrip("/")
         named = secrets.get(text) or secrets.get(url)

@@ -24,7 +24,7 @@ _PRIORITIES = {"strict": "Strict", "flexible": "Flexible", "disabled": "Disabled
 
 
 def check_lines(wanted: CondaWanted, rattler: ModuleType) -> None:
-    """``InvalidRequirement`` for what is no match spec, or names a channel that is not asked; all of them at once."""
+    """``InvalidRequirement`` for what is no match spec; all of them at once."""
     problems: list[InputError] = []
     for line in wanted.packages:
         try:

@@ -265,7 +265,7 @@ def guarded(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
 def test_a_login_is_a_secret(tmp_path: Path, guarded: tuple[str, list[str]], secret: str) -> None:
     channel, _ = guarded
     known = {"login": secret}
-    named = wanted("tool", channels=(channel,), secrets=((channel, "login"),))
+    named = wanted("tool", channels=(channel,), secrets=((f"{channel}/", "login"),))
     lock = solved(named, tmp_path / "cache", secret=known.__getitem__)
     (tool,) = lock.packages
     assert (tool.url, tool.channel) == (f"{channel}/linux-64/tool-1.0-0.conda", channel)
