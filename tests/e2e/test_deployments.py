@@ -193,6 +193,40 @@ def test_a_dockerfile(guide: Guide, python_image: str) -> None:
     assert "there is no /app/deploy_buy.py; runs of it will fail" in told
 
 
+AGAIN = """
+import os
+from imagekit import DockerImage, flow
+
+@flow(retries=2)
+def again():
+    first = not os.path.exists("/tmp/been-here")
+    open("/tmp/been-here", "w").close()
+    if first:
+        raise ValueError("not yet")
+    print("now")
+
+if __name__ == "__main__":
+    again.deploy("own", work_pool_name="my-docker-pool", image={image}, build={build}, push=False)
+"""
+
+
+def test_retries_and_where_the_flow_is_looked_for(guide: Guide) -> None:
+    name = f"{guide.imagekit.name()}:v1"
+    image = f"DockerImage({name!r}, stream_progress_to=None, include_source={{}})"
+    told = guide.deploy(AGAIN.format(image=image.format(False), build=True))
+    assert "there is no /app/deploy_buy.py; runs of it will fail" in told
+    told = guide.deploy(AGAIN.format(image=image.format(True), build=True))
+    assert "warning" not in told
+    run = guide.run("again/own")
+    assert run.state == "completed"
+    assert "ValueError: not yet\nthe flow is called again; retries left after that: 1\nnow\n" in guide.log(run)
+    # What the pool says of its jobs holds here, too.
+    pools = Pools(guide.store.file)
+    pools.put(changed(pools.get("my-docker-pool"), defaults={"workdir": "/tmp"}))
+    with pytest.raises(InvalidEntrypoint, match=r"there is no /tmp/deploy_buy\.py"):
+        guide.deploy(AGAIN.format(image=repr(name), build=False))
+
+
 def test_code_from_git_and_the_pools_image(guide: Guide, tmp_path: Path, python_image: str) -> None:
     repository = Repository(tmp_path / "repository")
     flow = "from imagekit import flow\n\n@flow\ndef hello_world():\n    print('Hello')\n"
