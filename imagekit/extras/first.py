@@ -28,21 +28,20 @@ def make_start(addition: Addition, takes_files: TakesFiles) -> Start:
     """The files that a flow is started with, or the image where its container can be given none."""
     if not addition.lines:
         return Start(addition.nothing(), None)
-    with ThreadPoolExecutor(1, "imagekit-extras-read") as pool:
-        # A container takes a while, in which the rest can be imported.
-        reading = pool.submit(_base, addition, addition.pipeline.reporter, to_start=True)
-        from imagekit.extras.making import in_engine, make_derived
-        from imagekit.extras.planning import planned, resolved, spec_of
-        from imagekit.plan.prefix import Prefix
-        from imagekit.stages.compile import ContainerCompiler
+    # A container takes a while. It is read by this thread, which a Ctrl-C reaches, whatever the image's Python does.
+    threading.Thread(target=_import_what_follows, name="imagekit-extras-import", daemon=True).start()
+    with ThreadPoolExecutor(1, "imagekit-extras-spec") as pool:
+        specified = pool.submit(_spec, addition)
+        base = _base(addition, addition.pipeline.reporter, to_start=True)
+        spec = specified.result()
+    from imagekit.extras.making import in_engine, make_derived
+    from imagekit.extras.planning import planned, resolved
+    from imagekit.plan.prefix import Prefix
+    from imagekit.stages.compile import ContainerCompiler
 
-        spec = spec_of(addition)
-        base = reading.result()
     prefix = Prefix.of(base)
     if not takes_files(base, (prefix.root, posixpath.normpath(f"{prefix.root}/{prefix.headers}"))):
         return Start(make_derived(addition), None)
-    # As do other computers' answers.
-    threading.Thread(target=_import_what_follows, name="imagekit-extras-import", daemon=True).start()
     compiler = ContainerCompiler(addition.engine, base)
     compiler.begin()
     with ExitStack() as unless_used:
@@ -105,6 +104,12 @@ def _first(
 
 def _base(addition: Addition, reporter: Reporter, *, to_start: bool = False) -> BaseImage:
     return read_image(addition.pipeline, addition.name, addition.origin, reporter, to_start=to_start)
+
+
+def _spec(addition: Addition) -> ImageSpec:
+    from imagekit.extras.planning import spec_of
+
+    return spec_of(addition)
 
 
 def _import_what_follows() -> None:

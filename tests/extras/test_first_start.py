@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -325,6 +326,28 @@ def test_killed_while_the_image_is_made(start: Starting, machine: Machine, engin
     assert (second.state, second.warnings) == ("completed", ())
     left = [each for each in labelled(engine, LABEL_OWNER) if f":{process.pid}:" in json.dumps(each["Labels"])]
     assert left == []
+
+
+def test_ctrl_c_ends_it_whatever_the_images_python_does(
+    machine: Machine, engine: Engine, make_image: Callable[..., str]
+) -> None:
+    stands_still = "#!/bin/sh\\nexec sleep 600\\n"
+    image = make_image(f"RUN printf '{stands_still}' > /usr/local/bin/python3 && chmod 755 /usr/local/bin/python3\n")
+    before = engine.image(image)
+    assert before is not None
+    command = ["run", "flow.py:see", "--image", image, "-e", "EXTRA_PIP_PACKAGES=plug"]
+    program = [sys.executable, "-c", "import sys; from imagekit.cli import main; sys.exit(main())", *command]
+
+    def of_it() -> list[str]:
+        return [str(each["State"]) for each in labelled(engine, LABEL_OWNER) if each["ImageID"] == before.id]
+
+    with subprocess.Popen(program, env=dict(machine.settings().variables), cwd=machine.directory) as process:
+        while of_it() != ["running"]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert of_it() == []
 
 
 def test_a_text_that_adds_nothing_needs_no_container(start: Starting, machine: Machine) -> None:
