@@ -232,7 +232,8 @@ class RecipedBases:
             with Downloads(self._machine(), read_seconds=30.0).open(url, what) as response:
                 data: bytes = response.raw.read(LIMIT + 1, decode_content=True)
         except PassingFault as fault:
-            raise BuildError(f"{what}: its key cannot be fetched from {url}: {fault}", hint="try again") from None
+            hint = "look at the network and its proxies; or put the key itself into the recipe, armored"
+            raise BuildError(f"{what}: its key cannot be fetched from {url}: {fault}", hint=hint) from None
         if len(data) > LIMIT:
             raise BuildError(f"{what}: {url} gives more than a key: over {LIMIT >> 20} MiB", hint="look at the URL")
         return data
