@@ -69,6 +69,8 @@ class Matrix:
 
     def prepare(self) -> None:
         """Which cells can be had is asked with a cache that no measured build sees."""
+        for python in _pythons():
+            self.at.ensure_base(python)
         planned = self._ours(self.at.imagekit.matrix("plan", MATRIX, SELECT, JOBS), self.directory / "asked")
         ready = [cell for cell in planned["cells"] if cell["state"] == "ready" and cell["tags"]]
         self.cells = tuple(
@@ -177,10 +179,10 @@ def _row(name: str, title: str, *measures: str, **more: Any) -> Row:
     return Row(name=name, title=title, ours=measures, theirs=measures, **more)
 
 
-def _pythons() -> set[str]:
+def _pythons() -> tuple[str, ...]:
     from imagekit.matrix.reading import read_matrix
 
-    return set(read_matrix(MATRIX).python)
+    return read_matrix(MATRIX).python
 
 
 def _beyond(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:

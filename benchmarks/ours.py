@@ -23,6 +23,10 @@ class Imagekit:
         chosen = [word for pattern in select for word in ("--select", pattern)]
         return [self.program, "matrix", verb, str(file), *chosen, "--jobs", str(jobs), "--json"]
 
+    def ensure_base(self, python: str) -> list[str]:
+        """Make sure of the engine's bare base with ``python``."""
+        return [self.program, "base", "ensure", "--quiet", "--python", python]
+
     def push(self, reference: str) -> list[str]:
         """Push what was built."""
         return [self.program, "push", "--quiet", reference]

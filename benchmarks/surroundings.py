@@ -85,6 +85,10 @@ class Surroundings:
         """As ``timed``, for commands of which several run at once."""
         return run(argv, env={**self.environment, **env})
 
+    def ensure_base(self, python: str) -> None:
+        """The bare base with ``python`` in the engine at hand, made where it is missing; in nobody's time."""
+        run(self.imagekit.ensure_base(python), env=self._host_env)
+
     def bring(self, store: Store, reference: str) -> None:
         """An image of the engine at hand, into the engine with ``store``."""
         archive = self.directory / "brought.tar"
@@ -175,5 +179,8 @@ class Surroundings:
 
     def _host_docker(self, *words: str) -> str:
         """``docker`` on the engine that this machine has anyway: only to read the base image."""
-        kept = {k: v for k, v in os.environ.items() if k.startswith("DOCKER_")}
-        return run(["docker", *words], env={**self.environment, **kept}).stdout
+        return run(["docker", *words], env=self._host_env).stdout
+
+    @property
+    def _host_env(self) -> dict[str, str]:
+        return {**self.environment, **{k: v for k, v in os.environ.items() if k.startswith("DOCKER_")}}

@@ -1,0 +1,35 @@
+"""An engine of the benchmarks' own: what it must do for the matrix's peers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from benchmarks import uv_dockerfile
+from benchmarks.matrix_case import JOBS, STORE, _pythons
+from benchmarks.surroundings import Surroundings
+
+
+@pytest.mark.soak
+def test_the_peers_build_on_every_base_and_several_at_once() -> None:
+    """Of no package at all: uv makes its environment by the base's own Python."""
+    at = Surroundings()  # a socket's path may not be as long as a test's own directory
+
+    def build(python: str) -> None:
+        place = at.directory / python
+        place.mkdir()
+        for name, text in uv_dockerfile.files_of_versions(f"imagekit/python:{python}", (), at.ca_bundle).items():
+            (place / name).write_text(text)
+        at.run(uv_dockerfile.build(place, f"peer:{python}", at.ca_bundle), at.engine(STORE).env)
+
+    try:
+        for python in _pythons():
+            at.ensure_base(python)
+            at.bring(STORE, f"imagekit/python:{python}")
+        with ThreadPoolExecutor(JOBS) as pool:
+            list(pool.map(build, _pythons()))
+        made = at.docker(STORE, "images", "peer", "--format", "{{.Tag}}").split()
+        assert sorted(made) == sorted(_pythons())
+    finally:
+        at.close()
