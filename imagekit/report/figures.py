@@ -80,6 +80,19 @@ def against_targets(cases: Iterable[Case]) -> Figure | None:
     )
 
 
+def beside_peers(rows: Sequence[Row], width: int) -> Spec:
+    """Each row as a share of its peer's: a bar that ends before the mark is less than the peer takes."""
+    items = []
+    for row in rows:
+        assert row.ratio is not None
+        assert row.ours_at is not None
+        assert row.theirs is not None
+        text = f"{amount(row.ours_at, row.unit)} of {amount(row.theirs.median, row.unit)}"
+        colour = "ours" if row.ratio <= 1 else "missed"
+        items.append(Bar(label=row.title, text=text, value=row.ratio, colour=colour))
+    return bars(items, width, at=1.0, most=_TWICE)
+
+
 def scenarios(case: Case) -> Iterator[Figure]:
     """Each measure of a case: ours beside all its peers."""
     groups: dict[tuple[object, ...], list[Row]] = {}

@@ -75,6 +75,12 @@ def html(page: Page) -> str:
     return writable(found)
 
 
+def palette() -> str:
+    """The colours of all charts, light and dark, as a style sheet for one that stands alone."""
+    colours, _, _ = (_TEMPLATES / "page.css").read_text("utf-8").partition("* {")
+    return colours + "svg { background: var(--paper); }\n"
+
+
 def _drawn(section: Section) -> dict[str, object]:
     names = ("title", "words", "cards", "key", "tables", "is_grid", "anchor")
     return {**{name: getattr(section, name) for name in names}, "figures": [_charts(each) for each in section.figures]}

@@ -1,0 +1,77 @@
+"""Key figures of the kept results, and a plot of them, in README.md: ``python -m benchmarks.readme``.
+
+``make report`` calls it. What stands between the markers is made here, from ``results/reference*.json``, and a test
+holds it to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagekit.report.bench_page import key_rows
+from imagekit.report.drawing import svg
+from imagekit.report.figures import beside_peers, headed
+from imagekit.report.page import palette
+from imagekit.report.results import Results, latest_cases, read_results
+from imagekit.report.words import amount, relation
+
+ROOT = Path(__file__).parents[1]
+PICTURE = Path("docs", "benchmarks.svg")
+_PLACE = re.compile(r"(?<=<!-- benchmarks: made by make report -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_WIDTH = 700
+
+
+def kept_results() -> list[Results]:
+    """The results that are kept with the code."""
+    paths = sorted((ROOT / "benchmarks" / "results").glob("reference*.json"))
+    return [read_results(path.read_text("utf-8"), path.name) for path in paths]
+
+
+def picture(runs: Sequence[Results]) -> str:
+    """The key rows beside their peers, as an SVG file of its own."""
+    rows = key_rows(latest_cases(runs))
+    described = "; ".join(f"{row.title}: {relation(row)}" for row in rows)
+    return svg(beside_peers(rows, _WIDTH), described, style=palette()) + "\n"
+
+
+def block(runs: Sequence[Results]) -> str:
+    """The Markdown: the picture, and the same figures as a table."""
+    rows = key_rows(latest_cases(runs))
+    dates = sorted({run.started[:10] for run in runs})
+    machine = max(runs, key=lambda run: run.started).machine
+    lines = [
+        f"![Key figures beside those of the peers, as the table below has them]({PICTURE})",
+        "",
+        "A bar that ends before the mark takes less than the peer does.",
+        "",
+        "| | imagekit | its peer | |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        assert row.ours_at is not None
+        assert row.theirs is not None
+        theirs = f"{amount(row.theirs.median, row.unit)} ({row.peer})"
+        lines.append(f"| {headed(row.title)} | {amount(row.ours_at, row.unit)} | {theirs} | {relation(row)} |")
+    told = f"Medians, measured {' and '.join(dates)} on {machine['cores']} cores ({machine['cpu']})."
+    return "\n".join([*lines, "", told, ""])
+
+
+def with_block(readme: str, made: str) -> str:
+    """``readme`` with ``made`` in its place."""
+    if _PLACE.search(readme) is None:
+        raise ValueError("README.md has no place for the benchmarks' figures")
+    return _PLACE.sub(lambda _: made, readme)
+
+
+def main() -> None:
+    runs = kept_results()
+    readme = ROOT / "README.md"
+    readme.write_text(with_block(readme.read_text("utf-8"), block(runs)), "utf-8")
+    (ROOT / PICTURE).write_text(picture(runs), "utf-8")
+    print(f"README.md and {PICTURE}: {len(key_rows(latest_cases(runs)))} rows of {', '.join(r.source for r in runs)}")
+
+
+if __name__ == "__main__":
+    main()
