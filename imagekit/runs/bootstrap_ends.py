@@ -113,9 +113,14 @@ def describe(error: BaseException, kind: str) -> dict[str, Any]:
 
 
 def own_frames_cut(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is neither of this directory nor of the import system."""
-    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
-    while tb is not None and tb.tb_frame.f_code.co_filename.startswith((own, "<frozen importlib")):
+    """The traceback from the first frame that is neither of a file beside this one nor of the import system."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    # A flow's source may lie in another directory in there.
+    ours = (own, os.path.join(own, "stand_in"))
+    while tb is not None:
+        name = tb.tb_frame.f_code.co_filename
+        if os.path.dirname(name) not in ours and not name.startswith("<frozen importlib"):
+            break
         tb = tb.tb_next
     return tb
 
