@@ -208,7 +208,7 @@ def _end_of_nobody(store: Store, run_ids: list[str]) -> None:
     settings = load_settings()
     with Engine.connect(settings.engine_address, deadline=settings.engine_deadline) as engine:
         for run in gone:
-            end_orphan(store, engine, run)
+            end_orphan(store, engine, run, cancels=True)
 
 
 @app.command(cls=Command, epilog=examples("imagekit flow-run retry 3f2a --watch"))

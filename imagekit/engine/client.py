@@ -138,10 +138,10 @@ class Engine:
             raise refusal(f"{doing}: {answer.message}", answer.status)
         return answer
 
-    def hijack(self, doing: str, path: str) -> Any:
-        """A connection that is ours alone from here on (``POST`` with an upgrade to raw bytes), as a socket or a file
-        object over one. For this room alone."""
-        return self._wire.hijack(doing, f"/v{self.api_version}{path}")
+    def hijack(self, doing: str, path: str, *, method: str = "POST") -> Any:
+        """A connection that is ours alone from here on (``POST`` with an upgrade to raw bytes, or the answer to a
+        ``GET`` as it comes), as a socket or a file object over one. For this room alone."""
+        return self._wire.hijack(doing, f"/v{self.api_version}{path}", method=method)
 
     def ping(self) -> None:
         """Nothing, but an error where it does not answer."""

@@ -25,7 +25,7 @@ from typing import Any
 from imagekit.engine.client import Engine
 from imagekit.engine.faults import lost, refusal
 from imagekit.engine.wire import Answer, part, query
-from imagekit.errors import ContainerNameTaken, EngineError, EngineTimeout
+from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
 
 LABEL_KIND = "imagekit.kind"  # probe, compile, check, run
 LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the process that made it
@@ -192,6 +192,19 @@ class Container:
         path = query(f"/containers/{self.id}/attach", stdin=stdin, stdout=True, stderr=True, stream=True)
         return Attached(self._engine.hijack("attaching to a container", path), self._engine)
 
+    def attach_again(self) -> tuple[Attached, bool]:
+        """Its streams, when it was started before: from their first byte, if the engine keeps them (``True``), and
+        otherwise from now on. Bytes that are no UTF-8 may be others then."""
+        path = query(f"/containers/{self.id}/logs", stdout=True, stderr=True, follow=True)
+        try:
+            connection = self._engine.hijack("reading what a container wrote", path, method="GET")
+        except (EngineLost, EngineTimeout):
+            raise
+        except EngineError:
+            # Not every log driver gives back what it takes.
+            return self.attach(), False
+        return Attached(connection, self._engine), True
+
     def wait(self) -> int:
         """Block until it ends; its exit code. The deadline is of each call, not of the container's life."""
         while True:
@@ -212,10 +225,11 @@ class Container:
         path = query(f"/containers/{self.id}/stop", t=grace)
         self._engine.ask("stopping a container", "POST", path, accept=(404,), alive=self._engine.ping)
 
-    def remove(self) -> None:
-        """Kill and remove it, with its anonymous volumes; no error where it is gone already."""
-        # 404: gone; 409: its removal is under way.
-        path = query(f"/containers/{self.id}", force=True, v=True)
+    def remove(self, *, force: bool = True) -> None:
+        """Kill and remove it, with its anonymous volumes; no error where it is gone already, or, without ``force``,
+        where it runs and stays."""
+        # 404: gone; 409: its removal is under way, or it runs.
+        path = query(f"/containers/{self.id}", force=force, v=True)
         self._engine.ask("removing a container", "DELETE", path, accept=(404, 409))
 
 

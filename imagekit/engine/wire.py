@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from imagekit.engine.faults import late, lost, not_an_engine, refusal, translated
+from imagekit.errors import EngineError
 
 if TYPE_CHECKING:
     from docker.api import APIClient
 
 JSON = "application/json"
 TAR = "application/x-tar"
+_LONGEST_HEAD = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ class Wire(Protocol):
         Of the answer's body ``most`` bytes are read.
         """
 
-    def hijack(self, doing: str, path: str) -> Any:
-        """A connection that carries raw bytes from here on, as a socket or a file object over one."""
+    def hijack(self, doing: str, path: str, *, method: str = "POST") -> Any:
+        """A connection that carries raw bytes from here on, as a socket or a file object over one.
+
+        With ``GET`` it carries the answer alone, as it comes; ``EngineError`` where that cannot be had over it.
+        """
 
 
 class SocketWire:
@@ -120,22 +125,29 @@ class SocketWire:
         finally:
             connection.close()
 
-    def hijack(self, doing: str, path: str) -> Any:
+    def hijack(self, doing: str, path: str, *, method: str = "POST") -> Any:
         connection = _connection(self._address, self._deadline)
+        # An answer to version 1.0 ends with its connection, and is in no chunks.
+        version, upgrade = ("1.1", "Connection: Upgrade\r\nUpgrade: tcp\r\n") if method == "POST" else ("1.0", "")
         try:
-            connection.request("POST", path, headers={"Connection": "Upgrade", "Upgrade": "tcp"})
+            connection.connect()
             with ExitStack() as unless_returned:
-                # Nothing comes after the headers before the container is started, so nothing is lost in a buffer.
                 taken = unless_returned.enter_context(connection.sock.dup())
-                response = connection.getresponse()
-                if response.status not in (101, 200):
-                    answer = Answer(response.status, {}, response.read())
-                    raise refusal(f"{doing}: {answer.message}")
+                head = (
+                    f"{method} {path} HTTP/{version}\r\nHost: {connection.host}\r\n{upgrade}Content-Length: 0\r\n\r\n"
+                )
+                taken.sendall(head.encode("ascii"))
+                status, headers = _head(taken)
+                if status not in (101, 200):
+                    # Without a length the answer ends with its connection.
+                    length = int(headers.get("content-length", _LONGEST_HEAD))
+                    answer = Answer(status, headers, taken.recv(length, socket.MSG_WAITALL))
+                    raise refusal(f"{doing}: {answer.message}", status)
                 unless_returned.pop_all()
             return taken
         except TimeoutError as error:
             raise late(doing, self._address) from error
-        except (HTTPException, OSError) as error:
+        except (HTTPException, OSError, ValueError) as error:
             raise lost(doing, self._address) from error
         finally:
             connection.close()
@@ -173,7 +185,9 @@ class SdkWire:
             with response:
                 return Answer(response.status_code, headers, response.raw.read(most, decode_content=True))
 
-    def hijack(self, doing: str, path: str) -> Any:
+    def hijack(self, doing: str, path: str, *, method: str = "POST") -> Any:
+        if method != "POST":
+            raise EngineError(f"{doing}: not over {self._client.base_url}")
         with translated(doing, self._client.base_url):
             answer = self._client.post(
                 f"{self._client.base_url}{path}",
@@ -200,6 +214,19 @@ def query(path: str, /, **parameters: object) -> str:
 def part(text: str) -> str:
     """``text`` as one part of a path: a reference keeps its slashes, as the engine's routes have it."""
     return quote(text, safe="/:@")
+
+
+def _head(connection: socket.socket) -> tuple[int, dict[str, str]]:
+    """Status and headers of an answer, and not a byte of what comes behind them."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte or len(head) > _LONGEST_HEAD:
+            raise ConnectionResetError
+        head += byte
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    return int(first.split()[1]), headers
 
 
 class _UnixConnection(HTTPConnection):

@@ -36,10 +36,11 @@ class Following:
     clock: float
     timeout: float | None
     grace: int
+    lost: bool = False  # the engine was away before
 
     def until_ended(self) -> Facts:
         stopped: str | None = None
-        lost = False
+        lost = self.lost
         exit_code: int | None = None
         try:
             while True:
@@ -99,7 +100,7 @@ class Following:
         while time.monotonic() < until:
             try:
                 if self.container.inspect() is not None:
-                    watch_again(self.container, self.container.attach(), self.output, self.happenings)
+                    watch_again(self.container, self.output, self.happenings)
                 else:
                     self.happenings.put(Ended(exit_code=None))
                 return True
@@ -119,7 +120,16 @@ def facts_of(
     timeout: float | None = None,
 ) -> Facts:
     """What a container that has ended left behind."""
-    files = container.files(OUT, (OUTCOME_FILE, END_FILE, RESULT_FILE), largest=LARGEST_RESULT)
+    try:
+        files = container.files(OUT, (OUTCOME_FILE, END_FILE, RESULT_FILE), largest=LARGEST_RESULT)
+    except (EngineLost, EngineTimeout):
+        raise
+    except EngineError:
+        # While somebody else removes it, the engine finds that parts of it are missing.
+        found = (container.inspect() or {}).get("State")
+        if found is not None and found.get("Status") not in ("removing", "dead"):
+            raise
+        files = {}
     # The engine's own account is wanted only where the flow's is missing.
     state = None if OUTCOME_FILE in files else (container.inspect() or {}).get("State")
     if exit_code is None and state is not None:

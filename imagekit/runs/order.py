@@ -43,6 +43,7 @@ class RunOrder:
     cwd: str = field(default_factory=os.getcwd)
     memory: int | None = None
     container: str | None = None  # the ID of one that carries the run out already
+    engine_lost: bool = False  # and whose engine was away meanwhile
 
     @property
     def source(self) -> Mapping[str, Any]:

@@ -31,8 +31,8 @@ def reconcile(store: Store, engine: Engine) -> int:
     return len(orphans)
 
 
-def end_orphan(store: Store, engine: Engine, run: StoredRun) -> None:
-    """End an open run that nobody sees to any more, by what is left of it."""
+def end_orphan(store: Store, engine: Engine, run: StoredRun, *, cancels: bool = False) -> None:
+    """End an open run that nobody sees to any more, by what is left of it. ``cancels``: as somebody wants."""
     # Not for those who find no such run, which is nearly everybody.
     from imagekit.runs.concealing import concealed_end, needles_of
     from imagekit.runs.following import facts_of
@@ -43,7 +43,8 @@ def end_orphan(store: Store, engine: Engine, run: StoredRun) -> None:
     found = labelled(engine, f"{LABEL_RUN}={run.id}")
     if not found:
         # Its process would have removed it only after the end was written down, or it never was.
-        store.end(run.id, RunEnd(state="crashed", cause="worker" if run.started is None else "removed", error=_LOST))
+        state, cause = ("cancelled", "cancel") if cancels else ("crashed", "removed" if run.started else "worker")
+        store.end(run.id, RunEnd(state=state, cause=cause, error=None if cancels else _LOST))
         return
     for entry in found:
         container = Container(engine, entry["Id"])
@@ -51,10 +52,11 @@ def end_orphan(store: Store, engine: Engine, run: StoredRun) -> None:
         if was_running:
             with suppress(EngineError):
                 container.stop(0)
-        facts = facts_of(container, exit_code=None)
+        facts = facts_of(container, exit_code=None, stopped="cancel" if cancels and was_running else None)
         verdict = judge(facts)
         needles = needles_of(*_environment(container))
         lost = (was_running and verdict.state not in ("completed", "failed")) or entry.get("State") == "created"
+        lost = lost and not cancels
         end = RunEnd(
             state="crashed" if lost else verdict.state,
             cause="worker" if lost else verdict.cause,

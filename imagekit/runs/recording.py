@@ -105,8 +105,9 @@ class Recording:
         )
 
     def failed(self, error: BaseException) -> None:
-        """It came to no container, or to none that could be followed: that is how it ended."""
-        if not isinstance(error, (NotOurs, LetGone)):
+        """It came to no container, or to none that could be followed: that is how it ended, unless it may wait."""
+        waits = self._store is not None and self._store.may_wait and not self._is_started and isinstance(error, AWAY)
+        if not waits and not isinstance(error, (NotOurs, LetGone)):
             with suppress(NotOurs):
                 self._end(end_by(error, is_started=self._is_started))
 

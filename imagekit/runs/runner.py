@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -157,7 +157,7 @@ class _Run:
                 self.recording.settled()
                 # The engine takes a while: what is wanted at the end is imported meanwhile.
                 Thread(target=_import_what_ends_it, daemon=True).start()
-                if stopped is None:
+                if stopped is None and (stopped := self._asked_before()) is None:
                     with refusals():
                         start(container, order.reference, python, is_own=order.settings.command is not None)
                 started, clock = datetime.now(timezone.utc), time.monotonic()
@@ -202,6 +202,7 @@ class _Run:
             clock=clock,
             timeout=self.order.settings.timeout,
             grace=int(self.order.settings.stop_grace),
+            lost=self.order.engine_lost,
         ).until_ended()
 
     def _filled(self, container: Container, python: str, looking: Looking, put: Put) -> str | None:
@@ -226,6 +227,15 @@ class _Run:
             if not isinstance(happening, StopAsked):
                 raise LetGone from None
             return happening.why
+        return None
+
+    def _asked_before(self) -> str | None:
+        """Why it is not to be started, if somebody said so meanwhile."""
+        with suppress(Empty):
+            happening = self.happenings.get_nowait()
+            if isinstance(happening, StopAsked):
+                return happening.why
+            raise LetGone
         return None
 
     def _container(self, python: str) -> tuple[Container, str]:
@@ -271,12 +281,11 @@ class _Run:
             raise
 
     def _take_over(self, container: Container, status: str) -> Attached | None:
-        if status not in ("running", "paused"):
+        if status not in ("running", "paused", "exited"):
             self.happenings.put(Ended(exit_code=None))
             return None
-        streams = container.attach()
-        watch_again(container, streams, self.output, self.happenings)
-        return streams
+        self.output.take_over()
+        return watch_again(container, self.output, self.happenings)
 
     def _remove(self, container: Container, *, known: bool) -> None:
         try:

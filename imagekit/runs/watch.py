@@ -54,8 +54,11 @@ class LetGone(Exception):
 
 Happening = Ended | Lost | StopAsked | LetGo
 
-# How long the output of a container that was found again may come after its end.
+# After so long without any, the output of a container that was found again, and has ended, is over.
 LAST_OUTPUT_SECONDS = 1.0
+# The engine keeps a run's output as JSON (``engine.containers``): about so many bytes more for each line. Of what is
+# longer than the most it may have dropped the beginning.
+_OF_A_LINE, _MOST_KEPT = 100, 12 << 20
 
 
 class Output:
@@ -69,9 +72,36 @@ class Output:
     def __init__(self, sink: Sink | None, log: LogWriter | None = None, needles: Needles | None = None) -> None:
         self._sink = sink
         self._log = log
+        self._needles = needles
         self._masking = Masking(needles) if needles is not None else None
         self._guard = threading.Lock()
+        self._passed = {1: 0, 2: 0}
+        self._lines = 0
+        self._known = {1: 0, 2: 0}
         self.failure: Exception | None = None
+
+    def take_over(self) -> None:
+        """What another process has kept of the run's output was passed on."""
+        with self._guard:
+            if self._log is not None:
+                self._log.take_over()
+                self._passed, self._lines = dict(self._log.counts), self._log.lines
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the engine has all that was passed on, from its beginning."""
+        return sum(self._passed.values()) + self._lines * _OF_A_LINE < _MOST_KEPT
+
+    @property
+    def count(self) -> int:
+        """Bytes that were passed on."""
+        return sum(self._passed.values())
+
+    def begin_again(self) -> None:
+        """All that the container wrote comes once more: what was passed on is not passed on twice."""
+        with self._guard:
+            self._masking = Masking(self._needles) if self._needles is not None else None
+            self._known = dict(self._passed)
 
     def close(self) -> None:
         """Nothing is kept any more."""
@@ -94,6 +124,13 @@ class Output:
 
     def _pass_on(self, stream: int, data: bytes) -> None:
         with self._guard:
+            known = min(self._known[stream], len(data))
+            self._known[stream] -= known
+            data = data[known:]
+            if not data:
+                return
+            self._passed[stream] += len(data)
+            self._lines += data.count(b"\n")
             if self._log is not None:
                 self._log.write(stream, data)
         if self._sink is None:
@@ -124,12 +161,15 @@ def watch(container: Container, streams: Attached, output: Output, happenings: S
     threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
 
 
-def watch_again(container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]) -> None:
-    """As ``watch``, for a container that was found again and may have ended meanwhile.
+def watch_again(container: Container, output: Output, happenings: SimpleQueue[Happening]) -> Attached:
+    """As ``watch``, for a container that was found again and may have ended meanwhile; its streams.
 
-    The engine keeps a connection to the streams of an ended container open for ever, so that the end
-    of the output says nothing here.
+    What it wrote while nobody listened is passed on, where the engine has it. The engine may keep a connection to the
+    streams of an ended container open for ever, so that the end of the output says nothing here.
     """
+    streams, is_whole = container.attach_again() if output.is_kept else (container.attach(), False)
+    if is_whole:
+        output.begin_again()
 
     def pass_on() -> None:
         # The wait for its end hears of a silent engine as well.
@@ -141,11 +181,15 @@ def watch_again(container: Container, streams: Attached, output: Output, happeni
 
     def work() -> None:
         end = _end(container)
-        passing.join(LAST_OUTPUT_SECONDS)
+        before = -1
+        while passing.is_alive() and before != output.count:
+            before = output.count
+            passing.join(LAST_OUTPUT_SECONDS)
         streams.close()
         happenings.put(end)
 
     threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
+    return streams
 
 
 def _pass_on(streams: Attached, output: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from imagekit.store import work_sql as sql
@@ -13,6 +14,11 @@ from imagekit.store.values import RunEnd, RunRecord
 
 class Record(Protocol):
     """Where a run that is carried out is written down: a ``Store``, or one ``ClaimedRun`` of it."""
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a run that could not be begun is begun later."""
+        ...
 
     def begin(self, record: RunRecord) -> None: ...
 
@@ -32,6 +38,7 @@ class ClaimedRun:
         self._store = store
         self._run_id = run_id
         self.attempt = attempt
+        self.may_wait = True
 
     def begin(self, record: RunRecord) -> None:
         """What came of what was wanted: the image, the commit of the source, the settings."""
@@ -42,7 +49,7 @@ class ClaimedRun:
         from imagekit.store.values import now
 
         with self._store.file.writing() as connection:
-            values = (started or now(), container_id, self._run_id, self.attempt)
+            values = (started or now(), time.monotonic(), container_id, self._run_id, self.attempt)
             return connection.execute(sql.START_CLAIMED, values).rowcount == 1
 
     def end(self, run_id: str, end: RunEnd) -> bool:

@@ -3,8 +3,9 @@
 A run's log is a head, which is written until it is full, and pieces of a tail, of which the last two are kept: so at
 most ``LIMIT`` bytes stay, and of a longer log the first half and at least the last quarter of that. Each frame is
 16 bytes (``>BxxxLQ``: stream, length, nanoseconds since 1970) and its data, as an engine frames its streams, with a
-time. A piece of the tail begins with a frame of stream 0, whose last number is how many bytes of data went before, so a
-reader knows what was dropped. Frames are appended as they come: a killed process leaves all that it had handed over.
+time. A piece of the tail begins with two frames of stream 0, which say of stream 1 and 2 (in the place of the length)
+how many bytes of data went before (in that of the time), so a reader knows what was dropped. Frames are appended as
+they come: a killed process leaves all that it had handed over.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import os
 import shutil
 import struct
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from imagekit.atomic import write_whole
+from imagekit.errors import DiskFull
 
 DIRECTORY = "logs"
 LIMIT = 8 << 20
@@ -31,7 +35,11 @@ class LogPiece:
     stream: int  # 0 where bytes were dropped
     data: bytes
     time: float  # seconds since 1970, when they came
-    dropped: int = 0
+    dropped_of: Mapping[int, int] = field(default_factory=dict)  # by stream
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.dropped_of.values())
 
 
 class LogWriter:
@@ -47,8 +55,9 @@ class LogWriter:
         self._file: int | None = None
         self._part = 0
         self._room = 0
-        self._count = 0
-        self.failure: OSError | None = None
+        self.counts = {1: 0, 2: 0}  # bytes of data of both streams, also of what was dropped
+        self.lines = 0  # of what is kept of another writer's
+        self.failure: Exception | None = None
 
     def write(self, stream: int, data: bytes) -> None:
         """Keep ``data`` of stream 1 or 2."""
@@ -58,6 +67,14 @@ class LogWriter:
             for start in range(0, len(data), _PART):
                 self._write(stream, data[start : start + _PART])
         except OSError as error:
+            self.failure = error
+            self.close()
+
+    def take_over(self) -> None:
+        """Go on behind what another writer has kept, if one has, who adds nothing to it from now on."""
+        try:
+            self._take_over()
+        except (OSError, DiskFull) as error:
             self.failure = error
             self.close()
 
@@ -80,27 +97,51 @@ class LogWriter:
         assert self._file is not None
         _put(self._file, _FRAME.pack(stream, len(data), time.time_ns()) + data)
         self._room -= size
-        self._count += len(data)
+        self.counts[stream] += len(data)
 
     def _next(self) -> None:
-        first = self._file is None
-        if first:
-            # A mode is of the last directory alone.
-            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._directory.mkdir(exist_ok=True, mode=0o700)
-            if parts := _parts(self._directory):
-                # Somebody else saw to the run before: what they kept stays, and this goes on behind it.
-                first, self._part = False, parts[-1] + 1
-                self._count = sum(len(piece.data) + piece.dropped for piece in read_log(self._directory))
-        else:
+        if self._file is not None:
             self.close()
             self._part += 1
+            self._open()
+            self._begin_piece()
+            return
+        # A mode is of the last directory alone.
+        self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.mkdir(exist_ok=True, mode=0o700)
+        self._take_over()
+        if self._file is None:
+            self._open()
+            self._room = self._head
+
+    def _take_over(self) -> None:
+        while parts := _parts(self._directory):
+            self._part = parts[-1] + 1
+            try:
+                self._open()
+            except FileExistsError:
+                continue  # the other one begins it at this moment
+            # Who has the last one open may write to what is nobody's any more.
+            last = self._directory / str(parts[-1])
+            write_whole(last, last.read_bytes())
+            for piece in read_log(self._directory):
+                for stream, dropped in piece.dropped_of.items():
+                    self.counts[stream] += dropped
+                if piece.stream:
+                    self.counts[piece.stream] += len(piece.data)
+                    self.lines += piece.data.count(b"\n")
+            self._begin_piece()
+            return
+
+    def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(self._directory / str(self._part), flags, 0o600)
-        self._room = self._head if first else self._tail
-        if not first:
-            _put(self._file, _FRAME.pack(0, 0, self._count))
-            self._room -= _FRAME.size
+
+    def _begin_piece(self) -> None:
+        assert self._file is not None
+        for stream, count in self.counts.items():
+            _put(self._file, _FRAME.pack(0, stream, count))
+        self._room = self._tail - 2 * _FRAME.size
         if self._part > 2:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._directory / str(self._part - 2))
@@ -108,7 +149,8 @@ class LogWriter:
 
 def read_log(directory: Path) -> Iterator[LogPiece]:
     """What is kept of a run's log, in order; nothing where there is none. Of a frame that is not whole, nothing."""
-    count = 0
+    counts = {1: 0, 2: 0}
+    missing: dict[int, int] = {}
     for part in _parts(directory):
         try:
             file = (directory / str(part)).open("rb")
@@ -117,15 +159,20 @@ def read_log(directory: Path) -> Iterator[LogPiece]:
         with file:
             while len(header := file.read(_FRAME.size)) == _FRAME.size:
                 stream, length, number = _FRAME.unpack(header)
-                if stream == 0:
-                    if number > count:
-                        yield LogPiece(stream=0, data=b"", time=0.0, dropped=number - count)
-                    count = number
+                if stream == 0 and length in counts:
+                    if number > counts[length]:
+                        missing[length] = number - counts[length]
+                    counts[length] = number
                     continue
-                if stream not in (1, 2) or length > _PART or len(data := file.read(length)) < length:
+                if stream not in counts or length > _PART or len(data := file.read(length)) < length:
                     break
-                count += length
+                if missing:
+                    yield LogPiece(stream=0, data=b"", time=0.0, dropped_of=missing)
+                    missing = {}
+                counts[stream] += length
                 yield LogPiece(stream=stream, data=data, time=number / 1e9)
+    if missing:
+        yield LogPiece(stream=0, data=b"", time=0.0, dropped_of=missing)
 
 
 def follow_log(directory: Path, is_over: Callable[[], bool], *, pause: float = 0.05) -> Iterator[LogPiece]:

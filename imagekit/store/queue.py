@@ -87,7 +87,7 @@ class Queue:
     def hand_back(self, run_id: str, attempt: int) -> bool:
         """Let it wait again, where nothing of it has been started."""
         with self._file.writing() as connection:
-            return connection.execute(sql.HAND_BACK, (run_id, attempt)).rowcount == 1
+            return connection.execute(sql.HAND_BACK, (now(), run_id, attempt)).rowcount == 1
 
     def give_up(self, run_id: str, attempt: int) -> bool:
         """End the lease: the next worker takes it over as it is."""

@@ -107,6 +107,7 @@ def _run_of(found: Mapping[str, Any]) -> StoredRun:
         attempt=found["attempt"],
         lease=found["lease"],
         cancel_asked=bool(found["cancel_asked"]),
+        started_clock=found["started_clock"],
     )
 
 

@@ -107,12 +107,17 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX flow_run_live ON flow_run (seq) WHERE ended IS NULL AND state <> 'scheduled';
     DROP INDEX flow_run_open;
     """,
+    # 3: a clock for the time limits of runs that are adopted.
+    """
+    ALTER TABLE flow_run ADD COLUMN started_clock REAL;     -- as ``started``, in seconds as those of ``lease``
+    """,
 )
 
 COLUMNS = (
     "id, name, entrypoint, parameters, reference, image_id, repo_digest, lock_digest, source, env_names, settings,"
     " extras, state, created, started, ended, container_id, cause, exit_code, error, result, result_file, python,"
-    " cpu_seconds, peak_memory, owner, machine, deployment, pool, scheduled_for, wanted, attempt, lease, cancel_asked"
+    " cpu_seconds, peak_memory, owner, machine, deployment, pool, scheduled_for, wanted, attempt, lease, cancel_asked,"
+    " started_clock"
 )
 
 BEGIN_RUN = """

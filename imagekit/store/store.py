@@ -35,6 +35,8 @@ class Store:
     is there is left as it is then.
     """
 
+    may_wait = False  # what a person starts is begun now, or never
+
     def __init__(self, directory: Path, patience: float) -> None:
         self.directory = directory
         self.file = StoreFile(directory, patience)

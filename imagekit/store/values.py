@@ -87,6 +87,7 @@ class StoredRun:
     attempt: int = 0  # how often it was claimed
     lease: float | None = None  # of CLOCK_MONOTONIC of ``machine``'s boot
     cancel_asked: bool = False
+    started_clock: float | None = None  # as ``lease``
 
     @property
     def id(self) -> str:

@@ -63,13 +63,15 @@ SUBMIT = """
     ON CONFLICT (occurrence) WHERE occurrence IS NOT NULL DO NOTHING
 """
 
-# The oldest run that is due, where neither its pool nor its deployment has as many as it may.
+# The oldest run that is due, or was when it was accepted (a clock may be set back), where neither its pool nor its
+# deployment has as many as it may.
 NEXT_DUE = """
     SELECT waiting.id
       FROM flow_run AS waiting
       JOIN work_pool ON work_pool.name = waiting.pool
       LEFT JOIN deployment ON deployment.name = waiting.deployment
-     WHERE waiting.pool = :pool AND waiting.state = 'scheduled' AND waiting.scheduled_for <= :now
+     WHERE waiting.pool = :pool AND waiting.state = 'scheduled'
+       AND (waiting.scheduled_for <= :now OR waiting.scheduled_for <= waiting.created)
        AND NOT work_pool.is_paused
        AND (work_pool.concurrency_limit IS NULL OR work_pool.concurrency_limit >
             (SELECT count(*) FROM flow_run AS live
@@ -91,9 +93,13 @@ TAKE_OVER = """
        AND lease IS :seen
 """
 RENEW = "UPDATE flow_run SET lease = ? WHERE id = ? AND attempt = ? AND ended IS NULL"
-# Back to those that wait: nothing of it has been started.
+# Back to those that wait, or to those that were cancelled meanwhile: nothing of it has been started.
 HAND_BACK = """
-    UPDATE flow_run SET state = 'scheduled', lease = NULL, owner = '', machine = ''
+    UPDATE flow_run
+       SET state = CASE cancel_asked WHEN 0 THEN 'scheduled' ELSE 'cancelled' END,
+           cause = CASE cancel_asked WHEN 0 THEN NULL ELSE 'cancel' END,
+           ended = CASE cancel_asked WHEN 0 THEN NULL ELSE ? END,
+           lease = NULL, owner = '', machine = ''
      WHERE id = ? AND attempt = ? AND state = 'pending' AND ended IS NULL
 """
 IS_OURS = "SELECT cancel_asked FROM flow_run WHERE id = ? AND attempt = ? AND ended IS NULL"
@@ -106,7 +112,9 @@ BEGIN_CLAIMED = """
      WHERE id = :id AND attempt = :attempt AND ended IS NULL
 """
 START_CLAIMED = """
-    UPDATE flow_run SET state = 'running', started = coalesce(started, ?), container_id = ?
+    UPDATE flow_run
+       SET state = 'running', started = coalesce(started, ?), started_clock = coalesce(started_clock, ?),
+           container_id = ?
      WHERE id = ? AND attempt = ? AND ended IS NULL
 """
 CANCEL_WAITING = """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ class Job:
 
     run: StoredRun
     happenings: SimpleQueue[Happening]
+    was_restarted: bool = False  # the machine, since the claim before this one
 
     @property
     def id(self) -> str:
@@ -74,16 +75,21 @@ def carry_out_job(
 def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_output: Sink | None) -> JobEnd:
     run = job.run
     claimed = ClaimedRun(store, run.id, run.attempt)
+    container = None
     try:
-        container = None
         if run.attempt > 1:
             container = _left_behind(machine, run)
             if container is None and run.started is not None:
                 # It was begun, perhaps to its end: whether again is not for us to say.
                 return _ended(store, claimed, run, RunEnd(state="crashed", cause="worker", error=_LOST))
-        asked = asked_of(run, pool, machine)
+        asked = asked_of(run, pool, machine, is_begun=container is not None)
         prepared = prepare(machine, asked)
-        order = replace(prepared.order, container=container, labels={"imagekit.attempt": str(run.attempt)})
+        order = replace(
+            prepared.order,
+            container=container,
+            engine_lost=job.was_restarted,
+            labels={"imagekit.attempt": str(run.attempt)},
+        )
         with source_in_use(order.checkout, prepared.cache):
             run_it = partial(
                 run_flow, prepared.engine, order, store=claimed, on_output=on_output, happenings=job.happenings
@@ -98,24 +104,30 @@ def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_ou
         return JobEnd(how=TAKEN)
     except (*AWAY, StoreError) as error:
         # Nothing of it was started: it waits until an engine is there. What was started has been recorded.
+        away = isinstance(error, EngineError)
         if Queue(store).hand_back(run.id, run.attempt):
-            return JobEnd(how=HANDED_BACK, message=error.message, engine_away=isinstance(error, EngineError))
+            return JobEnd(how=HANDED_BACK, message=error.message, engine_away=away)
+        # An earlier attempt's container may be there still.
+        is_adopted = run.attempt > 1 and run.started is not None
+        if (container is not None or is_adopted) and Queue(store).give_up(run.id, run.attempt):
+            return JobEnd(how=LET_GO, message=error.message, engine_away=away)
         return _ended(store, claimed, run, end_by(error, is_started=True))
     except Exception as error:
         return _ended(store, claimed, run, end_by(error))
 
 
-def asked_of(run: StoredRun, pool: WorkPool, machine: Machine) -> Asked:
-    """What was submitted, as a run that is asked for; the pool's defaults are those of now."""
+def asked_of(run: StoredRun, pool: WorkPool, machine: Machine, *, is_begun: bool = False) -> Asked:
+    """What was submitted, as a run that is asked for; the pool's defaults are those of now. ``is_begun``: it has a
+    container, and goes on under its name."""
     wanted = run.wanted
     settings = run_settings(pool.template, wanted.get("job_variables") or {})
     image = wanted.get("image") or settings.image or image_of_versions_in_use()
     if image is None:
         raise InputError("the deployment has no image, and neither has its work pool", hint="imagekit work-pool update")
-    name = run.record.name if run.attempt < 2 else f"{run.record.name}-{run.attempt}"
+    name = run.record.name if run.attempt < 2 or is_begun else f"{run.record.name}-{run.attempt}"
     settings = settings.with_(image=image, name=name)
-    if settings.timeout is not None and run.started is not None:
-        gone = (datetime.now(timezone.utc) - datetime.fromisoformat(run.started)).total_seconds()
+    if settings.timeout is not None and run.started_clock is not None:
+        gone = time.monotonic() - run.started_clock
         settings = settings.with_(timeout=max(settings.timeout - max(gone, 0), 0.1))
     asked = Asked(
         entrypoint=Entrypoint.parse(run.record.entrypoint),
@@ -135,9 +147,12 @@ def _left_behind(machine: Machine, run: StoredRun) -> str | None:
     for entry in labelled(machine.engine, f"{LABEL_RUN}={run.id}"):
         container = Container(machine.engine, entry["Id"])
         if entry.get("State") == "created":
-            container.remove()
-        else:
-            started = container.id
+            # Not by force: who stood still may start it at this very moment.
+            container.remove(force=False)
+            state = ((container.inspect() or {}).get("State") or {}).get("Status")
+            if state not in ("running", "exited"):
+                continue
+        started = container.id
     return started
 
 

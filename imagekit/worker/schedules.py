@@ -25,8 +25,15 @@ def submit_due(store: Store, deployments: Deployments, pools: Pools, queue: Queu
     moment = datetime.now(timezone.utc)
     count = 0
     for name, position, due in deployments.due(pool_name, str(written(moment))):
-        deployment = deployments.get(name)
-        next_time = written(schedule_of(deployment.schedules[position]).after(moment))
+        try:
+            deployment = deployments.get(name)
+            if deployments.next_times(deployment)[position : position + 1] != [due]:
+                continue  # it was deployed anew just now
+            next_time = written(schedule_of(deployment.schedules[position]).after(moment))
+        except InputError as problem:
+            # Deleted just now; or in a time zone that this machine does not know.
+            told.trouble(problem)
+            continue
         try:
             submission = submission_of(
                 deployment,

@@ -27,7 +27,7 @@ from imagekit.store.ownership import machine as machine_id
 from imagekit.store.ownership import owner
 from imagekit.store.pools import Pools
 from imagekit.store.queue import Queue
-from imagekit.store.values import StoredRun, new_run_id, now
+from imagekit.store.values import new_run_id, now
 from imagekit.store.work_values import HEARTBEAT, ONLINE, STOPPED, STOPPING, WorkerSeen
 from imagekit.worker.one_run import ENDED, HANDED_BACK, LET_GO, Job, JobEnd, carry_out_job
 from imagekit.worker.schedules import submit_due
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 2.0
 LOOK_SECONDS = 0.05
+SWEEP_SECONDS = 30.0
+# What could not be begun is tried again after two seconds, four, and so on up to so many.
+LONGEST_PAUSE = 30.0
 # Workers that were not seen for so long are not listed any more.
 REMEMBERED = timedelta(days=1)
 
@@ -83,6 +86,7 @@ class Worker:
         self._ended = 0
         self._engine_away = False
         self._not_before = 0.0
+        self._pause = 0.0
         self._seen = WorkerSeen(
             id=new_run_id(),
             name=name or f"{socket.gethostname()}-{os.getpid()}",
@@ -107,6 +111,7 @@ class Worker:
         before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
         beating = threading.Thread(target=self._beat, name="imagekit-worker-heartbeat", daemon=True)
         beating.start()
+        threading.Thread(target=self._sweep, name="imagekit-worker-sweep", daemon=True).start()
         try:
             self._loop()
         finally:
@@ -145,31 +150,31 @@ class Worker:
 
     def _poll(self) -> int:
         """Claim while there is room; how many runs there were."""
-        if time.monotonic() < self._not_before or (self._engine_away and not self._engine_is_back()):
+        if (self._engine_away and not self._engine_is_back()) or time.monotonic() < self._not_before:
             return 0
         submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told)
         found = 0
         while len(self._jobs) < self._limit and not self._signals and not self._engine_away:
-            run = self._next()
-            if run is None:
+            job = self._next()
+            if job is None:
                 break
             found += 1
-            self._begin(run)
+            self._begin(job)
         return found
 
-    def _next(self) -> StoredRun | None:
+    def _next(self) -> Job | None:
         with self._guard:
             known = list(self._jobs)
         for stale in self._queue.stale(self._pool, but_not=known):
             taken = self._queue.take_over(stale)
             if taken is not None:
                 self._told.adopted(taken)
-                return taken
-        return self._queue.claim(self._pool)
+                return Job(run=taken, happenings=SimpleQueue(), was_restarted=stale.machine != taken.machine)
+        run = self._queue.claim(self._pool)
+        return None if run is None else Job(run=run, happenings=SimpleQueue())
 
-    def _begin(self, run: StoredRun) -> None:
-        pool = self._pools.get(self._pool)
-        job = Job(run=run, happenings=SimpleQueue())
+    def _begin(self, job: Job) -> None:
+        pool, run = self._pools.get(self._pool), job.run
         with self._guard:
             self._jobs[job.id] = job
         self._told.began(run)
@@ -209,9 +214,12 @@ class Worker:
             self._jobs.pop(job.id, None)
         self._engine_away = end.engine_away
         self._ended += end.how == ENDED
-        if end.how == HANDED_BACK:
+        if end.how in (HANDED_BACK, LET_GO):
             # What kept it from its start is most likely still so.
-            self._not_before = time.monotonic() + POLL_SECONDS
+            self._pause = min(self._pause * 2 or POLL_SECONDS, LONGEST_PAUSE)
+            self._not_before = time.monotonic() + self._pause
+        else:
+            self._pause = 0.0
         self._told.ended(job.run, end)
 
     def _mark(self) -> tuple[int, int]:
@@ -227,6 +235,7 @@ class Worker:
         except EngineError:
             return False
         self._engine_away = False
+        self._not_before = 0.0
         return True
 
     def _claims(self) -> dict[str, int]:
@@ -260,6 +269,12 @@ class Worker:
             except ImagekitError as error:
                 self._told.trouble(error)
 
+    def _sweep(self) -> None:
+        """Take away what killed processes, or an engine that was away, left since."""
+        while not self._over.wait(SWEEP_SECONDS):
+            with suppress(ImagekitError):
+                reconcile(self._store, self._machine.engine)
+
     def _let_go(self) -> int:
         """Leave what still runs to the next worker; how many runs that are."""
         with self._guard:
@@ -267,8 +282,8 @@ class Worker:
         for job in jobs:
             job.happenings.put(LetGo())
         left = 0
-        until = datetime.now(timezone.utc) + timedelta(seconds=5)
-        while self._jobs and datetime.now(timezone.utc) < until:
+        until = time.monotonic() + 5
+        while self._jobs and time.monotonic() < until:
             with suppress(Empty):
                 rung = self._bell.get(timeout=LOOK_SECONDS)
                 if rung is not None:

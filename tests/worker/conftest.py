@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +54,27 @@ def deaf():
     while True:
         time.sleep(1)
 
-@flow
-def eat():
+def eats():
     held = []
     while True:
         held.append(bytearray(8 << 20))
+
+@flow
+def eat():
+    eats()
+
+@flow
+def child_eats():
+    if not (child := os.fork()):
+        eats()
+    os.waitpid(child, 0)
+    raise RuntimeError("the child is gone")
+
+@flow
+def count(times: int = 30, pause: float = 0.1):
+    for n in range(times):
+        print(n, "waiting", flush=True)
+        time.sleep(pause)
 """
 DOCKERFILE = """
 FROM {base}
@@ -71,6 +90,10 @@ def image(build_image: Callable[..., str], python_image: str) -> str:
     return build_image(DOCKERFILE.format(base=python_image), {"app/flow.py": FLOWS})
 
 
+# All that a store's directory may hold.
+KEPT = {"store.sqlite", "store.sqlite-journal", "logs", "results"}
+
+
 class Works:
     """A store with the pool ``docker``, and workers of it."""
 
@@ -81,10 +104,12 @@ class Works:
         self.environ = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "LANG") if name in os.environ}
         self.environ |= {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state")}
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.most_alive: dict[str, int] = {}
+        threading.Thread(target=self._watch, daemon=True).start()
         Pools(self.store.file).put(new_pool("docker"))
         pinned = engine.image(image)
         assert pinned is not None
-        for name in ("add", "wait", "deaf", "eat"):
+        for name in ("add", "wait", "deaf", "eat", "child_eats", "count"):
             self.deploy(name, image=image, pinned=pinned.id)
 
     def deploy(self, name: str, **fields: Any) -> Deployment:
@@ -94,12 +119,17 @@ class Works:
     def submit(self, name: str, variables: dict[str, Any] | None = None, **parameters: Any) -> str:
         return run_deployment(self.store, f"{name}/test", parameters=parameters, job_variables=variables).id
 
-    def worker(self, *options: str) -> subprocess.Popen[bytes]:
-        log = (self.directory / f"worker-{len(self.workers)}.log").open("wb")
-        argv = [sys.executable, "-m", "imagekit", "worker", "start", "--pool", "docker", *options]
-        worker = subprocess.Popen(argv, env=self.environ, cwd=self.directory, stdout=log, stderr=log)
+    def worker(self, *options: str, module: tuple[str, ...] = ("imagekit",), **env: str) -> subprocess.Popen[bytes]:
+        argv = [sys.executable, "-m", *module, "worker", "start", "--pool", "docker", *options]
+        environ = {**self.environ, **env}
+        with (self.directory / f"worker-{len(self.workers)}.log").open("wb") as log:
+            worker = subprocess.Popen(argv, env=environ, cwd=self.directory, stdout=log, stderr=log)
         self.workers.append(worker)
         return worker
+
+    def imagekit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "imagekit", *arguments]
+        return subprocess.run(argv, env=self.environ, cwd=self.directory, capture_output=True, text=True, check=False)
 
     def told(self, number: int = 0) -> str:
         return (self.directory / f"worker-{number}.log").read_text()
@@ -123,6 +153,39 @@ class Works:
 
     def containers(self, run_id: str) -> list[Any]:
         return labelled(self.engine, f"imagekit.run={run_id}")
+
+    def run_out(self) -> None:
+        """The claims that are held, as if nobody had renewed them for half a minute."""
+        with self.store.file.writing() as connection:
+            connection.execute("UPDATE flow_run SET lease = 1.0 WHERE ended IS NULL AND lease IS NOT NULL")
+
+    def check(self, *wanted: tuple[str, str, str | None]) -> None:
+        """The invariants: I1 for the runs ``wanted`` (ID, state, cause) to come to, I2, I4; and I5 by one more run."""
+        again = self.submit("add", a=1)
+        if all(worker.poll() is not None for worker in self.workers):
+            assert self.worker("--run-once").wait() == 0
+        for run_id, state, cause in (*wanted, (again, "completed", None)):
+            end = self.ended(run_id).end
+            assert end is not None
+            assert (end.state, end.cause) == (state, cause), end.error
+        for run in self.store.runs():
+            assert run.end is not None, run
+            assert run.state == "completed" or run.end.cause or run.end.error
+            self.until(lambda run_id=run.id: not self.containers(run_id))  # type: ignore[misc]
+        assert all(most == 1 for most in self.most_alive.values()), self.most_alive
+        assert {path.name for path in self.store.directory.iterdir()} <= KEPT
+        self.store.verify()
+
+    def _watch(self) -> None:
+        """How many containers of a run are alive at a time, by the engine's events."""
+        alive: defaultdict[str, set[str]] = defaultdict(set)
+        filters = {"type": "container", "label": "imagekit.run", "event": ["start", "die"]}
+        with suppress(Exception):  # the engine of a test may end
+            for event in Engine.connect(self.engine.address).api.events(filters=filters, decode=True):
+                run_id = event["Actor"]["Attributes"]["imagekit.run"]
+                change = alive[run_id].add if event["Action"] == "start" else alive[run_id].discard
+                change(event["Actor"]["ID"])
+                self.most_alive[run_id] = max(len(alive[run_id]), self.most_alive.get(run_id, 0))
 
     def close(self) -> None:
         for worker in self.workers:

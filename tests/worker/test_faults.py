@@ -1,20 +1,32 @@
-"""What befalls a worker from outside: its engine, its store and its disk."""
+"""Faults 10, 16, 17 and 18 through workers: what befalls an engine, a container, a disk and a store."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from imagekit.engine.client import Engine
+from imagekit.store.sql import MIGRATIONS
 from imagekit.store.store import Store
 
 from ..own_engine import OwnEngine
 from .conftest import Works
+
+pytestmark = pytest.mark.faults
+
+
+def loaded(own: OwnEngine, engine: Engine, image: str) -> Engine:
+    """``own``, with the test image on it."""
+    there = own.connect()
+    if there.image(image) is None:
+        there.load(engine.save(image))
+    return there
 
 
 @pytest.mark.xdist_group("own_engine")
@@ -22,10 +34,7 @@ def test_runs_wait_for_an_engine_that_is_away(
     own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
 ) -> None:
     own = own_engine()
-    there = own.connect()
-    if there.image(image) is None:
-        there.load(engine.save(image))
-    works = Works(there, image, tmp_path)
+    works = Works(loaded(own, engine, image), image, tmp_path)
     works.environ["DOCKER_HOST"] = own.address
     try:
         works.worker()
@@ -36,37 +45,70 @@ def test_runs_wait_for_an_engine_that_is_away(
         works.until(lambda: "handed back" in works.told())
         assert works.store.run(waiting).end is None
         own.start()
-        assert [works.ended(each).state for each in (under_way, waiting)] == ["crashed", "completed"]
-        end = works.store.run(under_way).end
-        assert end is not None
-        assert end.cause == "engine"
+        works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
     finally:
-        own.start()
+        own_engine()
         works.close()
 
 
-@pytest.mark.soak
-def test_a_store_that_is_locked_only_delays(works: Works) -> None:
-    """For longer than a writer waits for it."""
+@pytest.mark.xdist_group("own_engine")
+def test_the_machine_is_started_again(
+    own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
+) -> None:
+    """Worker, engine and containers are gone at once; claims are of another start of the machine, and none runs out."""
+    own = own_engine()
+    works = Works(loaded(own, engine, image), image, tmp_path)
+    works.environ["DOCKER_HOST"] = own.address
+    try:
+        worker = works.worker("--limit", "1")
+        under_way, waiting = works.submit("wait"), works.submit("add", a=1)
+        works.waiting(under_way)
+        worker.kill()
+        worker.wait()
+        own.kill()
+        with works.store.file.writing() as connection:
+            connection.execute(
+                "UPDATE flow_run SET machine = substr(machine, 1, 13) || 'before', lease = 1e9 WHERE lease"
+            )
+        own.start()
+        works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
+    finally:
+        own_engine()
+        works.close()
+
+
+def test_memory_time_and_removal_are_the_causes_they_are(works: Works) -> None:
+    works.worker()
+    oom = works.submit("eat", {"mem_limit": "64m"})
+    child = works.submit("child_eats", {"mem_limit": "64m"})
+    late = works.submit("deaf", {"timeout": 1.0, "stop_grace": 1})
+    removed = works.submit("wait")
+    works.engine.api.remove_container(works.waiting(removed).container_id, force=True)
+    works.check(
+        (oom, "crashed", "oom"),
+        (child, "failed", "oom"),
+        (late, "timed-out", "timeout"),
+        (removed, "crashed", "removed"),
+    )
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(35, marks=pytest.mark.soak)])
+def test_a_store_that_is_locked_only_delays(works: Works, seconds: int) -> None:
+    """Also for longer than a writer waits for it, and than a lease holds."""
     works.worker()
     run_id = works.submit("wait", seconds=1)
     works.waiting(run_id)
     other = sqlite3.connect(works.store.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    container = works.engine.api.containers(filters={"label": f"imagekit.run={run_id}"})[0]["Id"]
-    works.until(lambda: works.engine.api.inspect_container(container)["State"]["Status"] == "exited")
-    works.until(lambda: "another process holds" in works.told())
+    time.sleep(seconds)
+    (container,) = works.containers(run_id)
+    works.until(lambda: works.containers(run_id)[0]["State"] == "exited")
+    if seconds > 10:
+        works.until(lambda: "another process holds" in works.told())
     other.execute("ROLLBACK")
     other.close()
-    # As the worker had it no more, its lease has to run out; here it has.
-    works.until(lambda: "wait" in works.told() and "completed" in works.told())
-    with works.store.file.writing() as connection:
-        connection.execute("UPDATE flow_run SET lease = 1.0 WHERE ended IS NULL")
-    run = works.ended(run_id)
-    assert (run.state, run.end.result if run.end else None) == ("completed", "waited")
-    assert works.ended(works.submit("add", a=1)).state == "completed"
-    works.until(lambda: not works.containers(run_id))
-    works.store.verify()
+    works.check((run_id, "completed", None))
+    assert works.store.run(run_id).container_id == container["Id"]
 
 
 @pytest.fixture
@@ -78,22 +120,26 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
+def fill(place: Path) -> None:
+    with (place / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
 def test_a_full_disk_only_delays(engine: Engine, image: str, small: Path, tmp_path: Path) -> None:
+    """The store's, and with it that of temporary files."""
     works = Works(engine, image, tmp_path)
+    (small / "tmp").mkdir()
     try:
-        works.worker()
+        works.worker(TMPDIR=str(small / "tmp"))
         run_id = works.submit("wait", seconds=1)
         works.waiting(run_id)
         late = works.submit("add", {"timeout": 60}, a=1)
-        with (small / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 4096)
+        fill(small)
         works.until(lambda: "no space left" in works.told() or works.store.run(late).end)
         (small / "filling").unlink()
-        with works.store.file.writing() as connection:
-            connection.execute("UPDATE flow_run SET lease = 1.0 WHERE ended IS NULL AND lease IS NOT NULL")
-        assert [works.ended(each).state for each in (run_id, late)] == ["completed", "completed"]
-        works.store.verify()
+        works.run_out()
+        works.check((run_id, "completed", None), (late, "completed", None))
     finally:
         works.close()
 
@@ -102,12 +148,39 @@ def test_a_damaged_store_ends_the_worker_and_is_left_as_it_is(works: Works) -> N
     worker = works.worker()
     works.until(lambda: "polls docker" in works.told())
     path = works.store.path
-    damaged = bytearray(path.read_bytes())
-    damaged[:100] = b"\xff" * 100
+    whole = path.read_bytes()
     works.store.close()
-    path.write_bytes(damaged)
-    assert worker.wait() == 9
-    assert "is damaged, and is left as it is" in works.told()
-    assert path.read_bytes() == bytes(damaged)
-    path.unlink()
+    damaged = [b"\xff" * 100 + whole[100:], whole[:5000], b""]
+    for number, content in enumerate(damaged):
+        path.write_bytes(content)
+        assert worker.wait() == 9
+        assert "is damaged, and is left as it is" in works.told(number)
+        assert path.read_bytes() == content
+        if number + 1 < len(damaged):
+            worker = works.worker()
+    path.write_bytes(whole)
     works.store = Store.open(works.store.directory)
+    works.check()
+
+
+def test_a_store_of_another_schema_or_that_cannot_be_written(works: Works, tmp_path: Path) -> None:
+    path, place = works.store.path, tmp_path / "state"
+    works.store.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    assert works.worker().wait() == 9
+    assert "written by a newer imagekit" in works.told(0)
+    assert path.read_bytes() == before
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.close()
+    before = path.read_bytes()
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
+        assert works.worker().wait() == 9
+        assert "cannot be used" in works.told(1)
+        assert path.read_bytes() == before
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+    works.check()
