@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo docs test test-docs test-recipes soak corpus fuzz bench bench-full bench-memory lint clean
+.PHONY: help setup demo docs test test-docs test-recipes soak test-faults test-many corpus fuzz bench bench-full bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -44,6 +44,17 @@ test-recipes: setup ## each recipe built on the base and tried, an hour or so; P
 
 soak: setup ## builds and engines killed at many points
 	@$(BIN)/pytest -m soak $(PYTEST_ARGS)
+
+TIMES := 10
+
+test-faults: setup ## what befalls workers, their runs, store and engine, with real kills; ten times, or TIMES=2
+	@for time in $$(seq $(TIMES)); do echo "$$time of $(TIMES)"; $(BIN)/pytest tests/worker -m faults -q $(PYTEST_ARGS) || exit 1; done
+
+RUNS := 1000
+AT_ONCE := 4
+
+test-many: setup ## so many runs that wait, by one worker: none lost or doubled, store and memory bounded; RUNS=100 AT_ONCE=4
+	@$(BIN)/python -m benchmarks.queued --runs $(RUNS) --at-once $(AT_ONCE)
 
 corpus: setup ## public projects' dependencies: read, resolved, built and checked, or refused as their table says
 	@for python in 3.13 3.14; do $(BIN)/imagekit base ensure --quiet --python $$python >/dev/null; done
