@@ -19,6 +19,7 @@ from imagekit.deploying.template import defaults, merged
 from imagekit.deploying.variables import VARIABLES
 from imagekit.errors import InputError
 from imagekit.oci.digest import is_digest
+from imagekit.oci.reference import Reference
 from imagekit.runs.body import device_requests
 from imagekit.runs.sizes import size_in_bytes
 from imagekit.runs.start import SAFE_DEFAULTS
@@ -33,6 +34,7 @@ _KWARGS = "container_create_kwargs"
 # What concerns only who runs things here.
 _HERE = frozenset({"serializer", "stop_grace", "allow_engine_socket", "allow_host_root"})
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_LAST = re.compile(r"\b([0-7])L\b")
 _TEXT = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
 
@@ -57,10 +59,11 @@ def translated(deployment: Deployment, pool: WorkPool, *, image: str | None = No
     flow, _, name = deployment.name.partition("/")
     pull, entrypoint = _pull_steps(deployment, problems)
     variables = _job_variables(below, deployment.job_variables, problems, told)
-    reference = image or _image(deployment, told)
+    reference = _image(deployment, told) if image is None else _named(image, problems)
     if reference is not None:
         variables["image"] = reference
     template = _template(pool.template, problems, told)
+    schedules = [_schedule(each, problems) for each in deployment.schedules]
     if problems:
         raise InputError.join(problems)
     wanted = {
@@ -71,7 +74,7 @@ def translated(deployment: Deployment, pool: WorkPool, *, image: str | None = No
         "pull_steps": pull,
         "parameters": dict(deployment.parameters),
         "job_variables": variables,
-        "schedules": [_schedule(each) for each in deployment.schedules],
+        "schedules": schedules,
         "paused": deployment.is_paused,
         "concurrency_limit": deployment.concurrency_limit,
         "tags": list(deployment.tags),
@@ -204,6 +207,16 @@ _ARGUMENTS: Mapping[str, Any] = {
 }
 
 
+def _named(image: object, problems: list[InputError]) -> str | None:
+    try:
+        if not isinstance(image, str):
+            raise InputError(f"image: a {type(image).__name__} is no name of an image", hint="image='NAME@sha256:…'")
+        return str(Reference.parse(image))
+    except InputError as problem:
+        problems.append(problem)
+        return None
+
+
 def _image(deployment: Deployment, told: list[str]) -> str | None:
     if deployment.pinned is not None and not is_digest(deployment.pinned):
         return deployment.pinned
@@ -236,10 +249,27 @@ def _pull_steps(deployment: Deployment, problems: list[InputError]) -> tuple[lis
     return [{"prefect.deployments.steps.git_clone": step}], path
 
 
-def _schedule(found: Mapping[str, Any]) -> dict[str, Any]:
+def _schedule(found: Mapping[str, Any], problems: list[InputError]) -> dict[str, Any]:
     """A schedule's JSON is of the same names; Prefect counts an interval in seconds as well."""
     named = {name: value for name, value in found.items() if value is not None}
-    return {"schedule": {**named, **({"day_or": True} if "cron" in found else {})}, "active": True}
+    return {"schedule": {**named, **(_cron(named["cron"], problems) if "cron" in named else {})}, "active": True}
+
+
+def _cron(text: str, problems: list[InputError]) -> dict[str, Any]:
+    """The same times by croniter, which Prefect reads it with: a month's last Friday is ``L5`` there, and days of the
+    month and of the week are one *or* the other, unless ``day_or`` says otherwise. Debian's cron, as here, takes both
+    where a field begins with ``*``."""
+    fields = text.split()
+    if len(fields) != 5:
+        return {"day_or": True}
+    days, weekdays = fields[2].upper(), fields[4].upper()
+    if "LW" in days.split(","):
+        hint = "name days of the month: a run on any other than the last weekday can end at once"
+        problems.append(InputError(f"cron: {text!r}: Prefect knows no last weekday of a month", hint=hint))
+    if _LAST.search(weekdays):
+        text = " ".join([*fields[:4], _LAST.sub(r"L\1", weekdays)])
+    is_both = "*" not in (days, weekdays) and (days.startswith("*") or weekdays.startswith("*"))
+    return {"cron": text, "day_or": not is_both}
 
 
 def _parameters(signature: Mapping[str, Any] | None) -> dict[str, Any]:

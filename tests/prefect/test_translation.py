@@ -34,6 +34,34 @@ def variables(pool: WorkPool | None = None, **given: Any) -> dict[str, Any]:
     return dict(moved(pool, job_variables=given).deployment["job_variables"])
 
 
+@pytest.mark.parametrize(
+    ("cron", "there", "day_or"),
+    [
+        ("0 9 * * 5L", "0 9 * * L5", True),
+        ("0 9 L * *", "0 9 L * *", True),
+        ("0 9 1,15 * MON", "0 9 1,15 * MON", True),
+        # Debian's cron: of a field that begins with a star, both must hold.
+        ("0 9 */2 * MON", "0 9 */2 * MON", False),
+        ("0 9 13 * */5", "0 9 13 * */5", False),
+        ("@midnight", "@midnight", True),
+    ],
+)
+def test_times_are_the_same_there(cron: str, there: str, day_or: bool) -> None:
+    (found,) = moved(schedules=(Cron(cron).to_json(),)).deployment["schedules"]
+    assert found["schedule"] == {"cron": there, "day_or": day_or}
+
+
+def test_a_time_that_prefect_does_not_know() -> None:
+    with pytest.raises(InputError, match="no last weekday of a month"):
+        moved(schedules=(Cron("0 9 LW * *").to_json(),))
+
+
+@pytest.mark.parametrize("image", ["Upper:1", "", 3])
+def test_an_image_that_is_none(image: Any) -> None:
+    with pytest.raises(InputError):
+        translated(Deployment(name="etl/x", pool="docker", entrypoint="flow.py:etl"), pool_of(), image=image)
+
+
 def test_a_deployment_with_all_that_it_has() -> None:
     found = moved(
         parameters={"n": 3},
