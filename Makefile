@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
 
-.PHONY: help setup demo docs test test-docs test-recipes soak test-faults test-many corpus fuzz bench bench-full bench-memory lint clean
+.PHONY: help setup demo docs test test-docs test-recipes soak test-faults test-many corpus fuzz bench bench-full report test-report bench-memory lint clean
 
 help: ## these words
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -31,6 +31,15 @@ bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes;
 bench-full: setup ## the same with all cases and sets and more rounds, some hours
 	@$(BIN)/pip install -q --disable-pip-version-check --group bench
 	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
+
+report: $(BIN)/imagekit ## a page of what was measured (benchmarks.html), and the figures of README.md; RESULTS=FILE…
+	@$(BIN)/imagekit bench report $(RESULTS)
+	@$(BIN)/python -m benchmarks.readme
+
+test-report: setup ## the pages in a real Chromium: light, dark, on a phone; screenshots below SCREENSHOTS=DIR
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
+	@$(BIN)/pip install -q --disable-pip-version-check --group browser
+	@$(BIN)/pytest tests/report -m 'browser or not browser' $(PYTEST_ARGS)
 
 bench-memory: setup ## what a build of 2 GB of wheels holds in memory
 	@$(BIN)/python -m benchmarks.memory --base-image imagekit/python:3.11

@@ -94,7 +94,7 @@ def _date(started: str) -> str:
 def _facts(run: Results) -> Table:
     rows = [("base image", run.base), ("rounds", "make bench-full" if run.full else "make bench")]
     rows += [(name, _fact(value)) for part in (run.machine, run.versions) for name, value in part.items()]
-    return Table(head=("", "what"), rows=tuple((name.replace("_", " "), text) for name, text in rows))
+    return Table(head=("of the run", "what"), rows=tuple((name.replace("_", " "), text) for name, text in rows))
 
 
 def _fact(value: Any) -> str:

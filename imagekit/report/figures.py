@@ -196,7 +196,7 @@ def growth(case: Case) -> Iterator[Figure]:
             words="; ".join(slopes) or f"By the number of {by}.",
             wide=lines(items, WIDE, x_title=by, y_title=name),
             narrow=lines(items, NARROW, x_title=by, y_title=name),
-            table=Table(head=("", by, "measured"), rows=rows, right=frozenset({1, 2})),
+            table=Table(head=("who", by, "measured"), rows=rows, right=frozenset({1, 2})),
         )
 
 
@@ -214,7 +214,7 @@ def row_table(rows: Sequence[Row]) -> Table:
             figures = (amount(row.ours_at, row.unit), theirs, measured(row), rounds)
         ours, theirs, found, rounds = figures
         cells.append((row.name, row.title, row.side, ours, peer, theirs, found, *bounds, _verdict(row), rounds))
-    head = ("row", "what", "who", "measured", "peer", "measured", "ratio", "must", "aim", "", "rounds")
+    head = ("row", "what", "who", "measured", "peer", "measured", "ratio", "must", "aim", "verdict", "rounds")
     return Table(head=head, rows=tuple(cells), right=frozenset({3, 5, 6, 7, 8, 10}))
 
 

@@ -76,7 +76,7 @@ def layer_change(before: PicturedImage, after: PicturedImage) -> Figure:
         words=words,
         wide=strip(items, kinds, WIDE),
         narrow=strip(items, kinds, NARROW),
-        table=Table(head=("", "layer", "size", "holds", "digest"), rows=tuple(rows), right=frozenset({1, 2})),
+        table=Table(head=("change", "layer", "size", "holds", "digest"), rows=tuple(rows), right=frozenset({1, 2})),
     )
 
 

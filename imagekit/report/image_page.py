@@ -47,4 +47,4 @@ def _base(image: PicturedImage) -> Table:
     rows += [("digest", image.base_digest)] if image.base_digest else []
     if image.is_ours:
         rows += [("layers", str(len(own))), ("size", amount(sum(layer.size for layer in own), "B"))]
-    return Table(head=("", "what"), rows=tuple(rows))
+    return Table(head=("of the base", "what"), rows=tuple(rows))
