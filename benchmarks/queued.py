@@ -88,9 +88,11 @@ def by_worker(store: Store, image: str, runs: int, at_once: int, environ: dict[s
         while worker.poll() is None:
             time.sleep(0.1)
             try:
-                now = state_of(worker.pid)
-            except (FileNotFoundError, ProcessLookupError, IndexError):
+                seen = state_of(worker.pid)
+            except (FileNotFoundError, ProcessLookupError):
                 break
+            # One that has just ended has no memory any more.
+            now = seen if seen["resident"] else now
             if tenth is None and len(starts.counts) >= runs / 10:
                 tenth = then = now
     seconds = time.perf_counter() - began
