@@ -7,7 +7,7 @@ import shutil
 import ssl
 from pathlib import Path
 
-from .blocks import Block
+from .blocks import Block, blocks
 from .conftest import StartReading
 from .reader import Reader
 
@@ -29,6 +29,12 @@ PROJECT = {
     "Dockerfile": "FROM imagekit/python:3.11\nCOPY flow.py /app/\nWORKDIR /app\n",
 }
 IMAGES = "imagekit build -q -t orders:v1\nimagekit build -q -t orders:v2 --package humanize==4.9.0\n"
+# What a page takes for granted besides.
+BEFORE = {
+    "docs/indexes.md": ["echo machine packages.example.com login reader password TOKEN > ~/.netrc"],
+    "docs/secrets.md": ["printf token > FILE"],
+    "docs/supply-chain.md": ["imagekit build -q -t registry.example.com/team/orders:v1 --push"],
+}
 
 
 def before(page: str, reader: StartReading) -> Reader:
@@ -38,7 +44,9 @@ def before(page: str, reader: StartReading) -> Reader:
         for name, text in PROJECT.items():
             somebody.does(Block(page=page, line=0, language="text", text=text, file=name))
         somebody.does(Block(page=page, line=0, language="bash", text=IMAGES))
-    if page == "docs/how-to/corporate-ca.md":
+    for command in BEFORE.get(page, ()):
+        somebody.does(Block(page=page, line=0, language="bash", text=command))
+    if "ca-bundle" in "".join(block.text for block in blocks(page)):
         _certificates(somebody, Path(somebody.stand_ins["/etc/ssl/site.pem"]))
     return somebody
 
