@@ -25,11 +25,9 @@ test: setup lint ## all of the above, then the tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
-	@$(BIN)/pip install -q --disable-pip-version-check --group bench
 	@$(BIN)/python -m benchmarks --only '$(ONLY)' $(BENCH_ARGS)
 
 bench-full: setup ## the same with all cases and sets and more rounds, some hours
-	@$(BIN)/pip install -q --disable-pip-version-check --group bench
 	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
 
 report: $(BIN)/imagekit ## a page of what was measured (benchmarks.html), and the figures of README.md; RESULTS=FILE…

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
+from benchmarks.compared import compared, earlier
 from benchmarks.deployment_cases import deployment_cases
-from benchmarks.drawing import draw
 from benchmarks.filesystem import in_own_mounts
 from benchmarks.layer_cases import layer_cases
 from benchmarks.machine import machine, now, versions
@@ -30,6 +30,7 @@ from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
 from benchmarks.start_cases import start_cases
 from benchmarks.surroundings import Surroundings
+from imagekit.report.results import read_results
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -74,12 +75,14 @@ def main() -> int:
     found = document(results, **here, full=arguments.full, seconds=round(time.monotonic() - began, 1))
     RESULTS.mkdir(exist_ok=True)
     output = arguments.output or RESULTS / "latest.json"
-    output.write_text(json.dumps(found, indent=1) + "\n")
+    before = earlier(sorted(RESULTS.glob("*.json")))
+    text = json.dumps(found, indent=1) + "\n"
+    output.write_text(text)
     print(table(results))
-    for picture in draw(found, output.parent):
-        print(f"drawn: {os.path.relpath(picture)}")
+    if lines := compared(before, read_results(text, output.name)):
+        print(f"\nbefore → now\n{lines}")
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
-    print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}")
+    print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
     if failed := failures(results):
         print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.process import Failed
 
@@ -77,3 +77,5 @@ class Case:
     change: Callable[[int], object] = lambda _: None
     check: Callable[[int], object] = lambda _: None
     warm_up: int = 0  # rounds that do not count
+    # An image of ours ``before`` the last change and ``after`` it, as ``imagekit inspect --json`` tells it.
+    images: Callable[[], Mapping[str, Any]] = dict

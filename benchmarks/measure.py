@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.case import OURS, PEER, Case, Failed, Row
 from benchmarks.summary import Summary, quantile
@@ -53,6 +53,7 @@ class CaseResult:
     rows: Sequence[RowResult]
     samples: Samples = field(default_factory=dict)
     seconds: float = 0.0  # with all that was not measured
+    images: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, say: Say) -> list[CaseResult]:
@@ -80,6 +81,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
         case.prepare()
         for number in range(-case.warm_up, count):
             _round(case, number, samples, errors, say)
+        images = case.images()
     except Exception as error:
         words = _words(error)
         say(f"  FAILED: {words}")
@@ -90,6 +92,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
         rows=[row_result(row, samples, errors) for row in case.rows],
         samples={name: found for name, found in samples.items() if name not in errors},
         seconds=time.monotonic() - began,
+        images=images,
     )
 
 

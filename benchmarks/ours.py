@@ -27,6 +27,10 @@ class Imagekit:
         """Make sure of the engine's bare base with ``python``."""
         return [self.program, "base", "ensure", "--quiet", "--python", python]
 
+    def inspect(self, reference: str) -> list[str]:
+        """Tell an image's layers; the answer is JSON."""
+        return [self.program, "inspect", reference, "--json"]
+
     def push(self, reference: str) -> list[str]:
         """Push what was built."""
         return [self.program, "push", "--quiet", reference]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from benchmarks import checks, ours, uv_dockerfile
 from benchmarks.engines import Store
@@ -71,6 +73,12 @@ class Pair:
     def build_peer(self) -> Finished:
         command = uv_dockerfile.build(self.peer, self.peer_image, self.at.ca_bundle)
         return self.at.timed(command, self.at.engine(self.store).env)
+
+    def told(self) -> dict[str, Any]:
+        """Our image's layers, as imagekit tells them."""
+        done = self.at.run(self.at.imagekit.inspect(self.ours_image), self.at.ours_env(self.store, self.cache))
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def ensure(self) -> None:
         """Both images are in the engine, as the projects' files have them; in nobody's time."""

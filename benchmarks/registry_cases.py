@@ -52,6 +52,7 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
     at, moves = pair.at, pair.packages.moves("tail")
     pushes = pair.store == "classic"
     direct = f"{pair.name}-direct"
+    before: dict[str, Any] = {}
 
     def prepare() -> None:
         pair.restore()
@@ -63,6 +64,10 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
             put_base(pair, direct)
             with suppress(Failed):  # the side that needs it will say why
                 build_directly(pair, direct)
+
+    def change(number: int) -> None:
+        before.update(pair.told())
+        pair.move(moves[number])
 
     def build_ours(number: int) -> dict[str, float]:
         found = built(pair.build_ours())
@@ -105,8 +110,9 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         sides=sides,
         rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
         prepare=prepare,
-        change=lambda number: pair.move(moves[number]),
+        change=change,
         check=check,
+        images=lambda: {"before": before, "after": pair.told()},
     )
 
 

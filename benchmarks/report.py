@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.case import Row
 from benchmarks.measure import CaseResult, RowResult
 from benchmarks.summary import Summary
+from imagekit.report.results_schema import NUMBER
 
-SCHEMA = 1
 _VERDICTS = {"aim": "aim met", "must": "must met", "missed": "MISSED", "failed": "FAILED", "noted": ""}
 _HEAD = ("", "must", "aim", "measured", "imagekit", "peer", "rounds", "")
 
@@ -39,7 +39,7 @@ def failures(results: Iterable[CaseResult]) -> str:
 def document(results: Iterable[CaseResult], **more: Any) -> dict[str, Any]:
     """All of it as JSON; a row that failed has no figures."""
     return {
-        "schema": SCHEMA,
+        "schema": NUMBER,
         **more,
         "cases": [
             {
@@ -48,6 +48,7 @@ def document(results: Iterable[CaseResult], **more: Any) -> dict[str, Any]:
                 "seconds": round(result.seconds, 1),
                 "rows": [_row(row) for row in result.rows],
                 "samples": result.samples,
+                **({"images": dict(result.images)} if result.images else {}),
             }
             for result in results
         ],

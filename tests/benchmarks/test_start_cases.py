@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.case import Rounds
 from benchmarks.start_cases import FIRST_LINE, Extras
+from benchmarks.start_dockerfile import start
 
 EXTRAS = Extras(name="x", packages=("packaging",), imports=("packaging.version",), rounds=Rounds(quick=0, full=0))
 
@@ -27,3 +28,9 @@ def test_the_flow_looks_at_what_it_got(monkeypatch: pytest.MonkeyPatch, capsys: 
         flow["plain"]()
     monkeypatch.setattr(importlib.metadata, "distributions", list)
     flow["plain"]()
+
+
+def test_each_peer_is_started_with_its_installer() -> None:
+    pip, uv = (start(side, "httpx==1", None) for side in ("pip at start", "uv at start"))
+    assert "EXTRA_PIP_PACKAGES=httpx==1" in pip
+    assert ("INSTALLER=pip --disable-pip-version-check" in pip, "INSTALLER=uv pip" in uv) == (True, True)
