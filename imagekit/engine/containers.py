@@ -319,6 +319,8 @@ class Attached:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        # What is closed under a reader that waits does not wake it.
+        self.break_off()
         self._connection.close()
 
 

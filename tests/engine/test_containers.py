@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import suppress
+
 import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
+from imagekit.errors import EngineLost
 
 
 @pytest.mark.parametrize("keeps_output", [False, True])
@@ -24,3 +29,27 @@ def test_what_a_container_writes_is_kept_where_that_is_asked_for(
         found = container.inspect()
         assert found is not None
         assert (found["HostConfig"]["LogConfig"]["Type"] == "none") is not keeps_output
+
+
+def test_whoever_reads_what_is_closed_goes_on(
+    engine: Engine, python_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    own = Engine.connect(engine.address, deadline=120)
+    monkeypatch.setattr(own, "ping", lambda: asked.append("whether it is there, as the deadline was over"))
+    spec = ContainerSpec(image=python_image, entrypoint=["sleep"], command=["600"], kind="test")
+    with own, Container.create(own, spec) as container:
+        streams = container.attach()
+        container.start()
+
+        def read() -> None:
+            with suppress(EngineLost, ValueError):
+                list(streams.frames())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        # Most likely it waits by then; where it does not, nothing is seen.
+        time.sleep(0.2)
+        streams.close()
+        reader.join()
+    assert asked == []
