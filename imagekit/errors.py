@@ -76,8 +76,22 @@ class ImagekitError(Exception):
     def __init__(self, message: str, *, hint: str | None = None, details: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
         self.details = details
+        self.hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint
+        # What a traceback shows below the message (PEP 678): so a script that ends by it says what to do next.
+        others = [note for note in getattr(self, "__notes__", ()) if note not in self._own_notes]
+        self._own_notes = [*([self.details] if self.details else []), *([f"hint: {hint}"] if hint else [])]
+        self.__notes__ = [*self._own_notes, *others]
+
+    _own_notes: Sequence[str] = ()
 
     def to_json(self) -> dict[str, object]:
         """The error as a JSON object: ``error`` (class name), ``message``, ``hint``, ``details``."""

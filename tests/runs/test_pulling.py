@@ -142,5 +142,5 @@ def test_an_image_that_goes_before_the_container_is_made(engine: Engine, build_i
     reference = build_image("FROM scratch\nCOPY x /x\n", {"x": secrets.token_hex(8)})
     order = ordered(engine, "flow.py:give", image=reference, parameters={"value": 1})
     engine.remove_image(reference, force=True)
-    with pytest.raises(EngineError, match=f"^{reference} is not in the engine$"):
+    with pytest.raises(EngineError, match=rf"(?m)^{reference} is not in the engine$"):
         runner.run_flow(engine, order)

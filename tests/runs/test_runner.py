@@ -322,7 +322,7 @@ def test_a_time_limit_longer_than_any_clock(run: Ran) -> None:
 
 
 def test_an_image_that_is_not_there(engine: Engine) -> None:
-    with pytest.raises(EngineError, match=r"^imagekit-test/nosuch:1 is not in the engine$") as caught:
+    with pytest.raises(EngineError, match=r"(?m)^imagekit-test/nosuch:1 is not in the engine$") as caught:
         run_flow(engine, "flow.py:give", image="imagekit-test/nosuch:1")
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("build it, or docker pull imagekit-test/nosuch:1")

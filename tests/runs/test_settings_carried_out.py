@@ -199,7 +199,7 @@ def test_a_container_that_is_to_stay(engine: Engine, flow_image: str) -> None:
 def test_a_command_that_the_image_does_not_have(
     engine: Engine, flow_image: str, settings: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(InputError, match=f"^{flow_image} {words}$"):
+    with pytest.raises(InputError, match=rf"(?m)^{flow_image} {words}$"):
         run_flow(engine, "flow.py:total", image=flow_image, **settings)
 
 
