@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.recipes.checks import spelled
+from imagekit.recipes.clashes import At, Parts, clashes
 from imagekit.recipes.conditions import Condition
-from imagekit.recipes.declared import AptTable, Recipe, RecipeTable, RepositoryTable, WhenTable
+from imagekit.recipes.declared import AptTable, Recipe, RepositoryTable, WhenTable
 from imagekit.recipes.distribution import Distribution
 from imagekit.recipes.fields import FIELDS, fields_in, filled
 
 _Part = TypeVar("_Part")
-_At = tuple[str | int, ...]  # where a key stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +103,12 @@ def fit(recipes: Sequence[Recipe], distribution: Distribution) -> tuple[Fitted, 
         if refused := _refused(recipe, distribution):
             problems += refused
         else:
-            fitted.append((recipe, _fitted(recipe, distribution, problems)))
-    problems += _clashes(fitted, distribution)
+            parts = _parts(recipe, distribution)
+            fitted.append((recipe.source, parts, _fitted(recipe, parts, distribution, problems)))
+    problems += clashes(fitted, distribution.fields)
     if problems:
         raise InputError.join(problems)
-    return tuple(each for _, each in fitted)
+    return tuple(each for _, _, each in fitted)
 
 
 def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
@@ -138,9 +139,8 @@ def _refused(recipe: Recipe, distribution: Distribution) -> list[InputError]:
     return problems
 
 
-def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> Fitted:
+def _fitted(recipe: Recipe, parts: Parts, distribution: Distribution, problems: list[InputError]) -> Fitted:
     table = recipe.table
-    parts = _parts(recipe, distribution)
     fill = _Filling(recipe, distribution, problems)
     apt = table.apt or AptTable()
     apts = [part.apt for _, part in parts if isinstance(part, WhenTable) and part.apt is not None]
@@ -158,7 +158,7 @@ def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputErro
         }
         return tuple((name, fill(value, at)) for name, (value, at) in sorted(merged.items()))
 
-    def numbered(key: str, lists: Iterable[Sequence[_Part]]) -> Iterable[tuple[_Part, _At]]:
+    def numbered(key: str, lists: Iterable[Sequence[_Part]]) -> Iterable[tuple[_Part, At]]:
         for (at, _), each in zip(parts, lists, strict=True):
             yield from ((one, (*at, key, number)) for number, one in enumerate(each))
 
@@ -212,7 +212,7 @@ def _fitted(recipe: Recipe, distribution: Distribution, problems: list[InputErro
     )
 
 
-def _parts(recipe: Recipe, distribution: Distribution) -> list[tuple[_At, RecipeTable | WhenTable]]:
+def _parts(recipe: Recipe, distribution: Distribution) -> Parts:
     """What of ``recipe`` is for ``distribution``, each with its place in the file."""
     whens = enumerate(recipe.table.when)
     return [((), recipe.table), *((("when", n), when) for n, when in whens if holds(when, distribution))]
@@ -233,7 +233,7 @@ class _Filling:
     def __init__(self, recipe: Recipe, distribution: Distribution, problems: list[InputError]) -> None:
         self._recipe, self._distribution, self._problems = recipe, distribution, problems
 
-    def __call__(self, text: str, at: _At) -> str:
+    def __call__(self, text: str, at: At) -> str:
         """``text``, which stands ``at`` there, filled in; a field that the distribution has not is a problem."""
         for name in sorted(fields_in(text) - set(self._distribution.fields)):
             self._problems.append(
@@ -249,7 +249,7 @@ class _Filling:
         return filled(text, self._distribution.fields)
 
 
-def _repository(table: RepositoryTable, fill: _Filling, at: _At) -> Repository:
+def _repository(table: RepositoryTable, fill: _Filling, at: At) -> Repository:
     suite = fill(table.suite or "{codename}", at if table.suite is None else (*at, "suite"))
     components = (fill(each, (*at, "components", n)) for n, each in enumerate(table.components or ("main",)))
     return Repository(
@@ -266,47 +266,3 @@ def _repository(table: RepositoryTable, fill: _Filling, at: _At) -> Repository:
 def _owned(question: str) -> str:
     """A question with its owner, which is the part before the first slash unless it is said."""
     return question if " " in question else f"{question.partition('/')[0]} {question}"
-
-
-def _clashes(fitted: Sequence[tuple[Recipe, Fitted]], distribution: Distribution) -> list[InputError]:
-    """Files that two recipes write, and variables that they set to different values."""
-    problems: list[InputError] = []
-    paths: dict[str, str] = {}
-    variables: dict[str, tuple[str, str]] = {}
-    for recipe, each in fitted:
-        parts = _parts(recipe, distribution)
-        for file in each.files:
-            other = paths.setdefault(file.path, each.name)
-            if other != each.name:
-                problems.append(
-                    InvalidConfig(
-                        f"{recipe.source.where(_writing(parts, file.path, distribution))}: {file.path!r} is a file of "
-                        f"{other}, too",
-                        hint="let one of the two recipes require the other and change the file by [[edit]]",
-                    )
-                )
-        for name, value in each.env:
-            owner, known = variables.setdefault(name, (each.name, value))
-            if known != value:
-                problems.append(
-                    InvalidConfig(
-                        f"{recipe.source.where(_setting(parts, name))}: {owner} sets it to another value",
-                        hint="leave one of the two recipes away",
-                    )
-                )
-    return problems
-
-
-def _setting(parts: Sequence[tuple[_At, RecipeTable | WhenTable]], name: str) -> _At:
-    """Where the variable ``name`` is set: the last part that has it decides."""
-    at = next((at for at, part in reversed(parts) if name in (part.env or {})), ())
-    return (*at, "env", name)
-
-
-def _writing(parts: Sequence[tuple[_At, RecipeTable | WhenTable]], path: str, distribution: Distribution) -> _At:
-    """Where the file is that is written to ``path``: the last part that has it decides."""
-    for at, part in reversed(parts):
-        for number, file in enumerate(part.file):
-            if filled(file.path, distribution.fields) == path:
-                return (*at, "file", number, "path")
-    return ("file",)

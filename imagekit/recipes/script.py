@@ -121,10 +121,11 @@ def _repositories(recipe: Fitted, keys: Mapping[str, bytes], found: dict[str, by
         # Without certificates apt reaches none of them; they come from the distribution's own archive, which is signed.
         bundle = "/etc/ssl/certs/ca-certificates.crt"
         lines.append(f"if [ ! -s {bundle} ]; then apt update && apt install -- ca-certificates; fi")
-    for number, repository in enumerate(recipe.repositories):
+    for repository in recipe.repositories:
         keyring = repository.keyring
         if not keyring:
-            name = f"imagekit-{recipe.name}-{number}.gpg"
+            # Several recipes may have the same repository, and apt takes it with one keyring alone.
+            name = f"imagekit-{repository.fingerprint}.gpg"
             found[name] = keys[repository.fingerprint]
             keyring = f"/usr/share/keyrings/{name}"
             lines.append(f"install -D -m 0644 -- {HERE}/{name} {keyring}")

@@ -109,6 +109,11 @@ program = "import subprocess; assert subprocess.run(['run-{token}']).returncode 
 """
     below = f"""
 summary = "what it changes"
+[[apt.repository]]                     # that of the other one, too
+url = "{repository.url}"
+suite = "./"
+key = "{repository.url}/key.asc"
+fingerprint = "{repository.fingerprint}"
 [[file]]
 path = "/etc/{token}.conf"
 content = "a = 1\\nb = 2\\n"
@@ -211,7 +216,9 @@ def test_a_key_that_is_another_one(library: Imagekit, root: Path, base: str) -> 
     path = root / "recipes" / "above.toml"
     text = path.read_text()
     found = text.partition('fingerprint = "')[2][:40]
-    path.write_text(text.replace(found, "0" * 40))
+    for name in ("above", "below"):
+        own = root / "recipes" / f"{name}.toml"
+        own.write_text(own.read_text().replace(found, "0" * 40))
     image = DockerImage(library.name(), "v1", context=root, base_image=base, stream_progress_to=None)
     with pytest.raises(BuildError, match=f"gives the key {found}, and {'0' * 40} is named"):
         image.build()

@@ -245,6 +245,18 @@ def test_what_two_of_them_have(tmp_path: Path) -> None:
     ]
 
 
+def test_one_repository_has_one_key(tmp_path: Path) -> None:
+    text = "[[apt.repository]]\nurl = 'https://example.com/{}'\nkey = 'https://example.com/key'\nfingerprint = '{}'\n"
+    one = write(tmp_path, "one", text.format("debian", "A" * 40))
+    same = write(tmp_path, "same", text.format("debian/", "A" * 40))
+    when = "[[when]]\ndistribution = 'debian'\n"
+    two = write(tmp_path, "two", when + text.replace("apt", "when.apt").format("{id}", "B" * 40))
+    on = Distribution.parse("debian:12", AMD64)
+    assert fit(find_recipes([str(one), str(same)]), on)
+    with pytest.raises(InvalidConfig, match=f"two.toml:4: .* is signed by {'B' * 40} here, and by {'A' * 40} in one"):
+        fit(find_recipes([str(one), str(two)]), on)
+
+
 def test_what_is_wrong_in_a_when_is_told_by_its_own_line(tmp_path: Path) -> None:
     when = "[[when]]\ndistribution = 'debian'\n"
     one = write(tmp_path, "one", "[env]\nA = '1'\n[[file]]\npath = '/etc/{id}'\ncontent = ''\n")
