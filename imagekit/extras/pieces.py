@@ -90,6 +90,10 @@ def _refusal(word: str) -> NoRequirement:
             f"{shown} is an option, and only requirements are taken",
             "indexes are set by [tool.imagekit], UV_INDEX or pip's configuration; a file's lines are written out",
         )
+    if word[0] in "'\"":
+        return NoRequirement(
+            f"{shown} is in quotes", "leave them out: they are a shell's, and no part of the value (also in a file)"
+        )
     if "://" in word:
         return NoRequirement(f"a URL ({shown}) does not say which package it is", "write NAME @ https://HOST/FILE.whl")
     if word.endswith(",") or ("," in word and re.match(rf"{_NAME},", word, re.ASCII)):

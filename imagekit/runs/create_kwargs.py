@@ -53,7 +53,7 @@ def check_names(given: Mapping[str, Any]) -> None:
             hint = "leave it out: a run's output is streamed, and its container is made and ended by imagekit"
             problems.append(InputError(f"container_create_kwargs: {name!r} cannot be set for a run", hint=hint))
         elif name not in (known := _known()):
-            hint = nearest_hint(name, [*known, *_OWN])
+            hint = nearest_hint(name, {*known, *_OWN} - {*_REFUSED, *_IGNORED})
             problems.append(UnknownKeyword(f"container_create_kwargs: docker-py has no argument {name!r}", hint=hint))
     if problems:
         raise InputError.join(problems)

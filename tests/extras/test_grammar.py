@@ -78,6 +78,13 @@ def test_what_it_refuses(text: str) -> None:
         read_extras(text)
     assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["'x'", '"x y"', "x 'y>=1'"])
+def test_quotes_that_no_shell_took_away_are_told_as_such(text: str) -> None:
+    with pytest.raises(InputError, match="is in quotes") as caught:
+        read_extras(text)
+    assert "leave them out" in str(caught.value.hint)
     assert len(caught.value.message) < 400
 
 

@@ -176,3 +176,15 @@ def test_any_value_is_refused_in_one_line_or_told_to_the_engine(name: str, value
         settings, ImageFacts(), reference="sha256:1", called="x:1", command=["python"], name="n", labels={}, cwd="/"
     )
     json.dumps([spec.host_config, spec.more], allow_nan=False)
+
+
+def test_a_name_that_docker_py_does_not_have_is_told_with_those_that_can_be_given() -> None:
+    with pytest.raises(InputError, match="no argument 'nothing_like_it'") as caught:
+        RunSettings(container_create_kwargs={"nothing_like_it": 1})
+    known = str(caught.value.hint).removeprefix("known are ").split(", ")
+    assert known == sorted(set(known))
+    assert "tty" not in known
+    assert "hostname" in known
+    with pytest.raises(InputError, match="no argument 'hostnam'") as caught:
+        RunSettings(container_create_kwargs={"hostnam": "x"})
+    assert caught.value.hint == "did you mean 'hostname'?"
