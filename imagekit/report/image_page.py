@@ -22,7 +22,7 @@ def _sections(image: PicturedImage) -> Iterator[Section]:
     kinds = [kind for kind in KINDS if any(layer.kind == kind for layer in image.layers)]
     yield Section(
         title="What takes the room",
-        words="" if image.is_ours else "imagekit did not assemble this image, so what its layers hold is not told.",
+        words="" if image.is_ours else "None of its layers was assembled by imagekit, so what each holds is not known.",
         figures=[layer_map(image)] if any(layer.size for layer in image.layers) else [],
         key=[(COLOURS[kind], KINDS[kind]) for kind in kinds] if image.is_ours else [],
     )

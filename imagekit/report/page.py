@@ -67,7 +67,7 @@ def html(page: Page) -> str:
         raise missing(error) from error
     from imagekit import __version__
 
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=False)
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, keep_trailing_newline=True)
     css = (_TEMPLATES / "page.css").read_text("utf-8")
     sections = [_drawn(section) for section in page.sections]
     shown = {"title": page.title, "lead": page.lead, "sections": sections}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from itertools import pairwise
 from typing import Any
 
 import html5lib
 import pytest
 
+from imagekit.errors import InputError
 from imagekit.report.bench_page import bench_page, key_rows
 from imagekit.report.figures import against_targets, scenarios, starts, strategies
 from imagekit.report.image_figures import layer_change
@@ -149,7 +151,7 @@ def test_an_image_that_is_not_ours_and_one_without_a_layer() -> None:
     document = image()
     foreign = [{**layer, "packages": []} for layer in document["layers"]]
     text = html(image_page(pictured({**document, "labels": None, "layers": foreign})))
-    assert "did not assemble this image" in words(parsed(text))
+    assert "None of its layers was assembled by imagekit" in words(parsed(text))
     parsed(html(image_page(pictured({**document, "labels": {}, "layers": [], "size": 0}))))
 
 
@@ -160,3 +162,11 @@ def test_a_name_of_any_characters_makes_a_valid_page() -> None:
     document["layers"][1] |= {"title": "".join(odd), "packages": ["".join(odd) + "==1"]}
     tree = parsed(html(image_page(pictured(document))))
     assert {str(each.tag) for each in tree.iter()} & {"script", "iframe", "object"} == set()
+
+
+@pytest.mark.parametrize("library", ["jinja2", "vl_convert"])
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(InputError) as caught:
+        html(image_page(pictured(image())))
+    assert caught.value.hint == "install them: pip install 'imagekit[report]'"
