@@ -72,6 +72,7 @@ _YANKED = re.compile(
     r"`(?P<uv>[^`]+)` is yanked(?: \(reason: \"(?P<why>.*)\"\))?"
     r"|'(?P<pip>[^']+)' candidate \(version (?P<version>[^ ]+) .*\n?.*Reason for being yanked: (?P<said>.*)"
 )
+_NO_EXTRA = re.compile(r"The package `([^`]+)` does not have an extra named `([^`]+)`")
 
 
 def complaint(
@@ -134,12 +135,14 @@ def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable
     )
 
 
-def yanked(words: str, say: Callable[[str], None]) -> None:
-    """Tell ``say`` which yanked versions a resolver says that it took, and why they were yanked."""
+def remarks(words: str, say: Callable[[str], None]) -> None:
+    """Tell ``say`` which yanked versions a resolver says that it took, and why, and which extras there are none of."""
     for found in _YANKED.finditer(redacted(words)):
         which = found["uv"] or f"{found['pip']}=={found['version']}"
         why = (found["why"] or found["said"] or "").strip()
         say(f"{which} was yanked{f': {why}' if why else ''}; it is taken because it is pinned")
+    for which, extra in dict.fromkeys(_NO_EXTRA.findall(words)):
+        say(f"{which} has no extra {extra!r}; it is taken without")
 
 
 def _offline(words: str) -> IndexUnreachable:

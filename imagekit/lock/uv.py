@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imagekit.errors import ResolveError
 from imagekit.lock.access import IndexAccess
-from imagekit.lock.complaints import complaint, yanked
+from imagekit.lock.complaints import complaint, remarks
 from imagekit.lock.named_wheels import OVERRIDES, in_base_wheels
 from imagekit.lock.pins import PROJECT
 from imagekit.lock.pylock import ANY
@@ -171,7 +171,7 @@ def compile_pylock(
 
     ``files`` are ``requirements.in`` and, where there are any, ``constraints.txt``, ``pyproject.toml`` (see
     ``pins``), an earlier ``pylock.toml``, and wheels in the directory ``links``. With ``run_in_base`` uv runs
-    there, else on the host. ``say`` is told of yanked versions. Errors: see
+    there, else on the host. ``say`` is told of yanked versions, and of extras that are none. Errors: see
     :func:`~imagekit.lock.complaints.complaint`.
     """
     uv = find_uv()
@@ -209,7 +209,7 @@ def compile_pylock(
         )
         if done.exit_code != 0:
             raise complaint(done.stderr, target, access=access)
-        yanked(done.stderr, say)
+        remarks(done.stderr, say)
         text = done.outputs[PYLOCK].decode() if previous else done.stdout
         return as_seen_from_host(text, directories)
     with tempfile.TemporaryDirectory(prefix="imagekit-resolve-") as directory:
@@ -227,7 +227,7 @@ def compile_pylock(
         words = completed.stderr.replace(directory + "/", "")
         if completed.returncode != 0:
             raise complaint(words, target, access=access)
-        yanked(words, say)
+        remarks(words, say)
         return Path(directory, PYLOCK).read_text("utf-8") if previous else completed.stdout
 
 

@@ -38,6 +38,12 @@ def test_a_yanked_version_is_taken_where_it_is_pinned_and_that_is_said(machine: 
     assert machine.told.lines == ["alpha==1.0 was yanked: broken; it is taken because it is pinned"]
 
 
+def test_an_extra_that_there_is_none_of_is_said(machine: Machine, index: FaultyIndex) -> None:
+    index.add("alpha", "1.0")
+    assert versions(machine.lock("alpha[mistyped]")) == {"alpha": "1.0"}
+    assert machine.told.lines == ["alpha==1.0 has no extra 'mistyped'; it is taken without"]
+
+
 @pytest.mark.parametrize("resolver", ["uv", "pip-tools"])
 def test_a_pre_release_must_be_asked_for(machine: Machine, index: FaultyIndex, resolver: str, host: Target) -> None:
     machine.target = host
