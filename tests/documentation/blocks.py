@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Made of the commands' own examples: a table of their own (test_commands_page.py) says which run.
+# The examples that --help shows, each on its own and not one after the other: tests/test_docs.py holds them to the
+# commands and options that there are, and nothing types them.
 GENERATED = frozenset({"docs/commands.md"})
 RUN = frozenset({"console", "bash", "python"})
 

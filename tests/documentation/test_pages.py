@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +41,8 @@ def params() -> list[object]:
 
 @pytest.mark.xdist_group("own_engine")
 @pytest.mark.parametrize("page", params())
-def test_a_page_is_what_happens(page: str, reader: StartReading) -> None:
-    somebody = before(page, reader)
+def test_a_page_is_what_happens(page: str, reader: StartReading, tmp_path: Path) -> None:
+    somebody = before(page, reader, tmp_path / "cache")
     for block in blocks(page):
         somebody.does(block)
 

@@ -37,9 +37,10 @@ BEFORE = {
 }
 
 
-def before(page: str, reader: StartReading) -> Reader:
+def before(page: str, reader: StartReading, cache: Path) -> Reader:
     """Somebody who is about to read ``page``."""
-    somebody = reader()
+    # Where a page says that a layer is new, no other page has made it before.
+    somebody = reader(**({"IMAGEKIT_CACHE_DIR": str(cache)} if page in FROM_NOTHING else {}))
     if page not in FROM_NOTHING:
         for name, text in PROJECT.items():
             somebody.does(Block(page=page, line=0, language="text", text=text, file=name))

@@ -1,0 +1,34 @@
+"""The site of these pages: nothing in it leads nowhere, and whoever reads it asks no other server for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .blocks import ROOT, pages
+
+# What a browser fetches by itself: scripts, styles, fonts, images.
+_FETCHED = re.compile(
+    r"""(?:src|<link[^>]*\shref)=["'](?:https?:)?//[^"']*"""
+    r"""|url\(["']?(?:https?:)?//[^)]*|@import[^;]*//"""
+)
+
+
+@pytest.mark.soak
+def test_the_site_is_made_and_stands_alone(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("sphinx-build")
+    words = ["-q", "-W", "--keep-going", "-E", "-b", "html", "-d", str(tmp_path / "doctrees"), "docs"]
+    made = subprocess.run([program, *words, str(tmp_path / "site")], cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    files = [path for path in (tmp_path / "site").rglob("*") if path.suffix in (".html", ".css")]
+    written = {path.relative_to(tmp_path / "site").with_suffix(".md").as_posix() for path in files}
+    assert {page.removeprefix("docs/") for page in pages()} - written == {"README.md"}
+    assert {path.name: found for path in files if (found := _FETCHED.findall(path.read_text("utf-8")))} == {}
+    # Names of the library, from their docstrings.
+    api = (tmp_path / "site" / "api.html").read_text("utf-8")
+    for name in ("imagekit.DockerImage.build", "imagekit.run", "imagekit.Secret", "imagekit.errors.InputError"):
+        assert f'id="{name}"' in api
