@@ -98,6 +98,10 @@ class Pipeline(Workplace):
         """
         return self._planning.lock(spec, self._planning.base(spec), upgrade=upgrade, previous=previous)
 
+    def foreseen_lock(self, spec: ImageSpec) -> Lock:
+        """``lock`` as far as it is known without putting recipes or conda's packages on a base."""
+        return self._planning.foreseen_lock(spec)
+
     def index_access(self, spec: ImageSpec) -> IndexAccess:
         """How the package indexes of ``spec`` are reached."""
         return self._planning.access(spec)

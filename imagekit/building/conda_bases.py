@@ -73,6 +73,18 @@ class CondaBases:
         self._known = [(spec, base)]
         return base
 
+    def foreseen(self, spec: ImageSpec) -> BaseImage:
+        """The base of ``spec`` as far as it is known without making it: on what is below, conda's Python.
+
+        Which distributions conda's packages bring is seen once they are unpacked, and not before.
+        """
+        if spec.conda is None:
+            return self._plain.find(spec)
+        below, lock = self._locked(spec)
+        version = lock.python.version if lock.python is not None else below.python.version
+        python = replace(below.python, version=version, markers=_markers(below, version), conda=True, distributions=())
+        return replace(below, python=python)
+
     def contents(self, base: BaseImage) -> Contents:
         return self._plain.contents(base)
 
@@ -108,23 +120,9 @@ class CondaBases:
         from imagekit.building.conda_layers import CondaLayers
         from imagekit.building.conda_login import channel_login
         from imagekit.building.conda_notes import keep_lock
-        from imagekit.conda.obtain import obtain
 
         assert spec.conda is not None
-        below = self._below(replace(spec, conda=None))
-        lock = obtain(
-            spec.conda,
-            below,
-            lock_file=spec.lock_file,
-            cache_dir=self._cache,
-            access=self._access(spec),
-            reporter=self._reporter,
-        )
-        if lock.python is None and not below.python.executable:
-            raise BaseUnusable(
-                f"neither {below.reference} nor what is asked of conda has a Python",
-                hint='ask for one: conda = ["python=3.12", …], or - python=3.12 in environment.yml',
-            )
+        below, lock = self._locked(spec)
         making = CondaLayers(
             lock=lock,
             base=below,
@@ -146,6 +144,27 @@ class CondaBases:
             )
         keep_lock(self._cache, found, lock)
         return replace(found, reference=below.reference, digest=below.digest, found_at=found.place)
+
+    def _locked(self, spec: ImageSpec) -> tuple[BaseImage, CondaLock]:
+        """What conda's packages are to lie on, and which they are."""
+        from imagekit.conda.obtain import obtain
+
+        assert spec.conda is not None
+        below = self._below(replace(spec, conda=None))
+        lock = obtain(
+            spec.conda,
+            below,
+            lock_file=spec.lock_file,
+            cache_dir=self._cache,
+            access=self._access(spec),
+            reporter=self._reporter,
+        )
+        if lock.python is None and not below.python.executable:
+            raise BaseUnusable(
+                f"neither {below.reference} nor what is asked of conda has a Python",
+                hint='ask for one: conda = ["python=3.12", …], or - python=3.12 in environment.yml',
+            )
+        return below, lock
 
     def _made_once(self, spec: ImageSpec, below: BaseImage, making: CondaLayers, history: _History, key: Digest) -> str:
         """By one process of those that want it: a matrix has many images on the same packages."""
@@ -210,6 +229,13 @@ def _history_layer(spec: ImageSpec, lock: CondaLock) -> _History:
 
     asked = [line.text for line in spec.conda.packages] if spec.conda is not None else []
     return _History(f"{PREFIX}/{HISTORY}", history(lock, asked))
+
+
+def _markers(below: BaseImage, version: str) -> tuple[tuple[str, str], ...]:
+    """The PEP 508 environment of conda's Python ``version`` on ``below``."""
+    from imagekit.stages.image_python import cpython_markers
+
+    return tuple(sorted(cpython_markers(version, below.config.platform.machine).items()))
 
 
 def _environment(below: BaseImage) -> dict[str, str]:

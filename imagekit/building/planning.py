@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +118,14 @@ class Planning:
         if making:
             self._foresee_compiling(base, lock)
         return with_sizes(lock, self._store(spec), self._cache(), self._reporter) if sized else lock
+
+    def foreseen_lock(self, spec: ImageSpec) -> Lock:
+        """The lock of ``spec`` for a base on which recipes and conda's packages may not be put yet, and are not now."""
+        if spec.source_builds:
+            # What these need is built in the base itself.
+            return self.lock(spec, self.base(spec))
+        plain = replace(spec, recipes=())
+        return self.lock(plain, self._bases().foreseen(plain))
 
     def _foresee_compiling(self, base: BaseImage, lock: Lock) -> None:
         """Start the compiler where a wheel has no layer yet: it is ready by the time that the wheel is there."""

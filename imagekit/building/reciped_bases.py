@@ -19,6 +19,7 @@ from imagekit.spec.base import AppliedRecipe, BaseImage
 from imagekit.spec.image import ImageSpec
 
 if TYPE_CHECKING:
+    from imagekit.building.conda_bases import CondaBases
     from imagekit.engine.client import Engine, EngineImage
     from imagekit.layers.values import Layer
     from imagekit.lock.access import IndexAccess
@@ -36,7 +37,7 @@ class RecipedBases:
 
     def __init__(
         self,
-        plain: BaseSource,
+        plain: CondaBases,
         connect: Callable[[], Engine],
         cache: Path,
         reporter: Reporter,
@@ -61,6 +62,10 @@ class RecipedBases:
     def find(self, spec: ImageSpec) -> BaseImage:
         base = self._plain.find(spec)
         return self._with_recipes(base, spec) if spec.recipes else base
+
+    def foreseen(self, spec: ImageSpec) -> BaseImage:
+        """The base of ``spec`` as far as versions of packages hang on it; nothing is put on any."""
+        return self._plain.foreseen(spec)
 
     def contents(self, base: BaseImage) -> Contents:
         return self._of(base).contents(base)

@@ -16,7 +16,7 @@ def show_plan(planned: MatrixPlan) -> None:
     """One row a cell, then pinned bases that have moved."""
     put_table(
         [
-            [each.cell.label, each.state, f"{len(each.packages)} packages" if not each.reason else each.reason]
+            [each.cell.label, each.state, each.reason or f"{len(each.packages)} package{'s' * (len(each.packages) != 1)}"]
             for each in planned.cells
         ]
     )

@@ -80,7 +80,7 @@ class BaseImageMatrix:
         ``platform`` is instead of the file's; ``output`` as in ``build``. Of the other cells those are resolved, too,
         that a tag which moves would rather be of.
         """
-        with self._at_work(settings, reporter, jobs, output, platform) as at:
+        with self._at_work(settings, reporter, jobs, output, platform, is_planned=True) as at:
             return self._planned(at, self._selected(select))
 
     def build(
@@ -201,26 +201,35 @@ class BaseImageMatrix:
         platform: Sequence[str],
         *,
         push: bool = False,
+        is_planned: bool = False,
     ) -> Iterator[_AtWork]:
         if jobs < 1:
             raise InputError(f"{jobs} images cannot be built at once", hint="give 1 or more")
         where = destination(self.table, output=output, platform=platform, push=push)
         settings, reporter = _settings(settings), reporter or SilentReporter()
         with Workers(jobs, settings, reporter) as workers:
-            yield _AtWork(self, where, settings, reporter, workers)
+            yield _AtWork(self, where, settings, reporter, workers, is_planned=is_planned)
 
 
 class _AtWork:
     """One plan or build: where images go, who works on them, and the bases that were seen to be there."""
 
     def __init__(
-        self, matrix: BaseImageMatrix, where: Destination, settings: Settings, reporter: Reporter, workers: Workers
+        self,
+        matrix: BaseImageMatrix,
+        where: Destination,
+        settings: Settings,
+        reporter: Reporter,
+        workers: Workers,
+        *,
+        is_planned: bool,
     ) -> None:
         self._matrix = matrix
         self.where = where
         self._settings = settings
         self._reporter = reporter
         self._workers = workers
+        self._is_planned = is_planned
         self._bases = bases.Bases()
 
     def resolved(self, cells: Sequence[Cell]) -> dict[str, work.Found]:
@@ -228,7 +237,7 @@ class _AtWork:
         self._ensure({cell.python for cell in cells})
         missing = self._bases.missing
         found = {c.label: work.Found(label=c.label, reason=missing[c.python]) for c in cells if c.python in missing}
-        todo = [self._job(cell) for cell in cells if cell.label not in found]
+        todo = [self._job(cell, is_planned=self._is_planned) for cell in cells if cell.label not in found]
         return found | {each.label: each for each in self.each(work.resolve, todo, _not_resolved, "Resolving")}
 
     def drifted(self, pythons: set[str]) -> tuple[bases.Drift, ...]:

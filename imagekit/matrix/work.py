@@ -35,6 +35,7 @@ class Job:
     conda: tuple[str, ...] = ()  # match specs, Python among them, beneath the requirements
     channels: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    is_planned: bool = False  # and not built next: what it lies on is not made for it
     references: tuple[str, ...] = ()  # the image's names
     push: bool = False
     platforms: tuple[str, ...] = ()
@@ -73,7 +74,8 @@ def resolve(settings: Settings, job: Job, reporter: Reporter) -> Found:
         for platform in job.platforms:
             where = f"{platform}: " if len(job.platforms) > 1 else ""
             try:
-                lock = pipeline.lock(_spec(pipeline, job, platform))
+                spec = _spec(pipeline, job, platform)
+                lock = pipeline.foreseen_lock(spec) if job.is_planned else pipeline.lock(spec)
             except ResolveError as error:
                 is_final = isinstance(error, (Unsatisfiable, NoWheel))
                 return Found(label=job.label, reason=where + _reason(error), is_unsatisfiable=is_final)

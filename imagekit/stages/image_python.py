@@ -64,17 +64,22 @@ def find_python(base: Unpacked, config: ImageConfig, reference: str) -> ImagePyt
 
 def markers(python: ImagePython) -> Mapping[str, str]:
     """The PEP 508 environment, as the interpreter would tell it on Linux."""
+    return cpython_markers(python.version, python.machine)
+
+
+def cpython_markers(version: str, machine: str) -> Mapping[str, str]:
+    """The same of CPython ``version`` (3.11.2) on a ``machine`` (x86_64)."""
     return {
         "implementation_name": "cpython",
-        "implementation_version": python.version.removesuffix("+"),
+        "implementation_version": version.removesuffix("+"),
         "os_name": "posix",
-        "platform_machine": python.machine,
+        "platform_machine": machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",
         "platform_version": "",
-        "python_full_version": python.version,
-        "python_version": python.minor,
+        "python_full_version": version,
+        "python_version": ".".join(version.split(".")[:2]),
         "sys_platform": "linux",
     }
 

@@ -69,6 +69,15 @@ class Channel:
         modules = [module_package(self.module, version, files={"share/both.txt": "module's\n"}) for version in versions]
         return write_channel(self.directory, [self.python, native, *modules])
 
+    def derived(self, engine: Engine) -> list[str]:
+        """The bases that have been made of its packages, by their IDs."""
+        found = []
+        for image in engine.api.images(name="imagekit/derived"):
+            history = " ".join(entry["CreatedBy"] for entry in engine.api.history(image["Id"]))
+            if self.native in history or self.module in history:
+                found.append(image["Id"])
+        return found
+
 
 @pytest.fixture(scope="session")
 def conda_python(engine: Engine, python_image: str) -> Package:
@@ -79,10 +88,8 @@ def conda_python(engine: Engine, python_image: str) -> Package:
 def channel(tmp_path: Path, conda_python: Package, engine: Engine) -> Iterator[Channel]:
     found = Channel(tmp_path / "channel", conda_python)
     yield found
-    for image in engine.api.images(name="imagekit/derived"):
-        history = " ".join(entry["CreatedBy"] for entry in engine.api.history(image["Id"]))
-        if found.native in history or found.module in history:
-            engine.remove_image(image["Id"], force=True)
+    for image in found.derived(engine):
+        engine.remove_image(image, force=True)
 
 
 def test_a_cell_of_the_conda_flavor(
@@ -95,9 +102,13 @@ def test_a_cell_of_the_conda_flavor(
     )
     imagekit.env |= {"PIP_FIND_LINKS": str(wheels), "PIP_NO_INDEX": "1"}
     one = ("--select", "1.1-python3.11-conda-full")
+    # To plan it, nothing is made of conda's packages.
+    (planned,) = imagekit.json("matrix", "plan", matrix, *one)["cells"]
+    assert not channel.derived(engine)
     built = imagekit.json("matrix", "build", matrix, *one)
     (cell,) = built["cells"]
     assert (cell["state"], cell["tags"]) == ("built", ["1.1-python3.11-conda"]), cell["error"]
+    assert (planned["state"], planned["packages"]) == ("ready", cell["packages"])
     reference = f"{built['name']}:1.1-python3.11-conda"
     image = engine.image(reference)
     assert image is not None
@@ -117,6 +128,7 @@ def test_a_cell_of_the_conda_flavor(
     ]
     again = imagekit.json("matrix", "build", matrix, *one)
     assert again["cells"][0]["state"] == "unchanged"
+    assert channel.derived(engine)
     # The other release lies on the same packages of conda's.
     other = imagekit.json("matrix", "build", matrix, "--select", "1.0-*")["cells"][0]
     assert other["state"] == "built", other["error"]
