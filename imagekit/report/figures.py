@@ -254,23 +254,24 @@ def _break_even_figure(case: Case, ways: dict[str, tuple[float, float]]) -> Figu
     items = [
         Line(
             label=name,
-            points=tuple((n, ways[name][0] + n * ways[name][1]) for n in range(1, far + 1)),
+            points=tuple((n, ways[name][0] + n * ways[name][1]) for n in (1, far)),
+            is_fitted=True,
             colour=colours[i % 4],
             dash=((1, 0), (6, 3), (2, 2), (8, 2, 2, 2))[i % 4],
         )
         for i, name in enumerate(order)
     ]
     told = [
-        f"{high} instead of {low} pays " + (f"from {n} starts on" if n > 1 else "from the first start on")
-        for (high, low), n in pays.items()
-        if n is not None
+        f"{high} instead of {low} pays from {n} starts on" for (high, low), n in pays.items() if n is not None and n > 1
     ]
+    always = [f"{high} instead of {low}" for (high, low), n in pays.items() if n == 1]
+    told += [f"from the first start on {', '.join(always)}"] if always else []
     rows = tuple((name, *(amount(value, "s") for value in (*ways[name], *_waited(ways[name])))) for name in order)
     missing = "" if _BAKED in ways else " What building an image takes was not measured with them, so it is not drawn."
     titles = {"x_title": "starts", "y_title": "seconds waited for in all"}
     return Figure(
         title="From how many starts on which way pays",
-        words=f"{'; '.join(told).capitalize()}.{missing}",
+        words=f"{headed('; '.join(told))}.{missing}",
         wide=lines(items, WIDE, **titles, x_most=far),
         narrow=lines(items, NARROW, **titles, x_most=far),
         table=Table(
