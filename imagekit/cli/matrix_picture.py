@@ -16,7 +16,11 @@ def show_plan(planned: MatrixPlan) -> None:
     """One row a cell, then pinned bases that have moved."""
     put_table(
         [
-            [each.cell.label, each.state, each.reason or f"{len(each.packages)} package{'s' * (len(each.packages) != 1)}"]
+            [
+                each.cell.label,
+                each.state,
+                each.reason or f"{len(each.packages)} package{'s' * (len(each.packages) != 1)}",
+            ]
             for each in planned.cells
         ]
     )

@@ -67,7 +67,7 @@ def test_a_plan_and_a_bake_file(capsys: pytest.CaptureFixture[str]) -> None:
     planned = plan(cell("1.0", None, "1.0"), cell("2.0", "no such thing"))
     show_plan(planned)
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0].split() == ["1.0-python3.11-core", "ready", "1", "packages"]
+    assert shown[0].split() == ["1.0-python3.11-core", "ready", "1", "package"]
     assert shown[1].endswith("no such thing")
     baked = BakeResult(
         plan=planned, file="x/docker-bake.hcl", targets=(("1.0-python3.11-core", "1_0-python3_11-core"),)
