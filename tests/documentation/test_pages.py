@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .blocks import RUN, blocks, pages
+from .blocks import ROOT, RUN, blocks, pages
 from .conftest import StartReading
 from .worlds import before
 
@@ -53,7 +53,10 @@ def test_what_is_not_run_says_why(page: str) -> None:
     assert len(marked) == NOT_RUN.get(page, 0), [block.place for block in marked]
     for block in marked:
         assert block.language in RUN, block.place
-        assert len(str(block.not_run).split()) >= 4, f"{block.place}: a reason, please"
+        reason = str(block.not_run)
+        assert len(reason.split()) >= 4, f"{block.place}: a reason, please"
+        # Who runs it instead is there.
+        assert [name for name in re.findall(r"(?:tests|docs)/[\w/.-]+", reason) if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("page", pages())
