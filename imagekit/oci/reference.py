@@ -20,6 +20,8 @@ _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}")
 _IMAGE_ID = re.compile(r"[a-f0-9]{64}")
 _ANY_DIGEST = re.compile(r"@(?:sha\d+|md5)[a-zA-Z0-9+._-]*:[^@/]*$")
 _NAME_MAX = 255
+# What imagekit makes on a machine (bases, derived images) is called so, and is in no registry.
+MADE_HERE = "imagekit/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagekit.engine.client import Engine, EngineImage
 from imagekit.errors import AuthError, EngineError, EngineLost, EngineTimeout, ImagekitError
 from imagekit.oci.digest import is_digest
-from imagekit.oci.reference import Reference
+from imagekit.oci.reference import MADE_HERE, Reference
 from imagekit.progress import Reporter
 from imagekit.registry.access import Access
 from imagekit.runs.credentials import RegistryCredentials
@@ -25,8 +25,8 @@ def present(
 ) -> EngineImage:
     """The image that ``reference`` (or an ID) names, as it is in the engine after what ``policy`` asks for.
 
-    Raises ``EngineError`` or ``AuthError`` with the registry's words. What is pulled by its digest is that, whatever
-    its tag has come to name.
+    What imagekit makes on a machine is never pulled. What is pulled by its digest is that, whatever its tag has come
+    to name. Raises ``EngineError`` or ``AuthError`` with the registry's words.
     """
     found = engine.image(reference)
     if is_digest(reference):
@@ -35,6 +35,14 @@ def present(
             raise EngineError(f"{reference} is not in the engine", hint="docker image ls --no-trunc lists IDs")
         return found
     parsed = Reference.parse(reference)
+    if parsed.registry is None and parsed.repository.startswith(MADE_HERE):
+        # A registry that has something of that name has it from somebody else.
+        if found is None:
+            raise EngineError(
+                f"{reference} is not in the engine, and what is called so is pulled from nowhere",
+                hint="build it, or name the image that it was made of; docker.io/ before it means Docker Hub's",
+            )
+        return found
     policy = policy or default_policy(parsed, found)
     if policy == NEVER or (policy == IF_NOT_PRESENT and found is not None):
         if found is None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from imagekit.errors import InputError
+from imagekit.oci.reference import MADE_HERE
 from imagekit.plan.user import account_files, user_setting
 from imagekit.plan.values import (
     EnvironmentLayer,
@@ -59,8 +60,6 @@ _SETTINGS = (
     f"export UV_CACHE_DIR={_ROOT}/cache UV_LINK_MODE=copy UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
     "export UV_NO_PROGRESS=1 UV_PREVIEW_FEATURES=pylock",
 )
-# Names of what is made on a machine: bases of Debian's packages, and what stands beneath an image.
-_MADE_HERE = "imagekit/"
 _UNPINNED = "# hadolint ignore=DL3006,DL3007\n"
 
 
@@ -98,7 +97,7 @@ def _header(uv_image: str | None, base: BaseImage) -> str:
     ]
     if uv_image is None:
         lines.append("# uv may come from an image instead: --build-context uv=docker-image://IMAGE, where it is /uv")
-    if base.place.startswith(_MADE_HERE):
+    if base.place.startswith(MADE_HERE):
         if base.place != base.reference:
             lines.append(f"# {base.place} is what imagekit made of {' '.join(base.reference.split())}.")
         lines += [

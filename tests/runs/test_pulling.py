@@ -81,6 +81,22 @@ def test_the_policies(engine: Engine, registry: OwnRegistry, published: Callable
     assert "IfPossible" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("policy", [None, "Always", "IfNotPresent", "IfPossible"])
+def test_what_is_made_here_is_pulled_from_nowhere(
+    engine: Engine, build_image: Callable[..., str], policy: str | None
+) -> None:
+    reference = f"imagekit/extras:{secrets.token_hex(16)}"
+    with pytest.raises(EngineError, match="is pulled from nowhere"):
+        got(engine, reference, policy)
+    image = engine.image(build_image(f"FROM scratch\nLABEL test={secrets.token_hex(8)}\n", {}))
+    assert image is not None
+    engine.tag(image.id, reference)
+    try:
+        assert got(engine, reference, policy).id == image.id
+    finally:
+        engine.remove_image(reference)
+
+
 def test_logins(engine: Engine, registry: OwnRegistry, published: Callable[[], str], tmp_path: Path) -> None:
     image, reference = published(), f"{registry.name}/flows:1"
     with pytest.raises(AuthError) as caught:
