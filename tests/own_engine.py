@@ -30,9 +30,12 @@ while True:
 
 
 class OwnEngine:
-    """A second ``dockerd`` with its own socket, data and exec roots, started by ``start``."""
+    """A second ``dockerd`` with its own socket, data and exec roots, started by ``start``. ``data_size`` gives it a
+    disk of its own for its data (``512m``), in memory."""
 
-    def __init__(self, *, containerd_store: bool = False, live_restore: bool = False) -> None:
+    def __init__(
+        self, *, containerd_store: bool = False, live_restore: bool = False, data_size: str | None = None
+    ) -> None:
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-engine-", dir="/tmp"))
         self.socket = self.directory / "docker.sock"
@@ -52,6 +55,10 @@ class OwnEngine:
             stderr=subprocess.DEVNULL,
         )
         self._first = _child(self._namespace)
+        if data_size is not None:
+            (self.directory / "data").mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", f"size={data_size}", "tmpfs", f"{self.directory}/data"]
+            subprocess.run(["nsenter", f"--target={self._first}", "--mount", "--", *command], check=True)
         self._daemon: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,6 +66,11 @@ class OwnEngine:
         """The engine's process, as seen from here."""
         assert self._daemon is not None
         return _child(self._daemon)
+
+    @property
+    def data(self) -> Path:
+        """The directory of its data, as it sees it."""
+        return Path(f"/proc/{self._first}/root{self.directory}/data")
 
     @property
     def log(self) -> str:

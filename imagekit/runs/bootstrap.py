@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 LARGEST_RESULT = (1 << 28) - (1 << 16)  # bytes; the outcome has some more
+# Beside the outcome, as long as there is none: room for it on a disk that is full by then.
+RESERVE, RESERVED = "reserve", 1 << 14
+NO_SPACE = 28  # errno.ENOSPC
 
 
 class Stopped(KeyboardInterrupt):
@@ -61,6 +64,8 @@ class Refused(Exception):
 def main(request_path: str, outcome_path: str) -> None:
     # Signals wait until both processes have said what to do with them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    spare = os.path.join(os.path.dirname(outcome_path), RESERVE)
+    reserve(spare)
     child = os.fork()
     if child == 0:
         sys.exit(flow_process(request_path, outcome_path))
@@ -81,7 +86,11 @@ def main(request_path: str, outcome_path: str) -> None:
     if not os.path.exists(outcome_path):
         outcome = ends().crashed(ended_by, code, oom_kills())
         write(outcome_path, dict(outcome, started=started, ended=time.time(), python=version()))
-    put(os.path.join(os.path.dirname(outcome_path), "end.json"), end_document(code), synced=False)
+    try:
+        put(os.path.join(os.path.dirname(outcome_path), "end.json"), end_document(code), synced=False)
+        os.unlink(spare)
+    except OSError:
+        pass  # the outcome is what counts
     # Not sys.exit: there is nothing of the flow's in this process to end.
     os._exit(code)
 
@@ -301,12 +310,34 @@ def write(path: str, outcome: dict[str, Any]) -> None:
 def put(path: str, data: str | bytes, *, synced: bool = True) -> None:
     """All of it or none: written aside, synced, renamed."""
     aside = f"{path}.{os.getpid()}"
-    with open(aside, "wb") as file:
-        file.write(data.encode("ascii") if isinstance(data, str) else data)
+    content = data.encode("ascii") if isinstance(data, str) else data
+    try:
+        fill(aside, "wb", content, synced)
+    except OSError as error:
+        spare = os.path.join(os.path.dirname(path), RESERVE)
+        if error.errno != NO_SPACE or len(content) > RESERVED or not os.path.exists(spare):
+            raise
+        if os.path.exists(aside):
+            os.unlink(aside)
+        fill(spare, "r+b", content, synced)
+        aside = spare
+    os.rename(aside, path)
+
+
+def fill(path: str, mode: str, content: bytes, synced: bool) -> None:
+    with open(path, mode) as file:
+        file.write(content)
+        file.truncate()
         if synced:
             file.flush()
             os.fsync(file.fileno())
-    os.rename(aside, path)
+
+
+def reserve(path: str) -> None:
+    try:
+        fill(path, "wb", bytes(RESERVED), synced=False)
+    except OSError:
+        return  # where there is no room now, there may be some at the end
 
 
 def oom_kills() -> int:

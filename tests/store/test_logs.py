@@ -109,6 +109,31 @@ def test_a_log_goes_on_where_another_writer_left_it(tmp_path: Path) -> None:
     assert not any(piece.dropped for piece in read_log(tmp_path / "log"))
 
 
+def test_who_has_lost_a_log_adds_nothing_to_it(tmp_path: Path) -> None:
+    """A writer that stood still, in a log that is short, and in one that has dropped much."""
+    for limit, pieces in ((8 << 20, 1), (1000, 40)):
+        directory = tmp_path / str(limit)
+        first = LogWriter(directory, limit)
+        for number in range(pieces):
+            first.write(1, b"%d out\n" % number)
+            first.write(2, b"%d err\n" % number)
+        second = LogWriter(directory, limit)
+        second.take_over()
+        assert second.counts == first.counts
+        first.write(1, b"late\n" * 200)
+        second.write(1, b"next\n")
+        first.write(2, b"later\n")
+        out, err, dropped = kept(directory)
+        assert out.endswith(b"%d out\nnext\n" % (pieces - 1))
+        assert err.endswith(b"%d err\n" % (pieces - 1))
+        assert b"late" not in out + err
+        assert len(out) + len(err) + dropped == sum(second.counts.values())
+        assert second.failure is None
+    nothing = LogWriter(tmp_path / "nothing")
+    nothing.take_over()
+    assert (nothing.counts, nothing.failure) == ({1: 0, 2: 0}, None)
+
+
 def test_a_log_is_followed_to_its_end(tmp_path: Path) -> None:
     directory = tmp_path / "log"
     # So small that it has many parts.

@@ -186,6 +186,32 @@ def test_cancelling(store: Store) -> None:
     assert queue.cancel(direct.id) is None
 
 
+def test_a_run_that_is_handed_back_and_was_cancelled_is_not_begun_again(store: Store) -> None:
+    queue = Queue(store)
+    queue.submit(submission())
+    run = queue.claim("docker")
+    assert run is not None
+    assert queue.cancel(run.id) == "asked"
+    assert queue.hand_back(run.id, run.attempt)
+    ended = store.run(run.id)
+    assert (ended.state, ended.end.cause if ended.end else None) == ("cancelled", "cancel")
+    assert queue.claim("docker") is None
+
+
+def test_what_was_due_stays_so_when_the_clock_is_set_back(store: Store) -> None:
+    queue = Queue(store)
+    queue.submit(
+        submission("now", scheduled_for="2999-01-01T00:00:00.000+00:00", created="2999-01-01T00:00:00.000+00:00")
+    )
+    queue.submit(
+        submission("later", scheduled_for="2999-01-01T00:00:00.001+00:00", created="2999-01-01T00:00:00.000+00:00")
+    )
+    run = queue.claim("docker")
+    assert run is not None
+    assert run.record.name == "now"
+    assert queue.claim("docker") is None
+
+
 def test_one_occurrence_is_one_run(store: Store) -> None:
     queue = Queue(store)
     assert queue.submit(submission(occurrence="d/0/2026-01-01"))

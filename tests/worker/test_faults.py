@@ -144,6 +144,30 @@ def test_a_full_disk_only_delays(engine: Engine, image: str, small: Path, tmp_pa
         works.close()
 
 
+def test_a_full_disk_of_the_engine_only_delays(engine: Engine, image: str, tmp_path: Path) -> None:
+    """What runs ends, and is recorded with its result; what is due waits."""
+    own = OwnEngine(data_size="700m")
+    try:
+        works = Works(loaded(own.start(), engine, image), image, tmp_path)
+        works.environ["DOCKER_HOST"] = own.address
+        try:
+            works.worker()
+            under_way = works.submit("wait", seconds=2)
+            works.waiting(under_way)
+            fill(own.data)
+            late = works.submit("add", a=1)
+            works.until(lambda: "no space left where the Docker Engine keeps its data" in works.told())
+            assert (found := works.ended(under_way)).end is not None
+            assert (found.state, found.end.result) == ("completed", "waited")
+            assert works.store.run(late).end is None
+            (own.data / "filling").unlink()
+            works.check((late, "completed", None))
+        finally:
+            works.close()
+    finally:
+        own.close()
+
+
 def test_a_damaged_store_ends_the_worker_and_is_left_as_it_is(works: Works) -> None:
     worker = works.worker()
     works.until(lambda: "polls docker" in works.told())
