@@ -147,4 +147,6 @@ class _Reading:
 
 
 def _text(data: bytes) -> str:
-    return data.split(b"\0")[0].decode("utf-8", "surrogateescape")
+    text = data.split(b"\0")[0].decode("utf-8", "backslashreplace")
+    # It is shown to people: no file makes lines, or controls a terminal.
+    return text if text.isprintable() else text.encode("unicode_escape").decode()

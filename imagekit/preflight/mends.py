@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ class Mend:
             said.append(f"take a base that has them ({self.command})")
         if self.unknown:
             also = "also " if said else ""
-            how = f": apt-file search {self.unknown[0]}" if self.by_apt else ""
+            how = f": apt-file search {shlex.quote(self.unknown[0])}" if self.by_apt else ""
             said.append(f"{also}find out what brings {', '.join(self.unknown)}{how}")
         return ", ".join(said)
 

@@ -65,9 +65,9 @@ def install_command(system: System, packages: tuple[str, ...], sonames: tuple[st
     if not sonames:
         return None
     if "alpine" in known:
-        return " ".join(["apk", "add", *(f"so:{name}" for name in sonames)])
+        return " ".join(["apk", "add", *(shlex.quote(f"so:{name}") for name in sonames)])
     if known & {"fedora", "rhel", "centos", "amzn", "rocky", "almalinux", "ol"}:
-        return " ".join(["dnf", "install", *(f"'{name}()(64bit)'" for name in sonames)])
+        return " ".join(["dnf", "install", *(shlex.quote(f"{name}()(64bit)") for name in sonames)])
     return None
 
 

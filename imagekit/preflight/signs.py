@@ -80,7 +80,7 @@ LACKS = (
     _lack(PROGRAM, rf"unable to execute {_Q}?(?:[\w./+-]*/)?([\w.+-]+){_Q}?: No such file"),
     _lack(PROGRAM, r"No such file or directory: '(?:[\w./+-]*/)?([\w.+-]+)'"),
     _lack(PROGRAM, rf"(?:^|[\s:'\"])(?:[\w./+-]*/)?([\w.+-]+){_Q}?(?: executable)?: (?:command )?not found"),
-    _lack(PROGRAM, r"([\w.+-]+) executable not found"),
+    _lack(PROGRAM, r"(?<![\w.+-])([\w.+-]+) executable not found"),
     _lack(PROGRAM, r"^make(?:\[\d+\])?: ([\w.+-]+): No such file"),
     _lack(PROGRAM, rf"[Pp]rogram {_Q}?([\w.+-]+){_Q}? not found"),
     _lack(PROGRAM, r"Could (?:not|NOT) find ((?!PkgConfig|Git\b|SWIG)[a-z][\w-]*-config|swig)\b"),

@@ -119,3 +119,9 @@ def test_a_build_that_ends_the_resolving_is_diagnosed_too() -> None:
     assert error.hint.endswith('add recipes = ["mysql"]')
     other = ResolveError("it failed", hint="before", details="no such version")
     assert with_diagnosis(other, base()).hint == "before"
+
+
+def test_a_long_word_of_a_build_is_read_once() -> None:
+    # From each of its letters anew, it would take hours.
+    (cause,) = diagnose("A" * 1_000_000 + "\npg_config executable not found\n", "psycopg2")
+    assert cause.wants == (("program", "pg_config"),)

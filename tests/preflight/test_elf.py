@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from imagekit.preflight.elf import ElfFile, read_elf, read_elf_at
 
+from .elves import shared_library
+
 
 def by_pyelftools(path: Path) -> ElfFile | None:
     with path.open("rb") as stream:
@@ -103,3 +105,9 @@ def test_versions_that_point_in_a_circle_end() -> None:
     whole = whole.ljust(400, b"\0") + strings + bytes(300)
     found = read_elf(whole)
     assert found is None or (found.needed == ("libc.so.6",) and found.versions[:1] == ("GLIBC_2.99",))
+
+
+def test_names_make_no_lines_and_control_no_terminal() -> None:
+    found = read_elf(shared_library("libx.so\nwarning: all is well", "lib\x1b[2Jy.so", "libé.so"))
+    assert found is not None
+    assert found.needed == ("libx.so\\nwarning: all is well", "lib\\x1b[2Jy.so", "libé.so")
