@@ -115,7 +115,10 @@ def _found(reference: str, checked: Sequence[Checked], settings: Settings) -> Pi
                 hint="build=True builds an image that does",
                 details="\n".join(problems) if len(problems) > 1 else None,
             )
-        return Pinned(reference=reference, pinned=_name_that_stays(reference, image))
+        found = Pinned(reference=reference, pinned=_name_that_stays(reference, image))
+        if is_digest(found.pinned):
+            engine.tag(image.id, _held(image.id))
+        return found
 
 
 def _name_that_stays(reference: str, image: EngineImage) -> str:

@@ -225,6 +225,13 @@ def test_retries_and_where_the_flow_is_looked_for(guide: Guide) -> None:
     pools.put(changed(pools.get("my-docker-pool"), defaults={"workdir": "/tmp"}))
     with pytest.raises(InvalidEntrypoint, match=r"there is no /tmp/deploy_buy\.py"):
         guide.deploy(AGAIN.format(image=repr(name), build=False))
+    # An image that was found stays as well, when another one takes its name.
+    pools.put(new_pool("my-docker-pool"))
+    guide.deploy(AGAIN.format(image=repr(name), build=False))
+    pinned = guide.deployment("again/own").pinned
+    (guide.root / "more.py").write_text("MORE = 2\n")
+    DockerImage(name, stream_progress_to=None).build()
+    assert guide.run("again/own").record.image_id == pinned
 
 
 def test_code_from_git_and_the_pools_image(guide: Guide, tmp_path: Path, python_image: str) -> None:
@@ -326,7 +333,7 @@ def test_runners_of_the_second_guide(
         guide.write(example, name="example-deployment.py", **names)
         create_from_file(Path("example-deployment.py"), "my-docker-pool", Settings.load())
         run = guide.run("my-flow/example")
-        assert (run.state, guide.log(run)) == ("completed", "Hello from Docker!\n")
+        assert (run.state, guide.log(run)) == ("completed", "Hello from Docker!\n"), run.end
         return run
 
     assert ran(RUNNER_WITH_IMAGE, image=python_image).record.reference == python_image
