@@ -25,5 +25,6 @@ highlight_language = "text"
 
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
 # An extra, and large: what its classes are is said in words.
 autodoc_mock_imports = ["prefect"]

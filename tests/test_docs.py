@@ -70,6 +70,12 @@ def test_every_page_is_led_to() -> None:
     assert [name for name in sorted(PAGES) if f"docs/{name}" not in readme and name not in told] == []
 
 
+@pytest.mark.parametrize("name", imagekit.__all__)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    # Errors are all of a module's, by one line.
+    assert re.search(rf"(?m)^\.\. auto\w+:: {name}$", PAGES["api.md"]) or name == "ImagekitError"
+
+
 @pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda path: path.name)
 def test_every_link_leads_to_a_file(path: Path) -> None:
     # `make docs` looks at headings as well.
