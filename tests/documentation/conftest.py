@@ -52,8 +52,8 @@ def reader(
     shared_registry: OwnRegistry,
     private_index: FaultyIndex,
     tmp_path: Path,
-) -> StartReading:
-    """``reader(**variables)``: a reader in an empty directory."""
+) -> Iterator[StartReading]:
+    """``reader(**variables)``: a reader in an empty directory. Images that the page makes go with it."""
 
     def start(**variables: str) -> Reader:
         return Reader(
@@ -73,4 +73,12 @@ def reader(
             },
         )
 
-    return start
+    with Engine.connect(readers_engine) as ours:
+        before = tags(ours)
+        yield start
+        for tag in tags(ours) - before:
+            ours.remove_image(tag, force=True)
+
+
+def tags(engine: Engine) -> set[str]:
+    return {tag for image in engine.api.images() for tag in image["RepoTags"] or ()}
