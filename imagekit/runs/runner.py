@@ -285,7 +285,14 @@ class _Run:
             self.happenings.put(Ended(exit_code=None))
             return None
         self.output.take_over()
-        return watch_again(container, self.output, self.happenings)
+        try:
+            return watch_again(container, self.output, self.happenings)
+        except (EngineLost, EngineTimeout):
+            raise
+        except EngineError:
+            # Somebody removed it just now.
+            self.happenings.put(Ended(exit_code=None))
+            return None
 
     def _remove(self, container: Container, *, known: bool) -> None:
         try:

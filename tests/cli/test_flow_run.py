@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from imagekit.store.pools import Pools
+from imagekit.store.queue import Queue
 from imagekit.store.store import Store
 from imagekit.store.values import RunEnd, RunRecord
+from imagekit.store.work_values import Submission, WorkPool
 from tests.cli.conftest import Imagekit
 
 
@@ -139,3 +143,40 @@ def test_a_damaged_record_is_said_and_left(imagekit: Imagekit, store: Store) -> 
     assert done.returncode == 9
     assert json.loads(done.stdout)["error"] == "StoreCorrupt"
     assert store.path.stat().st_size == 5000
+
+
+def test_cancel_and_retry_in_every_state(imagekit: Imagekit, store: Store) -> None:
+    """But for those in which a worker has it: ``tests/worker``."""
+    Pools(store.file).put(WorkPool(name="docker"))
+    given: dict[str, Any] = {
+        "deployment": "etl/nightly",
+        "pool": "docker",
+        "entrypoint": "flow.py:etl",
+        "reference": "orders:v1",
+    }
+    waiting = Submission(name="waiting", wanted={"image": "orders:v1"}, parameters={"n": 3}, **given)
+    Queue(store).submit(waiting)
+    put(store, "by-hand", "running")
+    put(store, "ended")
+    refused = {
+        ("retry", "waiting"): "has not ended",
+        ("cancel", "by-hand"): "is of no work pool",
+        ("retry", "ended"): "is of no deployment",
+        ("cancel", "ended"): "has ended: completed",
+        # Nothing is done where one of them cannot be.
+        ("cancel", "waiting", "ended"): "has ended: completed",
+    }
+    for arguments, words in refused.items():
+        done = imagekit("flow-run", *arguments)
+        assert (done.returncode, words in done.stderr, "hint:" in done.stderr) == (2, True, True), done.stderr
+    assert store.run("waiting").state == "scheduled"
+    assert imagekit("flow-run", "cancel", "waiting").stdout == "waiting: cancelled\n"
+    assert "has ended: cancelled" in imagekit("flow-run", "cancel", "waiting").stderr
+    again = json.loads(imagekit("flow-run", "retry", "waiting", "--json").stdout)
+    assert (again["state"], again["parameters"], again["deployment"]) == ("scheduled", {"n": 3}, "etl/nightly")
+    assert store.run(again["id"]).wanted == waiting.wanted
+    # Begun by a worker that lives, this process: it is told.
+    claimed = Queue(store).claim("docker")
+    assert claimed is not None
+    assert imagekit("flow-run", "cancel", claimed.id).stdout.endswith(": its worker ends it\n")
+    assert Queue(store).cancelled({claimed.id: 1}) == {claimed.id}
