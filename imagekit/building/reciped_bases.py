@@ -153,9 +153,12 @@ class RecipedBases:
         fresh = self._fresh and name not in self._made
         known = None if fresh else engine.image(name)
         if known is None:
+            if machine.offline and fresh:
+                raise BuildError("offline, and recipes are to be made anew", hint="leave --no-cache away")
             if machine.offline:
+                what = ", ".join(beneath.layers) or "its recipes"
                 raise BuildError(
-                    f"offline, and the engine does not have {base.reference} with {', '.join(beneath.layers)}",
+                    f"offline, and the engine does not have {base.reference} with {what}",
                     hint="build once with the network; the engine keeps it",
                 )
             for line in said:

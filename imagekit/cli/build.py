@@ -184,6 +184,9 @@ def build(
             with memory.watch.reading_source() if memory is not None else nullcontext():
                 pipeline.inputs(spec)
             reference = pipeline.reference(spec, wanted_name, wanted_tag)
+            if no_cache:
+                # Before the base is looked at, which is what recipes made.
+                pipeline.bases.make_anew()
             steps: dict[str, Any] = {"build_args": arguments} if arguments else {}
             if buildkit is not None:
                 result = pipeline.build_by_buildkit(spec, reference, buildkit, **steps)

@@ -25,11 +25,15 @@ import subprocess, zipfile
 def build_wheel(directory, settings=None, metadata=None):
     said = subprocess.run([TOOL], capture_output=True, text=True, check=True).stdout.strip()
     name, info = "made-1.0-py3-none-any.whl", "made-1.0.dist-info"
+    files = {
+        "made.py": f"SAID = {said!r}",
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: made\\nVersion: 1.0\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{info}/RECORD": "",
+    }
     with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
-        wheel.writestr("made.py", f"SAID = {said!r}")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: made\\nVersion: 1.0\\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{info}/RECORD", "")
+        for path, text in files.items():
+            wheel.writestr(zipfile.ZipInfo(path), text)  # of no time
     return name
 """
 
@@ -204,6 +208,17 @@ def test_by_buildkit_and_in_its_dockerfile(
     imagekit.json("build", *words, "-t", f"{name}:b", "--builder", "buildkit")
     for tag in ("a", "b"):
         assert inside(f"{name}:{tag}", "sh", "-c", f"cat /etc/{token}.conf; echo $GREETED") == "b = 2a\n"
+
+
+def test_made_anew(imagekit: Imagekit, light: Path, base: str) -> None:
+    path = light / "recipes" / "below.toml"
+    path.write_text(path.read_text() + "[[command]]\nshell = 'cat /proc/sys/kernel/random/uuid > /etc/anew'\n")
+    words = ("build", light, "--name", imagekit.name(), "--base-image", base)
+    built, again, anew = (imagekit.json(*words, *more)["image_id"] for more in ([], [], ["--no-cache"]))
+    assert again == built
+    assert anew != built
+    refused = imagekit.refused(*map(str, words), "--no-cache", "--offline")
+    assert refused["message"] == "offline, and recipes are to be made anew"
 
 
 @pytest.mark.soak
