@@ -43,8 +43,9 @@ def _asked(packages: Sequence[LockedPackage], store: WheelStore, reporter: Repor
     if not packages:
         return {}
     store.refuse_missing(packages)
+    title = f"asking for the size of {len(packages)} file{'s' * (len(packages) != 1)}"
     with (
-        reporter.task(f"asking for the sizes of {len(packages)} files", len(packages)) as task,
+        reporter.task(title, len(packages)) as task,
         ThreadPoolExecutor(max_workers=_THREADS) as pool,
     ):
 

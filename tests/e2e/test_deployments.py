@@ -286,6 +286,7 @@ def test_extra_packages(guide: Guide, tmp_path: Path, monkeypatch: pytest.Monkey
     engine.remove_image(run.record.extras["image"], force=True)
 
 
+@pytest.mark.soak
 def test_local_and_remote_flows(guide: Guide, registry: OwnRegistry, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     repository.commit({"flows.py": "def my_flow():\n    print('I am elsewhere')\n"})
@@ -324,6 +325,7 @@ def test_the_commands_of_the_guide(guide: Guide) -> None:
     assert run["state"] == "completed"
 
 
+@pytest.mark.soak
 def test_runners_of_the_second_guide(
     guide: Guide, python_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
