@@ -89,18 +89,18 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
     def directly(number: int) -> dict[str, float]:
         return build_directly(pair, direct, moves[number])
 
-    title = f"move one tail pin, {pair.store} store"
+    title = f"one small dependency moves, {pair.store} store"
     rows = [row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
     sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer, every=every)]
     if pushes:
-        after = "push after the tail move"
+        after = "push after one small dependency moved"
         own: dict[str, Any] = {"peer": OURS, "theirs": ("own layer",), "unit": "B"}
         straight: dict[str, Any] = {"side": NO_ENGINE, "theirs": ("build", "push"), "must": 1 / 20, "aim": 1 / 60}
         rows += [
             row(pair, "tail-push", f"{after}: time", "push", must=1 / 40, aim=1 / 150),
             row(pair, "tail-push-bytes", f"{after}: layers, by the wheel's own", "layer bytes", **own, must=1.2),
             row(pair, "tail-push-all", f"{after}: with configuration and manifest, by the same", "bytes", **own),
-            row(pair, "tail-direct", "tail move straight to a registry, by build + push", **straight),
+            row(pair, "tail-direct", "one small dependency moves, straight to a registry, by build + push", **straight),
         ]
         sides.append(Side(name=NO_ENGINE, measure=directly))
     return Case(
