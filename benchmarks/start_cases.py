@@ -107,7 +107,14 @@ class _Starts:
             rows=[
                 row("warm", "EXTRA_PIP_PACKAGES, second start, by baked", WARM, BAKED, 1.1, 1.03),
                 row("cold", "EXTRA_PIP_PACKAGES, first start, by uv at start", COLD, "uv at start", 1.0, 0.7),
-                row("warm-pip", "EXTRA_PIP_PACKAGES, second start, by pip at start", WARM, "pip at start", 1 / 10, 1 / 15),
+                row(
+                    "warm-pip",
+                    "EXTRA_PIP_PACKAGES, second start, by pip at start",
+                    WARM,
+                    "pip at start",
+                    1 / 10,
+                    1 / 15,
+                ),
             ],
             sides=[
                 Side(name=WARM, measure=lambda _: self.ours(self.plain, self.warm_cache, self.extras.words())),
