@@ -236,15 +236,10 @@ def _from(reference: str, shown: str | None = None) -> str:
     """``FROM reference``; ``shown`` is what a user calls it."""
     shown = shown or reference
     checked(reference, "the base image")
-    if reference.startswith(OCI_LAYOUT) and shown != reference:
-        raise InputError(
-            f"a Dockerfile cannot name what imagekit made of {shown}: it is in a layout of the cache",
-            hint=f"let an engine have {shown}: docker pull {shown}",
-        )
     if reference.startswith(OCI_LAYOUT):
         raise InputError(
-            f"a Dockerfile cannot name {reference}: it is in an OCI layout",
-            hint="push it to a registry, or load it into an engine, and name it there with --base-image",
+            f"a Dockerfile cannot name {shown}: it is in an OCI layout",
+            hint="let an engine have it, or push it to a registry, and name it there with --base-image",
         )
     name, _, tag = reference.rpartition("/")[2].partition("@")[0].partition(":")
     unpinned = name != "scratch" and "@" not in reference and tag in ("", "latest")

@@ -163,7 +163,7 @@ def test_a_base_that_was_made_here_says_how_it_is_elsewhere() -> None:
     assert f"--build-context {place}=docker-image://" in text
     assert f"\nFROM {place} AS" in text
     assert "is in no registry" not in reference_dockerfile(planned())
-    with pytest.raises(InputError, match="what imagekit made of base:1: it is in a layout of the cache") as caught:
+    with pytest.raises(InputError, match="cannot name base:1: it is in an OCI layout") as caught:
         reference_dockerfile(planned(replace(base(), found_at="oci:/home/me/cache:x")))
     assert "/home/me" not in f"{caught.value.message} {caught.value.hint}"
 
