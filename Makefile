@@ -22,7 +22,7 @@ docs: $(BIN)/imagekit ## the site of docs/, in build/docs; a broken link is an e
 
 # A group of tests that shares something dear (a base image, an engine of its own) runs in one worker.
 test: setup lint ## all of the above, then the tests
-	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
 	@$(BIN)/python -m benchmarks --only '$(ONLY)' $(BENCH_ARGS)
