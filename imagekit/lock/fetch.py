@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -29,9 +29,6 @@ from imagekit.lock.values import Artifact, LockedPackage, is_file_name
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
-
-if TYPE_CHECKING:
-    pass
 
 _CHUNK = 1 << 18  # bytes held in memory for each download
 _READ_SECONDS = 60.0  # between two pieces of a file, not for all of it

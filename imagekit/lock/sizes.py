@@ -32,7 +32,7 @@ def with_sizes(lock: Lock, store: WheelStore, cache_dir: Path, reporter: Reporte
     if unknown:
         # After a pin moved, all files but its own are here.
         here = {p.artifact.sha256: store.size_here(p.artifact) for p in unknown}
-        known = {**known, **{sha256: size for sha256, size in here.items() if size is not None}}
+        known = {**known, **{sha256: size for sha256, size in here.items() if size}}
         known = {**known, **_asked([p for p in unknown if p.artifact.sha256 not in known], store, reporter)}
         write_whole(note, json.dumps(known, sort_keys=True).encode())
     return replace(lock, packages=tuple(_sized(package, known) for package in lock.packages))
