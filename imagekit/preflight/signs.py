@@ -2,6 +2,9 @@
 
 A table. A sign of the first kind names something (its first group), whose package or recipe is looked up; one of the
 second kind is a cause by itself, with advice. The order is that of judgement: what comes first is told first.
+
+Between two words of a sign lie at most 300 characters: a log may be one line of megabytes that says the first word
+again and again, and each would be followed to the line's end.
 """
 
 from __future__ import annotations
@@ -46,23 +49,23 @@ def _sign(kind: str, pattern: str, said: str, advice: str) -> Sign:
 
 LACKS = (
     _lack(HEADER, rf"fatal error: {_Q}?([\w/.+-]+){_Q}?(?:: No such file| file not found)"),
-    _lack(HEADER, r"Could NOT find Python\d? \(missing:[^)]*(?:INCLUDE|Development)", "Python.h"),
+    _lack(HEADER, r"Could NOT find Python\d? \(missing:[^)]{0,300}(?:INCLUDE|Development)", "Python.h"),
     _lack(HEADER, r"Cannot compile 'Python\.h'", "Python.h"),
     _lack(HEADER, r"Could NOT find Boost", "boost/version.hpp"),
     _lack(LINK, r"cannot find -l([\w.+-]+)"),
     _lack(LINK, r"unable to find library -l([\w.+-]+)"),
     # pkg-config and pkgconf, and those who ask them: CMake, Meson, Rust's crate.
-    _lack(PKG_CONFIG, rf"Package {_Q}?([\w.+-]+?){_Q}?(?:, required by {_Q}[^\n]*{_Q},)? (?:was )?not found"),
+    _lack(PKG_CONFIG, rf"Package {_Q}?([\w.+-]+?){_Q}?(?:, required by {_Q}[^\n]{{0,300}}{_Q},)? (?:was )?not found"),
     _lack(PKG_CONFIG, rf"No package {_Q}([\w.+-]+){_Q} found"),
     _lack(PKG_CONFIG, rf"Dependency {_Q}([\w.+-]+){_Q} not found"),
     _lack(PKG_CONFIG, rf"system library {_Q}([\w.+-]+){_Q} required by crate"),
-    _lack(PKG_CONFIG, r"None of the required '([\w.+-]+)[^']*' found"),
+    _lack(PKG_CONFIG, r"None of the required '([\w.+-]+)[^']{0,300}' found"),
     _lack(PKG_CONFIG, r"Can not find valid pkg-config name", "mysqlclient"),
     _lack(PKG_CONFIG, r"libxml2 and libxslt development packages", "libxslt"),
     _lack(PKG_CONFIG, r"Could not find directory of OpenSSL|Could NOT find OpenSSL", "openssl"),
     _lack(PKG_CONFIG, r"Unable to load dependency HDF5|Could NOT find HDF5", "hdf5-serial"),
-    _lack(PKG_CONFIG, r"RequiredDependencyException: jpeg|headers or library files .*for jpeg", "libjpeg"),
-    _lack(PKG_CONFIG, r"RequiredDependencyException: zlib|headers or library files .*for zlib", "zlib"),
+    _lack(PKG_CONFIG, r"RequiredDependencyException: jpeg|headers or library files .{0,300}for jpeg", "libjpeg"),
+    _lack(PKG_CONFIG, r"RequiredDependencyException: zlib|headers or library files .{0,300}for zlib", "zlib"),
     _lack(PKG_CONFIG, r"Could NOT find ZLIB", "zlib"),
     _lack(PKG_CONFIG, r"Could NOT find CURL", "libcurl"),
     _lack(PKG_CONFIG, r"Could NOT find LibXml2", "libxml-2.0"),
@@ -72,7 +75,7 @@ LACKS = (
     _lack(PKG_CONFIG, r"Could NOT find PostgreSQL", "libpq"),
     _lack(PKG_CONFIG, r"Could NOT find GEOS", "geos"),
     _lack(PKG_CONFIG, r"proj executable not found|Proj [\d.]+ must be installed", "proj"),
-    _lack(PKG_CONFIG, r"(?:BLAS|LAPACK)[^\n]*(?:libraries )?not found|Could NOT find (?:BLAS|LAPACK)", "openblas"),
+    _lack(PKG_CONFIG, r"(?:BLAS|LAPACK)[^\n]{0,300}not found|Could NOT find (?:BLAS|LAPACK)", "openblas"),
     _lack(PKG_CONFIG, r"[Dd]id not find netCDF version 4 headers", "netcdf"),
     _lack(PROGRAM, rf"cannot execute {_Q}([\w.+-]+){_Q}"),
     _lack(PROGRAM, rf"error trying to exec {_Q}([\w.+-]+){_Q}"),
@@ -91,12 +94,12 @@ LACKS = (
     _lack(PROGRAM, r"Could NOT find Git\b|Git executable cannot be found", "git"),
     _lack(PROGRAM, r"Could NOT find SWIG", "swig"),
     _lack(PROGRAM, r"Cargo, the Rust package manager, is not installed", "cargo"),
-    _lack(PROGRAM, r"can't find Rust compiler|[Rr]ust (?:not found|toolchain.*not installed)", "cargo"),
+    _lack(PROGRAM, r"can't find Rust compiler|[Rr]ust (?:not found|toolchain.{0,300}not installed)", "cargo"),
     _lack(PROGRAM, r"C[Mm]ake must be installed|Could not find CMake", "cmake"),
     _lack(PROGRAM, r"unable to find a build program corresponding to \"Ninja\"", "ninja"),
     _lack(PROGRAM, r"unable to find a build program corresponding to \"Unix Makefiles\"", "make"),
     _lack(PROGRAM, r"Unknown compiler\(s\): \[\['(?:gfortran|flang)|No CMAKE_Fortran_COMPILER", "gfortran"),
-    _lack(PROGRAM, r"no Fortran compiler found|Fortran compiler .*not found", "gfortran"),
+    _lack(PROGRAM, r"no Fortran compiler found|Fortran compiler .{0,300}not found", "gfortran"),
     _lack(PROGRAM, r"Unknown compiler\(s\): \[\['(?:c\+\+|g\+\+)|No CMAKE_CXX_COMPILER", "g++"),
     _lack(PROGRAM, r"Unknown compiler\(s\): \[\['g?cc'|No CMAKE_C_COMPILER|no acceptable C compiler found", "gcc"),
 )
@@ -140,7 +143,7 @@ FATAL = (
     ),
     _sign(
         "python-too-new",
-        r"Cannot install on Python version ([\d.]+); only versions [^\n]* are supported",
+        r"Cannot install on Python version ([\d.]+); only versions [^\n]{0,300} are supported",
         "{package} does not take Python {what}",
         _NEWER,
     ),
@@ -153,15 +156,17 @@ FATAL = (
     ),
     _sign(
         "cython",
-        r"longintrepr\.h: No such file|PyThreadState[^\n]* has no member named|PyLongObject[^\n]*named .ob_digit|"
-        r"_PyLong_AsByteArray|struct _(?:typeobject|frame)[^\n]* has no member named|"
-        r"PyUnicode_(?:GET_SIZE|AS_UNICODE)[^\n]*undeclared|_PyGen_Send|PyFrameObject[^\n]*(?:incomplete|no member)",
+        r"longintrepr\.h: No such file|PyThreadState[^\n]{0,300} has no member named|"
+        r"PyLongObject[^\n]{0,300}named .ob_digit|_PyLong_AsByteArray|"
+        r"struct _(?:typeobject|frame)[^\n]{0,300} has no member named|"
+        r"PyUnicode_(?:GET_SIZE|AS_UNICODE)[^\n]{0,300}undeclared|_PyGen_Send|"
+        r"PyFrameObject[^\n]{0,300}(?:incomplete|no member)",
         "the C code of {package}, which Cython wrote, is of the time before Python {python}",
         _NEWER,
     ),
     _sign(
         "cython",
-        r"Cython\.Compiler\.Errors\.CompileError|AttributeError: [^\n]*cython_sources",
+        r"Cython\.Compiler\.Errors\.CompileError|AttributeError: [^\n]{0,300}cython_sources",
         "{package} is not for the Cython that its build takes",
         _OLD_SETUP,
     ),
@@ -175,7 +180,7 @@ FATAL = (
         "setuptools",
         r"No module named '?(pkg_resources|setuptools\.command\.test|setuptools\.extern)\b|"
         r"cannot import name '(Feature|convert_2to3)' from 'setuptools|"
-        r"(?:module|object) 'setuptools[^\n]*has no attribute",
+        r"(?:module|object) 'setuptools[^\n]{0,300}has no attribute",
         "{package} uses what newer releases of setuptools do not have",
         _OLD_SETUP,
     ),
@@ -227,8 +232,8 @@ OTHERS = (
     _sign(
         "version-control",
         r"setuptools[-_]scm was unable to detect version|vcs_versioning|Unable to determine version from|"
-        r"Versioning for this project requires either an sdist|versioneer.*unable to compute|"
-        r"requires Git.*to determine.*version",
+        r"Versioning for this project requires either an sdist|versioneer.{0,300}unable to compute|"
+        r"requires Git.{0,300}to determine.{0,300}version",
         "{package} reads its version from version control, which the build does not see",
         "set `version` in pyproject.toml, or build its wheel beforehand",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from imagekit.building.remedies import remedies_at_hand, with_diagnosis
 from imagekit.errors import ResolveError
 from imagekit.preflight.diagnosis import diagnose, hint_of
+from imagekit.preflight.signs import FATAL, LACKS, OTHERS
 from imagekit.preflight.values import System
 
 from ..layers.bases import base
@@ -75,6 +77,20 @@ def test_a_recipe_that_mends_it(name: str) -> None:
 )
 def test_what_else_they_say(words: str, hint: str) -> None:
     assert hint in hint_of(words, "alpha", BOOKWORM, python="3.13")
+
+
+def _is_endless(pattern: str) -> bool:
+    """Whether it goes past anything at all, however long that is."""
+    pattern = re.sub(r"\\.|\[[^\]^][^\]]*\]", "x", pattern)
+    return re.search(r"(?:\.|\[\^[^\]]*\])[*+]", pattern) is not None
+
+
+def test_no_sign_follows_a_line_to_its_end() -> None:
+    """A line of megabytes that begins like a sign again and again would take hours."""
+    assert all(map(_is_endless, (r"BLAS[^\n]*not found", r"Git.*to", r"\(missing:[^)]+INCLUDE")))
+    assert not any(map(_is_endless, (r"-l([\w.+-]+)", r"3\.*", r"[^\n]{0,300}")))
+    patterns = [sign.pattern.pattern for sign in (*LACKS, *FATAL, *OTHERS)]
+    assert [pattern for pattern in patterns if _is_endless(pattern)] == []
 
 
 def test_a_full_disk_goes_before_what_it_left_unfinished() -> None:
