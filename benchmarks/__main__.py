@@ -25,7 +25,7 @@ from benchmarks.matrix_case import matrix_cases
 from benchmarks.measure import run_cases
 from benchmarks.ours import Imagekit
 from benchmarks.process import Failed
-from benchmarks.report import document, failures, table
+from benchmarks.report import curves, document, failures, table
 from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
 from benchmarks.start_cases import start_cases
@@ -79,6 +79,8 @@ def main() -> int:
     text = json.dumps(found, indent=1) + "\n"
     output.write_text(text)
     print(table(results))
+    if grown := curves(results):
+        print(f"\n{grown}")
     if lines := compared(before, read_results(text, output.name)):
         print(f"\nbefore → now\n{lines}")
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from benchmarks.process import Failed
 
-__all__ = ["OURS", "PEER", "Case", "Failed", "Measures", "Rounds", "Row", "Side"]
+__all__ = ["OURS", "PEER", "Case", "Curve", "Failed", "Growing", "Measures", "Rounds", "Row", "Side"]
 
 Measures = Mapping[str, float]  # by name: seconds, or bytes
 OURS, PEER = "imagekit", "uv Dockerfile"
@@ -38,6 +38,7 @@ class Row:
     peer: str | None = PEER
     unit: Literal["s", "B", "n"] = "s"  # n: a number of things
     quantile: float | None = None
+    at: int | None = None  # of a case that grows: of this point alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,28 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A measure whose growth is told, with a line fitted, of each side that has it."""
+
+    title: str
+    measure: str
+    unit: Literal["s", "B", "n"] = "s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growing:
+    """What a case has more and more of: ``by`` names it (``packages``), a round goes through all ``points``."""
+
+    by: str
+    points: tuple[int, ...]
+    curves: tuple[Curve, ...]
+
+    def at(self, number: int) -> int:
+        """The point of one of the numbers that ``change``, ``measure`` and ``check`` are called with."""
+        return self.points[number % len(self.points)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One thing that is measured. Everything it needs is made in ``prepare``, in no round's time.
 
@@ -77,5 +100,6 @@ class Case:
     change: Callable[[int], object] = lambda _: None
     check: Callable[[int], object] = lambda _: None
     warm_up: int = 0  # rounds that do not count
+    growing: Growing | None = None  # then a round is as many, numbered on, as there are points
     # An image of ours ``before`` the last change and ``after`` it, as ``imagekit inspect --json`` tells it.
     images: Callable[[], Mapping[str, Any]] = dict

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from imagekit.errors import InputError
-from imagekit.report.results import Case, Results, Row, read_results
+from imagekit.report.results import Case, Growth, Results, Row, read_results
 from imagekit.report.words import amount, measured
 
 
@@ -21,14 +21,24 @@ def earlier(paths: Iterable[Path]) -> list[Results]:
 
 
 def compared(before: Sequence[Results], now: Results) -> str:
-    """A line for each row of ``now`` that was measured before: the ratio, and what it is the ratio of."""
+    """A line for each row of ``now`` that was measured before: the ratio, and what it is the ratio of.
+
+    Then one for each line that was fitted: what each one more takes.
+    """
     known: dict[str, Row] = {}
+    slopes: dict[str, Growth] = {}
     for run in sorted(before, key=lambda run: run.started):
         known.update({row.name: row for row in _rows(run.cases)})
+        slopes.update(_slopes(run.cases))
     lines = [
         (row.name, _moved(measured(known[row.name]), measured(row)), _moved(_own(known[row.name]), _own(row)))
         for row in _rows(now.cases)
         if row.name in known
+    ]
+    lines += [
+        (name, f"{_moved(_each(slopes[name]), _each(found))} for each of {found.by}", "")
+        for name, found in _slopes(now.cases).items()
+        if name in slopes
     ]
     widths = [max(len(line[n]) for line in lines) for n in range(3)] if lines else []
     return "\n".join(
@@ -38,6 +48,19 @@ def compared(before: Sequence[Results], now: Results) -> str:
 
 def _rows(cases: Iterable[Case]) -> list[Row]:
     return [row for case in cases for row in case.rows if row.ratio is not None]
+
+
+def _slopes(cases: Iterable[Case]) -> dict[str, Growth]:
+    return {
+        f"{case.name}: {each.title}, {each.side}": each
+        for case in cases
+        for each in case.growth
+        if each.slope is not None
+    }
+
+
+def _each(found: Growth) -> str:
+    return amount(found.slope or 0.0, found.unit)
 
 
 def _own(row: Row) -> str:

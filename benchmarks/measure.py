@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from benchmarks.case import OURS, PEER, Case, Failed, Row
+from benchmarks.growth import Grown, grown
 from benchmarks.summary import Summary, quantile
 
 Say = Callable[[str], object]
@@ -54,6 +55,7 @@ class CaseResult:
     samples: Samples = field(default_factory=dict)
     seconds: float = 0.0  # with all that was not measured
     images: Mapping[str, Any] = field(default_factory=dict)
+    growth: Sequence[Grown] = ()
 
 
 def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, say: Say) -> list[CaseResult]:
@@ -69,7 +71,7 @@ def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, s
 
 
 def run_case(case: Case, count: int, say: Say) -> CaseResult:
-    """``count`` rounds of ``case`` after those that do not count.
+    """``count`` rounds of ``case`` after those that do not count; of one that grows, each through all its points.
 
     A side that fails is left out from then on, and rows that it is in have no figures; where the preparation, a
     change or a check fails, or a first side, no row has.
@@ -79,7 +81,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
     errors: dict[str, str] = {}
     try:
         case.prepare()
-        for number in range(-case.warm_up, count):
+        for number in range(-case.warm_up, count * (len(case.growing.points) if case.growing else 1)):
             _round(case, number, samples, errors, say)
         images = case.images()
     except Exception as error:
@@ -87,17 +89,20 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
         say(f"  FAILED: {words}")
         rows = [RowResult(row=row, error=words) for row in case.rows]
         return CaseResult(case=case, rows=rows, seconds=time.monotonic() - began)
+    kept = {name: found for name, found in samples.items() if name not in errors}
     return CaseResult(
         case=case,
-        rows=[row_result(row, samples, errors) for row in case.rows],
-        samples={name: found for name, found in samples.items() if name not in errors},
+        rows=[row_result(row, samples, errors, case.growing.by if case.growing else "") for row in case.rows],
+        samples=kept,
         seconds=time.monotonic() - began,
         images=images,
+        growth=list(grown(case.growing, kept)) if case.growing else (),
     )
 
 
 def _round(case: Case, number: int, samples: Samples, errors: dict[str, str], say: Say) -> None:
     case.change(number)
+    at: dict[str, float] = {case.growing.by: case.growing.at(number)} if case.growing else {}
     for side in case.sides:
         if side.name in errors or number % side.every:
             continue
@@ -109,6 +114,7 @@ def _round(case: Case, number: int, samples: Samples, errors: dict[str, str], sa
             errors[side.name] = _words(error)
             say(f"  {number:3d} {side.name} FAILED: {errors[side.name]}")
             continue
+        measured = {**at, **measured}
         say(f"  {number:3d} {side.name:24} " + "  ".join(f"{k} {v:,.3f}" for k, v in measured.items()))
         if number >= 0:
             samples[side.name].append({"round": number, **measured})
@@ -119,8 +125,13 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, Failed) else "".join(traceback.format_exception(error))
 
 
-def row_result(row: Row, samples: Samples, errors: Mapping[str, str]) -> RowResult:
-    """``row`` of ``samples``; without figures where one of its sides is among ``errors``."""
+def row_result(row: Row, samples: Samples, errors: Mapping[str, str], by: str = "") -> RowResult:
+    """``row`` of ``samples``; without figures where one of its sides is among ``errors``.
+
+    ``by`` is what the case has more and more of, and ``row.at`` how many of it.
+    """
+    if row.at is not None:
+        samples = {side: [each for each in found if each[by] == row.at] for side, found in samples.items()}
     for side in (row.side, row.peer):
         if side is not None and side in errors:
             return RowResult(row=row, error=errors[side])

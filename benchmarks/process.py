@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.resident import Resident
+
 
 class Failed(Exception):
     """A command failed, or did not do what it should: what it was for has no time."""
@@ -24,16 +26,30 @@ class Finished:
     stderr: str
     peak_bytes: int  # resident, of it and of those children that it waited for, whichever had most
     cpu_seconds: float  # of the same
+    memory_bytes: int = 0  # where it was looked at: of all its processes and the engine's together
+    engine_bytes: int = 0  # of the engine's alone
 
 
-def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, stdin: str = "") -> Finished:
-    """Run ``argv`` to its end; :class:`Failed` with its words where it does not end well."""
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: str = "",
+    resident: Resident | None = None,
+) -> Finished:
+    """Run ``argv`` to its end; :class:`Failed` with its words where it does not end well.
+
+    ``resident`` is told of its process.
+    """
     # Files and not pipes: nobody here needs to be awake while it runs.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.TemporaryFile("w+") as into:
         into.write(stdin)
         into.seek(0)
         began = time.perf_counter()
         process = subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=into, stdout=out, stderr=err)
+        if resident is not None:
+            resident.add(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.case import Row
+from benchmarks.growth import Grown
 from benchmarks.measure import CaseResult, RowResult
 from benchmarks.summary import Summary
 from imagekit.report.results_schema import NUMBER
@@ -30,6 +31,15 @@ def table(results: Iterable[CaseResult]) -> str:
     return "\n".join(row.rstrip() for row in rows)
 
 
+def curves(results: Iterable[CaseResult]) -> str:
+    """What grows: each side's fitted line, and what was measured at each point."""
+    return "\n".join(
+        f"{result.case.name}: {each.title}, {each.side}: {_line(each)}{'; '.join(_points(each))}"
+        for result in results
+        for each in result.growth
+    )
+
+
 def failures(results: Iterable[CaseResult]) -> str:
     """What went wrong, each thing once."""
     found = dict.fromkeys(f"{result.case.name}: {row.error}" for result in results for row in result.rows if row.error)
@@ -49,6 +59,7 @@ def document(results: Iterable[CaseResult], **more: Any) -> dict[str, Any]:
                 "rows": [_row(row) for row in result.rows],
                 "samples": result.samples,
                 **({"images": dict(result.images)} if result.images else {}),
+                **({"growth": [_growth(each) for each in result.growth]} if result.growth else {}),
             }
             for result in results
         ],
@@ -73,6 +84,29 @@ def _row(result: RowResult) -> dict[str, Any]:
     at = {"ratio": figures.ratio, "ours_at": figures.ours_at}
     theirs = asdict(figures.theirs) if figures.theirs is not None else None
     return {**found, **at, "ours": asdict(figures.ours), "theirs": theirs}
+
+
+def _growth(found: Grown) -> dict[str, Any]:
+    return {
+        "title": found.title,
+        "by": found.by,
+        "unit": found.unit,
+        "side": found.side,
+        "points": [list(point) for point in found.points],
+        "slope": found.line.slope if found.line else None,
+        "intercept": found.line.intercept if found.line else None,
+    }
+
+
+def _line(found: Grown) -> str:
+    if found.line is None:
+        return ""
+    each, none = (_amount(Summary.of([value]), found.unit) for value in (found.line.slope, found.line.intercept))
+    return f"{each} for each of {found.by}, {none} at none: "
+
+
+def _points(found: Grown) -> Iterable[str]:
+    return (f"{at} {_amount(Summary.of([value]), found.unit)}" for at, value in found.points)
 
 
 def _cells(result: RowResult) -> Sequence[str]:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import ours, uv_dockerfile
@@ -15,6 +16,7 @@ from benchmarks.engines import BenchEngine, Store
 from benchmarks.filesystem import mount_own
 from benchmarks.process import Failed, Finished, run
 from benchmarks.registry import Registry
+from benchmarks.resident import Resident
 from benchmarks.sets import Locks, uv_program
 
 BASES = ("imagekit/python:3.11", "python:3.11-slim")
@@ -44,10 +46,24 @@ class Surroundings:
         self._registries: dict[str, Registry] = {}
         self._ends: list[Callable[[], object]] = []
 
-    def timed(self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
-        """Run a command that is measured, once what was written before it is on disk."""
+    def timed(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        beside: Sequence[int] | None = None,
+    ) -> Finished:
+        """Run a command that is measured, once what was written before it is on disk.
+
+        With ``beside``, processes of an engine or none, its memory is looked at together with theirs.
+        """
         os.sync()
-        return run(argv, env={**self.environment, **env}, cwd=cwd)
+        if beside is None:
+            return run(argv, env={**self.environment, **env}, cwd=cwd)
+        with Resident(beside) as resident:
+            done = run(argv, env={**self.environment, **env}, cwd=cwd, resident=resident)
+        return replace(done, memory_bytes=resident.together, engine_bytes=resident.engine)
 
     def docker(self, store: Store, *words: str, stdin: str = "") -> str:
         """What ``docker WORDS`` prints, of the engine with ``store``; in nobody's time."""
