@@ -8,12 +8,13 @@ path, as conda has it (``/t/TOKEN/CHANNEL``).
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from imagekit.lock.access import IndexAccess
 from imagekit.lock.logins import Logins, split_login, with_login
 from imagekit.spec.conda import DEFAULTS
 
@@ -77,6 +78,22 @@ def places(
             fetched = with_login(url, next(iter(logins.of(url)), None))
         found.setdefault(url, ChannelPlace(name=shown(text), url=url, fetched=fetched))
     return tuple(found.values())
+
+
+def unmet(places: Iterable[ChannelPlace], access: IndexAccess) -> Iterator[str]:
+    """What ``access`` asks for that py-rattler cannot do where it reads the lists of ``places``; a line each."""
+    servers = dict.fromkeys(urlsplit(place.url)[1] for place in places if place.url.startswith("https:"))
+    for server in servers:
+        if {server, urlsplit(f"https://{server}").hostname} & set(access.insecure_hosts):
+            yield (
+                f"{server} is among insecure-hosts, and py-rattler looks at its certificate all the same: "
+                "ca-bundle says whom to trust"
+            )
+    if servers and access.client_cert is not None:
+        yield (
+            f"client-cert: py-rattler shows no certificate of ours to {', '.join(servers)}; "
+            "a channel that asks for one cannot be read, and packages are fetched with it"
+        )
 
 
 def shown(channel: str) -> str:

@@ -77,7 +77,7 @@ def _solved(
     access: IndexAccess,
     reporter: Reporter,
 ) -> Any:
-    from imagekit.conda.channels import places
+    from imagekit.conda.channels import places, unmet
     from imagekit.conda.rattler import load_rattler
     from imagekit.conda.solve import check_lines, solve
 
@@ -85,6 +85,8 @@ def _solved(
     check_lines(wanted, rattler)
     secrets = dict(wanted.secrets)
     asked = places(wanted.channels, rattler, secrets=secrets, secret=access.secret, logins=access.logins)
+    for line in unmet(asked, access):
+        reporter.line(line)
     keep = [f"{p.name}=={p.version}={p.build}" for p in previous.packages] if previous is not None else []
     title = f"solving {len(wanted.packages)} conda package{'s' * (len(wanted.packages) != 1)} for {subdir}"
     with reporter.task(title) as task:

@@ -18,6 +18,7 @@ import pytest
 
 from imagekit.cache.kinds import scan
 from imagekit.cache.verify import verify
+from imagekit.conda.channels import ChannelPlace, unmet
 from imagekit.conda.lock_table import lock_of, table_of
 from imagekit.conda.obtain import obtain
 from imagekit.conda.values import CondaLock
@@ -35,7 +36,7 @@ from imagekit.lock.access import IndexAccess
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.values import Artifact
 from imagekit.network.proxies import Proxies
-from imagekit.progress import SilentReporter
+from imagekit.progress import Reporter, SilentReporter
 from imagekit.spec.base import BaseImage
 from imagekit.spec.conda import CondaLine, CondaWanted
 
@@ -53,7 +54,13 @@ def wanted(*texts: str, channels: tuple[str, ...], **more: Any) -> CondaWanted:
 
 
 def solved(
-    asked: CondaWanted, cache: Path, *, on: BaseImage | None = None, lock_file: Path | None = None, **access: Any
+    asked: CondaWanted,
+    cache: Path,
+    *,
+    on: BaseImage | None = None,
+    lock_file: Path | None = None,
+    reporter: Reporter | None = None,
+    **access: Any,
 ) -> CondaLock:
     return obtain(
         asked,
@@ -61,8 +68,17 @@ def solved(
         lock_file=lock_file,
         cache_dir=cache,
         access=IndexAccess(**access),
-        reporter=SilentReporter(),
+        reporter=reporter or SilentReporter(),
     )
+
+
+class Lines(SilentReporter):
+    """What is said."""
+
+    text = ""
+
+    def line(self, text: str) -> None:
+        self.text += f"{text}\n"
 
 
 def pins(lock: CondaLock) -> list[str]:
@@ -312,6 +328,11 @@ def test_settings_reach_the_solver(tmp_path: Path) -> None:
         asked = wanted("tool", channels=(channel,))
         with pytest.raises(IndexUnreachable, match="certificate"):
             solved(asked, tmp_path / "cache", variables={})
+        # What py-rattler does not know is said, and no success is played.
+        told = Lines()
+        with pytest.raises(IndexUnreachable, match="certificate"):
+            solved(asked, tmp_path / "cache", reporter=told, variables={}, insecure_hosts=("127.0.0.1",))
+        assert "insecure-hosts, and py-rattler looks at its certificate all the same" in told.text
         known: dict[str, Any] = {"ca_bundle": authority.bundle, "proxies": Proxies(https=proxy.url), "variables": {}}
         assert pins(solved(asked, tmp_path / "cache", **known)) == ["tool=1.0=0"]
         assert set(proxy.asked) == {f"127.0.0.1:{server.server_port}"}
@@ -319,6 +340,22 @@ def test_settings_reach_the_solver(tmp_path: Path) -> None:
         proxy.close()
         server.shutdown()
         server.server_close()
+
+
+def test_what_py_rattler_does_not_know_is_said_where_it_matters() -> None:
+    def of(*urls: str, **access: Any) -> list[str]:
+        asked = [ChannelPlace(name="it", url=url, fetched=url) for url in urls]
+        return [line.partition(":")[0] for line in unmet(asked, IndexAccess(**access))]
+
+    one, other = "https://conda.example.com:8443/team", "https://conda.example.com:8443/other"
+    for host in ("conda.example.com", "conda.example.com:8443"):
+        assert of(one, other, insecure_hosts=(host,)) == ["conda.example.com"]
+    assert of(one, insecure_hosts=("example.com", "conda.example.com:443")) == []
+    assert of("https://conda.example.com/team", insecure_hosts=("conda.example.com",)) != []
+    assert of(one, client_cert=Path("client.pem")) == ["client-cert"]
+    # Where no certificate is shown or looked at, there is nothing to say.
+    nobody = ("file:///srv/channel", "http://127.0.0.1:8000/team")
+    assert of(*nobody, client_cert=Path("client.pem"), insecure_hosts=("127.0.0.1",)) == []
 
 
 def test_offline(tmp_path: Path, guarded: tuple[str, list[str]]) -> None:
