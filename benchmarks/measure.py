@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from benchmarks.case import OURS, PEER, Case, Failed, Row
 from benchmarks.growth import Grown, grown
+from benchmarks.process import Unavailable
 from benchmarks.summary import Summary, quantile
 
 Say = Callable[[str], object]
-Verdict = Literal["aim", "must", "missed", "failed", "noted"]
+Verdict = Literal["aim", "must", "missed", "failed", "unavailable", "noted"]
 Samples = dict[str, list[dict[str, float]]]
 
 
@@ -34,12 +35,13 @@ class RowResult:
     row: Row
     figures: Figures | None = None
     error: str = ""
+    is_unavailable: bool = False  # by what is not on this machine, so that nothing is wrong
 
     @property
     def verdict(self) -> Verdict:
         """The better of the two bounds that was met."""
         if self.figures is None:
-            return "failed"
+            return "unavailable" if self.is_unavailable else "failed"
         for name, bound in (("aim", self.row.aim), ("must", self.row.must)):
             if bound is not None and self.figures.ratio <= bound:
                 return name  # type: ignore[return-value]
@@ -78,7 +80,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
     """
     began = time.monotonic()
     samples: Samples = {side.name: [] for side in case.sides}
-    errors: dict[str, str] = {}
+    errors: dict[str, Exception] = {}
     try:
         case.prepare()
         for number in range(-case.warm_up, count * (len(case.growing.points) if case.growing else 1)):
@@ -100,7 +102,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
     )
 
 
-def _round(case: Case, number: int, samples: Samples, errors: dict[str, str], say: Say) -> None:
+def _round(case: Case, number: int, samples: Samples, errors: dict[str, Exception], say: Say) -> None:
     case.change(number)
     at: dict[str, float] = {case.growing.by: case.growing.at(number)} if case.growing else {}
     for side in case.sides:
@@ -111,8 +113,9 @@ def _round(case: Case, number: int, samples: Samples, errors: dict[str, str], sa
         except Exception as error:
             if side.name in (OURS, PEER):
                 raise
-            errors[side.name] = _words(error)
-            say(f"  {number:3d} {side.name} FAILED: {errors[side.name]}")
+            errors[side.name] = error
+            verdict = "UNAVAILABLE" if isinstance(error, Unavailable) else "FAILED"
+            say(f"  {number:3d} {side.name} {verdict}: {_words(error)}")
             continue
         measured = {**at, **measured}
         say(f"  {number:3d} {side.name:24} " + "  ".join(f"{k} {v:,.3f}" for k, v in measured.items()))
@@ -125,7 +128,7 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, Failed) else "".join(traceback.format_exception(error))
 
 
-def row_result(row: Row, samples: Samples, errors: Mapping[str, str], by: str = "") -> RowResult:
+def row_result(row: Row, samples: Samples, errors: Mapping[str, Exception], by: str = "") -> RowResult:
     """``row`` of ``samples``; without figures where one of its sides is among ``errors``.
 
     ``by`` is what the case has more and more of, and ``row.at`` how many of it.
@@ -134,7 +137,8 @@ def row_result(row: Row, samples: Samples, errors: Mapping[str, str], by: str = 
         samples = {side: [each for each in found if each[by] == row.at] for side, found in samples.items()}
     for side in (row.side, row.peer):
         if side is not None and side in errors:
-            return RowResult(row=row, error=errors[side])
+            error = errors[side]
+            return RowResult(row=row, error=_words(error), is_unavailable=isinstance(error, Unavailable))
     try:
         ours = _values(samples[row.side], row.ours)
         theirs = _values(samples[row.peer], row.theirs) if row.peer is not None else {}

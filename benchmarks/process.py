@@ -17,6 +17,10 @@ class Failed(Exception):
     """A command failed, or did not do what it should: what it was for has no time."""
 
 
+class Unavailable(Failed):
+    """What a side needs cannot be had on this machine: it has no time, and nothing is wrong."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A process that ended."""

@@ -8,11 +8,18 @@ from typing import Any
 
 from benchmarks.case import Row
 from benchmarks.growth import Grown
-from benchmarks.measure import CaseResult, RowResult
+from benchmarks.measure import CaseResult, RowResult, Verdict
 from benchmarks.summary import Summary
 from imagekit.report.results_schema import NUMBER
 
-_VERDICTS = {"aim": "aim met", "must": "must met", "missed": "MISSED", "failed": "FAILED", "noted": ""}
+_VERDICTS = {
+    "aim": "aim met",
+    "must": "must met",
+    "missed": "MISSED",
+    "failed": "FAILED",
+    "unavailable": "unavailable",
+    "noted": "",
+}
 _HEAD = ("", "must", "aim", "measured", "imagekit", "peer", "rounds", "")
 
 
@@ -42,8 +49,17 @@ def curves(results: Iterable[CaseResult]) -> str:
 
 def failures(results: Iterable[CaseResult]) -> str:
     """What went wrong, each thing once."""
-    found = dict.fromkeys(f"{result.case.name}: {row.error}" for result in results for row in result.rows if row.error)
-    return "\n".join(found)
+    return _told(results, "failed")
+
+
+def unavailable(results: Iterable[CaseResult]) -> str:
+    """What could not be measured on this machine, and why; each thing once."""
+    return _told(results, "unavailable")
+
+
+def _told(results: Iterable[CaseResult], verdict: Verdict) -> str:
+    rows = ((result.case.name, row.error) for result in results for row in result.rows if row.verdict == verdict)
+    return "\n".join(dict.fromkeys(f"{name}: {error}" for name, error in rows))
 
 
 def document(results: Iterable[CaseResult], **more: Any) -> dict[str, Any]:

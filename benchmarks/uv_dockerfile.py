@@ -34,11 +34,17 @@ COPY . .
 """
 
 
-def files(base: str, lock: str, ca_bundle: str | None) -> dict[str, str]:
+# The same without bytecode; the engine keeps its cache of wheels apart from the other's.
+WITHOUT_BYTECODE = DOCKERFILE.replace("UV_COMPILE_BYTECODE=1 ", "").replace(
+    "type=cache,", "type=cache,id=uv-no-bytecode,"
+)
+
+
+def files(base: str, lock: str, ca_bundle: str | None, *, bytecode: bool = True) -> dict[str, str]:
     """What a project has for ``docker build``."""
     ca = "SSL_CERT_FILE=/run/secrets/ca " if ca_bundle else ""
     return {
-        "Dockerfile": DOCKERFILE.format(base=base, uv=UV_IMAGE, ca=ca),
+        "Dockerfile": (DOCKERFILE if bytecode else WITHOUT_BYTECODE).format(base=base, uv=UV_IMAGE, ca=ca),
         ".dockerignore": "Dockerfile\n",
         "pylock.toml": lock,
     }

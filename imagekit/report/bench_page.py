@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from imagekit.report.figures import COLOURED, Table, against_targets, growth, headed, row_table, scenarios, starts
+from imagekit.report.figures import (
+    COLOURED,
+    Table,
+    against_targets,
+    growth,
+    has_all_peers,
+    headed,
+    row_table,
+    scenarios,
+    starts,
+)
 from imagekit.report.image_figures import COLOURS, KINDS, layer_change, layer_map
 from imagekit.report.page import Card, Page, Section
 from imagekit.report.results import Case, Results, Row, latest_cases
@@ -55,7 +65,14 @@ def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Sectio
         yield Section(title="Targets", figures=[targets], key=COLOURED)
     if beginnings := [figure for case in cases for figure in starts(case)]:
         yield Section(title="Cold start", figures=beginnings)
-    if figures := [figure for case in cases if not case.name.startswith("start-") for figure in scenarios(case)]:
+    many, few = [case for case in cases if has_all_peers(case)], [case for case in cases if not has_all_peers(case)]
+    if figures := [figure for case in many for figure in scenarios(case)]:
+        yield Section(
+            title="Beside all peers",
+            words="Medians, all on one engine and one base; the thin line is from quartile to quartile.",
+            figures=figures,
+        )
+    if figures := [figure for case in few if not case.name.startswith("start-") for figure in scenarios(case)]:
         yield Section(
             title="Scenarios",
             words="Medians; the thin line is from quartile to quartile. Blue is who is measured, grey its peers.",

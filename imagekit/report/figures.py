@@ -18,6 +18,7 @@ COLOURED = (("good", "the aim is met"), ("ours", "the target is met"), ("missed"
 _TWICE = 2.0  # beyond it a bar only says that it is far beyond
 _FIRST_LINE, _BUILD = "first line", "build"
 _STARTS = "start-"
+_ALL_PEERS = "-peers-"
 _AT_START = " at start"
 _COLD, _WARM, _BAKED = "extras cold", "extras warm", "baked"
 _FEWEST_STARTS = 10
@@ -93,8 +94,14 @@ def beside_peers(rows: Sequence[Row], width: int) -> Spec:
     return bars(items, width, at=1.0, most=_TWICE)
 
 
+def has_all_peers(case: Case) -> bool:
+    """Whether a case is one of many peers, whose charts want room."""
+    return _ALL_PEERS in case.name
+
+
 def scenarios(case: Case) -> Iterator[Figure]:
     """Each measure of a case: ours beside all its peers."""
+    set_name = case.name.partition(_ALL_PEERS)[0]
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in case.rows:
         if row.ours is not None and row.ours_at is not None:
@@ -114,10 +121,17 @@ def scenarios(case: Case) -> Iterator[Figure]:
         )
         items = [mine, *(bar for each in rows if (bar := _peer(each)) is not None)]
         told = [words for each in rows if (words := relation_to_peer(each))]
+        told += [
+            f"{each.peer} {_without_figures(each)}"
+            for each in case.rows
+            if each.ours is None and each.title == row.title
+        ]
+        is_wide = has_all_peers(case)
         yield Figure(
-            title=headed(row.title),
+            title=f"{headed(row.title)}: the set {set_name}" if is_wide else headed(row.title),
             words="; ".join(told) or f"{amount(row.ours_at, row.unit)}: no peer is measured",
-            wide=bars(items, NARROW),
+            wide=bars(items, WIDE if is_wide else NARROW),
+            narrow=bars(items, NARROW) if is_wide else None,
             table=row_table(rows),
         )
 
@@ -207,7 +221,7 @@ def row_table(rows: Sequence[Row]) -> Table:
         bounds = (bound(row.must, row), bound(row.aim, row))
         peer = row.peer or ""
         if row.ours is None or row.ours_at is None:
-            figures = ("", "", "", "failed")
+            figures = ("", "", "", row.verdict)
         else:
             theirs = amount(row.theirs.median, row.unit) if row.theirs is not None else ""
             rounds = f"{row.ours.count}/{row.theirs.count}" if row.theirs is not None else str(row.ours.count)
@@ -225,7 +239,12 @@ def headed(text: str) -> str:
 
 def _verdict(row: Row) -> str:
     words = {"aim": "aim met", "must": "target met", "missed": "missed", "noted": ""}
-    return f"failed: {row.error.strip().splitlines()[-1]}" if row.error.strip() else words.get(row.verdict, "failed")
+    return words[row.verdict] if row.verdict in words else _without_figures(row)
+
+
+def _without_figures(row: Row) -> str:
+    word = "is not to be had there" if row.verdict == "unavailable" else "failed"
+    return f"{word}: {row.error.strip().splitlines()[-1]}" if row.error.strip() else word
 
 
 def _named(row: Row, several: Sequence[tuple[str, str]]) -> str:

@@ -28,14 +28,14 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table; without ``ours`` it failed, and ``error`` says why."""
+    """One line of the table; without ``ours`` it failed or could not be measured there, and ``error`` says why."""
 
     name: str
     title: str
     unit: Unit
     side: str
     peer: str | None
-    verdict: Literal["aim", "must", "missed", "failed", "noted"]
+    verdict: Literal["aim", "must", "missed", "failed", "unavailable", "noted"]
     must: float | None = None
     aim: float | None = None
     ratio: float | None = None  # to the peer's; without a peer the measure itself
@@ -146,7 +146,7 @@ def _measures(samples: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, 
 
 def _row(document: Mapping[str, Any]) -> Row:
     plain = {name: document[name] for name in ("name", "title", "unit", "side", "peer", "verdict", "must", "aim")}
-    if document["verdict"] == "failed":
+    if document["verdict"] in ("failed", "unavailable"):
         return Row(**plain, error=document["error"])
     return Row(
         **plain,

@@ -118,4 +118,17 @@ def everything() -> dict[str, Any]:
             images={"before": image(), "after": image(moved="1.1", name=HOSTILE)},
         ),
         starts(),
+        case(
+            "api-peers-cold",
+            *(
+                row(f"api/peers-cold-{peer}", peer=peer, title="cold", must=None, aim=None, verdict="noted")
+                for peer in ("uv Dockerfile", "Prefect DockerImage (docker-py)", "BentoML")
+            ),
+            {
+                **failed("api/peers-cold-x", "no registry has its base"),
+                "title": "cold",
+                "verdict": "unavailable",
+                "peer": "X",
+            },
+        ),
     )

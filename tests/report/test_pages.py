@@ -107,6 +107,16 @@ def test_peers_of_one_measure_stand_in_one_chart() -> None:
     assert first.words.startswith("1.3 × as fast as uv Dockerfile; 3 × as fast as pip")
 
 
+def test_many_peers_have_room_and_one_that_was_not_measured_is_named() -> None:
+    (figure,) = scenarios(read(everything()).cases[-1])
+    assert figure.title == "Cold: the set api"
+    labels = ["imagekit", "uv Dockerfile", "Prefect DockerImage (docker-py)", "BentoML"]
+    assert [row["label"] for row in figure.wide["data"]["values"]] == labels
+    assert figure.narrow is not None
+    assert figure.narrow["width"] < figure.wide["width"]
+    assert figure.words.endswith("; X is not to be had there: no registry has its base")
+
+
 def test_the_break_even_is_said() -> None:
     case = read(everything()).cases[2]
     assert strategies(case) == {
