@@ -24,8 +24,10 @@ from benchmarks.machine import machine, now, versions
 from benchmarks.matrix_case import matrix_cases
 from benchmarks.measure import run_cases
 from benchmarks.ours import Imagekit
+from benchmarks.peers.cases import peer_cases
+from benchmarks.peers.environment import versions as peer_versions
 from benchmarks.process import Failed
-from benchmarks.report import curves, document, failures, table
+from benchmarks.report import curves, document, failures, table, unavailable
 from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
 from benchmarks.start_cases import start_cases
@@ -43,6 +45,9 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
     yield from start_cases(at)
     yield from matrix_cases(at)
     yield from deployment_cases(at)
+    # Last: each empties an engine that others have what they need on.
+    for name in sets:
+        yield from peer_cases(at, PackageSet(name))
 
 
 def main() -> int:
@@ -64,7 +69,7 @@ def main() -> int:
         here: dict[str, Any] = {
             "started": now(),
             "machine": machine(at.has_own_filesystem),
-            "versions": versions(),
+            "versions": {**versions(), **peer_versions()},
             "base": at.base,
         }
         results = run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say)
@@ -85,6 +90,8 @@ def main() -> int:
         print(f"\nbefore → now\n{lines}")
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
     print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
+    if missing := unavailable(results):
+        print(f"\nnot measured here:\n{missing}")
     if failed := failures(results):
         print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
         return 1
