@@ -11,13 +11,17 @@ from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix import checks
 from imagekit.matrix.cells import expand, program
 from imagekit.matrix.declared import DEFAULT, BaseTable, MatrixTable
+from imagekit.matrix.partly import Partly, partly
 from imagekit.matrix.tags import named
 from imagekit.matrix.values import CONDA, DEBIAN, REGISTRY, Cell
 from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.keys import Source, read_table
+from imagekit.spec.told import in_order
 from imagekit.spec.toml import parse_toml, toml_text
 
 _Wrong = Callable[[tuple[str | int, ...], str, str | None], None]
+# What decides which cells there are, and what they are called.
+_OF_CELLS = ("python", "default-python", "flavor", "framework", "category", "exclude", "tag")
 
 
 def read_matrix(path: Path) -> MatrixTable:
@@ -27,69 +31,80 @@ def read_matrix(path: Path) -> MatrixTable:
     """
     text = toml_text(path, InvalidConfig)
     source = Source(path=path, shown=path.name, text=text)
-    table = read_table(MatrixTable, parse_toml(text, path.name, InvalidConfig), source)
+    values = parse_toml(text, path.name, InvalidConfig)
     problems: list[InputError] = []
+    try:
+        found = Partly(table=read_table(MatrixTable, values, source))
+    except InputError as problem:
+        problems += problem.problems or (problem,)
+        found = partly(values, source)
+    between: list[InputError] = []
 
     def wrong(path: tuple[str | int, ...], words: str, hint: str | None) -> None:
-        place = source.where(path) if path else source.shown
-        problems.append(InvalidConfig(f"{place}: {words}", hint=hint))
+        place = source.where(found.place(path)) if path else source.shown
+        between.append(InvalidConfig(f"{place}: {words}", hint=hint))
 
-    _axes(table, wrong)
-    _rules(table, wrong)
-    _framework(table, wrong)
-    if table.base is not None:
-        _base(table, table.base, wrong)
+    _axes(found, wrong)
+    _rules(found, wrong)
+    if found.table.framework is None and found.knows("framework"):
+        _without_framework(found.table, wrong)
+    if found.table.base is not None:
+        _base(found, found.table.base, wrong)
     # Cells are looked at where the axes are right: else each mistake would be told once for every cell.
-    if not problems:
-        _cells(table, wrong)
-    if problems:
-        raise InputError.join(problems)
-    return table
+    if not between and found.knows(*_OF_CELLS):
+        _cells(found.table, wrong)
+    if problems or between:
+        raise InputError.join(in_order([*problems, *between]))
+    return found.table
 
 
-def _axes(table: MatrixTable, wrong: _Wrong) -> None:
+def _axes(found: Partly, wrong: _Wrong) -> None:
+    table = found.table
     names = [category.name for category in table.category]
     for number, name in enumerate(names):
         if name in names[:number]:
             wrong(("category", number, "name"), f"there is a category {name!r} already", "give it another name")
-    if table.default_python is not None and table.default_python not in table.python:
-        wrong(("default-python",), f"{table.default_python!r} is none of python", "add it there, or name one of them")
+    default = table.default_python
+    if default is not None and default not in table.python and found.knows("python"):
+        wrong(("default-python",), f"{default!r} is none of python", "add it there, or name one of them")
+    if not found.knows("flavor", "conda"):
+        return
     if CONDA in (table.flavor or ()) and table.conda is None:
         wrong(("flavor",), "the conda flavor has no channels", 'add [conda] with channels = ["conda-forge"]')
     if table.conda is not None and CONDA not in (table.flavor or ()):
         wrong(("conda",), "no flavor is conda", 'add it: flavor = ["standard", "conda"]')
 
 
-def _rules(table: MatrixTable, wrong: _Wrong) -> None:
+def _rules(found: Partly, wrong: _Wrong) -> None:
+    table = found.table
     names, flavors = [category.name for category in table.category], table.flavor or ("standard",)
+    has_names, has_pythons, has_flavors = (found.knows(key) for key in ("category", "python", "flavor"))
     for number, tag in enumerate(table.tag):
-        if tag.category is not None and tag.category not in names:
+        if has_names and tag.category is not None and tag.category not in names:
             wrong(("tag", number, "category"), *checks.unknown("category", tag.category, names))
-        if tag.python not in (None, DEFAULT, *table.python):
+        if has_pythons and tag.python not in (None, DEFAULT, *table.python):
             wrong(("tag", number, "python"), *checks.unknown("Python", str(tag.python), [*table.python, DEFAULT]))
         fields = checks.framework_fields(tag.name)
         if tag.commit and set(fields) - {"sha"}:
             wrong(("tag", number, "name"), "a build of a commit has no version", "name it by {sha}")
         if not tag.commit and "sha" in fields:
             wrong(("tag", number, "name"), "a release has no {sha}", "add commit = true")
-        if tag.flavor is not None and tag.flavor not in flavors:
+        if has_flavors and tag.flavor is not None and tag.flavor not in flavors:
             wrong(("tag", number, "flavor"), f"the matrix has no {tag.flavor}", "add it to flavor, or leave it out")
     for number, exclude in enumerate(table.exclude):
-        for word in exclude.category or ():
+        for word in exclude.category or () if has_names else ():
             if word not in names:
                 wrong(("exclude", number, "category"), *checks.unknown("category", word, names))
-        for python in exclude.python or ():
+        for python in exclude.python or () if has_pythons else ():
             if python not in table.python:
                 wrong(("exclude", number, "python"), *checks.unknown("Python", python, table.python))
-        for flavor in exclude.flavor or ():
+        for flavor in exclude.flavor or () if has_flavors else ():
             if flavor not in flavors:
                 wrong(("exclude", number, "flavor"), f"the matrix has no {flavor}", "leave it out")
 
 
-def _framework(table: MatrixTable, wrong: _Wrong) -> None:
+def _without_framework(table: MatrixTable, wrong: _Wrong) -> None:
     """What only a framework gives a meaning."""
-    if table.framework is not None:
-        return
     for number, tag in enumerate(table.tag):
         if asked := checks.framework_fields(tag.name):
             wrong(("tag", number, "name"), f"there is no framework, and so no {{{asked[0]}}}", "add [framework]")
@@ -104,7 +119,8 @@ def _framework(table: MatrixTable, wrong: _Wrong) -> None:
             wrong(("category", number, "requirements"), "there is no {framework}", "add [framework]")
 
 
-def _base(table: MatrixTable, base: BaseTable, wrong: _Wrong) -> None:
+def _base(found: Partly, base: BaseTable, wrong: _Wrong) -> None:
+    python = found.table.python
     if base.source == DEBIAN:
         for key in ("image", "digest"):
             if getattr(base, key) is not None:
@@ -114,15 +130,15 @@ def _base(table: MatrixTable, base: BaseTable, wrong: _Wrong) -> None:
         wrong(("base", "variant"), "it is of Debian's packages alone", 'write source = "debian", or leave it out')
     if base.image is None:
         wrong(("base", "source"), f"{base.source!r} needs an image", 'write image = "python:{python}-slim"')
-    elif checks.PYTHON not in base.image and len(table.python) > 1:
+    elif checks.PYTHON not in base.image and len(python) > 1:
         wrong(("base", "image"), "one image cannot have every Python", "write {python} where its version stands")
     elif base.source == REGISTRY and base.image.startswith(OCI_LAYOUT):
         wrong(("base", "image"), "a layout is no registry", 'write source = "local"')
     if base.digest is not None and base.source != REGISTRY:
         wrong(("base", "digest"), "only what a registry has is pinned", 'write source = "registry", or leave it out')
-    for python in base.digest or ():
-        if python not in table.python:
-            wrong(("base", "digest", python), *checks.unknown("Python", python, table.python))
+    for each in base.digest or () if found.knows("python") else ():
+        if each not in python:
+            wrong(("base", "digest", each), *checks.unknown("Python", each, python))
 
 
 def _cells(table: MatrixTable, wrong: _Wrong) -> None:

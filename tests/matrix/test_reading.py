@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from imagekit.errors import InputError
 from imagekit.matrix.reading import read_matrix
@@ -128,3 +130,69 @@ def test_all_of_it_at_once(tmp_path: Path) -> None:
     text = HEAD + 'default-python = "3.12"\n' + CORE + TAG + 'category = "full"\n[[exclude]]\npython = ["3.9"]\n'
     told = [problem.message for problem in read(tmp_path, text + '[base]\nsource = "local"\n')]
     assert [message.partition(": ")[0] for message in told] == ["m.toml:3", "m.toml:9", "m.toml:11", "m.toml:13"]
+
+
+RIGHT = """\
+name = "a/b"
+python = ["3.11", "3.13"]
+default-python = "3.13"
+flavor = ["standard"]
+[base]
+source = "registry"
+image = "x:{python}"
+[framework]
+package = "acme"
+versions = ["1.0", "2.0"]
+[[category]]
+name = "core"
+requirements = ["{framework}"]
+[[category]]
+name = "full"
+requirements = ["{framework}", "requests"]
+[[exclude]]
+category = ["full"]
+versions = ["<2"]
+[[exclude]]
+python = ["3.13"]
+versions = ["<2"]
+[[tag]]
+name = "{version}-python{python}"
+category = "full"
+[[tag]]
+name = "core-{version}-python{python}"
+category = "core"
+""".splitlines()
+# A line of it that is wrong, by itself or beside another that stays as it is; each shows whichever the others are.
+FAULTS = {
+    1: 'name = "A/B"',
+    3: 'default-python = "3.12"',
+    6: 'source = "local"',
+    9: 'package = "a b"',
+    13: 'requirements = ["{framwork}"]',
+    19: 'versions = ["2"]',
+    21: 'python = ["3.14"]',
+    25: 'flavor = "conda"',
+    27: 'name = "core-{sha}"',
+}
+
+
+@given(st.sets(st.sampled_from(sorted(FAULTS))))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_fault_is_told_and_nothing_else(tmp_path: Path, wrong: set[int]) -> None:
+    lines = [FAULTS[n] if n in wrong else line for n, line in enumerate(RIGHT, 1)]
+    # A digest is of registries alone.
+    text = "\n".join([*lines, "[base.digest]", f'"3.11" = "sha256:{ZEROS}"', ""])
+    if not wrong:
+        (tmp_path / "m.toml").write_text(text)
+        assert read_matrix(tmp_path / "m.toml").name == "a/b"
+        return
+    told = [int(problem.message.split(":")[1]) for problem in read(tmp_path, text)]
+    assert told == sorted({*wrong, 29} - {6} if 6 in wrong else wrong)
+
+
+def test_of_broken_lists_the_rest_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = (
+        HEAD + CORE + '[[tag]]\nname = "{pyton}"\n[[tag]]\nname = "x"\ncategory = "cor"\n[[tag]]\nname = "{version}"\n'
+    )
+    told = [problem.message.partition(": ")[0] for problem in read(tmp_path, text)]
+    assert told == ["m.toml:7", "m.toml:10", "m.toml:12"]
