@@ -7,20 +7,32 @@ holds it to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.case import OURS
+from benchmarks.peers.cases import PEERS
 from imagekit.report.bench_page import key_rows
 from imagekit.report.drawing import svg
 from imagekit.report.figures import beside_peers, headed
 from imagekit.report.page import palette
-from imagekit.report.results import Results, latest_cases, read_results
+from imagekit.report.results import Case, Results, latest_cases, read_results
 from imagekit.report.words import amount, relation
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs", "benchmarks.svg")
 _PLACE = re.compile(r"(?<=<!-- benchmarks: made by make report -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _WIDTH = 700
+# Of the cases of all peers: what stands in README.md, by the rows' names and under which heading.
+_ALL = {
+    "cold": "cold",
+    "edit": "code edit",
+    "no-op": "no change",
+    "tail": "one package moves",
+    "tail-bytes": "pushed after it",
+    "size": "image",
+}
+_NONE = "–"
 
 
 def kept_results() -> list[Results]:
@@ -55,7 +67,28 @@ def block(runs: Sequence[Results]) -> str:
         theirs = f"{amount(row.theirs.median, row.unit)} ({row.peer})"
         lines.append(f"| {headed(row.title)} | {amount(row.ours_at, row.unit)} | {theirs} | {relation(row)} |")
     told = f"Medians, measured {' and '.join(dates)} on {machine['cores']} cores ({machine['cpu']})."
-    return "\n".join([*lines, "", told, ""])
+    return "\n".join([*lines, "", *beside_all(latest_cases(runs)), told, ""])
+
+
+def beside_all(cases: Sequence[Case]) -> list[str]:
+    """A table of all peers, of the first set that was measured by them; nothing where none was."""
+    rows = {row.name: row for case in cases for row in case.rows if row.theirs is not None}
+    packages = next((name.partition("/")[0] for name in rows if "/peers-" in name), None)
+    if packages is None:
+        return []
+
+    def line(name: str, cells: Iterable[str]) -> str:
+        return f"| {name} | {' | '.join(cells)} |"
+
+    by_peer = {peer.name: [rows.get(f"{packages}/peers-{each}-{peer.slug}") for each in _ALL] for peer in PEERS}
+    ours = [next(filter(None, column), None) for column in zip(*by_peer.values(), strict=True)]
+    lines = [line("", _ALL.values()), "|---" * (len(_ALL) + 1) + "|"]
+    lines.append(line(OURS, (amount(row.ours_at or 0.0, row.unit) if row else _NONE for row in ours)))
+    for name, found in by_peer.items():
+        lines.append(
+            line(name, (amount(row.theirs.median, row.unit) if row and row.theirs else _NONE for row in found))
+        )
+    return [f"All peers, on one engine and one base (the set `{packages}`):", "", *lines, ""]
 
 
 def with_block(readme: str, made: str) -> str:
