@@ -44,6 +44,21 @@ def test_the_provided_matrix() -> None:
     assert "3.8.8-python3.13-conda-core" not in found
 
 
+def test_the_provided_matrix_of_a_commit(tmp_path: Path) -> None:
+    """``sha-SHA-…`` and ``master`` are of whoever adds a commit to its versions."""
+    text = PROVIDED.read_text()
+    table = matrix(tmp_path, text.replace('"3.8.8"]', f'"3.8.8", "git+https://example.com/prefect@{COMMIT}"]'))
+    found = {label: tags for label, tags in tagged(table).items() if label.startswith(COMMIT[:7])}
+    assert found == {
+        **{f"0123456-python{python}-core": () for python in table.python},
+        **{f"0123456-python{python}-full": (f"sha-0123456-python{python}",) for python in table.python},
+        **{f"0123456-python{python}-conda-full": (f"sha-0123456-python{python}-conda",) for python in table.python},
+        "0123456-python3.13-full": ("sha-0123456-python3.13", "master"),
+    }
+    # What moves with releases stays with them.
+    assert tagged(table)["3.8.8-python3.13-full"][-1] == "latest"
+
+
 SMALL = """
 name = "acme/flows"
 python = ["3.11", "3.13"]
