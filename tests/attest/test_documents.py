@@ -15,6 +15,8 @@ from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenan
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
+from jsonschema import Draft7Validator
+from rfc3986_validator import validate_rfc3986
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -124,6 +126,29 @@ SUBJECT = Subject(
 )
 BARE = replace(SUBJECT, manifest=None, materials=None, python="", created="2024-02-03T04:05:06.123456789Z")
 EMPTY = replace(SUBJECT, packages=packages_of({}), materials=None)
+
+
+@Draft7Validator.FORMAT_CHECKER.checks("iri-reference")
+def is_reference(value: object) -> bool:
+    """In our documents all are ASCII, and so references by RFC 3986 as well."""
+    return not isinstance(value, str) or (validate_rfc3986(value, "URI_reference") is not None and "\n" not in value)
+
+
+@pytest.mark.parametrize(
+    ("place", "odd", "words"),
+    [
+        (("metadata", "timestamp"), "yesterday", "'yesterday' is not a 'date-time'"),
+        (("externalReferences",), [{"type": "website", "url": "not one"}], "'not one' is not valid under any"),
+    ],
+)
+def test_formats_that_its_schema_names_count(place: tuple[str, ...], odd: Any, words: str) -> None:
+    document = json.loads(cyclonedx.document_of(SUBJECT))
+    within = document
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = odd
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
+    assert words in str(found)
 
 
 @pytest.mark.parametrize("subject", [SUBJECT, BARE, EMPTY])
