@@ -31,10 +31,16 @@ while True:
 
 class OwnEngine:
     """A second ``dockerd`` with its own socket, data and exec roots, started by ``start``. ``data_size`` gives it a
-    disk of its own for its data (``512m``), in memory."""
+    disk of its own for its data (``512m``), in memory. With ``outside`` it is in this machine's network, on a bridge
+    of its own: what runs in its builds reaches what this machine reaches, and it the registries at 127.0.0.1."""
 
     def __init__(
-        self, *, containerd_store: bool = False, live_restore: bool = False, data_size: str | None = None
+        self,
+        *,
+        containerd_store: bool = False,
+        live_restore: bool = False,
+        data_size: str | None = None,
+        outside: bool = False,
     ) -> None:
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-engine-", dir="/tmp"))
@@ -47,9 +53,11 @@ class OwnEngine:
             "cgroup-parent": self._cgroup,
         }
         (self.directory / "daemon.json").write_text(json.dumps(config))
+        self._bridge = Bridge() if outside else None
+        self._network = [] if outside else ["--net"]
         self._namespace = subprocess.Popen(
             [
-                *("unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
+                *("unshare", *self._network, "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
                 *("--", sys.executable, "-c", _FIRST_PROCESS),
             ],
             stderr=subprocess.DEVNULL,
@@ -87,10 +95,11 @@ class OwnEngine:
             f"--pidfile={self.directory}/docker.pid",
             "--iptables=false",
             "--ip6tables=false",
+            *([f"--bridge={self._bridge.name}", "--ip-masq=false"] if self._bridge else []),
         ]
         with open(self.directory / "log", "ab") as log:
             self._daemon = subprocess.Popen(
-                ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid", "--", *arguments],
+                ["nsenter", f"--target={self._first}", *self._network, "--mount", "--pid", "--", *arguments],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -132,6 +141,8 @@ class OwnEngine:
             self._daemon.kill()
             self._daemon.wait()
         self._remove_cgroups()
+        if self._bridge is not None:
+            self._bridge.close()
         shutil.rmtree(self.directory)
 
     def _remove_cgroups(self) -> None:
@@ -140,6 +151,35 @@ class OwnEngine:
             if group.is_dir():
                 for directory, _, _ in os.walk(group, topdown=False):
                     _removed(Path(directory))
+
+
+class Bridge:
+    """A bridge of this machine's network, with addresses of its own that reach outside as the machine itself."""
+
+    def __init__(self) -> None:
+        number = os.getpid() % 250
+        self.name = f"ikt{os.getpid()}"
+        addresses = f"10.214.{number}.0/24"
+        self._rules = [
+            ["--table=nat", "POSTROUTING", "-s", addresses, "!", "-o", self.name, "-j", "MASQUERADE"],
+            ["--table=filter", "FORWARD", "-i", self.name, "-j", "ACCEPT"],
+            ["--table=filter", "FORWARD", "-o", self.name, "-j", "ACCEPT"],
+        ]
+        _done("ip", "link", "add", self.name, "type", "bridge")
+        _done("ip", "addr", "add", addresses.replace(".0/", ".1/"), "dev", self.name)
+        for table, *rule in self._rules:
+            _done("iptables", "--wait", table, "--insert", *rule)
+
+    def close(self) -> None:
+        for table, *rule in self._rules:
+            _done("iptables", "--wait", table, "--delete", *rule)
+        _done("ip", "link", "delete", self.name)
+
+
+def _done(*words: str) -> None:
+    # Where only root looks for programs.
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    subprocess.run(words, check=True, env={**os.environ, "PATH": path})
 
 
 def _removed(group: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import imagekit
+from imagekit.cli.exit_codes import EXIT_CODES
 from imagekit.cli.page import markdown
 from imagekit.spec import requirements_options, wanted
 from imagekit.spec.environment_yml import NAMES as ENVIRONMENTS
@@ -81,6 +82,18 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
     # `make docs` looks at headings as well.
     links = re.findall(r"\]\((?!https?://|#)([^)\s#]+)(?:#[^)\s]*)?\)", path.read_text("utf-8"))
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_exit_codes_are_those_of_help() -> None:
+    table = (ROOT / "README.md").read_text("utf-8").partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+    assert {int(code): meaning for code, meaning in re.findall(r"(?m)^\| (\d+) \| (.*) \|$", table)} == EXIT_CODES
+
+
+def test_rows_of_the_benchmarks_that_a_page_names_were_kept() -> None:
+    kept = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks" / "results").glob("reference*.json"))
+    named = set(re.findall(r"`(data/[a-z-]+)`", PAGES["wheel-layers.md"]))
+    assert len(named) > 4
+    assert [name for name in sorted(named) if f'"{name}"' not in kept] == []
 
 
 # A command as a page has it: on a line of a block, or between backquotes.

@@ -108,7 +108,9 @@ def sizes(
 
 @app.command(
     cls=Command,
-    epilog=examples("imagekit base pin", "imagekit base pin --newest", "imagekit base pin --base-image python:3.13"),
+    epilog=examples(
+        "imagekit base pin", "imagekit base pin --newest", "imagekit base pin --base registry.example.com/python:3.13"
+    ),
 )
 def pin(
     path: options.PathArgument = Path(),

@@ -23,7 +23,7 @@ EPILOG = examples(
     "imagekit build -t :v2 -r requirements.txt --package 'rich>=13'",
     "imagekit build --file settings.yml=/etc/orders/settings.yml --env TZ=UTC",
     "imagekit build --builder buildkit --cache-from registry.example.com/orders:cache",
-    "imagekit build -t registry.example.com/team/orders:v1 -o registry --platform linux/amd64,linux/arm64",
+    "imagekit build -t registry.example.com/orders:v1 -o registry --platform linux/amd64,linux/arm64 --base oci:bases",
     "imagekit build --dockerfile Dockerfile --build-arg X=1 --secret id=token,env=TOKEN",
 )
 _DOCKERFILE = "With a Dockerfile of your own"

@@ -9,7 +9,7 @@ INTERNAL = 70  # sysexits.h: EX_SOFTWARE
 
 EXIT_CODES = {
     0: "all went well",
-    1: "the flow failed; doctor, cache verify or lint found a fault",
+    1: "the flow failed; or what looks for faults found one: doctor, lint, preflight",
     2: "bad input: nothing was started",
     3: "the engine, or a base image, is not to be had",
     4: "the requirements could not be resolved",

@@ -13,8 +13,8 @@ from imagekit.cli.option_sets import given, with_options
 from imagekit.cli.options import examples
 
 EPILOG = examples(
-    "imagekit lint                       (the project here)",
-    "imagekit lint --online              (and whether what is locked was yanked)",
+    "imagekit lint                       # the project here",
+    "imagekit lint --online              # and whether what is locked was yanked",
     "imagekit lint --dockerfile docker/Dockerfile --ignore base-unpinned",
     "imagekit lint registry.example.com/team/orders:v1 --json",
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EPILOG = examples(
     "imagekit lock",
     "imagekit lock --upgrade",
-    "imagekit lock --check                 (exit code 4 where the lock is stale)",
+    "imagekit lock --check                 # exit code 4 where the lock is stale",
     "imagekit lock -r requirements.in --output pylock.prod.toml",
 )
 _NAME = "pylock.toml"

@@ -69,7 +69,7 @@ def tags(matrix: _Matrix = "prefect", as_json: options.Json = False) -> None:
 
 @app.command(
     cls=Command,
-    epilog=examples("imagekit matrix plan", "imagekit matrix plan --select '*-python3.14-*'"),
+    epilog=examples("imagekit matrix plan --select '*-python3.11-*'", "imagekit matrix plan my-matrix.toml"),
 )
 def plan(
     matrix: _Matrix = "prefect",
@@ -105,7 +105,7 @@ def plan(
 @app.command(
     cls=Command,
     epilog=examples(
-        "imagekit matrix build",
+        "imagekit matrix build my-matrix.toml",
         "imagekit matrix build --select '3.8.8-python3.13-*' --jobs 4",
         "imagekit matrix build my-matrix.toml --push",
         "imagekit matrix build my-matrix.toml --output registry --platform linux/amd64,linux/arm64",
@@ -149,7 +149,7 @@ def build(
 @app.command(
     cls=Command,
     epilog=examples(
-        "imagekit matrix bake --output images && cd images && docker buildx bake",
+        "imagekit matrix bake my-matrix.toml --output images && (cd images && docker buildx bake)",
         "imagekit matrix bake my-matrix.toml -o images --uv-image registry.example.com/uv:0.8",
     ),
 )

@@ -14,7 +14,7 @@ from imagekit.cli.options import examples
 
 EPILOG = examples(
     "imagekit preflight",
-    "imagekit preflight --package opencv-python --base-image python:3.12-slim",
+    "imagekit preflight --package opencv-python --base-image python:3.13-slim",
     "imagekit preflight --strict --json",
 )
 

@@ -66,7 +66,7 @@ def list_recipes(
     epilog=examples(
         "imagekit recipe show mssql-odbc",
         "imagekit recipe show mssql-odbc --on debian:12",
-        "imagekit recipe show ./my.toml --base python:3.12-slim",
+        "imagekit recipe show ./my.toml --base python:3.13-slim",
     ),
 )
 def show(
@@ -122,7 +122,7 @@ def show(
 @app.command(
     cls=Command,
     epilog=examples(
-        "imagekit recipe check mssql-odbc", "imagekit recipe check ./my.toml graphviz --base python:3.12-slim --json"
+        "imagekit recipe check freetds", "imagekit recipe check ./my.toml libmagic --base python:3.13-slim --json"
     ),
 )
 def check(

@@ -12,7 +12,7 @@ from imagekit.cli.option_sets import with_options
 from imagekit.cli.options import examples
 
 EPILOG = examples(
-    "imagekit sbom                                        (of the project here)",
+    "imagekit sbom                                        # of the project here",
     "imagekit sbom orders:v1 --output orders.cdx.json",
     "imagekit sbom registry.example.com/team/orders:v1 --format spdx",
     "imagekit sbom oci:images:orders:v1",

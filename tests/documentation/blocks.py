@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The examples that --help shows, each on its own and not one after the other: tests/test_docs.py holds them to the
-# commands and options that there are, and nothing types them.
-GENERATED = frozenset({"docs/commands.md"})
+# The examples that --help shows, each on its own and not one after the other: test_commands.py types them.
+COMMANDS = "docs/commands.md"
 RUN = frozenset({"console", "bash", "python"})
 
 _BLOCK = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$")
 # A comment right above a block: nobody who reads the page sees it.
-_MARK = re.compile(r"<!-- (?P<kind>not run|file|ends with): (?P<value>(?:(?!-->).)+?) -->\n*\Z", re.DOTALL)
+_MARK = re.compile(
+    r"<!-- (?P<kind>not run|file|ends with|in another terminal|looks like|make test-docs alone)"
+    r"(?:: (?P<value>(?:(?!-->).)+?))? -->\n*\Z",
+    re.DOTALL,
+)
 _SOME = "…"
 
 
@@ -23,7 +26,8 @@ class Block:
     """``language`` is what stands behind the backquotes; ``line`` counts from 1.
 
     ``not_run``: why nobody can run it here. ``file``: it is the content of this file, and not a thing to run.
-    ``ends_with``: the exit code of its last command.
+    ``ends_with``: the exit code of its last command. ``elsewhere``: it goes on in a terminal of its own until Ctrl-C.
+    ``alike``: words with a figure in them may be others. ``dear``: ``make test`` passes it over.
     """
 
     page: str
@@ -33,6 +37,9 @@ class Block:
     not_run: str | None = None
     file: str | None = None
     ends_with: int = 0
+    elsewhere: bool = False
+    alike: bool = False
+    dear: bool = False
 
     @property
     def place(self) -> str:
@@ -54,7 +61,7 @@ class Step:
 def pages() -> list[str]:
     """README.md and every page of docs/, as paths from the repository's root."""
     found = ["README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md")))]
-    return [name for name in found if name not in GENERATED]
+    return [name for name in found if name != COMMANDS]
 
 
 def blocks(page: str) -> list[Block]:
@@ -65,7 +72,7 @@ def blocks(page: str) -> list[Block]:
         indent = len(match["indent"])
         lines = (line[indent:] for line in match["text"].splitlines(keepends=True))
         marked = _MARK.search(text[: match.start()])
-        marks = {marked["kind"]: " ".join(marked["value"].split())} if marked else {}
+        marks = {marked["kind"]: " ".join((marked["value"] or "").split())} if marked else {}
         found.append(
             Block(
                 page=page,
@@ -75,6 +82,9 @@ def blocks(page: str) -> list[Block]:
                 not_run=marks.get("not run"),
                 file=marks.get("file"),
                 ends_with=int(marks.get("ends with", "0")),
+                elsewhere="in another terminal" in marks,
+                alike="looks like" in marks,
+                dear="make test-docs alone" in marks,
             )
         )
     return found
@@ -94,6 +104,11 @@ def steps(block: Block) -> list[Step]:
             assert commands, f"{block.place}: a block of console begins with a command: $ …"
             commands[-1][1].append(line)
     return [Step(command=command, seen="\n".join(seen).strip("\n")) for command, seen in commands]
+
+
+def with_any_figures(seen: str) -> str:
+    """``seen`` with ``…`` in the place of each word that has a digit in it."""
+    return re.sub(r"\S*\d\S*", _SOME, seen)
 
 
 def is_seen(seen: str, printed: str) -> bool:

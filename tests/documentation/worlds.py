@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import ssl
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .blocks import Block, blocks
+from .blocks import Block
 from .conftest import StartReading
 from .reader import Reader
 
-# These begin with nothing.
-FROM_NOTHING = frozenset({"docs/tutorial.md", "docs/how-to/private-index.md", "docs/how-to/base-matrix.md"})
 FLOW = """\
 import tabulate
 
 
-def etl(n: int = 3):
+def etl(n: int = 3, day: str = "today"):
     print(tabulate.tabulate([(number, number * number) for number in range(n)]))
-    return {"orders": n}
+    return {"orders": n, "day": day}
 """
 PROJECT = {
     "pyproject.toml": '[project]\nname = "orders"\nversion = "1.0"\nrequires-python = ">=3.10"\n',
@@ -28,32 +26,151 @@ PROJECT = {
     "settings.yml": "currency: EUR\n",
     "Dockerfile": "FROM imagekit/python:3.11\nCOPY flow.py /app/\nWORKDIR /app\n",
 }
-IMAGES = "imagekit build -q -t orders:v1\nimagekit build -q -t orders:v2 --package humanize==4.9.0\n"
-# What a page takes for granted besides.
-BEFORE = {
-    "docs/indexes.md": ["echo machine packages.example.com login reader password TOKEN > ~/.netrc"],
-    "docs/secrets.md": ["printf token > FILE"],
-    "docs/supply-chain.md": ["imagekit build -q -t registry.example.com/team/orders:v1 --push"],
+IMAGES = ("imagekit build -q -t orders:v1", "imagekit build -q -t orders:v2 --package humanize==4.9.0")
+MATRIX = """\
+name = "{name}"
+python = ["3.11"]
+{base}
+[framework]
+package = "humanize"
+versions = ["4.9.0", "4.10.0"]
+
+[[category]]
+name = "core"
+requirements = ["{{framework}}"]
+check = "import humanize"
+
+[[tag]]
+name = "{{version}}-python{{python}}"
+"""
+DEPLOYED = """\
+from imagekit import flow
+from imagekit.prefect import DockerImage
+
+
+@flow
+def orders(day: str = "today"):
+    print(f"orders of {day}")
+
+
+if __name__ == "__main__":
+    image = DockerImage("registry.example.com/team/orders", tag="embedded")
+    orders.deploy(name="nightly", work_pool_name="my-docker-pool", image=image)
+"""
+CRASHES = "import os\n\n\ndef etl(n: int = 3):\n    os._exit(3)\n"
+RAISES = "def etl(n: int = 3):\n    raise ValueError(n)\n"
+LATER = """\
+def etl(n: int = 3):
+    import boto3
+
+    return boto3, n
+"""
+OUR_DRIVER = """\
+summary = "the driver of our warehouse"
+
+[[file]]
+path = "/etc/our-driver.ini"
+content = "[default]\\n"
+"""
+VALID_JOB = (
+    f"{sys.executable} -c 'import yaml, kubernetes_validate as k; [k.validate(each, k.latest_version(), strict=True)"
+    ' for each in yaml.safe_load_all(open("job.yml"))]\''
+)
+# The run of that number, the last one first.
+RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"])\''
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """``needs`` are names of ``machine.NEEDS``. ``files`` lie in the directory, ``before`` is typed there, and
+    ``after`` at the end, to see that the page did what it is for.
+
+    ``looked_up``: what a reader copies from a terminal: the page's own words for it, and the command that shows it.
+    ``images``: the project's. ``nothing``: neither a project nor images, and no layer has ever been made.
+    """
+
+    needs: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    looked_up: Mapping[str, str] = field(default_factory=dict)
+    images: bool = True
+    nothing: bool = False
+
+
+_DEFAULT = World()
+# Dates on which the project changed, as `imagekit advise` counts them.
+_HISTORY = (
+    "git init -q",
+    "git config user.email me@example.com",
+    "git config user.name me",
+    "git add -A",
+    "git commit -q -m begun --date='80 days ago'",
+    'for day in 70 60 50 40 30; do echo "# $day" >> flow.py; git commit -q -a -m "$day" --date="$day days ago"; done',
+)
+WORLDS = {
+    "README.md": World(needs=("clone",), images=False, before=('ln -s "$PWD" ~/orders',)),
+    "docs/tutorial.md": World(needs=("installed",), nothing=True),
+    "docs/how-to/private-index.md": World(nothing=True),
+    "docs/how-to/base-matrix.md": World(nothing=True),
+    "docs/how-to/corporate-ca.md": World(needs=("site",)),
+    "docs/how-to/conda.md": World(needs=("installed", "conda")),
+    "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\n"}),
+    "docs/advise.md": World(
+        files={"requirements.txt": "scikit-learn==1.7.2\nmatplotlib==3.10.7\n"}, before=("imagekit lock -q", *_HISTORY)
+    ),
+    "docs/conda.md": World(needs=("installed", "conda")),
+    "docs/flow-sources.md": World(needs=("git",)),
+    "docs/indexes.md": World(
+        before=("echo machine packages.example.com login reader password TOKEN > ~/.netrc",),
+    ),
+    "docs/matrix.md": World(
+        needs=("newer base",), files={"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base="")}
+    ),
+    "docs/prefect.md": World(
+        needs=("installed", "prefect"),
+        files={"embedded.py": DEPLOYED},
+        before=(
+            "pip install -q 'imagekit[prefect]'",
+            "imagekit work-pool create --type docker my-docker-pool",
+            "python embedded.py",
+        ),
+        after=(VALID_JOB,),
+    ),
+    "docs/recipes.md": World(files={"recipes/our-driver.toml": OUR_DRIVER}),
+    "docs/runs.md": World(
+        files={"crashes.py": CRASHES, "raises.py": RAISES, "later.py": LATER},
+        before=(
+            "mkdir other && cp pyproject.toml requirements.txt other && cp crashes.py other/flow.py",
+            "imagekit build -q -t orders:v1 other",
+            "imagekit run flow.py:etl -q --image orders:v1 || true",
+            "cp raises.py other/flow.py",
+            "imagekit build -q -t orders:v2 --package humanize==4.9.0 other",
+            "imagekit run flow.py:etl -q --image orders:v2 -p n=30 || true",
+            "cp later.py other/flow.py",
+            "imagekit build -q -t example.com/team/image:3 --package 'prefect==3.*' other",
+            *IMAGES,
+        ),
+        looked_up={"7aafe6f1": RUNS.format(0), "497de7a2": RUNS.format(1)},
+    ),
+    "docs/secrets.md": World(before=("printf token > FILE",)),
+    "docs/supply-chain.md": World(before=("imagekit build -q -t registry.example.com/team/orders:v1 --push",)),
 }
 
 
-def before(page: str, reader: StartReading, cache: Path) -> Reader:
+def before(page: str, reader: StartReading, cache: Path, *, connected: bool = True) -> Reader:
     """Somebody who is about to read ``page``."""
+    world = WORLDS.get(page, _DEFAULT)
     # Where a page says that a layer is new, no other page has made it before.
-    somebody = reader(**({"IMAGEKIT_CACHE_DIR": str(cache)} if page in FROM_NOTHING else {}))
-    if page not in FROM_NOTHING:
-        for name, text in PROJECT.items():
-            somebody.does(Block(page=page, line=0, language="text", text=text, file=name))
-        somebody.does(Block(page=page, line=0, language="bash", text=IMAGES))
-    for command in BEFORE.get(page, ()):
-        somebody.does(Block(page=page, line=0, language="bash", text=command))
-    if "ca-bundle" in "".join(block.text for block in blocks(page)):
-        _certificates(somebody, Path(somebody.stand_ins["/etc/ssl/site.pem"]))
+    fresh = {"IMAGEKIT_CACHE_DIR": str(cache)} if world.nothing else {}
+    needs = world.needs if connected else ()
+    somebody = reader(*needs, connected=connected, **fresh)
+    writes(somebody, page, {**({} if world.nothing else PROJECT), **world.files})
+    somebody.types(page, *(IMAGES if world.images and not world.nothing else ()), *world.before)
+    somebody.stand_ins |= {name: somebody.looks_up(command) for name, command in world.looked_up.items()}
     return somebody
 
 
-def _certificates(somebody: Reader, bundle: Path) -> None:
-    """What this machine trusts, under the name that the page gives it."""
-    found = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().openssl_cafile
-    shutil.copy(found, bundle)
-    shutil.copy(found, somebody.directory / "ca.pem")
+def writes(somebody: Reader, page: str, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        somebody.does(Block(page=page, line=0, language="text", text=text, file=name))
