@@ -52,7 +52,7 @@ class RecipedBases:
         self._machine = machine
         self._handed = handed
         self._fresh = False
-        self._made: set[str] = set()
+        self.taken: set[str] = set()  # names in the engine of what was made, or found to be made, here
         self._engine_bases: BaseSource | None = None
 
     def make_anew(self) -> None:
@@ -150,11 +150,11 @@ class RecipedBases:
         from imagekit.recipes.making import handed_to_steps, name_of, put_on
 
         machine, name = self._machine(), name_of(base, beneath, repository)
-        fresh = self._fresh and name not in self._made
+        fresh = self._fresh and name not in self.taken
         known = None if fresh else engine.image(name)
         if known is None:
             if machine.offline and fresh:
-                raise BuildError("offline, and recipes are to be made anew", hint="leave --no-cache away")
+                raise BuildError("offline, and recipes are to be made anew", hint="leave --no-cache out")
             if machine.offline:
                 what = ", ".join(beneath.layers) or "its recipes"
                 raise BuildError(
@@ -175,7 +175,7 @@ class RecipedBases:
                 lock = self._cache / "derived" / f"{name.rpartition(':')[2]}{SUFFIX}"
                 lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 known = make_once(lock, lambda: engine.image(name), make)
-        self._made.add(name)
+        self.taken.add(name)
         return name, known
 
     def _derived(
@@ -195,7 +195,8 @@ class RecipedBases:
         own = dict(zip(layers, found.config.diff_ids[below:], strict=False))
         if found.config.diff_ids[:below] != base.config.diff_ids or len(found.config.diff_ids) != below + len(layers):
             raise AssemblyFailed(
-                f"what the recipes made does not lie on {base.reference}", hint=f"docker history {name}; report this"
+                f"what the recipes made is not built on {base.reference}",
+                hint=f"report this, with what docker history {name} prints",
             )
         # The engine's own configuration tells times and commands of BuildKit's.
         config = base.config.extended(

@@ -33,16 +33,11 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def leaves_no_images(engine: Engine) -> Iterator[None]:
+def leaves_no_images(engine: Engine, pipeline: Pipeline) -> Iterator[None]:
     """Bases with recipes on them are kept for the next build, and all of them together are large."""
-
-    def kept() -> set[str]:
-        names = {tag for image in engine.api.images() for tag in image["RepoTags"] or ()}
-        return {name for name in names if name.startswith((f"{REPOSITORY}:", f"{FOR_BUILDS}:"))}
-
-    before = kept()
+    before = {*engine.tags(REPOSITORY), *engine.tags(FOR_BUILDS)}
     yield
-    for name in kept() - before:
+    for name in pipeline.bases.taken - before:
         engine.remove_image(name)
 
 
