@@ -143,7 +143,7 @@ class CondaBases:
                 hint=f"try it by hand: docker run --rm {found.place} python3 -V",
             )
         keep_lock(self._cache, found, lock)
-        return replace(found, reference=below.reference, digest=below.digest, found_at=found.place)
+        return replace(found, reference=below.reference, digest=below.digest, found_at=found.place, ground=below)
 
     def _locked(self, spec: ImageSpec) -> tuple[BaseImage, CondaLock]:
         """What conda's packages are to lie on, and which they are."""

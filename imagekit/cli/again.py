@@ -65,7 +65,7 @@ class Remembering:
         read_revision(spec.context)
         self.watch.end()
         try:
-            engine = pipeline.engine if base.named.found_at is None else None
+            engine = pipeline.engine if base.lowest.found_at is None else None
         except EngineError:
             engine = None
         self.elsewhere.append((spec, base, engine))

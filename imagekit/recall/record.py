@@ -35,7 +35,7 @@ class Record:
     deadline: float  # seconds
     reference: str
     image_id: str
-    bases: Mapping[str, str]  # IDs of the base, and of what recipes made of it, by their names
+    bases: Mapping[str, str]  # IDs of the base, and of what conda's packages and recipes made of it, by their names
     lacking: Sequence[str]  # base images that would have gone before it
     may_lose: bool  # the engine's image store may lose a part of an image and not know
     result: Mapping[str, Any]  # the build's --json

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imagekit.explaining.results import BuildResult
     from imagekit.pipeline import Pipeline
     from imagekit.settings import Settings
+    from imagekit.spec.base import BaseImage
 
 
 def remember(
@@ -35,8 +36,7 @@ def remember(
 
     ``before`` is the record that the build went by, whose specification and lock are still the same.
     """
-    # What conda's packages lie on may move under its name, and a record knows of one base.
-    if _has_secrets(spec) or spec.conda is not None:
+    if _has_secrets(spec):
         return
     resolved = pipeline.resolved(spec)
     document = {**result.to_json(), "up_to_date": True, "sent": 0}
@@ -47,7 +47,7 @@ def remember(
         deadline=settings.engine_deadline,
         reference=result.reference,
         image_id=result.image_id,
-        bases={base.place: base.image_id for base in (resolved.base.named, resolved.base)},
+        bases=bases_of(resolved.base),
         lacking=_before(spec, resolved.base.reference),
         may_lose=pipeline.engine.info.containerd_store,
         result=document,
@@ -55,6 +55,11 @@ def remember(
         asked=asked,
         resolved=_encoded(spec, resolved) if before is None else before.resolved,
     ).write(path)
+
+
+def bases_of(base: BaseImage) -> dict[str, str]:
+    """The IDs of ``base`` and of all that it was made of here, by their names in the engine: each may move."""
+    return {each.place: each.image_id for each in (base.lowest, base.named, base)}
 
 
 def _before(spec: ImageSpec, chosen: str) -> list[str]:
@@ -71,7 +76,7 @@ def _encoded(spec: ImageSpec, resolved: Resolved) -> Any:
 
 def resolved_of(record: Record) -> tuple[ImageSpec, Resolved]:
     """The specification of a recorded build, and what it was resolved to."""
-    spec, resolved = decode(record.resolved, _classes())
+    spec, resolved = decode(record.resolved, known_classes())
     return spec, resolved
 
 
@@ -82,14 +87,15 @@ def _has_secrets(spec: ImageSpec) -> bool:
     return any(map(has_credentials, urls))
 
 
-def _classes() -> Mapping[str, type[Any]]:
-    from imagekit.lock.values import Artifact, Lock, LockedPackage
+def known_classes() -> Mapping[str, type[Any]]:
+    """Whatever a specification and what it was resolved to may hold, by name."""
+    from imagekit.lock import values
     from imagekit.oci.config import ImageConfig
     from imagekit.oci.manifest import Descriptor
     from imagekit.oci.platform import Platform
-    from imagekit.spec import base, image, installed
+    from imagekit.spec import base, conda, image, installed
 
-    found: list[type[Any]] = [Artifact, Lock, LockedPackage, ImageConfig, Descriptor, Platform, Resolved]
-    for module in (base, image, installed):
+    found: list[type[Any]] = [ImageConfig, Descriptor, Platform, Resolved]
+    for module in (values, base, conda, image, installed):
         found += [value for value in vars(module).values() if hasattr(value, "__dataclass_fields__")]
     return {one.__name__: one for one in found}

@@ -126,11 +126,9 @@ def remember_written(
 
     A base in a layout is among the files that were seen.
     """
-    if spec.conda is not None:
-        return  # what conda's packages lie on may move under its name, and a record knows of one base
     in_engine: dict[str, str | None] = {}
     in_registry: dict[str, str] = {}
-    made, base = base, base.named
+    made, base = base, base.lowest
     if base.found_at is None:
         names = _names_of(spec)
         in_engine = {name: None if engine is None else _id(engine, name) for name in names}
@@ -139,7 +137,7 @@ def remember_written(
                 return  # nothing tells whether the registry's is another one by now
             if Reference.parse(base.reference).digest is None:
                 in_registry[base.reference] = base.digest
-    if made is not base:
+    if made.origin is not None:
         # What recipes made of it lies in an engine.
         in_engine[made.place] = made.image_id
     files: list[Path] = []

@@ -102,11 +102,17 @@ class BaseImage:
     recipes: tuple[AppliedRecipe, ...] = ()  # what was put on the image that is named, the lowest first
     build_packages: tuple[str, ...] = ()  # of the distribution: what recipes want where sources are built
     origin: BaseImage | None = None  # the image that is named, where recipes were put on it
+    ground: BaseImage | None = None  # what conda's packages were put on, where they were
 
     @property
     def named(self) -> BaseImage:
         """The image that is named, without what recipes put on it."""
         return self.origin or self
+
+    @property
+    def lowest(self) -> BaseImage:
+        """The image that is named, with nothing of ours on it: neither recipes nor conda's packages."""
+        return self.named.ground or self.named
 
     @property
     def place(self) -> str:

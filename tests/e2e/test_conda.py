@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from imagekit.layers.blobs import BlobCache
 from imagekit.oci.content import ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
+from imagekit.recall.look import Recalled, recall
 from imagekit.stages.layer_stream import layer_tar
 from imagekit.stages.probe import find_base
 
@@ -183,6 +187,79 @@ def test_a_project(imagekit: Imagekit, channel: Channel, wheels: Path, project: 
     (root / "environment.yml").write_text(stale)
     refused = imagekit.refused("build", root)
     assert (refused["error"], "another environment" in refused["message"]) == ("StaleLock", True)
+
+
+def test_the_same_again(
+    imagekit: Imagekit,
+    engine: Engine,
+    channel: Channel,
+    wheels: Path,
+    python_image: str,
+    build_image: BuildImage,
+    project: WriteProject,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Remembered as other builds are, until anything that decides it is another."""
+    base = build_image(f"FROM {python_image}\nENV IT={secrets.token_hex(8)}\n", {})
+    root = project(
+        {
+            "environment.yml": f"channels: ['{channel.url}', nodefaults]\ndependencies:\n  - python=3.11\n"
+            f"  - {channel.module}\n  - pip:\n    - alpha==1.1\n    - --no-index\n    - --find-links {wheels}\n",
+            "imagekit.toml": f'base-image = "{base}"\nconda-channel-priority = "strict"\n',
+            "flow.py": own_flow(),
+        }
+    )
+    imagekit.json("lock", root)
+    words = ["build", str(root), "--tag", f"{imagekit.name()}:1", "--json"]
+    monkeypatch.chdir(imagekit.cwd)
+
+    def build() -> tuple[Any, bool]:
+        """What it came to, and whether the project was read for it."""
+        # What is younger than the clock's tick when a build begins is not remembered.
+        time.sleep(0.05)
+        done = imagekit(*words, env={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), "imagekit.spec.read" in done.stderr
+
+    def recalled() -> Recalled | None:
+        return recall(words, {**imagekit.env, "PYTHONPROFILEIMPORTTIME": "1"})
+
+    first, _ = build()
+    again, has_read = build()
+    assert not has_read
+    assert (again["image_id"], again["up_to_date"]) == (first["image_id"], True)
+    (root / "flow.py").write_text(own_flow())
+    edited, has_read = build()
+    assert not has_read
+    assert [layer["title"] for layer in edited["layers"] if not layer["cached"]] == ["source"]
+    assert edited["lock_digest"] == first["lock_digest"]
+
+    known = recalled()
+    assert known is not None
+    # Of each of these any change at all ends it: tests/recall.
+    names = ("environment.yml", "pylock.toml", "imagekit.toml")
+    assert {str(root / name) for name in names} <= set(known.record.sights.files)
+    # What conda's packages lie on, and what stands with them.
+    (derived,) = (name for name in known.record.bases if name != base)
+    assert derived.startswith("imagekit/derived:")
+    for name in (base, derived):
+        there = engine.image(name)
+        assert there is not None
+        engine.tag(python_image, name)
+        assert recalled() is None
+        engine.tag(there.id, name)
+        assert recalled() is not None
+
+    (root / "imagekit.toml").write_text(f'base-image = "{base}"\nconda-channel-priority = "flexible"\n')
+    assert imagekit.refused(*words[:-1])["error"] == "StaleLock"
+    (root / "pylock.toml").unlink()
+    channel.write("1.0", "2.0")
+    (root / "environment.yml").write_text(
+        (root / "environment.yml").read_text().replace(channel.module, f"{channel.module}=2.0")
+    )
+    moved, has_read = build()
+    assert has_read
+    assert moved["lock_digest"] != first["lock_digest"]
 
 
 @pytest.mark.soak
