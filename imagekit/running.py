@@ -51,6 +51,7 @@ class Asked:
     is_checked: bool = False  # the parameters were, against the source that the image was built from
     checkout: Checkout | None = None  # the flow's source, where it is not the image's
     project: ImageSpec | None = None  # whose indexes extra packages come from
+    flow_options: Mapping[str, Any] = field(default_factory=dict)  # for the flow's with_options
     upgrade_extras: bool = False  # the newest versions of these, and not those of the last run
 
 
@@ -254,7 +255,7 @@ def prepare(machine: Machine, asked: Asked) -> Prepared:
     settings, reference = asked.settings, asked.settings.image
     if reference is None:
         raise InputError("no image is named", hint="name one: image='orders:v1' (--image orders:v1)")
-    request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer)
+    request = Request.of(asked.entrypoint, asked.parameters, serializer=settings.serializer, options=asked.flow_options)
     scheme, _, socket = machine.settings.engine_address.partition("://")
     settings.check_mounts([socket] if scheme == "unix" else [])
     if asked.checkout is not None:

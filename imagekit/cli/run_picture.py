@@ -25,11 +25,15 @@ def run_row(run: StoredRun, orphaned: bool) -> list[str]:
         clipped(record.name, 36),
         clipped(record.entrypoint, 30),
         clipped(record.reference, 40),
-        _told(run.state, run.end.cause if run.end else None, orphaned),
+        _told(run.state, run.end.cause if run.end else None, orphaned) + _until(run),
         ago((datetime.now(timezone.utc) - began).total_seconds()),
         seconds(run.seconds) if run.seconds is not None else "",
     ]
     return [one_line(cell) for cell in cells]
+
+
+def _until(run: StoredRun) -> str:
+    return "" if run.end is not None or run.is_due else f", due {str(run.scheduled_for)[:19]}Z"
 
 
 def _told(state: str, cause: str | None, orphaned: bool) -> str:
@@ -47,6 +51,9 @@ def run_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if error:
         yield "error", one_line(": ".join(str(error[k]) for k in ("type", "message") if error.get(k)))
     yield "flow", one_line(document["entrypoint"])
+    for label, name in (("deployment", "deployment"), ("work pool", "pool")):
+        if document[name]:
+            yield label, one_line(document[name])
     for name in ("parameters", "settings", "source", "extras"):
         if document[name]:
             yield name, json.dumps(document[name], ensure_ascii=True)
@@ -61,9 +68,9 @@ def run_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, one_line(document[name])
     if document["env_names"]:
         yield "variables", one_line(" ".join(document["env_names"]))
-    for name in ("created", "started", "ended"):
+    for label, name in (("created", "created"), ("due", "scheduled_for"), ("started", "started"), ("ended", "ended")):
         if document[name]:
-            yield name, document[name]
+            yield label, document[name]
     if document["seconds"] is not None:
         yield "took", seconds(document["seconds"])
     if document["cpu_seconds"] is not None:

@@ -21,6 +21,16 @@ app = typer.Typer(
 
 _Pool = Annotated[str, typer.Option("--pool", "-p", metavar="NAME", help="The work pool.")]
 _Limit = Annotated[int, typer.Option("--limit", "-l", metavar="N", min=1, help="Runs at a time.")]
+_Prefetch = Annotated[
+    int | None,
+    typer.Option(
+        "--prefetch-seconds",
+        metavar="N",
+        min=0,
+        max=3600,
+        help="Make runs ready so many seconds before their time (10; with --run-once 0).",
+    ),
+]
 
 
 @app.command(
@@ -37,6 +47,7 @@ def start(
         str | None, typer.Option("--type", "-t", metavar="TYPE", help="Make the pool, of that type, if it is missing.")
     ] = None,
     limit: _Limit = 10,
+    prefetch: _Prefetch = None,
     once: Annotated[bool, typer.Option("--run-once", "--once", help="Carry out what is due, and end.")] = False,
     name: Annotated[str | None, typer.Option("--name", "-n", metavar="NAME", help="How it is listed.")] = None,
 ) -> None:
@@ -56,10 +67,13 @@ def start(
     from imagekit.worker.told import Told
     from imagekit.worker.worker import Worker
 
-    with Store.open(load_settings().state_dir) as store, Machine.here(SilentReporter()) as machine:
+    settings = load_settings()
+    # What is due alone, with --run-once: it ends when that has ended.
+    ahead = prefetch if prefetch is not None else 0 if once else settings.worker_prefetch
+    with Store.open(settings.state_dir) as store, Machine.here(SilentReporter()) as machine:
         if kind is not None:
             Pools(store.file).make(new_pool(pool, kind))
-        stopped = Worker(machine, store, pool, Told(), limit=limit, once=once, name=name).run()
+        stopped = Worker(machine, store, pool, Told(), limit=limit, prefetch=ahead, once=once, name=name).run()
     if stopped.signal is not None:
         raise typer.Exit(TERMINATED if stopped.signal == signal.SIGTERM else INTERRUPTED)
 
@@ -70,8 +84,6 @@ def list_workers(
     as_json: options.Json = False,
 ) -> None:
     """List the workers, who polled last first."""
-    from datetime import datetime, timezone
-
     from imagekit.cli.output import put, put_json, put_table
     from imagekit.cli.periods import ago
     from imagekit.cli.session import load_settings
@@ -86,21 +98,25 @@ def list_workers(
     if not workers:
         put("no workers: imagekit worker start --pool NAME starts one")
         return
-    rows = [["NAME", "POOL", "STATUS", "LIMIT", "LAST POLLED"]]
+    rows = [["NAME", "POOL", "STATUS", "LIMIT", "PREFETCH", "LAST POLLED"]]
     for worker in workers:
-        age = (datetime.now(timezone.utc) - datetime.fromisoformat(worker.last_polled)).total_seconds()
-        rows.append([worker.name, worker.pool, worker.status, str(worker.slots), ago(age)])
+        told = [worker.name, worker.pool, worker.status, str(worker.slots), f"{worker.prefetch:g} s"]
+        rows.append([*told, ago(worker.silent_for)])
     put_table(rows)
 
 
 @app.command(
     cls=Command,
-    epilog=examples("imagekit worker unit --pool etl > ~/.config/systemd/user/imagekit-worker-etl.service"),
+    epilog=examples(
+        "mkdir -p ~/.config/systemd/user",
+        "imagekit worker unit --pool etl > ~/.config/systemd/user/imagekit-worker-etl.service",
+    ),
 )
-def unit(pool: _Pool, limit: _Limit = 10) -> None:
+def unit(pool: _Pool, limit: _Limit = 10, prefetch: _Prefetch = None) -> None:
     """Print a systemd unit that keeps a worker running."""
     from imagekit.cli.output import put
     from imagekit.cli.session import load_settings
     from imagekit.worker.unit import systemd_unit
 
-    put(systemd_unit(pool, limit, sys.executable, load_settings().variables).rstrip())
+    text = systemd_unit(pool, limit, sys.executable, load_settings().variables, prefetch=prefetch)
+    put(text.rstrip())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.deploying.image import Pinned, engine_of, held_by, pin, release
 from imagekit.deploying.schedules import written
-from imagekit.deploying.spec import DeploymentSpec
+from imagekit.deploying.spec import DeploymentSpec, as_declared
 from imagekit.deploying.template import check_variables, defaults
 from imagekit.errors import EngineError, ImagekitError, InputError
 from imagekit.spec.entrypoint import Entrypoint, FlowSignature
@@ -138,18 +138,21 @@ def check_all(
         raise InputError("no deployment is given", hint="deploy(FLOW.to_deployment(name='nightly'), …)")
     problems: list[InputError] = []
     checked: list[Checked] = []
-    names = [spec.full_name for spec in specs if isinstance(spec, DeploymentSpec)]
     for spec in specs:
         try:
             if not isinstance(spec, DeploymentSpec):
                 what = type(spec).__name__
                 raise InputError(f"a {what} is no deployment", hint="FLOW.to_deployment(name='nightly') makes one")
-            if names.count(spec.full_name) > 1:
-                raise InputError(f"two deployments are called {spec.full_name}", hint="give them names of their own")
             checked.append(_checked(spec, pools, settings, work_pool_name, image))
         except InputError as problem:
             if not any(problem.message == each.message for each in problems):
                 problems.append(problem)
+    names = [each.spec.full_name for each in checked]
+    problems += [
+        InputError(f"two deployments are called {name}", hint="give them names of their own")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
     if problems:
         raise InputError.join(problems)
     return checked
@@ -168,7 +171,10 @@ def _checked(
     signature: FlowSignature | None
     if source is not None:
         entrypoint = Entrypoint.parse(flow.entrypoint)
-        signature = _signature_in_source(entrypoint, source, secret, settings)
+        signature, declared = _read_in_source(entrypoint, source, secret, settings)
+        given, spec = spec, as_declared(spec, declared)
+        if spec.job_variables != given.job_variables:
+            check_variables(pool.template, spec.job_variables)
     else:
         from imagekit.runs.here import entrypoint_of
 
@@ -191,12 +197,14 @@ def _checked(
     return Checked(spec=spec, pool=pool, entrypoint=entrypoint, source=source, signature=signature)
 
 
-def _signature_in_source(entrypoint: Entrypoint, source: str, secret: str | None, settings: Settings) -> FlowSignature:
+def _read_in_source(
+    entrypoint: Entrypoint, source: str, secret: str | None, settings: Settings
+) -> tuple[FlowSignature, dict[str, Any]]:
     from imagekit.checkouts.find import find_source
     from imagekit.checkouts.read import read_source
 
     checkout = find_source(read_source(source, Path.cwd()), settings.source_access(), secret=secret)
-    return entrypoint.signature(checkout.project)
+    return entrypoint.read(checkout.project)
 
 
 def _check_parameters(spec: DeploymentSpec, signature: FlowSignature) -> None:
@@ -233,6 +241,7 @@ def keep(checked: Checked, pinned: Pinned | None, kept: Deployments) -> Deployed
         tags=spec.tags,
         description=spec.description,
         version=spec.version,
+        flow_options=dict(spec.flow.changed),  # type: ignore[union-attr]
         checks_parameters=spec.enforce_parameter_schema and spec.flow.validate_parameters,  # type: ignore[union-attr]
         signature=signature_json(checked.signature),
         image=image,

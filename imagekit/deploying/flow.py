@@ -44,6 +44,7 @@ class Flow(Generic[P, R]):
         entrypoint: str | None = None,
         source: str | None = None,
         source_secret: str | None = None,
+        changed: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
         if more:
@@ -61,8 +62,9 @@ class Flow(Generic[P, R]):
         self.entrypoint = entrypoint
         function = getattr(fn, "__name__", None) or (entrypoint or "").rpartition(":")[2]
         self.name = name or function.replace("_", "-")
+        self._given_name = name
         self.version = version
-        self.description = description or getattr(fn, "__doc__", None)
+        self.description = description or (None if fn is None else getattr(fn, "__doc__", None))
         self.log_prints = log_prints
         self.timeout_seconds = timeout_seconds
         self.retries = retries
@@ -70,6 +72,8 @@ class Flow(Generic[P, R]):
         self.validate_parameters = validate_parameters
         self.source = source
         self.source_secret = source_secret
+        # What runs are called with otherwise than the flow's file says.
+        self.changed = dict(changed or {})
 
     @property
     def fn(self) -> Callable[P, R]:
@@ -97,10 +101,20 @@ class Flow(Generic[P, R]):
         return f"Flow({self.name!r})"
 
     def with_options(self, *, name: str | None = None, **options: Any) -> Flow[P, R]:
-        """The same flow with some of its options changed."""
+        """The same flow with some of its options changed; ``None`` leaves one as it is. Deployments of it run so."""
         names = (*_OPTIONS[1:], "entrypoint", "source", "source_secret")
         kept = {each: getattr(self, each) for each in names}
-        return Flow(self._fn, name or self.name, **{**kept, **options})
+        given = {each: value for each, value in options.items() if value is not None}
+        changed = {**self.changed, **{each: given[each] for each in _OF_CALLS if each in given}}
+        return Flow(self._fn, name or self._given_name, **{**kept, **given, "changed": changed})
+
+    def as_declared(self, declared: Mapping[str, Any]) -> Flow[P, R]:
+        """This flow, which is elsewhere, with what its decorator there says that nobody says otherwise here
+        (``spec.flow_options``)."""
+        names = ("version", "description", "timeout_seconds")
+        options = {each: getattr(self, each) or declared.get(each) for each in names}
+        options["validate_parameters"] = self.validate_parameters and declared.get("validate_parameters", True)
+        return self.with_options(name=self._given_name or declared.get("name"), **options)
 
     @staticmethod
     def from_source(source: str | Path, entrypoint: str, *, source_secret: str | None = None) -> Flow[Any, Any]:
@@ -108,7 +122,8 @@ class Flow(Generic[P, R]):
         directory of this machine, which is fetched when a run of it begins.
 
         ``source_secret`` names the stored secret that the repository's server takes. Raises ``InputError``'s kinds;
-        nothing is asked of any server here.
+        nothing is asked of any server here. What the flow's decorator says there (its ``name``) is read when it is
+        deployed.
         """
         from imagekit.deploying.sources import source_text
         from imagekit.spec.entrypoint import Entrypoint
@@ -221,6 +236,8 @@ flow = _Decorator()
 
 _OPTIONS = """name version description log_prints timeout_seconds retries retry_delay_seconds
     validate_parameters""".split()
+# Those of which a run knows by the flow's file alone.
+_OF_CALLS = ("retries", "retry_delay_seconds")
 # Options of Prefect's flows that want Prefect around them.
 _OF_PREFECT = """flow_run_name task_runner persist_result result_storage result_serializer
     cache_result_in_memory on_failure on_completion on_cancellation on_crashed on_running""".split()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from imagekit.deploying.schedules import Schedule, schedules_of
@@ -135,12 +135,27 @@ def specification(
             else:
                 problems.append(UnknownKeyword(f"a deployment takes no {key!r}", hint=nearest_hint(key, _OPTIONS)))
         raise InputError.join(problems)
-    fields["description"] = fields["description"] or flow.description
-    fields["version"] = fields["version"] or flow.version
-    if flow.timeout_seconds is not None:
-        given = fields["job_variables"]
-        fields["job_variables"] = {"timeout": flow.timeout_seconds, **given} if isinstance(given, Mapping) else given
-    return DeploymentSpec(name=name, flow=flow, schedules=schedules_of(schedules), **fields)
+    return DeploymentSpec(name=name, flow=flow, schedules=schedules_of(schedules), **{**fields, **_of(flow, fields)})
+
+
+def as_declared(spec: DeploymentSpec, declared: Mapping[str, Any]) -> DeploymentSpec:
+    """``spec`` of a flow that is elsewhere, with what its decorator there says of it."""
+    flow: Any = spec.flow
+    flow = flow.as_declared(declared)
+    given = {name: getattr(spec, name) for name in ("description", "version", "job_variables")}
+    return replace(spec, flow=flow, **_of(flow, given))
+
+
+def _of(flow: Flow[Any, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a deployment has of its flow's, unless it has its own."""
+    variables = given["job_variables"]
+    if flow.timeout_seconds is not None and isinstance(variables, Mapping):
+        variables = {"timeout": flow.timeout_seconds, **variables}
+    return {
+        "description": given["description"] or flow.description,
+        "version": given["version"] or flow.version,
+        "job_variables": variables,
+    }
 
 
 def check_name(name: object, what: str) -> str:

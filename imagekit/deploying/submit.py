@@ -102,6 +102,7 @@ def submission_of(
             "source": deployment.source,
             "source_secret": deployment.source_secret,
             "job_variables": variables,
+            **({"flow_options": dict(deployment.flow_options)} if deployment.flow_options else {}),
         },
         parameters=given,
         source=source,

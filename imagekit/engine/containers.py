@@ -133,18 +133,18 @@ class Container:
             "copying into a container", "PUT", path, archive=[archive] if isinstance(archive, bytes) else archive
         )
 
-    def get(self, path: str) -> bytes | None:
-        """The content of the file at ``path``, also after the end; ``None`` where there is none."""
-        question = query(f"/containers/{self.id}/archive", path=path)
-        answer = self._engine.ask("copying from a container", "GET", question, accept=(404,))
-        if answer.status == 404:
-            return None
-        with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is not None:
-                    return content.read()
-        return None
+    def get(self, path: str, *, largest: int = 64 << 20) -> bytes | None:
+        """The content of the file at ``path``, also after the end; ``None`` where there is none.
+
+        ``EngineError`` where it has more than ``largest`` bytes: the container may have written anything.
+        """
+        # The tar's own blocks come on top.
+        whole = self._archive(path, largest + (1 << 16))
+        if whole is None:
+            raise EngineError(
+                f"{path} in the container has more than {largest >> 20} MiB", hint="look why the image writes so much"
+            )
+        return next((content for _, content in _contents(whole)), None)
 
     def files(self, directory: str, names: Iterable[str], *, largest: int) -> dict[str, bytes]:
         """Those of the files ``names`` that are right below ``directory``, also after the end, whatever else is there.
@@ -219,6 +219,13 @@ class Container:
         answer = self._engine.ask("inspecting a container", "GET", f"/containers/{self.id}/json", accept=(404,))
         found: Mapping[str, Any] | None = answer.json if answer.status != 404 else None
         return found
+
+    def has_died(self, since: float, until: float) -> bool:
+        """Whether the engine remembers that it ended between these times (its own clock's, seconds since 1970). It
+        remembers the last 256 events since its start (moby/moby, ``daemon/events``)."""
+        only = {"container": [self.id], "event": ["die"]}
+        path = query("/events", since=int(since), until=int(until), filters=only)
+        return bool(self._engine.ask("asking what befell a container", "GET", path, most=1).body)
 
     def stop(self, grace: int) -> None:
         """SIGTERM, and SIGKILL after ``grace`` seconds."""

@@ -48,5 +48,6 @@ def deployment_manifest(
         name=name or run.name,
         parameters=run.parameters,
         job_variables=settings,
+        flow_options=deployment.flow_options,
         **more,
     )

@@ -41,6 +41,7 @@ def job_manifest(
     memory_request: str | None = None,
     job_template: Mapping[str, Any] | None = None,
     python: str = "python3",
+    flow_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A ``v1`` ``List`` of a ``ConfigMap`` and a ``Job`` that runs ``entrypoint`` (``flow.py:etl``) once.
 
@@ -48,7 +49,7 @@ def job_manifest(
     Job that is there already does nothing. ``job_variables`` are a deployment's (those of ``RunSettings``);
     ``secret_env`` names variables by keys of the cluster's secrets, ``{"TOKEN": "SECRET/KEY"}``. ``job_template`` is a
     Job of your own, into which all this is put: mappings are merged, the container called ``flow`` with ours, other
-    lists go before ours.
+    lists go before ours. ``flow_options`` are what the flow's ``with_options`` is called with.
 
     Raises ``InputError``, for all that has no equal in Kubernetes at once.
     """
@@ -73,7 +74,7 @@ def job_manifest(
     if problems:
         raise InputError.join(problems)
     reference = str(Reference.parse(image))
-    files = Request.of(entrypoint, parameters, serializer=settings.serializer).files()
+    files = Request.of(entrypoint, parameters, serializer=settings.serializer, options=flow_options).files()
     data = {_key(path): content.decode() for path, content in sorted(files.items())}
     if sum(len(content) for content in files.values()) > MOST_OF_CONFIG:
         raise InputError(

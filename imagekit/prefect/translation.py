@@ -64,6 +64,9 @@ def translated(deployment: Deployment, pool: WorkPool, *, image: str | None = No
         variables["image"] = reference
     template = _template(pool.template, problems, told)
     schedules = [_schedule(each, problems) for each in deployment.schedules]
+    if deployment.flow_options:
+        options = ", ".join(f"{name}={value!r}" for name, value in deployment.flow_options.items())
+        told.append(f"what with_options changed is the flow's own affair there: @flow({options})")
     if problems:
         raise InputError.join(problems)
     wanted = {

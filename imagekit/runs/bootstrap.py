@@ -5,6 +5,7 @@ the syntax of Python 3.8. It is started as ``python bootstrap.py [REQUEST OUTCOM
 ``{"path", "function", "parameters", "serializer"}`` and the file to write, by default
 ``request.json`` and ``out/outcome.json`` beside this one. Where the source is not the image's, the request has
 ``"root"``, too, the directory that the path is below, and ``"imports"``, directories below that to import from.
+``"options"`` are those that the flow's ``with_options`` is called with.
 
 Two processes: the first one (the container's process 1) passes signals on, reaps what the flow
 leaves behind and, where the flow's process dies without a word, writes down of what. The
@@ -148,6 +149,8 @@ def carry_out(request: dict[str, Any], result_path: str) -> tuple[dict[str, Any]
     phase = "import"
     try:
         function = load(request["path"], request["function"], request.get("root"), request.get("imports", ()))
+        if "options" in request:
+            function = changed(function, request["options"])
         phase = "flow"
         result = call(function, request["parameters"])
         phase = "result"
@@ -263,6 +266,15 @@ def load(
     if not callable(found):
         raise Refused(f"{name} in {path} is not a function, but a {type(found).__name__}")
     return found  # type: ignore[no-any-return]
+
+
+def changed(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    """The flow with what was deployed of it otherwise than its file has it."""
+    if not hasattr(function, "with_options"):
+        import imagekit
+
+        function = imagekit.flow(function)
+    return function.with_options(**options)  # type: ignore[no-any-return]
 
 
 def module_makers() -> tuple[Any, Any]:

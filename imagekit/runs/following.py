@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from imagekit.engine.containers import Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
-from imagekit.runs.outcome import Facts
+from imagekit.runs.outcome import Facts, judge
 from imagekit.runs.own_directory import OUT
 from imagekit.runs.request import END_FILE, LARGEST_RESULT, OUTCOME_FILE, RESULT_FILE
+from imagekit.runs.values import COMPLETED, FAILED
 from imagekit.runs.watch import Ended, Happening, LetGo, LetGone, Output, StopAsked, watch_again
 
 # An engine that is restarted is back within seconds; one that is not back by then has crashed the run.
@@ -37,6 +39,7 @@ class Following:
     timeout: float | None
     grace: int
     lost: bool = False  # the engine was away before
+    had_ended: bool = False  # the container, when it was found
 
     def until_ended(self) -> Facts:
         stopped: str | None = None
@@ -89,7 +92,8 @@ class Following:
                     self.container.inspect()
 
     def _facts(self, exit_code: int | None, stopped: str | None, *, lost: bool) -> Facts:
-        return facts_of(self.container, exit_code=exit_code, stopped=stopped, engine_lost=lost, timeout=self.timeout)
+        facts = facts_of(self.container, exit_code=exit_code, stopped=stopped, engine_lost=lost, timeout=self.timeout)
+        return facts_of_found(self.container, facts) if self.had_ended else facts
 
     def _found_again(self) -> bool:
         """Find the container again on an engine that comes back.
@@ -109,6 +113,22 @@ class Following:
                     self.happenings.put(self.happenings.get(timeout=0.25))
                     return False
         return False
+
+
+def facts_of_found(container: Container, facts: Facts) -> Facts:
+    """``facts`` of a container that had ended when it was found: whether it went with its engine, which was started
+    anew since. What an engine that is stopped tells its containers is what ``docker stop`` tells one; but of that end
+    the new one knows nothing."""
+    if facts.engine_lost or facts.stopped or judge(facts).state in (COMPLETED, FAILED):
+        return facts
+    state = (container.inspect() or {}).get("State") or {}
+    if state.get("Status") != "exited":
+        return facts
+    # Nanoseconds, which Python 3.10 does not read.
+    moment = datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00").timestamp()
+    # What is still to come, by its clock, is waited for; that may have been set back.
+    is_told = container.has_died(moment - 1, min(moment + 5, time.time() + 10))
+    return facts if is_told else replace(facts, engine_lost=True)
 
 
 def facts_of(

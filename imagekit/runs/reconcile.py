@@ -35,7 +35,7 @@ def end_orphan(store: Store, engine: Engine, run: StoredRun, *, cancels: bool = 
     """End an open run that nobody sees to any more, by what is left of it. ``cancels``: as somebody wants."""
     # Not for those who find no such run, which is nearly everybody.
     from imagekit.runs.concealing import concealed_end, needles_of
-    from imagekit.runs.following import facts_of
+    from imagekit.runs.following import facts_of, facts_of_found
     from imagekit.runs.outcome import judge
     from imagekit.runs.runner import LABEL_KEPT, LABEL_RUN
     from imagekit.runs.values import SerializedResult
@@ -53,6 +53,8 @@ def end_orphan(store: Store, engine: Engine, run: StoredRun, *, cancels: bool = 
             with suppress(EngineError):
                 container.stop(0)
         facts = facts_of(container, exit_code=None, stopped="cancel" if cancels and was_running else None)
+        if not was_running:
+            facts = facts_of_found(container, facts)
         verdict = judge(facts)
         needles = needles_of(*_environment(container))
         lost = (was_running and verdict.state not in ("completed", "failed")) or entry.get("State") == "created"

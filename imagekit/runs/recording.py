@@ -17,9 +17,10 @@ from imagekit.errors import (
     ImagekitError,
     InvalidParameters,
     NotAnEngine,
+    StoreError,
 )
 from imagekit.runs.concealing import concealed_end, concealed_record
-from imagekit.runs.watch import LetGone
+from imagekit.runs.watch import LetGone, Unstarted
 from imagekit.store.values import RunEnd
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ class Recording:
 
     def failed(self, error: BaseException) -> None:
         """It came to no container, or to none that could be followed: that is how it ended, unless it may wait."""
-        waits = self._store is not None and self._store.may_wait and not self._is_started and isinstance(error, AWAY)
-        if not waits and not isinstance(error, (NotOurs, LetGone)):
+        waits = self._store is not None and self._store.may_wait and not self._is_started
+        waits = waits and isinstance(error, (*AWAY, StoreError))
+        if not waits and not isinstance(error, (NotOurs, LetGone, Unstarted)):
             with suppress(NotOurs):
                 self._end(end_by(error, is_started=self._is_started))
 
@@ -143,7 +145,10 @@ def end_by(error: BaseException, *, is_started: bool = False) -> RunEnd:
     if isinstance(error, KeyboardInterrupt):
         return RunEnd(state="cancelled", cause="interrupt")
     if not isinstance(error, ImagekitError):
-        fault = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
+        fault = ImagekitError(
+            f"a fault of imagekit's own: {type(error).__name__}: {error}",
+            hint="run it again with IMAGEKIT_DEBUG=1 and report the traceback",
+        )
         return RunEnd(state="crashed", cause="imagekit", error=_problem("crash", fault))
     if is_started or isinstance(error, AWAY):
         return RunEnd(state="crashed", cause="engine", error=_problem("crash", error))

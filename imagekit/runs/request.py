@@ -36,10 +36,16 @@ class Request:
     serializer: str = "json"  # of the result: json, pickle, PACKAGE.MODULE:NAME
     root: str = ""  # the directory in the container that the path is below; by default the working directory
     imports: tuple[str, ...] = ()  # below that: where modules are imported from, too
+    options: tuple[tuple[str, Any], ...] = ()  # what the flow's with_options is called with
 
     @classmethod
     def of(
-        cls, entrypoint: Entrypoint | str, parameters: Mapping[str, Any] | None, *, serializer: str = "json"
+        cls,
+        entrypoint: Entrypoint | str,
+        parameters: Mapping[str, Any] | None,
+        *,
+        serializer: str = "json",
+        options: Mapping[str, Any] | None = None,
     ) -> Request:
         """Raises ``InvalidEntrypoint`` or ``InvalidParameters``."""
         if isinstance(entrypoint, str):
@@ -50,6 +56,7 @@ class Request:
             function=entrypoint.function,
             parameters=json.dumps(dict(parameters or {}), allow_nan=False),
             serializer=serializer,
+            options=tuple((options or {}).items()),
         )
 
     @property
@@ -70,6 +77,8 @@ class Request:
         head: dict[str, Any] = {"path": self.path, "function": self.function, "serializer": self.serializer}
         if self.root:
             head |= {"root": self.root, "imports": list(self.imports)}
+        if self.options:
+            head["options"] = dict(self.options)
         # The parameters were serialized when they were checked.
         return f'{json.dumps(head)[:-1]}, "parameters": {self.parameters}}}'.encode("ascii")
 

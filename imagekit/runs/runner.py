@@ -25,7 +25,7 @@ from imagekit.runs.recording import NotOurs, Recording
 from imagekit.runs.refusals import refusals
 from imagekit.runs.request import BOOTSTRAP, OUTCOME, REQUEST
 from imagekit.runs.start import PYTHONS, NoSuchProgram, start
-from imagekit.runs.watch import Ended, Happening, LetGone, Output, Sink, StopAsked, watch, watch_again
+from imagekit.runs.watch import Ended, Happening, LetGone, Output, Sink, StopAsked, Unstarted, watch, watch_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from imagekit.runs.values import RunResult
     from imagekit.secrets.needles import Needles
     from imagekit.store.claimed import Record
+
+# Keeps what is ready from its start; ``Unstarted`` where it is left to somebody else.
+Hold = Callable[["SimpleQueue[Happening]"], "str | None"]
 
 LABEL_RUN = "imagekit.run"  # the run's ID
 LABEL_HELD = "imagekit.secret"  # names of variables that were given in secret
@@ -52,6 +55,7 @@ def run_flow(
     on_started: Callable[[], object] = lambda: None,
     raise_on_failure: bool = False,
     happenings: SimpleQueue[Happening] | None = None,
+    hold: Hold | None = None,
 ) -> RunResult:
     """Carry out ``order``.
 
@@ -59,12 +63,14 @@ def run_flow(
     another thread, one call at a time. ``put`` fills the container before it is started, and ``on_started`` is called
     then. After the time limit, Ctrl-C or SIGTERM the flow gets SIGTERM (its ``finally`` blocks run) and after the grace
     SIGKILL; a second Ctrl-C kills at once. In ``store`` the run is accepted before its container is started, and has
-    ended before that is removed. ``happenings`` takes ``StopAsked`` and ``LetGo`` of other threads.
+    ended before that is removed. ``happenings`` takes ``StopAsked`` and ``LetGo`` of other threads. ``hold`` is called
+    when all is ready, and comes back when the flow is to be started, or with the reason why it is not.
 
     Raises ``InvalidParameters`` where the flow's file in the image shows that it does not take them, ``EngineError``
     where no container can be had, ``ContainerNameTaken`` where another one has its name, ``BaseUnusable`` where the
     image has no Python, ``InputError`` where it has no such program as the command or the engine refuses the settings,
-    ``StoreError`` or ``DiskFull`` where it cannot be recorded. However the flow ends is in the result; with
+    ``StoreError`` or ``DiskFull`` where it cannot be recorded; ``LetGone``, or ``Unstarted`` where nothing was begun,
+    where it is left to somebody else. However the flow ends is in the result; with
     ``raise_on_failure``, ``FlowFailed``, ``ResultNotSerializable``, ``RunCrashed`` or (cancelled)
     ``KeyboardInterrupt`` are raised instead.
     """
@@ -81,6 +87,7 @@ def run_flow(
         happenings=happenings or SimpleQueue(),
         put=put,
         on_started=on_started,
+        hold=hold,
     )
 
     def asked(number: int) -> None:
@@ -137,6 +144,7 @@ class _Run:
     happenings: SimpleQueue[Happening]
     put: Put | None
     on_started: Callable[[], object]
+    hold: Hold | None
 
     def carry_out(self, python: str) -> RunResult:
         order = self.order
@@ -145,6 +153,7 @@ class _Run:
         streams: Attached | None = None
         facts: Facts | None = None
         stopped: str | None = None
+        had_ended = False
         keeps = False
         try:
             if status == "created" and order.container is None:
@@ -152,6 +161,9 @@ class _Run:
                 if self.put is not None:
                     stopped = self._filled(container, python, looking, self.put)
                 put_files(container, {"ReadonlyRootfs": order.settings.read_only}, order.request.files())
+                if stopped is None and self.hold is not None:
+                    looking.done()
+                    stopped = self._held(container, python, self.hold)
                 streams = container.attach()
                 looking.done()
                 self.recording.settled()
@@ -167,7 +179,8 @@ class _Run:
                 self.recording.settled()
                 started, clock = datetime.now(timezone.utc), time.monotonic()
                 streams = self._take_over(container, status)
-            facts = self._followed(container, started, clock) if stopped is None else _not_started(stopped)
+                had_ended = status == "exited"
+            facts = self._followed(container, started, clock, had_ended) if stopped is None else _not_started(stopped)
             result = self._result(container, facts, started, time.monotonic() - clock)
             unrecorded = self.recording.ended(result)
             if unrecorded:
@@ -190,7 +203,7 @@ class _Run:
                 self._remove(container, known=facts is not None)
         return result
 
-    def _followed(self, container: Container, started: datetime, clock: float) -> Facts:
+    def _followed(self, container: Container, started: datetime, clock: float, had_ended: bool) -> Facts:
         from imagekit.runs.following import Following
 
         self.recording.started(container.id, _iso(started))
@@ -203,6 +216,7 @@ class _Run:
             timeout=self.order.settings.timeout,
             grace=int(self.order.settings.stop_grace),
             lost=self.order.engine_lost,
+            had_ended=had_ended,
         ).until_ended()
 
     def _filled(self, container: Container, python: str, looking: Looking, put: Put) -> str | None:
@@ -210,24 +224,39 @@ class _Run:
 
         ``NoSuchProgram`` where starting it would say so, and all were in vain.
         """
-        from imagekit.runs.adding import Stopped, has_program
+        from imagekit.runs.adding import Stopped
 
         looking.done()
         self.recording.settled()
-        order = self.order
-        if python != PYTHONS[-1] and order.settings.command is None:
-            env = dict(entry.partition("=")[::2] for entry in order.facts.env)
-            path = {**env, **order.added_env, **order.settings.variables}.get("PATH")
-            if not has_program(container, python, path):
-                raise NoSuchProgram(python)
+        self._check_program(container, python)
         try:
             put(container, looking.text(), lambda: not self.happenings.empty())
         except Stopped:
             happening = self.happenings.get()
             if not isinstance(happening, StopAsked):
-                raise LetGone from None
+                raise Unstarted from None
             return happening.why
         return None
+
+    def _check_program(self, container: Container, python: str) -> None:
+        """``NoSuchProgram`` where starting it would say so."""
+        from imagekit.runs.adding import has_program
+
+        order = self.order
+        if python == PYTHONS[-1] or order.settings.command is not None:
+            return
+        env = dict(entry.partition("=")[::2] for entry in order.facts.env)
+        if not has_program(container, python, {**env, **order.added_env, **order.settings.variables}.get("PATH")):
+            raise NoSuchProgram(python)
+
+    def _held(self, container: Container, python: str, hold: Hold) -> str | None:
+        self.recording.settled()
+        self._check_program(container, python)
+        stopped = hold(self.happenings)
+        if container.inspect() is None:
+            # Whoever removes what does not run (docker container prune) takes it for a leftover.
+            raise Unstarted
+        return stopped
 
     def _asked_before(self) -> str | None:
         """Why it is not to be started, if somebody said so meanwhile."""
@@ -235,7 +264,7 @@ class _Run:
             happening = self.happenings.get_nowait()
             if isinstance(happening, StopAsked):
                 return happening.why
-            raise LetGone
+            raise Unstarted
         return None
 
     def _container(self, python: str) -> tuple[Container, str]:

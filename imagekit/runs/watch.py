@@ -52,6 +52,10 @@ class LetGone(Exception):
     """The run goes on, and is not followed from here any more."""
 
 
+class Unstarted(Exception):
+    """The run is left before anything of it was started: whoever claimed it puts it back to those that wait."""
+
+
 Happening = Ended | Lost | StopAsked | LetGo
 
 # After so long without any, the output of a container that was found again, and has ended, is over.

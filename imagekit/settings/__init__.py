@@ -19,7 +19,14 @@ from imagekit.network.proxies import Proxies
 from imagekit.registry.access import Access
 from imagekit.settings.config_file import ConfigFile
 from imagekit.settings.directories import config_path, docker_config, home, user_directory
-from imagekit.settings.machine import CACHE_SIZE, ENGINE_ADDRESS, ENGINE_DEADLINE, Machine, chosen_profile
+from imagekit.settings.machine import (
+    CACHE_SIZE,
+    ENGINE_ADDRESS,
+    ENGINE_DEADLINE,
+    WORKER_PREFETCH,
+    Machine,
+    chosen_profile,
+)
 from imagekit.settings.origin import DEFAULT, Origin
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ class Settings:
 
     engine_address: str = ENGINE_ADDRESS  # unix://, tcp://, ssh://
     engine_deadline: float = ENGINE_DEADLINE  # seconds that one answer of the engine may take
+    worker_prefetch: float = WORKER_PREFETCH  # seconds before its time that a worker makes a run ready
     cache_dir: Path
     cache_size: int = CACHE_SIZE  # bytes that it is held to after a build
     config_file: Path  # need not exist
@@ -77,6 +85,7 @@ class Settings:
         return cls(
             engine_address=noted("engine", machine.engine()),
             engine_deadline=noted("engine-timeout", machine.engine_timeout()),
+            worker_prefetch=noted("worker-prefetch-seconds", machine.worker_prefetch()),
             cache_dir=noted("cache-dir", machine.cache_dir()),
             cache_size=noted("cache-size", machine.cache_size()),
             default_namespace=noted("default-namespace", machine.default_namespace()),
@@ -188,6 +197,7 @@ class Settings:
             "cache-size": self.cache_size,
             "engine": self.engine_address,
             "engine-timeout": self.engine_deadline,
+            "worker-prefetch-seconds": self.worker_prefetch,
             "insecure-registries": list(self.insecure_registries),
             "attest": self.attest,
             "frozen": self.frozen,

@@ -38,6 +38,13 @@ def check_seconds(seconds: float, origin: str) -> float:
     return seconds
 
 
+def check_ahead(seconds: float, origin: str) -> float:
+    """A number of seconds up to an hour."""
+    if not 0 <= seconds <= 3600:
+        raise InvalidConfig(f"{origin} is {seconds:g} and no number of seconds from 0 to 3600", hint="write 10")
+    return seconds
+
+
 _UNITS = {"": 1, "b": 1, **{f"{u}b": 1000**n for n, u in enumerate("kmgt", 1)}}
 _UNITS |= {f"{u}ib": 1024**n for n, u in enumerate("kmgt", 1)} | {u: 1000**n for n, u in enumerate("kmgt", 1)}
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[A-Za-z]*)")
@@ -199,6 +206,15 @@ class MachineTable:
             otherwise="SSL_CLIENT_CERT, or pip's client-cert",
             example="~/.config/client.pem",
             check=check_file,
+        ),
+    ] = None
+    worker_prefetch_seconds: Annotated[
+        float | None,
+        Key(
+            "how many seconds before its time a worker claims a run and makes it ready",
+            default=10,
+            example=0,
+            check=check_ahead,
         ),
     ] = None
     offline: Annotated[

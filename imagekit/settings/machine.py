@@ -22,6 +22,7 @@ ENGINE_ADDRESS = "unix:///var/run/docker.sock"
 # As the declarations of these keys have it.
 ENGINE_DEADLINE = 120.0
 CACHE_SIZE = 20_000_000_000
+WORKER_PREFETCH = 10.0  # as Prefect's workers have it
 PROFILE = "IMAGEKIT_PROFILE"
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 
@@ -65,6 +66,9 @@ class Machine:
 
     def engine_timeout(self) -> tuple[float, Origin]:
         return self.own("engine-timeout") or (ENGINE_DEADLINE, DEFAULT)
+
+    def worker_prefetch(self) -> tuple[float, Origin]:
+        return self.own("worker-prefetch-seconds") or (WORKER_PREFETCH, DEFAULT)
 
     def cache_dir(self) -> tuple[Path, Origin]:
         variable = variable_of("cache-dir")

@@ -14,6 +14,7 @@ from typing import Any
 
 from imagekit.errors import InvalidEntrypoint, InvalidParameters
 from imagekit.nearest import nearest_hint
+from imagekit.spec.flow_options import flow_options
 from imagekit.spec.module_names import module_names
 
 _HINT = "write PATH.py:FUNCTION, such as flow.py:etl"
@@ -92,6 +93,13 @@ class Entrypoint:
     def signature(self, root: Path) -> FlowSignature:
         """The function's parameters, read from the file below ``root``; ``InvalidEntrypoint`` where it is not there."""
         return self._signature(self._parsed(root))
+
+    def read(self, root: Path) -> tuple[FlowSignature, dict[str, Any]]:
+        """``signature``, and what the flow's decorator says of it (``flow_options``)."""
+        tree = self._parsed(root)
+        node = module_names(tree).get(self.function)
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        return self._signature(tree), flow_options(tree, node) if is_function else {}  # type: ignore[arg-type]
 
     def signature_in(self, source: bytes) -> FlowSignature:
         """The same, read from the content of the file."""

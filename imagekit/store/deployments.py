@@ -28,7 +28,8 @@ class Deployments:
         """Keep it, in the place of the one of its name; what is kept, and whether it was ``created``, ``updated`` or
         is ``unchanged``, in which case nothing is written.
 
-        ``next_times``: when each schedule is due next. Those of schedules that are as they were stay.
+        ``next_times``: when each schedule is due next. Of schedules that are as they were, what was missed stays due.
+        Runs that they made ahead of their time are withdrawn, to be made of what is kept now.
         """
         with self._file.writing() as connection:
             row = connection.execute(sql.DEPLOYMENTS, {"name": deployment.name, "pool": None}).fetchone()
@@ -38,10 +39,17 @@ class Deployments:
                 if _text(replace(deployment, updated=known.updated)) == _text(known):
                     return known, UNCHANGED
             connection.execute(sql.PUT_DEPLOYMENT, _row(deployment))
+            values = {"deployment": deployment.name, "now": now()}
+            connection.execute(sql.WITHDRAW_WAITING, values)
+            connection.execute(sql.WITHDRAW_CLAIMED, values)
             if known is None or known.schedules != deployment.schedules or known.is_paused != deployment.is_paused:
                 connection.execute(sql.FORGET_SCHEDULES, (deployment.id,))
                 for position, next_time in enumerate(next_times):
                     connection.execute(sql.PUT_SCHEDULE, (deployment.id, position, next_time))
+            else:
+                for position, next_time in enumerate(next_times):
+                    kept = {"deployment_id": deployment.id, "position": position, "time": next_time}
+                    connection.execute(sql.KEEP_SCHEDULE, kept)
         return deployment, CREATED if known is None else UPDATED
 
     def all(self, pool: str | None = None) -> list[Deployment]:
@@ -67,7 +75,9 @@ class Deployments:
         """Forget it; its runs that wait are cancelled, how many is what comes back."""
         self.get(name)
         with self._file.writing() as connection:
-            cancelled = connection.execute(sql.CANCEL_OF_DEPLOYMENT, (now(), name)).rowcount
+            values = {"deployment": name, "now": now()}
+            cancelled = connection.execute(sql.CANCEL_OF_DEPLOYMENT, values).rowcount
+            cancelled += connection.execute(sql.CANCEL_CLAIMED_OF_DEPLOYMENT, values).rowcount
             connection.execute(sql.DELETE_DEPLOYMENT, (name,))
         return cancelled
 

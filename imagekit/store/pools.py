@@ -13,6 +13,8 @@ from imagekit.store.file import StoreFile
 from imagekit.store.rows import json_object, to_json
 from imagekit.store.work_values import WorkerSeen, WorkPool
 
+_OF_WORKER = ("id", "name", "pool", "owner", "machine", "slots", "prefetch", "started", "last_polled", "state")
+
 
 class Pools:
     """The work pools of a store. Calls raise what ``Store``'s do."""
@@ -74,9 +76,8 @@ class Pools:
 
     def seen(self, worker: WorkerSeen) -> None:
         """Note that it is there, and in which state."""
-        names = ("id", "name", "pool", "owner", "machine", "slots", "started", "last_polled", "state")
         with self._file.writing() as connection:
-            connection.execute(sql.PUT_WORKER, {name: getattr(worker, name) for name in names})
+            connection.execute(sql.PUT_WORKER, {name: getattr(worker, name) for name in _OF_WORKER})
 
     def forget_workers(self, pool: str, before: str) -> None:
         """Those of ``pool`` that polled last before that moment (ISO 8601, UTC)."""
@@ -117,7 +118,6 @@ def _pool_of(row: Sequence[Any]) -> WorkPool:
 
 
 def _worker_of(row: Sequence[Any]) -> WorkerSeen:
-    names = ("id", "name", "pool", "owner", "machine", "slots", "started", "last_polled", "state")
-    found = dict(zip(names, row, strict=True))
+    found = dict(zip(_OF_WORKER, row, strict=True))
     parts = found["owner"].split(":")
     return WorkerSeen(**found, is_gone=len(parts) == 3 and is_abandoned(*parts))

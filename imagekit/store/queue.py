@@ -2,6 +2,7 @@
 
 ``scheduled`` → (claim) ``pending`` → ``running`` → its end. A claim has a number, the run's ``attempt``, and a lease,
 which its holder renews. A claim whose lease is over, or whose process is gone, is taken over under the next number.
+A run may be claimed some time before it is due; it takes a place of its pool's and its deployment's when it is.
 """
 
 from __future__ import annotations
@@ -53,18 +54,30 @@ class Queue:
                 connection.execute(sql.SUBMIT, _row(submission))
         return moved
 
-    def claim(self, pool: str, *, lease: float = LEASE) -> StoredRun | None:
-        """The run of ``pool`` that has waited longest, as this process's for ``lease`` seconds; ``None``: none."""
+    def claim(self, pool: str, *, ahead: float = 0, lease: float = LEASE) -> StoredRun | None:
+        """The run of ``pool`` that has waited longest, or else one that is due within ``ahead`` seconds, as this
+        process's for ``lease`` seconds; ``None``: none. One that is not due is begun when ``may_begin`` says so."""
         # Looked at first: an idle worker writes nothing.
-        if not self._file.rows(sql.NEXT_DUE, {"pool": pool, "now": now()}):
+        if not self._file.rows(sql.NEXT_DUE, _until(pool, ahead)):
             return None
         with self._file.writing() as connection:
-            row = connection.execute(sql.NEXT_DUE, {"pool": pool, "now": now()}).fetchone()
+            row = connection.execute(sql.NEXT_DUE, _until(pool, ahead)).fetchone()
             if row is None:
                 return None
             values = {"id": row[0], "owner": owner(), "machine": machine(), "lease": time.monotonic() + lease}
             connection.execute(sql.CLAIM, values)
             return run_of(connection.execute(runs_sql.RUN_BY_ID, row).fetchone())
+
+    def may_begin(self, run_id: str, attempt: int) -> bool | None:
+        """Whether a run that was claimed ahead of its time may begin, now that it has come. ``False``: its pool or its
+        deployment has as many as it may, or is paused, and it waits again. ``None``: it is not this claim's any more.
+        """
+        with self._file.writing() as connection:
+            if connection.execute(sql.IS_OURS, (run_id, attempt)).fetchone() is None:
+                return None
+            if connection.execute(sql.MAY_BEGIN, {"id": run_id, "now": now()}).fetchone() is not None:
+                return True
+            return None if connection.execute(sql.HAND_BACK, (now(), run_id, attempt)).rowcount == 0 else False
 
     def renew(self, claims: Mapping[str, int], *, lease: float = LEASE) -> Renewed:
         """Hold on to ``claims`` (run IDs and their attempts) for ``lease`` seconds from now."""
@@ -118,6 +131,10 @@ class Queue:
             if connection.execute(sql.CANCEL_WAITING, (now(), run_id)).rowcount == 1:
                 return "cancelled"
             return "asked" if connection.execute(sql.ASK_CANCEL, (run_id,)).rowcount == 1 else None
+
+
+def _until(pool: str, ahead: float) -> dict[str, str]:
+    return {"pool": pool, "now": now(), "ahead": now(ahead=ahead)}
 
 
 def _row(submission: Submission) -> dict[str, Any]:

@@ -111,6 +111,10 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE flow_run ADD COLUMN started_clock REAL;     -- as ``started``, in seconds as those of ``lease``
     """,
+    # 4: how far ahead a worker looks.
+    """
+    ALTER TABLE worker ADD COLUMN prefetch REAL NOT NULL DEFAULT 0;  -- seconds before its time that a run is claimed
+    """,
 )
 
 COLUMNS = (

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 OPEN_STATES = ("scheduled", "pending", "running")
 ENDED_STATES = ("completed", "failed", "crashed", "cancelled", "timed-out")
 
 
-def now() -> str:
-    """This moment as the store writes it: ISO 8601, UTC, to the millisecond."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+def now(*, ahead: float = 0) -> str:
+    """This moment, or the one in ``ahead`` seconds, as the store writes it: ISO 8601, UTC, to the millisecond."""
+    return (datetime.now(timezone.utc) + timedelta(seconds=ahead)).isoformat(timespec="milliseconds")
 
 
 def new_run_id() -> str:
@@ -92,6 +92,11 @@ class StoredRun:
     @property
     def id(self) -> str:
         return self.record.id
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its time has come, or had when it was accepted: a clock may be set back."""
+        return self.scheduled_for is None or self.scheduled_for <= max(now(), self.record.created)
 
     @property
     def seconds(self) -> float | None:

@@ -35,11 +35,33 @@ DEPLOYMENTS = """
 """
 DELETE_DEPLOYMENT = "DELETE FROM deployment WHERE name = ?"
 CANCEL_OF_DEPLOYMENT = """
-    UPDATE flow_run SET state = 'cancelled', cause = 'deleted', ended = ?
-     WHERE deployment = ? AND state = 'scheduled'
+    UPDATE flow_run SET state = 'cancelled', cause = 'deleted', ended = :now
+     WHERE deployment = :deployment AND state = 'scheduled'
+"""
+# Claimed ahead of its time, it waits as well.
+CANCEL_CLAIMED_OF_DEPLOYMENT = """
+    UPDATE flow_run SET cancel_asked = 1
+     WHERE deployment = :deployment AND state = 'pending' AND scheduled_for > :now AND scheduled_for > created
+"""
+# What its schedules made ahead of its time, where it is changed or deleted meanwhile: it is made anew as it is by then,
+# so its occurrence is free again. Nothing of it has been started.
+WITHDRAW_WAITING = """
+    UPDATE flow_run SET state = 'cancelled', cause = 'unscheduled', ended = :now, occurrence = NULL
+     WHERE deployment = :deployment AND occurrence IS NOT NULL AND state = 'scheduled'
+       AND scheduled_for > :now AND scheduled_for > created
+"""
+WITHDRAW_CLAIMED = """
+    UPDATE flow_run SET cancel_asked = 1, occurrence = NULL
+     WHERE deployment = :deployment AND occurrence IS NOT NULL AND state = 'pending'
+       AND scheduled_for > :now AND scheduled_for > created
 """
 FORGET_SCHEDULES = "DELETE FROM schedule WHERE deployment_id = ?"
 PUT_SCHEDULE = "INSERT INTO schedule (deployment_id, position, next_time) VALUES (?, ?, ?)"
+# The next time of one that is as it was: what was missed stays due, and what was withdrawn is due again.
+KEEP_SCHEDULE = """
+    UPDATE schedule SET next_time = coalesce(min(next_time, :time), next_time, :time)
+     WHERE deployment_id = :deployment_id AND position = :position
+"""
 # Times are texts of one form (``values.now``), which sort as they follow each other.
 DUE_SCHEDULES = """
     SELECT deployment.name, schedule.position, schedule.next_time
@@ -63,24 +85,44 @@ SUBMIT = """
     ON CONFLICT (occurrence) WHERE occurrence IS NOT NULL DO NOTHING
 """
 
-# The oldest run that is due, or was when it was accepted (a clock may be set back), where neither its pool nor its
-# deployment has as many as it may.
+# The oldest run whose time has come (or had, when it was accepted: a clock may be set back) or comes until :ahead,
+# where neither its pool nor its deployment has as many as it may by then. One that is claimed ahead of its time takes a
+# place when that comes: what is due before is not kept waiting by it.
 NEXT_DUE = """
     SELECT waiting.id
       FROM flow_run AS waiting
       JOIN work_pool ON work_pool.name = waiting.pool
       LEFT JOIN deployment ON deployment.name = waiting.deployment
      WHERE waiting.pool = :pool AND waiting.state = 'scheduled'
-       AND (waiting.scheduled_for <= :now OR waiting.scheduled_for <= waiting.created)
+       AND (waiting.scheduled_for <= :ahead OR waiting.scheduled_for <= waiting.created)
        AND NOT work_pool.is_paused
        AND (work_pool.concurrency_limit IS NULL OR work_pool.concurrency_limit >
             (SELECT count(*) FROM flow_run AS live
-              WHERE live.pool = waiting.pool AND live.ended IS NULL AND live.state <> 'scheduled'))
+              WHERE live.pool = waiting.pool AND live.ended IS NULL AND live.state <> 'scheduled'
+                AND (live.scheduled_for <= max(:now, waiting.scheduled_for) OR live.scheduled_for <= live.created)))
        AND (deployment.concurrency_limit IS NULL OR deployment.concurrency_limit >
             (SELECT count(*) FROM flow_run AS live
-              WHERE live.deployment = waiting.deployment AND live.ended IS NULL AND live.state <> 'scheduled'))
+              WHERE live.deployment = waiting.deployment AND live.ended IS NULL AND live.state <> 'scheduled'
+                AND (live.scheduled_for <= max(:now, waiting.scheduled_for) OR live.scheduled_for <= live.created)))
      ORDER BY waiting.scheduled_for, waiting.seq
      LIMIT 1
+"""
+# Whether one that was claimed ahead of its time may begin now that it has come: as above, beside all others.
+MAY_BEGIN = """
+    SELECT 1
+      FROM flow_run AS own
+      JOIN work_pool ON work_pool.name = own.pool
+      LEFT JOIN deployment ON deployment.name = own.deployment
+     WHERE own.id = :id AND NOT work_pool.is_paused
+       AND (work_pool.concurrency_limit IS NULL OR work_pool.concurrency_limit >
+            (SELECT count(*) FROM flow_run AS live
+              WHERE live.pool = own.pool AND live.id <> own.id AND live.ended IS NULL AND live.state <> 'scheduled'
+                AND (live.scheduled_for <= :now OR live.scheduled_for <= live.created)))
+       AND (deployment.concurrency_limit IS NULL OR deployment.concurrency_limit >
+            (SELECT count(*) FROM flow_run AS live
+              WHERE live.deployment = own.deployment AND live.id <> own.id AND live.ended IS NULL
+                AND live.state <> 'scheduled'
+                AND (live.scheduled_for <= :now OR live.scheduled_for <= live.created)))
 """
 CLAIM = """
     UPDATE flow_run SET state = 'pending', attempt = attempt + 1, owner = :owner, machine = :machine, lease = :lease
@@ -123,12 +165,12 @@ CANCEL_WAITING = """
 ASK_CANCEL = "UPDATE flow_run SET cancel_asked = 1 WHERE id = ? AND ended IS NULL AND pool IS NOT NULL"
 
 PUT_WORKER = """
-    INSERT INTO worker (id, name, pool, owner, machine, slots, started, last_polled, state)
-    VALUES (:id, :name, :pool, :owner, :machine, :slots, :started, :last_polled, :state)
+    INSERT INTO worker (id, name, pool, owner, machine, slots, prefetch, started, last_polled, state)
+    VALUES (:id, :name, :pool, :owner, :machine, :slots, :prefetch, :started, :last_polled, :state)
     ON CONFLICT (id) DO UPDATE SET last_polled = :last_polled, state = :state
 """
 WORKERS = """
-    SELECT id, name, pool, owner, machine, slots, started, last_polled, state
+    SELECT id, name, pool, owner, machine, slots, prefetch, started, last_polled, state
       FROM worker WHERE :pool IS NULL OR pool = :pool ORDER BY last_polled DESC
 """
 # Enough to see who was there; a worker that is started anew each minute must not fill the list.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
 from typing import Any
 
 from imagekit.store.values import new_run_id, now
@@ -58,6 +59,7 @@ class Deployment:
     tags: tuple[str, ...] = ()
     description: str | None = None
     version: str | None = None
+    flow_options: Mapping[str, Any] = field(default_factory=dict)  # retries … as deployed, where the file has others
     checks_parameters: bool = True  # those of a run are held to the flow's signature
     signature: Mapping[str, Any] | None = None  # of the flow: FlowSignature's fields; None: not known
     id: str = field(default_factory=new_run_id)
@@ -81,7 +83,10 @@ DEFINITION = tuple(each.name for each in fields(Deployment) if each.name not in 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSeen:
-    """A worker, as it was when it polled last. ``is_gone``: its process has ended without a word."""
+    """A worker, as it was when it polled last. ``is_gone``: its process has ended without a word.
+
+    ``prefetch`` is how many seconds before its time a run is claimed and made ready.
+    """
 
     id: str
     name: str
@@ -93,15 +98,25 @@ class WorkerSeen:
     last_polled: str
     state: str = ONLINE
     is_gone: bool = False
+    prefetch: float = 0
 
     @property
     def status(self) -> str:
-        """``online``, ``stopping``, ``stopped`` or ``gone``."""
-        return "gone" if self.is_gone and self.state != STOPPED else self.state
+        """``online``, ``stopping``, ``stopped``, ``gone``, or ``stale``: it has not polled for as long as a claim
+        holds, so its process stands still, or is of another machine."""
+        if self.state == STOPPED:
+            return STOPPED
+        return "gone" if self.is_gone else "stale" if self.silent_for > LEASE else self.state
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since it polled, by the clock."""
+        return (datetime.now(timezone.utc) - datetime.fromisoformat(self.last_polled)).total_seconds()
 
     def to_json(self) -> dict[str, Any]:
         names = ("id", "name", "pool", "slots", "started", "last_polled")
-        return {**{name: getattr(self, name) for name in names}, "status": self.status}
+        found = {name: getattr(self, name) for name in names}
+        return {**found, "prefetch_seconds": self.prefetch, "status": self.status}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from imagekit.deploying.template import run_settings
@@ -14,8 +13,8 @@ from imagekit.errors import DiskFull, EngineError, InputError, StoreError
 from imagekit.extras.during import run_first
 from imagekit.running import Asked, Machine, image_of_versions_in_use, prepare, sourced
 from imagekit.runs.recording import AWAY, NotOurs, end_by
-from imagekit.runs.runner import LABEL_RUN, run_flow, source_in_use
-from imagekit.runs.watch import Happening, LetGone, Sink
+from imagekit.runs.runner import LABEL_RUN, Hold, run_flow, source_in_use
+from imagekit.runs.watch import LetGone, Sink, Unstarted
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.store.claimed import ClaimedRun
 from imagekit.store.queue import Queue
@@ -24,23 +23,12 @@ from imagekit.store.values import RunEnd, StoredRun
 if TYPE_CHECKING:
     from imagekit.store.store import Store
     from imagekit.store.work_values import WorkPool
+    from imagekit.worker.jobs import Job
 
 _LOST = {"kind": "crash", "message": "the worker that saw to the run ended, and its container is gone"}
 # How a run was left: it goes on elsewhere, waits again, or this worker knows how it ended.
 ENDED, HANDED_BACK, LET_GO, TAKEN = "ended", "handed back", "let go", "taken over by another worker"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A run that is this worker's. ``happenings`` takes what others want of it."""
-
-    run: StoredRun
-    happenings: SimpleQueue[Happening]
-    was_restarted: bool = False  # the machine, since the claim before this one
-
-    @property
-    def id(self) -> str:
-        return self.run.id
+WAITS = "waits again"  # nothing kept it from its start but what goes before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +49,23 @@ def carry_out_job(
     store: Store,
     *,
     on_output: Sink | None = None,
+    hold: Hold | None = None,
 ) -> JobEnd:
     """Prepare it and run it, or go on with the container that an earlier attempt left. Raises nothing on purpose.
+
+    ``hold`` is waited for between the two.
 
     Where the store cannot be written, the claim is left to run out: whoever takes the run over finds what there is.
     """
     try:
-        return _carried_out(job, pool, machine, store, on_output)
+        return _carried_out(job, pool, machine, store, on_output, hold)
     except (StoreError, DiskFull) as error:
         return JobEnd(how=LET_GO, message=error.message)
 
 
-def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_output: Sink | None) -> JobEnd:
+def _carried_out(
+    job: Job, pool: WorkPool, machine: Machine, store: Store, on_output: Sink | None, hold: Hold | None
+) -> JobEnd:
     run = job.run
     claimed = ClaimedRun(store, run.id, run.attempt)
     container = None
@@ -92,7 +85,13 @@ def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_ou
         )
         with source_in_use(order.checkout, prepared.cache):
             run_it = partial(
-                run_flow, prepared.engine, order, store=claimed, on_output=on_output, happenings=job.happenings
+                run_flow,
+                prepared.engine,
+                order,
+                store=claimed,
+                on_output=on_output,
+                happenings=job.happenings,
+                hold=hold,
             )
             result = run_it() if container or prepared.first is None else run_first(prepared.first, run_it, store)
         message = result.error.message if result.error else next(iter(result.warnings), None)
@@ -102,6 +101,13 @@ def _carried_out(job: Job, pool: WorkPool, machine: Machine, store: Store, on_ou
         return JobEnd(how=LET_GO)
     except NotOurs:
         return JobEnd(how=TAKEN)
+    except Unstarted:
+        # Where there was no place for it, it waits already; where it was cancelled meanwhile, that is its end.
+        Queue(store).hand_back(run.id, run.attempt)
+        found = store.run(run.id)
+        if found.end is not None:
+            return JobEnd(how=ENDED, state=found.state, cause=found.end.cause)
+        return JobEnd(how=WAITS if found.state == "scheduled" else TAKEN)
     except (*AWAY, StoreError) as error:
         # Nothing of it was started: it waits until an engine is there. What was started has been recorded.
         away = isinstance(error, EngineError)
@@ -123,7 +129,10 @@ def asked_of(run: StoredRun, pool: WorkPool, machine: Machine, *, is_begun: bool
     settings = run_settings(pool.template, wanted.get("job_variables") or {})
     image = wanted.get("image") or settings.image or image_of_versions_in_use()
     if image is None:
-        raise InputError("the deployment has no image, and neither has its work pool", hint="imagekit work-pool update")
+        raise InputError(
+            "the deployment has no image, and neither has its work pool",
+            hint=f"imagekit work-pool update {pool.name} --set image=NAME:TAG",
+        )
     name = run.record.name if run.attempt < 2 or is_begun else f"{run.record.name}-{run.attempt}"
     settings = settings.with_(image=image, name=name)
     if settings.timeout is not None and run.started_clock is not None:
@@ -134,6 +143,7 @@ def asked_of(run: StoredRun, pool: WorkPool, machine: Machine, *, is_begun: bool
         settings=settings,
         parameters=dict(run.record.parameters),
         run_id=run.id,
+        flow_options=wanted.get("flow_options") or {},
     )
     source = wanted.get("source")
     if source is None:

@@ -33,7 +33,12 @@ class Told:
         self._line(f"worker {worker.name} {until} {worker.pool}, {worker.slots} at a time")
 
     def began(self, run: StoredRun) -> None:
-        self._line(f"{run.record.name}: {run.deployment} ({run.id[:8]})")
+        due = "" if run.is_due else f", due at {_clock(str(run.scheduled_for))}"
+        self._line(f"{run.record.name}: {run.deployment} ({run.id[:8]}){due}")
+
+    def ready(self, run: StoredRun) -> None:
+        if not run.is_due:
+            self._line(f"{run.record.name}: ready, and begins at {_clock(str(run.scheduled_for))}")
 
     def adopted(self, run: StoredRun) -> None:
         self._line(f"{run.record.name}: taken over from a worker that is gone (attempt {run.attempt})")
@@ -92,6 +97,10 @@ class Lines:
             if rest:
                 self._rest[stream] = b""
                 self._say(rest.decode("utf-8", "backslashreplace"))
+
+
+def _clock(time: str) -> str:
+    return f"{datetime.fromisoformat(time).astimezone():%H:%M:%S}"
 
 
 def _print(text: str) -> None:

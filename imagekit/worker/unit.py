@@ -11,13 +11,16 @@ _PASSED_ON = """XDG_STATE_HOME XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME IMAG
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 
 
-def systemd_unit(pool: str, limit: int, python: str, variables: Mapping[str, str]) -> str:
+def systemd_unit(
+    pool: str, limit: int, python: str, variables: Mapping[str, str], *, prefetch: int | None = None
+) -> str:
     """A unit that starts ``python -m imagekit worker start``, and starts it again where it fails.
 
     When it is stopped it has a minute and a half for the runs it has, and those that are not over by then are adopted
     when it starts again.
     """
     command = _words([python, "-m", "imagekit", "worker", "start", "--pool", pool, "--limit", str(limit)])
+    command += f" --prefetch-seconds {prefetch}" if prefetch is not None else ""
     passed = [f"{name}={variables[name]}" for name in _PASSED_ON if variables.get(name)]
     environment = "".join(f"Environment={_quoted(each, dollars=False)}\n" for each in passed)
     described = pool.replace("%", "%%")

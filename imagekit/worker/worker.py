@@ -1,8 +1,10 @@
 """The worker: a loop that polls a pool, claims what is due while it has room, and holds on to what it claimed.
 
+What is due within its ``prefetch`` seconds is claimed and made ready where a place is free.
+
 It is woken by the database's file (one ``stat`` twenty times a second), by the end of a job, and at least every two
 seconds. The first signal ends the claiming, and it ends with its last run; the second lets go of the runs: their
-containers go on, and the next worker adopts them.
+containers go on, and the next worker adopts them. What waits for its time is put back with the first.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -29,7 +30,9 @@ from imagekit.store.pools import Pools
 from imagekit.store.queue import Queue
 from imagekit.store.values import new_run_id, now
 from imagekit.store.work_values import HEARTBEAT, ONLINE, STOPPED, STOPPING, WorkerSeen
-from imagekit.worker.one_run import ENDED, HANDED_BACK, LET_GO, Job, JobEnd, carry_out_job
+from imagekit.worker.ahead import UntilDue
+from imagekit.worker.jobs import Job, Jobs
+from imagekit.worker.one_run import ENDED, HANDED_BACK, LET_GO, JobEnd, carry_out_job
 from imagekit.worker.schedules import submit_due
 from imagekit.worker.told import Told
 
@@ -42,8 +45,8 @@ LOOK_SECONDS = 0.05
 SWEEP_SECONDS = 30.0
 # What could not be begun is tried again after two seconds, four, and so on up to so many.
 LONGEST_PAUSE = 30.0
-# Workers that were not seen for so long are not listed any more.
-REMEMBERED = timedelta(days=1)
+# Workers that were not seen for so many seconds are not listed any more.
+REMEMBERED = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,10 @@ class Stopped:
 
 
 class Worker:
-    """Carries out the runs of ``pool``, ``limit`` at a time. With ``once``, those that are due, and ends then."""
+    """Carries out the runs of ``pool``, ``limit`` at a time. With ``once``, those that are due, and ends then.
+
+    ``prefetch``: how many seconds before its time a run is made ready.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Worker:
         told: Told,
         *,
         limit: int = 10,
+        prefetch: float = 0,
         once: bool = False,
         name: str | None = None,
     ) -> None:
@@ -76,10 +83,9 @@ class Worker:
         self._deployments = Deployments(store.file)
         self._pool = pool
         self._told = told
-        self._limit = limit
+        self._prefetch = prefetch
         self._once = once
-        self._jobs: dict[str, Job] = {}
-        self._guard = threading.Lock()
+        self._jobs = Jobs(limit)
         self._bell: SimpleQueue[tuple[Job, JobEnd] | None] = SimpleQueue()
         self._signals: list[int] = []
         self._over = threading.Event()
@@ -94,6 +100,7 @@ class Worker:
             owner=owner(),
             machine=machine_id(),
             slots=limit,
+            prefetch=prefetch,
             started=now(),
             last_polled=now(),
         )
@@ -105,7 +112,7 @@ class Worker:
         engine = self._machine.engine
         engine.ping()
         reconcile(self._store, engine)
-        self._pools.forget_workers(self._pool, _ago(REMEMBERED))
+        self._pools.forget_workers(self._pool, now(ahead=-REMEMBERED))
         self._pools.seen(self._seen)
         self._told.started(self._seen, once=self._once)
         before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -134,7 +141,7 @@ class Worker:
         while len(self._signals) < 2:
             if self._signals and not said:
                 said = True
-                self._told.stopping(len(self._jobs))
+                self._told.stopping(self._jobs.put_back())
             found = 0
             if not self._signals:
                 try:
@@ -152,38 +159,44 @@ class Worker:
         """Claim while there is room; how many runs there were."""
         if (self._engine_away and not self._engine_is_back()) or time.monotonic() < self._not_before:
             return 0
-        submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told)
         found = 0
-        while len(self._jobs) < self._limit and not self._signals and not self._engine_away:
-            job = self._next()
-            if job is None:
+        while not self._signals and not self._engine_away:
+            # Of what schedules will be due for, no more is made than there is room for.
+            ahead = self._prefetch if self._jobs.has_room(ahead=True) else 0
+            job = self._next(ahead)
+            if job is not None:
+                found += 1
+                self._begin(job)
+            elif not self._submit_due(ahead):
                 break
-            found += 1
-            self._begin(job)
         return found
 
-    def _next(self) -> Job | None:
-        with self._guard:
-            known = list(self._jobs)
-        for stale in self._queue.stale(self._pool, but_not=known):
+    def _submit_due(self, ahead: float) -> int:
+        return submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told, ahead=ahead)
+
+    def _next(self, ahead: float) -> Job | None:
+        if not self._jobs.has_room():
+            return None
+        for stale in self._queue.stale(self._pool, but_not=self._jobs.claims()):
             taken = self._queue.take_over(stale)
             if taken is not None:
                 self._told.adopted(taken)
-                return Job(run=taken, happenings=SimpleQueue(), was_restarted=stale.machine != taken.machine)
-        run = self._queue.claim(self._pool)
-        return None if run is None else Job(run=run, happenings=SimpleQueue())
+                return self._jobs.add(taken, was_restarted=stale.machine != taken.machine)
+        run = self._queue.claim(self._pool, ahead=ahead)
+        return None if run is None else self._jobs.add(run)
 
     def _begin(self, job: Job) -> None:
         pool, run = self._pools.get(self._pool), job.run
-        with self._guard:
-            self._jobs[job.id] = job
+        hold: UntilDue | None = None
+        if self._jobs.is_ahead(job):
+            hold = UntilDue(job=job, queue=self._queue, on_ready=lambda: self._told.ready(run))
         self._told.began(run)
 
         def work() -> None:
             end = JobEnd(how=LET_GO, message="a fault of imagekit's own")
             output = self._told.output_of(run)
             try:
-                end = carry_out_job(job, pool, self._machine, self._store, on_output=output)
+                end = carry_out_job(job, pool, self._machine, self._store, on_output=output, hold=hold)
             finally:
                 output.close()
                 self._bell.put((job, end))
@@ -210,8 +223,7 @@ class Worker:
             self._ask_cancelled()
 
     def _done(self, job: Job, end: JobEnd) -> None:
-        with self._guard:
-            self._jobs.pop(job.id, None)
+        self._jobs.remove(job)
         self._engine_away = end.engine_away
         self._ended += end.how == ENDED
         if end.how in (HANDED_BACK, LET_GO):
@@ -238,32 +250,19 @@ class Worker:
         self._not_before = 0.0
         return True
 
-    def _claims(self) -> dict[str, int]:
-        with self._guard:
-            return {job.id: job.run.attempt for job in self._jobs.values()}
-
     def _ask_cancelled(self) -> None:
         with suppress(StoreError):
-            self._stop(self._queue.cancelled(self._claims()))
-
-    def _stop(self, run_ids: frozenset[str]) -> None:
-        with self._guard:
-            for run_id in run_ids:
-                if run_id in self._jobs:
-                    self._jobs[run_id].happenings.put(StopAsked(why="cancel"))
+            self._jobs.tell(self._queue.cancelled(self._jobs.claims()), StopAsked(why="cancel"))
 
     def _beat(self) -> None:
         """Renew the claims. Where that fails they may run out, and be another worker's: then these are let go of."""
         while not self._over.wait(HEARTBEAT):
             try:
-                claims = self._claims()
+                claims = self._jobs.claims()
                 if claims:
                     renewed = self._queue.renew(claims)
-                    with self._guard:
-                        for run_id in renewed.lost:
-                            if run_id in self._jobs:
-                                self._jobs[run_id].happenings.put(LetGo())
-                    self._stop(renewed.cancelled)
+                    self._jobs.tell(renewed.lost, LetGo())
+                    self._jobs.tell(renewed.cancelled, StopAsked(why="cancel"))
                 state = STOPPING if self._signals else ONLINE
                 self._pools.seen(replace(self._seen, last_polled=now(), state=state))
             except ImagekitError as error:
@@ -277,10 +276,7 @@ class Worker:
 
     def _let_go(self) -> int:
         """Leave what still runs to the next worker; how many runs that are."""
-        with self._guard:
-            jobs = list(self._jobs.values())
-        for job in jobs:
-            job.happenings.put(LetGo())
+        self._jobs.tell(self._jobs.claims(), LetGo())
         left = 0
         until = time.monotonic() + 5
         while self._jobs and time.monotonic() < until:
@@ -290,7 +286,3 @@ class Worker:
                     left += rung[1].how != ENDED
                     self._done(*rung)
         return left + len(self._jobs)
-
-
-def _ago(span: timedelta) -> str:
-    return (datetime.now(timezone.utc) - span).isoformat(timespec="milliseconds")

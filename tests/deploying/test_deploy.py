@@ -129,3 +129,43 @@ def test_what_is_no_deployment(store: Store) -> None:
     for given in ([etl(store).to_deployment("x")], etl(store), "etl/x", None):
         with pytest.raises(InputError, match="is no deployment"):
             deploy(given, work_pool_name="docker")  # type: ignore[arg-type]
+
+
+def test_a_flow_elsewhere_is_called_as_its_decorator_says(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(
+        "from prefect import flow\n@flow(name='nightly etl', version='7', timeout_seconds=90)\n"
+        "def etl(n: int = 1):\n    'Loads it.'\n"
+    )
+    done, _ = deploy_all(
+        [
+            etl(store).to_deployment("a"),
+            etl(store).with_options(name="own", timeout_seconds=5).to_deployment("b", version="8"),
+            etl(store).to_deployment("c", job_variables={"timeout": 3}, description="said"),
+        ],
+        work_pool_name="docker",
+    )
+    found = [each.deployment for each in done]
+    assert [each.name for each in found] == ["nightly etl/a", "own/b", "nightly etl/c"]
+    assert [each.job_variables["timeout"] for each in found] == [90, 5, 3]
+    assert [each.version for each in found] == ["7", "8", "7"]
+    assert [each.description for each in found] == ["Loads it.", "Loads it.", "said"]
+    with pytest.raises(InputError, match="two deployments are called nightly etl/a"):
+        deploy(etl(store).to_deployment("a"), etl(store).to_deployment("a"), work_pool_name="docker")
+
+
+def test_what_with_options_changed_goes_with_the_runs(store: Store) -> None:
+    from imagekit.deploying.submit import submission_of
+    from imagekit.runs.request import Request
+
+    patient = etl(store).with_options(retries=2, retry_delay_seconds=0.1)
+    (done,), _ = deploy_all([patient.to_deployment("nightly")], work_pool_name="docker")
+    deployment, pool = done.deployment, Pools(store.file).get("docker")
+    wanted = submission_of(deployment, pool).wanted["flow_options"]
+    assert wanted == {"retries": 2, "retry_delay_seconds": 0.1}
+    document = Request.of("flow.py:etl", None, options=wanted).files()["request.json"]
+    assert b'"options": {"retries": 2, "retry_delay_seconds": 0.1}' in document
+    (again,), _ = deploy_all([patient.to_deployment("nightly")], work_pool_name="docker")
+    assert again.outcome == "unchanged"
+    (plain,), _ = deploy_all([etl(store).to_deployment("nightly")], work_pool_name="docker")
+    assert (plain.outcome, plain.deployment.flow_options) == ("updated", {})
+    assert "flow_options" not in submission_of(plain.deployment, pool).wanted

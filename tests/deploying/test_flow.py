@@ -101,6 +101,9 @@ def test_a_flow_is_called_like_its_function() -> None:
     assert (named.name, named.version, named.log_prints) == ("told off", "2", True)
     assert add_up.with_options(name="other").name == "other"
     assert add_up.with_options(name="other")(1) == 2
+    changed = named.with_options(retries=2).with_options(retry_delay_seconds=0.5, version=None)
+    assert (changed.name, changed.version, changed.retries) == ("told off", "2", 2)
+    assert (changed.changed, named.changed) == ({"retries": 2, "retry_delay_seconds": 0.5}, {})
 
     @flow
     async def later() -> int:

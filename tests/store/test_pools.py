@@ -113,3 +113,84 @@ def test_a_worker_is_seen_until_its_process_is_gone(store: Store) -> None:
     assert [each.status for each in pools.workers("docker")] == ["stopped", "gone"]
     pools.forget_workers("docker", "2026-01-02T00:00:00.000+00:00")
     assert [each.id for each in pools.workers("docker")] == ["1"]
+
+
+def test_what_a_schedule_made_ahead_is_withdrawn_where_its_deployment_changes(store: Store) -> None:
+    Pools(store.file).put(WorkPool(name="docker"))
+    deployments, queue = Deployments(store.file), Queue(store)
+    due = now(ahead=1000)
+    deployment, _ = deployments.put(DEPLOYMENT, [due])
+    occurrence = f"{deployment.id}/0/{due}"
+
+    def made(number: int, **more: str | None) -> str:
+        run = Submission(
+            name=f"r-{number}",
+            deployment=deployment.name,
+            pool="docker",
+            entrypoint="f.py:f",
+            reference="x",
+            wanted={},
+            **{"scheduled_for": due, "occurrence": occurrence, **more},  # type: ignore[arg-type]
+        )
+        assert queue.submit(run)
+        return run.id
+
+    assert queue.move_schedule(deployment.id, 0, due, "2099-01-01T08:00:00.000+00:00", None)
+    waits, asked_for = made(1), made(2, occurrence=None)
+    missed = made(3, scheduled_for="2026-01-01T08:00:00.000+00:00", occurrence="missed")
+    changed, _ = deployments.put(replace(deployment, parameters={"n": 4}), [due])
+    assert (store.run(waits).state, store.run(waits).end.cause) == ("cancelled", "unscheduled")  # type: ignore[union-attr]
+    # What was missed stays accepted, and what is to come is due again, of the same occurrence.
+    assert deployments.next_times(changed) == [due]
+    again = made(4)
+    wanted = (again, missed, asked_for)
+    assert [store.run(each).state for each in wanted] == ["scheduled"] * 3
+    assert [queue.claim("docker", ahead=1100) is None for _ in wanted] == [False] * 3
+    deployments.put(replace(changed, is_paused=True), [None])
+    assert queue.cancelled(dict.fromkeys(wanted, 1)) == {again}
+
+
+def test_a_deployment_that_is_deleted_takes_with_it_what_is_ready_for_it(store: Store) -> None:
+    Pools(store.file).put(WorkPool(name="docker"))
+    deployments, queue = Deployments(store.file), Queue(store)
+    deployments.put(DEPLOYMENT)
+    times = {"due": now(), "later": now(ahead=1000)}
+    runs = [
+        Submission(
+            name=name,
+            deployment=DEPLOYMENT.name,
+            pool="docker",
+            entrypoint="f.py:f",
+            reference="x",
+            wanted={},
+            scheduled_for=time,
+        )
+        for name, time in times.items()
+    ]
+    for run in runs:
+        queue.submit(run)
+        assert queue.claim("docker", ahead=1100) is not None
+    assert deployments.delete(DEPLOYMENT.name) == 1
+    assert queue.cancelled({run.id: 1 for run in runs}) == {runs[1].id}
+
+
+def test_a_worker_that_has_not_polled_is_stale(store: Store) -> None:
+    pools = Pools(store.file)
+    pools.put(WorkPool(name="docker"))
+    worker = WorkerSeen(
+        id="1",
+        name="w",
+        owner=owner(),
+        started=now(),
+        last_polled=now(ahead=-31),
+        pool="docker",
+        machine=machine(),
+        slots=4,
+        prefetch=10,
+    )
+    pools.seen(worker)
+    (found,) = pools.workers()
+    assert (found.status, found.prefetch, is_ready([found])) == ("stale", 10, False)
+    # A clock that was set back says nothing.
+    assert replace(worker, last_polled=now(ahead=3600)).status == "online"
+    assert replace(worker, state="stopped").status == "stopped"

@@ -20,7 +20,7 @@ from imagekit.store.claimed import ClaimedRun
 from imagekit.store.pools import Pools
 from imagekit.store.queue import Queue
 from imagekit.store.store import Store
-from imagekit.store.values import RunEnd, RunRecord
+from imagekit.store.values import RunEnd, RunRecord, now
 from imagekit.store.work_values import Deployment, Submission, WorkPool
 
 DONE = RunEnd(state="completed")
@@ -126,13 +126,14 @@ def test_a_late_write_is_refused(store: Store) -> None:
     assert store.run(run.id).state == "completed"
 
 
-def test_a_lease_holds_while_it_is_renewed_and_its_process_lives(store: Store) -> None:
+def test_a_lease_holds_while_it_is_renewed_and_its_process_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue(store)
     queue.submit(submission())
-    run = queue.claim("docker", lease=0.2)
+    run = queue.claim("docker", lease=60)
     assert run is not None
     assert queue.stale("docker") == []
-    time.sleep(0.25)
+    moment = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: moment() + 61)
     (stale,) = queue.stale("docker")
     assert queue.stale("docker", but_not=[run.id]) == []
     assert queue.renew({run.id: 1}).lost == frozenset()
@@ -317,3 +318,76 @@ def test_claimers_that_are_killed_at_random_lose_and_double_nothing(store: Store
     assert set(claims.values()) == {1}
     assert all(count <= 1 for count in Counter(run_id for run_id, what in told if what == "ended").values())
     store.verify()
+
+
+def test_a_run_is_claimed_ahead_of_its_time_and_takes_a_place_when_that_comes(store: Store) -> None:
+    queue, pools = Queue(store), Pools(store.file)
+    later = submission("later", scheduled_for=now(ahead=1000))
+    assert queue.submit(later)
+    assert (queue.claim("docker"), queue.claim("docker", ahead=900)) == (None, None)
+    run = queue.claim("docker", ahead=1100)
+    assert run is not None
+    assert (run.id, run.state, run.is_due) == (later.id, "pending", False)
+    pools.put(WorkPool(name="docker", concurrency_limit=1))
+    # It is none of those that the pool has until its time has come; and there is no room beside it then.
+    queue.submit(submission("after it", scheduled_for=now(ahead=1001)))
+    assert queue.claim("docker", ahead=1100) is None
+    assert queue.submit(submission("due"))
+    due = queue.claim("docker", ahead=1100)
+    assert due is not None
+    assert due.record.name == "due"
+    assert queue.may_begin(later.id, 2) is None
+    assert queue.may_begin(later.id, 1) is False
+    assert (store.run(later.id).state, store.run(later.id).lease) == ("scheduled", None)
+    ClaimedRun(store, due.id, 1).end(due.id, DONE)
+    again = queue.claim("docker", ahead=1100)
+    assert again is not None
+    assert (again.id, again.attempt, queue.may_begin(again.id, 2)) == (later.id, 2, True)
+    assert (queue.cancel(again.id), set(queue.cancelled({again.id: 2}))) == ("asked", {again.id})
+
+
+@pytest.mark.parametrize("change", [{"is_paused": True}, {"concurrency_limit": 1}])
+def test_a_pool_that_is_changed_meanwhile_keeps_it_waiting(store: Store, change: dict[str, object]) -> None:
+    queue, pools = Queue(store), Pools(store.file)
+    queue.submit(submission("due"))
+    assert queue.claim("docker") is not None
+    later = submission("later", scheduled_for=now(ahead=1000))
+    queue.submit(later)
+    assert queue.claim("docker", ahead=1100) is not None
+    pools.put(WorkPool(name="docker", **change))  # type: ignore[arg-type]
+    assert queue.may_begin(later.id, 1) is False
+    assert store.run(later.id).state == "scheduled"
+
+
+def test_a_deployments_limit_holds_when_its_time_comes(store: Store) -> None:
+    from imagekit.store.deployments import Deployments
+
+    queue = Queue(store)
+    Deployments(store.file).put(Deployment(name="etl/nightly", pool="docker", entrypoint="f.py:f", concurrency_limit=1))
+    later = submission("later", scheduled_for=now(ahead=1000))
+    queue.submit(later)
+    assert queue.claim("docker", ahead=1100) is not None
+    queue.submit(submission("due"))
+    assert queue.claim("docker") is not None
+    assert queue.may_begin(later.id, 1) is False
+
+
+def test_one_that_is_cancelled_before_it_is_put_back_has_ended(store: Store) -> None:
+    queue, pools = Queue(store), Pools(store.file)
+    later = submission("later", scheduled_for=now(ahead=1000))
+    queue.submit(later)
+    assert queue.claim("docker", ahead=1100) is not None
+    assert queue.cancel(later.id) == "asked"
+    pools.put(WorkPool(name="docker", is_paused=True))
+    assert queue.may_begin(later.id, 1) is False
+    run = store.run(later.id)
+    assert (run.state, run.end.cause if run.end else None) == ("cancelled", "cancel")
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_that_was_due(store: Store) -> None:
+    queue = Queue(store)
+    queue.submit(submission("due", scheduled_for=now(ahead=3600), created=now(ahead=3600)))
+    run = queue.claim("docker")
+    assert run is not None
+    assert run.is_due
+    assert queue.may_begin(run.id, 1) is True
