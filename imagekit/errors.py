@@ -16,7 +16,8 @@ those words in ``details``. ``exit_code`` is what the command line ends with.
     │   ├── InvalidConfig                 imagekit's own configuration
     │   ├── InvalidSecret                 a secret that is not there, or is not written as one
     │   ├── CredentialExposed             a credential where everyone who has the image would see it
-    │   ├── UnknownKeyword                a keyword that DockerImage does not take
+    │   ├── UnknownKeyword                a keyword that is not taken
+    │   ├── WrongType                     a value of another type than is taken
     │   └── UnknownRun                    no run of that ID or name is recorded, or several are
     ├── EngineError                   3
     │   ├── EngineNotFound                nothing listens at the engine's address
@@ -68,16 +69,19 @@ class ImagekitError(Exception):
     """Base of all errors raised on purpose.
 
     ``message`` is one line. ``hint`` is what to do next. ``details`` are the words of the
-    program that failed, any number of lines.
+    program that failed, any number of lines. What a terminal would obey in the first two (a
+    file's name may hold it) is written as Python escapes it.
     """
 
     exit_code = 1
+    usual_hint: str | None = None  # where nothing better is known
 
     def __init__(self, message: str, *, hint: str | None = None, details: str | None = None) -> None:
+        message = _on_one_line(message)
         super().__init__(message)
         self.message = message
         self.details = details
-        self.hint = hint
+        self.hint = hint or self.usual_hint
 
     @property
     def hint(self) -> str | None:
@@ -85,7 +89,7 @@ class ImagekitError(Exception):
 
     @hint.setter
     def hint(self, hint: str | None) -> None:
-        self._hint = hint
+        self._hint = hint = _on_one_line(hint) if hint else hint
         # What a traceback shows below the message (PEP 678): so a script that ends by it says what to do next.
         others = [note for note in getattr(self, "__notes__", ()) if note not in self._own_notes]
         self._own_notes = [*([self.details] if self.details else []), *([f"hint: {hint}"] if hint else [])]
@@ -101,6 +105,12 @@ class ImagekitError(Exception):
             "hint": self.hint,
             "details": self.details,
         }
+
+
+def _on_one_line(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\xa0" else c.encode("unicode_escape").decode() for c in text.rstrip())
 
 
 class InputError(ImagekitError, ValueError):
@@ -162,7 +172,11 @@ class CredentialExposed(InputError):
 
 
 class UnknownKeyword(InputError, TypeError):
-    """A keyword that ``DockerImage`` does not take."""
+    """A keyword that is not taken."""
+
+
+class WrongType(InputError, TypeError):
+    """A value of another type than is taken: a list where a string belongs."""
 
 
 class UnknownRun(InputError):
@@ -173,6 +187,7 @@ class EngineError(ImagekitError):
     """The Docker Engine, or what it should hold, is not to be had."""
 
     exit_code = 3
+    usual_hint = "imagekit doctor looks at the engine; its log tells more: journalctl -u docker"
     status: int | None = None  # of the engine's answer, where it refused
 
 
@@ -210,6 +225,11 @@ class BaseNotFound(EngineError):
 
 class BaseUnusable(EngineError):
     """The base image has no Python that imagekit can use."""
+
+    usual_hint = "choose another base image: --base-image, or base-image in [tool.imagekit]"
+
+
+_VERIFY = "imagekit cache verify finds a damaged download, and the next build fetches it anew;"
 
 
 class ResolveError(ImagekitError):
@@ -259,6 +279,8 @@ class BuildError(ImagekitError):
 class SourceBuildFailed(BuildError):
     """A source distribution, or the project itself, did not become a wheel."""
 
+    usual_hint = "ask for another version of it, or build its wheel yourself and name that by its path"
+
 
 class PreflightFailed(BuildError):
     """Compiled files of the packages would not load on the base: its C library is too old, or libraries are missing."""
@@ -271,9 +293,13 @@ class DockerfileFailed(BuildError):
 class WheelRefused(BuildError):
     """A wheel that is damaged, or whose members are not safe to unpack."""
 
+    usual_hint = f"{_VERIFY} if it stays so, ask for another version of the package, and tell its authors"
+
 
 class CondaRefused(BuildError):
     """A conda package that is damaged, or whose members are not safe to unpack or do not fit together."""
+
+    usual_hint = f"{_VERIFY} if it stays so, ask for another version of the package, and tell its authors"
 
 
 class BaseBuildFailed(BuildError):

@@ -15,12 +15,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import InputError, InvalidParameters
+from imagekit.errors import InputError
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.runs.here import entrypoint_of
 from imagekit.runs.settings import RunSettings
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.store.values import new_run_id
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.checkouts.values import Checkout
@@ -146,15 +147,14 @@ def run(
     wanted = _settings(settings, {**{key: value for key, value in given.items() if value is not None}, **variables})
     flow = Entrypoint.parse(entrypoint if isinstance(entrypoint, str) else entrypoint_of(entrypoint))
     if not isinstance(parameters, (Mapping, type(None))):
-        what = type(parameters).__name__
-        raise InvalidParameters(f"parameters: a value of type {what} is no mapping", hint="parameters={'n': 3}")
+        raise wrong_type(parameters, "parameters", "a dict", "write parameters={'n': 3}")
     asked = Asked(entrypoint=flow, settings=wanted, parameters=dict(parameters or {}))
     if source is not None:
         from imagekit.settings import Settings
 
         asked = sourced(asked, source, source_secret, Settings.load(), SilentReporter())
     elif source_secret is not None:
-        raise InputError("source_secret is nothing without source", hint="source='git+https://…'")
+        raise InputError("source_secret goes with source, and none is given", hint="add source='git+https://…'")
     if not isinstance(image, str) and (image is not None or wanted.image is None):
         asked = _built(asked, image)
     elif image is not None:
@@ -356,7 +356,7 @@ def check_extras_of(settings: RunSettings, image_env: Mapping[str, str] | None =
     """
     text = {**(image_env or {}), **settings.variables}.get(EXTRAS)
     if text:
-        from imagekit.extras.grammar import read_extras
+        from imagekit.spec.extra_packages import read_extras
 
         read_extras(text)
 
@@ -366,8 +366,7 @@ def _built(asked: Asked, image: DockerImage | None) -> Asked:
     from imagekit.image import AUTO, DockerImage
 
     if not isinstance(image, (DockerImage, type(None))):
-        what = type(image).__name__
-        raise InputError(f"image: a value of type {what} is no image", hint="image='orders:v1', or a DockerImage")
+        raise wrong_type(image, "image", "an image's name or a DockerImage", "write image='orders:v1'")
     if image is None and asked.checkout is not None:
         # What it needs; its source comes along.
         project = asked.checkout.project
@@ -390,8 +389,6 @@ def _settings(settings: RunSettings | None, variables: Mapping[str, Any]) -> Run
     if settings is None:
         return given
     if not isinstance(settings, RunSettings):
-        # Its values are not shown: some may be secret.
-        what = type(settings).__name__
-        raise InputError(f"settings: a value of type {what} is no RunSettings", hint="settings=RunSettings(timeout=60)")
+        raise wrong_type(settings, "settings", "a RunSettings", "write settings=RunSettings(timeout=60)")
     joined = {name: {**getattr(settings, name), **getattr(given, name)} for name in ("env", "labels")}
     return settings.with_(**{**variables, **joined})

@@ -27,7 +27,9 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError(f"a Secret's value is a string, not {type(value).__name__}")
+            from imagekit.wrong_type import wrong_type
+
+            raise wrong_type(value, "a Secret's value", "a string", "write Secret('…'), or Secret.load('NAME')")
         self._value = value
 
     def get(self) -> str:

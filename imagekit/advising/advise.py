@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imagekit.advising.values import Advice
 from imagekit.errors import InputError
 from imagekit.progress import SilentReporter
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
@@ -32,7 +33,7 @@ def advise(
     packages at every start (Prefect's workers, Kubernetes). ``measure`` builds the image under a name of its own and
     times some twenty containers, all of which are gone afterwards; without it nothing is built.
 
-    Raises ``InputError``'s kinds for what cannot be meant, and what ``DockerImage.plan`` raises.
+    Raises ``InputError``'s kinds for what cannot be meant, and what resolving the project raises.
     """
     from imagekit.pipeline import Pipeline
     from imagekit.secrets.handed import Handed
@@ -53,6 +54,8 @@ def parse_target(target: str | Path, project: Path = Path()) -> tuple[Path, Entr
     """A project's directory, and the flow in it where ``target`` names one of ``project``; ``InputError``."""
     from imagekit.spec.entrypoint import Entrypoint
 
+    if not isinstance(target, (str, Path)):
+        raise wrong_type(target, "target", "a path, or a flow as PATH.py:FUNCTION", "write advise('flow.py:etl')")
     if Path(target).is_dir():
         return Path(target), None
     if ":" not in str(target):
@@ -67,8 +70,11 @@ def parse_target(target: str | Path, project: Path = Path()) -> tuple[Path, Entr
 
 def check_rate(runs_per_day: float | None) -> None:
     """``InputError`` for what is no number of runs."""
+    hint = "write 24, or 0.5 for every second day"
+    if isinstance(runs_per_day, bool) or not isinstance(runs_per_day, (int, float, type(None))):
+        raise wrong_type(runs_per_day, "runs_per_day", "a number", hint)
     if runs_per_day is not None and not (math.isfinite(runs_per_day) and 0 < runs_per_day <= 1e9):
-        raise InputError(f"{runs_per_day:g} is no number of runs a day", hint="write 24, or 0.5 for every second day")
+        raise InputError(f"{runs_per_day:g} is no number of runs a day", hint=hint)
 
 
 def advise_on(

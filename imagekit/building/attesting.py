@@ -217,7 +217,7 @@ def project_document(
     base, plan = planned.plan.base, planned.plan
     if plan.commands:
         raise InputError(
-            "what the project's own Dockerfile commands bring is known when they have run",
+            "what the project's own Dockerfile commands bring is known only when they have run",
             hint="build the image, and name it: imagekit sbom NAME:TAG",
         )
     kept = ContentsCache(places.cache)

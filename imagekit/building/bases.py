@@ -105,7 +105,10 @@ def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | N
     if lock_file is not None and lock_file.exists():
         lock = DebianLock.from_bytes(lock_file.read_bytes())
         if lock.python != base.python:
-            raise BaseBuildFailed(f"{lock_file} locks Python {lock.python}, and {base.python} is asked for")
+            raise BaseBuildFailed(
+                f"{lock_file} locks Python {lock.python}, and {base.python} is asked for",
+                hint=f"lock it in a file of its own, or remove {lock_file}: then it is locked anew",
+            )
     rootfs = build_base(base, cache=cache, lock=lock, reporter=reporter)
     if lock_file is not None and lock is None:
         lock_file.write_bytes(rootfs.lock.to_bytes())

@@ -31,7 +31,9 @@ def build_and_check(
         engine = connect()
         image = engine.image(name)
         if image is None:
-            raise EngineError("BuildKit's image did not reach the engine", hint="docker buildx ls; docker info")
+            raise EngineError(
+                "BuildKit's image did not reach the engine", hint="see what is wrong: docker buildx ls, docker info"
+            )
         refuse_in_image(engine, image, build, settings.usable_cache_dir(), reporter)
         if (caches := build.caches()) is not None:
             build_dockerfile(caches, settings.engine_address, reporter)

@@ -54,7 +54,7 @@ def refuse_commands(spec: ImageSpec) -> None:
     if spec.extra_dockerfile_commands:
         raise InputError(
             "extra_dockerfile_commands are run in an engine, and this image goes elsewhere",
-            hint="build it in the engine and push it (push=True, --push), or leave them away",
+            hint="build it in the engine and push it (push=True, --push), or leave them out",
         )
 
 
@@ -96,7 +96,7 @@ def load_with_commands(
         image = engine.image(above)
         if image is None or image.diff_ids[: len(config.diff_ids)] != config.diff_ids:
             raise AssemblyFailed(
-                "what the extra_dockerfile_commands made does not lie on the assembled image",
+                "what the extra_dockerfile_commands made is not built on the assembled image",
                 hint="an instruction of theirs begins another image: use a Dockerfile of your own",
             )
         accept(image.id)

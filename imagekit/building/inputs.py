@@ -61,5 +61,5 @@ def file_digest(path: Path) -> str:
             while piece := stream.read(1 << 20):
                 content.update(piece)
     except OSError as problem:
-        raise InvalidProject(f"{path} cannot be read: {problem.strerror}", hint="look at its permissions") from None
+        raise InvalidProject(f"{path} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
     return f"{'x' if mode & 0o100 else '-'}:{content.hexdigest()}"

@@ -70,7 +70,7 @@ class Planning:
         if spec.python and base.python.minor != spec.python and spec.conda is None:
             raise InvalidProject(
                 f"{base.reference} has Python {base.python.version}, and {spec.python} is asked for",
-                hint="choose another base image, or leave one of the two away",
+                hint="choose another base image, or leave one of the two out",
             )
         return base
 

@@ -107,7 +107,9 @@ def build_reference(
                 raise _explained(error, planned, options) from None
             image = engine.image(name)
             if image is None:
-                raise EngineError("BuildKit's image did not reach the engine", hint="docker buildx ls; docker info")
+                raise EngineError(
+                    "BuildKit's image did not reach the engine", hint="see what is wrong: docker buildx ls, docker info"
+                )
             accept(image.id)
             below = len(planned.plan.base.config.diff_ids)
             check_layers(engine, image.id, below, settings.usable_cache_dir(), build.handed, reporter)

@@ -46,6 +46,7 @@ def meanings(engine: Engine, image_id: str, paths: Sequence[str]) -> dict[str, s
             if report is None:
                 raise CheckFailed(
                     f"the comparison of bytecode ended with exit code {code} and without a report",
+                    hint="the image's Python may be damaged: try it with docker run",
                     details=words.decode("utf-8", "replace") or None,
                 )
             found: dict[str, str] = json.loads(report)

@@ -105,7 +105,7 @@ def _distributions(
             yield Finding(
                 kind="missing",
                 message=f"{name} {version} is locked and not installed",
-                hint="build again without the cache",
+                hint="build again with imagekit build --no-cache",
                 subject=name,
             )
         elif not _same(entry["version"], version):
@@ -120,7 +120,7 @@ def _distributions(
             yield Finding(
                 kind="missing",
                 message=f"{name} {version} of the base is gone",
-                hint="build again without the cache",
+                hint="build again with imagekit build --no-cache",
                 subject=name,
             )
     for name in sorted(there.keys() - wanted.keys() - base.keys()):
@@ -145,7 +145,7 @@ def _broken(found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             yield Finding(
                 kind="broken",
                 message=f"a distribution in {entry['location']} has no readable metadata",
-                hint="build again without the cache",
+                hint="build again with imagekit build --no-cache",
                 details=entry.get("error"),
             )
 
@@ -214,6 +214,6 @@ def _scripts(found: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
         yield Finding(
             kind="script",
             message=f"{entry['path']} cannot run: its interpreter {entry['interpreter']} is not in the image",
-            hint="build again without the cache",
+            hint="build again with imagekit build --no-cache",
             subject=entry["path"],
         )

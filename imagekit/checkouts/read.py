@@ -14,6 +14,7 @@ from imagekit.checkouts.values import GitSource, MountedSource, Source
 from imagekit.errors import InputError, InvalidRequirement
 from imagekit.spec.git_url import git_url
 from imagekit.spec.url import check_requirement_url, fragment_items, redacted, split_ref
+from imagekit.wrong_type import wrong_type
 
 _FORMS = "write a directory (.), or git+https://HOST/REPOSITORY@REF; git+ssh:// and git+file:/// are known, too"
 _KEEP_IT = "keep the login: imagekit secret set NAME; then --source-secret NAME"
@@ -26,8 +27,10 @@ def read_source(given: str | Path, cwd: Path) -> Source:
     any server; a login in a URL is refused and not shown."""
     if isinstance(given, Path):
         return _directory(str(given), cwd)
-    if not isinstance(given, str) or not given:
-        raise InputError("source: it is empty, or no text", hint=_FORMS)
+    if not isinstance(given, str):
+        raise wrong_type(given, "source", "a directory or the URL of a git repository", _FORMS)
+    if not given:
+        raise InputError("source is empty", hint=_FORMS)
     shown = redacted(given)
     if not given.isprintable():
         raise InputError(f"source: {shown!a} has control or unseen characters in it", hint=_FORMS)

@@ -107,7 +107,9 @@ def _login(url: str, name: str, value: str) -> Iterator[GitLogin]:
         return
     value = value.strip()
     if not value or any(sign in value for sign in "\r\n\0"):
-        raise InvalidSecret(f"the secret {name!r} is no token: it is empty, or more than a line", hint="set it anew")
+        raise InvalidSecret(
+            f"the secret {name!r} is no token: it is empty, or more than a line", hint=f"imagekit secret set {name}"
+        )
     user, colon, password = value.partition(":")
     if not colon:
         user, password = _OF_TOKENS_AT.get(parts.hostname or "", _OF_TOKENS), value

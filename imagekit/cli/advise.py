@@ -61,7 +61,7 @@ def advise(
 
     check_rate(runs_per_day)
     if rounds is not None and not measure:
-        raise InputError("--rounds is of measurements, and none is asked for", hint="add --measure")
+        raise InputError("--rounds goes with --measure", hint="add --measure")
     root, entrypoint = parse_target(target, directory)
     settings = load_settings()
     with (

@@ -24,7 +24,8 @@ def base_output(output: str, platform: str | None) -> tuple[Path | None, list[Pl
     if platforms != [Platform.host()]:
         # Under the one name that an engine knows it by, it would take the place of the one that runs here.
         raise InputError(
-            f"the engine here is for {Platform.host()}", hint="write it to a layout: --output oci:DIRECTORY"
+            f"the engine here is for {Platform.host()}, and the base is to be for {', '.join(map(str, platforms))}",
+            hint="write it to a layout: --output oci:DIRECTORY",
         )
     return None, platforms
 

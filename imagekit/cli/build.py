@@ -127,7 +127,7 @@ def build(
     if dockerfile is None and (target or (arguments and not image.extra_dockerfile_commands)):
         raise InputError(
             "--build-arg and --target go with a Dockerfile, and --build-arg with --dockerfile-command",
-            hint="add --dockerfile Dockerfile, or leave them away",
+            hint="add --dockerfile Dockerfile, or leave them out",
         )
     outputs = parse_outputs(output or ())
     # Which one a Dockerfile is built for is BuildKit's to judge; several of them go to the registry together.
@@ -263,7 +263,7 @@ def _buildkit(
     if builder not in (None, "assemble", "buildkit"):
         raise InputError(f"--builder {builder!r} is unknown", hint=nearest_hint(str(builder), ("assemble", "buildkit")))
     if builder == "assemble" and dockerfile is not None:
-        raise InputError("--builder assemble does not go with --dockerfile", hint="leave one of the two away")
+        raise InputError("--builder assemble does not go with --dockerfile", hint="leave one of the two out")
     if builder != "buildkit" and dockerfile is None:
         if name or cache_from or cache_to:
             raise InputError(

@@ -38,8 +38,8 @@ def document_about(pipeline: Pipeline, target: str, kind: str, project: ProjectO
     others = sorted(set(asked) - {"platform"})
     if others:
         raise InputError(
-            f"{others[0].replace('_', '-')} goes with a project, and {target} is an image",
-            hint="name the project's directory, or leave the option away",
+            f"--{others[0].replace('_', '-')} goes with a project, and {target} is an image",
+            hint="name the project's directory, or leave the option out",
         )
     return pipeline.image_document(target, kind, Platform.parse(platform) if platform else Platform.host())
 

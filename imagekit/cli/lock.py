@@ -55,7 +55,7 @@ def lock(
 
     to_stdout = output == Path("-")
     if check and (upgrade or upgrade_base):
-        raise InputError("--check writes nothing, and does not go with --upgrade", hint="leave one of the two away")
+        raise InputError("--check writes nothing, and does not go with --upgrade", hint="leave one of the two out")
     if to_stdout and (check or as_json):
         raise InputError("--output - does not go with --check or --json", hint="name a file")
     target = output if output is not None else path / _NAME

@@ -47,7 +47,7 @@ def pairs(texts: Sequence[str] | None, option: str, example: str) -> dict[str, s
             shown = name if equals else text
             raise InputError(f"{option} {shown!r} is not NAME=VALUE", hint=f"write {option} {example}")
         if name in found:
-            raise InputError(f"{option} {name!r} is there twice", hint="give it once")
+            raise InputError(f"{option} {name!r} is given twice", hint="give it once")
         found[name] = value
     return found
 

@@ -98,7 +98,7 @@ def _image_of(what: str, settings: Settings) -> tuple[str, Mapping[str, Any] | N
     """The image that a run had, and what its record says of extras; else ``what``, where no such run is recorded."""
     from imagekit.comparing.sides import run_named
     from imagekit.errors import InputError
-    from imagekit.extras.grammar import VARIABLE
+    from imagekit.spec.extra_packages import VARIABLE
     from imagekit.store.store import Store
 
     with Store.open(settings.state_dir) as store:

@@ -90,7 +90,7 @@ def run(
     if result_file is not None:
         _refuse_place(result_file)
     if source is None and source_secret is not None:
-        raise InputError("--source-secret is nothing without --source", hint="--source git+https://…")
+        raise InputError("--source-secret goes with --source, and none is given", hint="add --source git+https://…")
     if image is None:
         if source is None:
             # Against the source, before anything is built: a mistyped parameter must not cost a build.

@@ -17,9 +17,10 @@ from imagekit.deploying.image import Pinned, engine_of, held_by, pin, release
 from imagekit.deploying.schedules import written
 from imagekit.deploying.spec import DeploymentSpec, as_declared
 from imagekit.deploying.template import check_variables, defaults
-from imagekit.errors import EngineError, ImagekitError, InputError
+from imagekit.errors import EngineError, InputError
 from imagekit.spec.entrypoint import Entrypoint, FlowSignature
 from imagekit.store.work_values import Deployment, WorkPool
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.image import DockerImage
@@ -90,7 +91,9 @@ def deploy_all(
 
     for name, value in (("build", build), ("push", push)):
         if not isinstance(value, bool):
-            raise InputError(f"{name}: {value!r} is neither True nor False", hint=f"{name}=False")
+            raise wrong_type(value, name, "True or False", f"write {name}=False")
+    if not isinstance(work_pool_name, (str, type(None))):
+        raise wrong_type(work_pool_name, "work_pool_name", "a string", "write work_pool_name='NAME'")
     settings = settings or Settings.load()
     with Store.open(settings.state_dir) as store:
         kept, pools = Deployments(store.file), Pools(store.file)
@@ -135,14 +138,14 @@ def check_all(
 ) -> list[Checked]:
     """Each of ``specs`` held to its flow, its pool and its source; all that is wrong with them is told at once."""
     if not specs:
-        raise InputError("no deployment is given", hint="deploy(FLOW.to_deployment(name='nightly'), …)")
+        raise InputError("no deployment is given", hint="write deploy(FLOW.to_deployment(name='nightly'), …)")
     problems: list[InputError] = []
     checked: list[Checked] = []
     for spec in specs:
         try:
             if not isinstance(spec, DeploymentSpec):
-                what = type(spec).__name__
-                raise InputError(f"a {what} is no deployment", hint="FLOW.to_deployment(name='nightly') makes one")
+                hint = "FLOW.to_deployment(name='nightly') makes one"
+                raise wrong_type(spec, "what is deployed", "a deployment", hint)
             checked.append(_checked(spec, pools, settings, work_pool_name, image))
         except InputError as problem:
             if not any(problem.message == each.message for each in problems):
@@ -163,7 +166,9 @@ def _checked(
 ) -> Checked:
     name = spec.work_pool_name or work_pool_name
     if name is None:
-        raise InputError(f"{spec.full_name} has no work pool", hint="work_pool_name='NAME'; imagekit work-pool ls")
+        raise InputError(
+            f"{spec.full_name} has no work pool", hint="give work_pool_name='NAME'; imagekit work-pool ls lists them"
+        )
     pool = pools.get(name)
     check_variables(pool.template, spec.job_variables)
     flow: Any = spec.flow
@@ -264,8 +269,7 @@ def _image_of(checked: Checked, pinned: Pinned | None) -> tuple[str | None, str 
 
     # Decided now, by what is in use here, and not by what a worker has later.
     default = image_of_versions_in_use()
-    if default is None:
-        raise ImagekitError("no image")
+    assert default is not None
     return default, default
 
 

@@ -50,13 +50,22 @@ class Flow(Generic[P, R]):
         if more:
             raise _unknown(more)
         _check_retries(retries, retry_delay_seconds)
+        _check_kinds(
+            name=name,
+            version=version,
+            description=description,
+            entrypoint=entrypoint,
+            source=source,
+            source_secret=source_secret,
+            log_prints=log_prints,
+            validate_parameters=validate_parameters,
+            timeout_seconds=timeout_seconds,
+        )
         if fn is not None or entrypoint is None:
             if not callable(fn):
-                from imagekit.errors import InputError
+                from imagekit.wrong_type import wrong_type
 
-                raise InputError(
-                    f"a flow is made of a function, not of a {type(fn).__name__}", hint="@flow def NAME():"
-                )
+                raise wrong_type(fn, "what @flow stands above", "a function", "write @flow above: def NAME():")
             functools.update_wrapper(self, fn)
         self._fn = fn
         self.entrypoint = entrypoint
@@ -247,12 +256,32 @@ def _check_retries(retries: object, delay: object) -> None:
     if retries is None and delay is None:
         return
     from imagekit.errors import InputError
+    from imagekit.wrong_type import wrong_type
 
-    if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int) or retries < 0):
-        raise InputError(f"retries: {retries!r} is no number of further calls", hint="retries=3")
-    is_number = isinstance(delay, (int, float)) and not isinstance(delay, bool)
-    if delay is not None and not (is_number and 0 <= delay < float("inf")):  # type: ignore[operator]
-        raise InputError(f"retry_delay_seconds: {delay!r} is no number of seconds", hint="retry_delay_seconds=10")
+    if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int)):
+        raise wrong_type(retries, "retries", "a whole number", "write retries=3")
+    if retries is not None and retries < 0:
+        raise InputError(f"retries={retries} is less than none", hint="write retries=3")
+    hint = "write retry_delay_seconds=10"
+    if delay is not None and (isinstance(delay, bool) or not isinstance(delay, (int, float)) or delay != delay):
+        raise wrong_type(delay, "retry_delay_seconds", "a number of seconds", hint)
+    if delay is not None and not 0 <= delay < float("inf"):
+        raise InputError(f"retry_delay_seconds={delay:g} cannot be waited for", hint=hint)
+
+
+def _check_kinds(**given: object) -> None:
+    for name, value in given.items():
+        if name == "timeout_seconds":
+            is_right = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+            what, example = "a number of seconds above 0", "60"
+        elif name in ("log_prints", "validate_parameters"):
+            is_right, what, example = isinstance(value, bool), "True or False", "True"
+        else:
+            is_right, what, example = isinstance(value, str), "a string", "'…'"
+        if value is not None and not is_right:
+            from imagekit.wrong_type import wrong_type
+
+            raise wrong_type(value, name, what, f"write {name}={example}")
 
 
 def _unknown(more: Mapping[str, Any]) -> Exception:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagekit.deploying.template import defaults, merged
-from imagekit.errors import BuildError, EngineError, InputError, InvalidEntrypoint
+from imagekit.errors import BuildError, EngineError, InvalidEntrypoint
 from imagekit.oci.digest import is_digest
 from imagekit.oci.reference import Reference
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.deploying.deploy import Checked
@@ -53,7 +54,7 @@ def pin(
     own = [each for each in checked if each.source is None]
     is_ours = isinstance(image, str)  # then the health check looks for the flows
     if not isinstance(image, (str, DockerImage)):
-        raise InputError(f"image: a {type(image).__name__} is no image", hint="image='NAME:TAG', or a DockerImage")
+        raise wrong_type(image, "image", "an image's name or a DockerImage", "write image='NAME:TAG'")
     if not build:
         return _found(image if isinstance(image, str) else image.reference, checked, settings)
     if isinstance(image, str):

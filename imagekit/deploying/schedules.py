@@ -13,10 +13,23 @@ from typing import Any
 
 from imagekit.errors import InputError
 from imagekit.nearest import nearest
+from imagekit.wrong_type import wrong_type
 
 _DAY = 86_400.0
 # An interval without an anchor counts from here, so that it says the same each time it is deployed.
 _ANCHOR = datetime(2020, 1, 1)
+_EXAMPLES = {
+    "cron": "'0 9 * * *'",
+    "interval": "3600",
+    "schedule": "Cron('0 9 * * *')",
+    "schedules": "[Cron('0 9 * * *')]",
+}
+_WANTED = {
+    "cron": "a string or a list of them",
+    "interval": "a number of seconds or a timedelta",
+    "schedule": "a Cron or an Interval",
+    "schedules": "a list of Cron and Interval",
+}
 _FIELDS = "minute, hour, day of the month, month, day of the week"
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -38,12 +51,12 @@ class Cron:
 
     def __post_init__(self) -> None:
         _zone(self.timezone)
+        if not isinstance(self.cron, str):
+            raise wrong_type(self.cron, "cron", "a string", "write cron='0 9 * * MON-FRI'")
         try:
-            if not isinstance(self.cron, str):
-                raise ValueError(f"a {type(self.cron).__name__} is no text")
             self._dates(datetime(2020, 1, 1, tzinfo=timezone.utc))
         except ValueError as error:
-            hint = f"five fields: {_FIELDS}; such as '0 9 * * MON-FRI'"
+            hint = f"write five fields ({_FIELDS}), such as '0 9 * * MON-FRI'"
             raise InputError(f"cron: {self.cron!r} is no schedule: {error}", hint=hint) from None
 
     def after(self, moment: datetime) -> datetime | None:
@@ -77,14 +90,14 @@ class Interval:
     def __post_init__(self) -> None:
         zone, given = _zone(self.timezone), self.interval
         seconds = given.total_seconds() if isinstance(given, timedelta) else given
-        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-        if not is_number or not 1 <= seconds < 1e9:
-            raise InputError(
-                f"interval: {given!r} is no length of time from a second on", hint="give seconds, or a timedelta"
-            )
-        anchor = self.anchor_date or _ANCHOR
+        hint = "write seconds (interval=3600), or a timedelta"
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds != seconds:
+            raise wrong_type(given, "interval", "a number of seconds or a timedelta", hint)
+        if not 1 <= seconds < 1e9:
+            raise InputError(f"interval: {seconds:g} seconds are less than one, or too many", hint=hint)
+        anchor = _ANCHOR if self.anchor_date is None else self.anchor_date
         if not isinstance(anchor, datetime):
-            raise InputError(f"anchor_date: {anchor!r} is no datetime", hint="anchor_date=datetime(2026, 1, 1, 9)")
+            raise wrong_type(anchor, "anchor_date", "a datetime", "write anchor_date=datetime(2026, 1, 1, 9)")
         object.__setattr__(self, "interval", float(seconds))
         object.__setattr__(self, "anchor_date", anchor if anchor.tzinfo else anchor.replace(tzinfo=zone))
 
@@ -133,27 +146,30 @@ def schedules_of(given: Mapping[str, Any]) -> tuple[Schedule, ...]:
     told = {name: value for name, value in given.items() if value is not None}
     if "rrule" in told:
         raise InputError(
-            "rrule: schedules by recurrence rules are not known", hint="cron='0 9 * * MON' says most of it"
+            "rrule: schedules by recurrence rules are not supported", hint="write it as cron='0 9 * * MON'"
         )
     if len(told) > 1:
-        raise InputError(f"{' and '.join(told)} are given, and one may be", hint="schedules=[Cron(…), Interval(…)]")
+        hint = "write schedules=[Cron(…), Interval(…)] for several"
+        raise InputError(f"{' and '.join(told)} are given, and only one of them may be", hint=hint)
     if not told:
         return ()
     ((name, value),) = told.items()
     if name == "schedule" or isinstance(value, (str, int, float, timedelta)):
         value = [value]
-    if not isinstance(value, Sequence):
-        raise InputError(f"{name}: a value of type {type(value).__name__} is no schedule", hint="cron='0 9 * * *'")
     makers: dict[str, Any] = {"cron": Cron, "interval": Interval}
+    hint = f"write {name}={_EXAMPLES[name]}"
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        raise wrong_type(value, name, _WANTED[name], hint)
     found = tuple(makers[name](each) if name in makers else each for each in value)
     for n, each in enumerate(found):
         if each in found[:n]:
-            raise InputError(f"{name}: {each!r} is there twice", hint="one makes a run each time")
+            raise InputError(f"{name}: the same schedule is there twice", hint="leave one of the two out")
         if not isinstance(each, (Cron, Interval)):
-            raise InputError(f"{name}: {each!r} is no schedule", hint="from imagekit import Cron, Interval")
+            raise wrong_type(each, name, _WANTED[name], f"{hint}, with: from imagekit import Cron")
         if each.after(datetime.now(timezone.utc)) is None:
             raise InputError(
-                f"cron: {getattr(each, 'cron', each)!r} never comes", hint="no day is all that it asks for"
+                f"cron: {getattr(each, 'cron', each)!r} never comes: no day is all that it asks for",
+                hint="correct its day, month or day of the week",
             )
     return found
 
@@ -166,11 +182,13 @@ def written(moment: datetime | None) -> str | None:
 def _zone(name: str | None) -> tzinfo:
     if name is None:
         return timezone.utc
+    if not isinstance(name, str):
+        raise wrong_type(name, "timezone", "a string", "write timezone='Europe/Berlin'")
     from zoneinfo import ZoneInfo, available_timezones
 
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, TypeError, KeyError):
-        near = nearest(str(name), available_timezones())
+        near = nearest(name, available_timezones())
         hint = f"did you mean {near!r}?" if near else "names are those of the IANA database: Europe/Berlin"
-        raise InputError(f"timezone: {name!r} is none", hint=hint) from None
+        raise InputError(f"timezone: {name!r} is no time zone", hint=hint) from None

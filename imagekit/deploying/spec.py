@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from imagekit.deploying.schedules import Schedule, schedules_of
-from imagekit.errors import InputError, InvalidParameters, UnknownKeyword
+from imagekit.errors import InputError, UnknownKeyword
 from imagekit.nearest import nearest_hint
 from imagekit.spec.entrypoint import check_json
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.deploying.flow import Flow
@@ -61,7 +62,7 @@ class DeploymentSpec:
         for name in ("parameters", "job_variables"):
             value = getattr(self, name)
             if not isinstance(value, Mapping):
-                raise InvalidParameters(f"{name}: a {type(value).__name__} is no mapping", hint=f"{name}={{…: …}}")
+                raise wrong_type(value, name, "a dict", f"write {name}={{'NAME': …}}")
         self._check_kinds()
         check_json(self.parameters)
         check_json(self.job_variables, "job_variables")
@@ -69,8 +70,11 @@ class DeploymentSpec:
         object.__setattr__(self, "schedules", schedules_of(given))
         object.__setattr__(self, "schedule", None)
         limit = self.concurrency_limit
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise InputError(f"concurrency_limit: {limit!r} is no number of runs", hint="give 1 or more, or None")
+        hint = "write concurrency_limit=2, or leave it out for no limit"
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise wrong_type(limit, "concurrency_limit", "a whole number", hint)
+        if limit is not None and limit < 1:
+            raise InputError(f"concurrency_limit: {limit} runs at a time cannot be", hint=hint)
         object.__setattr__(self, "tags", tuple(self.tags))
         collected = _collected.get()
         if collected is not None:
@@ -82,20 +86,20 @@ class DeploymentSpec:
             from imagekit.running import DockerFlowRunner
 
             if not isinstance(self.flow_runner, DockerFlowRunner):
-                what = type(self.flow_runner).__name__
-                wrong.append(InputError(f"flow_runner: a {what} is none", hint="flow_runner=DockerFlowRunner(image=…)"))
+                hint = "write flow_runner=DockerFlowRunner(image='NAME:TAG')"
+                wrong.append(wrong_type(self.flow_runner, "flow_runner", "a DockerFlowRunner", hint))
         for name in ("description", "version", "work_pool_name"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                wrong.append(InputError(f"{name}: a {type(value).__name__} is no text", hint=f"{name}='…'"))
+                wrong.append(wrong_type(value, name, "a string", f"write {name}='…'"))
         for name, kinds in (("paused", (bool, type(None))), ("enforce_parameter_schema", (bool,))):
             if not isinstance(getattr(self, name), kinds):
-                wrong.append(InputError(f"{name}: {getattr(self, name)!r} is neither True nor False", hint="write one"))
+                wrong.append(wrong_type(getattr(self, name), name, "True or False", f"write {name}=True"))
         tags: object = self.tags
         # A text is a sequence of texts, too.
         is_list = isinstance(tags, Iterable) and not isinstance(tags, (str, bytes, Mapping))
         if not is_list or not all(isinstance(tag, str) for tag in self.tags):
-            wrong.append(InputError(f"tags: {tags!r} is no list of texts", hint="tags=['nightly']"))
+            wrong.append(wrong_type(tags, "tags", "a list of strings", "write tags=['nightly']"))
         if wrong:
             raise InputError.join(wrong)
 
@@ -160,6 +164,16 @@ def _of(flow: Flow[Any, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_name(name: object, what: str) -> str:
     """``InputError`` unless it can be a name: no ``/``, as that stands between a flow's name and a deployment's."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name != name.strip() or name.startswith("-"):
-        raise InputError(f"{what} cannot be {name!r}", hint="1 to 100 characters, none of them / % & < >")
+    hint = "write 1 to 100 characters, none of them / % & < >, the first no '-', and no space at either end"
+    if not isinstance(name, str):
+        raise wrong_type(name, what, "a string", hint)
+    if not _NAME.fullmatch(name) or name != name.strip() or name.startswith("-") or not _is_text(name):
+        raise InputError(f"{what} cannot be {name!a}", hint=hint)
     return name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False

@@ -15,6 +15,7 @@ from imagekit.deploying.variables import VARIABLES
 from imagekit.errors import CredentialExposed, InputError, InvalidConfig, UnknownKeyword
 from imagekit.nearest import nearest_hint
 from imagekit.runs.settings import NAMES, RunSettings
+from imagekit.spec.extra_pieces import VARIABLE
 
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
 _UNSET = object()
@@ -57,7 +58,7 @@ def check_template(found: object) -> dict[str, Any]:
             if place not in known:
                 problems.append(
                     InvalidConfig(
-                        f"base job template: {name} wants the variable {place!r}, which is none of variables",
+                        f"base job template: {name} asks for the variable {place!r}, which variables does not have",
                         hint=nearest_hint(place, known),
                     )
                 )
@@ -111,7 +112,11 @@ def check_variables(template: Mapping[str, Any], given: Mapping[str, Any]) -> No
         problems += [_problem(error) for error in errors]
     if not problems:
         try:
-            run_settings(template, given, secret=lambda _: "secret")
+            settings = run_settings(template, given, secret=lambda _: "secret")
+            if text := settings.variables.get(VARIABLE):
+                from imagekit.spec.extra_packages import read_extras
+
+                read_extras(text)
         except InputError as problem:
             problems.append(problem)
     if problems:

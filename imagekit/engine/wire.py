@@ -187,7 +187,7 @@ class SdkWire:
 
     def hijack(self, doing: str, path: str, *, method: str = "POST") -> Any:
         if method != "POST":
-            raise EngineError(f"{doing}: not over {self._client.base_url}")
+            raise EngineError(f"{doing} is not possible over {self._client.base_url}")
         with translated(doing, self._client.base_url):
             answer = self._client.post(
                 f"{self._client.base_url}{path}",

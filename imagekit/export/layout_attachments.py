@@ -102,6 +102,6 @@ def read_attached(directory: Path, subject: Digest, artifact_type: str, annotati
 def _bytes(directory: Path, descriptor: Descriptor) -> bytes:
     size = descriptor.size if isinstance(descriptor.size, int) else 0
     if not is_digest(str(descriptor.digest)) or not 0 < size <= _MOST:
-        raise BaseUnusable(f"{directory} has a descriptor that is none", hint="write the image into it anew")
+        raise BaseUnusable(f"{directory} has a descriptor that cannot be read", hint="write the image into it anew")
     path = directory / "blobs" / "sha256" / descriptor.digest.removeprefix("sha256:")
     return b"".join(LayoutBlob(path, descriptor).chunks())

@@ -231,7 +231,7 @@ def _parts(manifest: Mapping[str, Any], shown: str) -> tuple[Descriptor, list[De
     for found in (config, *layers):
         # Anything else could be a path out of the layout.
         if not is_digest(str(found.digest)) or not isinstance(found.size, int) or found.size < 0:
-            raise BaseUnusable(f"{shown} has a descriptor that is none", hint=_HINT)
+            raise BaseUnusable(f"{shown} has a descriptor that cannot be read", hint=_HINT)
     types = [_LAYERS.get(layer.media_type, layer.media_type) for layer in layers]
     for layer, media_type in zip(layers, types, strict=True):
         if not str(media_type).startswith(LAYER_TAR):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from imagekit.errors import BaseNotFound
 from imagekit.extras.derive import Wanted
-from imagekit.extras.grammar import read_extras
 from imagekit.extras.tickets import DIRECTORY
 from imagekit.extras.values import LABEL_ORIGIN, LABEL_REQUIREMENTS, Derived
+from imagekit.spec.extra_packages import read_extras
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage

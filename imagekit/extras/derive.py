@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from imagekit.extras.grammar import read_extras
 from imagekit.extras.tickets import Tickets
 from imagekit.extras.values import Derived
+from imagekit.spec.extra_packages import read_extras
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from imagekit.extras.derive import Start, TakesFiles, Wanted, check_extras, derive_to_start
-from imagekit.extras.grammar import VARIABLE
+from imagekit.spec.extra_packages import VARIABLE
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage

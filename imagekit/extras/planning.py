@@ -12,9 +12,9 @@ from imagekit import __version__
 from imagekit.building.planned import Planned
 from imagekit.errors import NoWheel, ResolveError
 from imagekit.export.presence import LABEL
-from imagekit.extras.grammar import VARIABLE
 from imagekit.extras.layering import extra_plan
 from imagekit.extras.values import LABEL_LOCK, LABEL_ORIGIN, LABEL_REQUIREMENTS, REPOSITORY, Derived
+from imagekit.spec.extra_packages import VARIABLE
 
 if TYPE_CHECKING:
     from imagekit.extras.addition import Addition

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.errors import BaseNotFound, InputError, InvalidProject
-from imagekit.extras.grammar import VARIABLE, read_extras
 from imagekit.extras.values import LABEL_LOCK, LABEL_ORIGIN, LABEL_REQUIREMENTS
+from imagekit.spec.extra_packages import VARIABLE, read_extras
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imagekit.errors import BaseUnusable
-from imagekit.extras.grammar import VARIABLE
+from imagekit.spec.extra_packages import VARIABLE
 
 if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage
@@ -35,7 +35,7 @@ def read_image(
         # A build's hints are about the choice of a base.
         raise BaseUnusable(
             f"{VARIABLE} cannot be added: {error.message}",
-            hint="use an image that has python3 on its PATH, or take the variable away",
+            hint="use an image that has python3 on its PATH, or unset the variable",
             details=error.details,
         ) from error
     if base.python.libc not in ("glibc", "musl"):

@@ -14,6 +14,7 @@ from typing import Any
 from imagekit.errors import InputError
 from imagekit.nearest import nearest_hint
 from imagekit.spec.files import check_labels
+from imagekit.wrong_type import wrong_type
 
 Check = Callable[[Any, str], Any]
 
@@ -30,7 +31,7 @@ _NETWORKS = ("default", "none", "host")
 def text(value: Any, name: str) -> str:
     """One text without a line break or a NUL."""
     if not isinstance(value, str):
-        raise wrong(value, name, "a text", _quoted(value, name))
+        raise wrong_type(value, name, "a string", _quoted(value, name))
     return one_line(value, name)
 
 
@@ -47,14 +48,14 @@ def stage(value: Any, name: str) -> str:
 def path(value: Any, name: str) -> Path:
     """A path, as a text or a ``Path``."""
     if not isinstance(value, (str, Path)):
-        raise wrong(value, name, "a path", f"write {name}='PATH'")
+        raise wrong_type(value, name, "a path", f"write {name}='PATH'")
     return Path(one_line(str(value), name))
 
 
 def flag(value: Any, name: str) -> bool:
     """``True`` or ``False``, and nothing that merely looks like one."""
     if not isinstance(value, bool):
-        raise wrong(value, name, "True or False", f"write {name}=True or {name}=False")
+        raise wrong_type(value, name, "True or False", f"write {name}=True or {name}=False")
     return value
 
 
@@ -67,14 +68,14 @@ def texts(value: Any, name: str) -> tuple[str, ...]:
     """A list of texts; one text stands for a list of it alone."""
     found = (value,) if isinstance(value, str) else value
     if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
-        raise wrong(value, name, "a list of texts", f"write {name}=['…', '…']")
+        raise wrong_type(value, name, "a list of strings", f"write {name}=['…', '…']")
     return tuple(one_line(each, name) for each in found)
 
 
 def instructions(value: Any, name: str) -> tuple[str, ...]:
     """A list of a Dockerfile's instructions, which ``spec.commands`` reads."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        raise wrong(value, name, "a list of texts", f"write {name}=['RUN …', 'ENV …']")
+        raise wrong_type(value, name, "a list of strings", f"write {name}=['RUN …', 'ENV …']")
     return tuple(value)
 
 
@@ -82,7 +83,7 @@ def paths(value: Any, name: str) -> tuple[str | Path, ...]:
     """A list of paths; one path stands for a list of it alone."""
     found = (value,) if isinstance(value, (str, Path)) else value
     if not isinstance(found, (list, tuple)) or not all(isinstance(each, (str, Path)) for each in found):
-        raise wrong(value, name, "a path or a list of paths", f"write {name}=['PATH', 'PATH']")
+        raise wrong_type(value, name, "a path or a list of paths", f"write {name}=['PATH', 'PATH']")
     for each in found:
         one_line(str(each), name)
     return tuple(found)
@@ -99,21 +100,21 @@ def flag_or_texts(value: Any, name: str) -> bool | tuple[str, ...]:
         return value
     if isinstance(value, (str, list, tuple)):
         return texts(value, name)
-    raise wrong(value, name, "True, False or a list of names", f"write {name}=True, or {name}=['NAME']")
+    raise wrong_type(value, name, "True, False or a list of names", f"write {name}=True, or {name}=['NAME']")
 
 
 def table(value: Any, name: str) -> dict[str, str]:
     """A mapping of texts to texts. What a name or a value may hold is for whoever takes it to say."""
     if not isinstance(value, Mapping):
-        raise wrong(value, name, "a dict of texts", f"write {name}={{'NAME': 'VALUE'}}")
+        raise wrong_type(value, name, "a dict of strings", f"write {name}={{'NAME': 'VALUE'}}")
     found = {}
     for key, item in value.items():
         key = str(key) if isinstance(key, Path) else key
         item = str(item) if isinstance(item, Path) else item
         if not isinstance(key, str):
-            raise wrong(key, f"a name in {name}", "a text", f"write {name}={{'{key}': …}}")
+            raise wrong_type(key, f"a name in {name}", "a string", f"write {name}={{'{_shown(key)}': …}}")
         if not isinstance(item, str):
-            raise wrong(item, f"{name}[{key!r}]", "a text", f"write {{{key!r}: '{_shown(item)}'}}")
+            raise wrong_type(item, f"{name}[{key!r}]", "a string", f"write {{{key!r}: '{_shown(item)}'}}")
         found[key] = item
     return found
 
@@ -126,7 +127,7 @@ def labels(value: Any, name: str) -> dict[str, str]:
 def arguments(value: Any, name: str) -> dict[str, str | None]:
     """Build arguments: texts, or ``None`` for the value that the environment has. A line break may be in one."""
     if not isinstance(value, Mapping):
-        raise wrong(value, name, "a dict of texts", f"write {name}={{'NAME': 'VALUE'}}")
+        raise wrong_type(value, name, "a dict of strings", f"write {name}={{'NAME': 'VALUE'}}")
     found: dict[str, str | None] = {}
     for key, item in value.items():
         if not isinstance(key, str) or not _ARGUMENT.fullmatch(key):
@@ -135,7 +136,7 @@ def arguments(value: Any, name: str) -> dict[str, str | None]:
                 hint="a name is not empty, and has no space, '=' or control character",
             )
         if item is not None and not isinstance(item, str):
-            raise wrong(item, f"{name}[{key!r}]", "a text", f"write {{{key!r}: '{_shown(item)}'}}")
+            raise wrong_type(item, f"{name}[{key!r}]", "a string", f"write {{{key!r}: '{_shown(item)}'}}")
         if item is not None and ("\0" in item or not _is_utf8(item)):
             raise InputError(
                 f"{name}[{key!r}] has a NUL or no valid text in it", hint="put it in a file of the context instead"
@@ -178,7 +179,7 @@ def size(value: Any, name: str) -> str:
     if isinstance(value, str):
         raise InputError(f"{name} is a size: a number, and b, k, m or g", hint=hint)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise wrong(value, name, "a size", hint)
+        raise wrong_type(value, name, "a size (a number, or a string with a unit)", hint)
     return str(value)
 
 
@@ -207,10 +208,11 @@ def secrets(value: Any, name: str) -> Any:
     if not isinstance(value, Mapping):
         return texts(value, name)
     for key, item in value.items():
-        if not isinstance(key, str) or isinstance(item, Mapping) or not callable(getattr(item, "get", None)):
-            raise InputError(
-                f"{name}: a dict has a Secret for each id", hint=f"write {name}={{'ID': Secret.load('NAME')}}"
-            )
+        hint = f"write {name}={{'ID': Secret.load('NAME')}}"
+        if not isinstance(key, str):
+            raise wrong_type(key, f"an id in {name}", "a string", hint)
+        if isinstance(item, Mapping) or not callable(getattr(item, "get", None)):
+            raise wrong_type(item, f"{name}[{key!r}]", "a Secret", hint)
     return dict(value)
 
 
@@ -222,7 +224,8 @@ def platforms(value: Any, name: str) -> tuple[str, ...]:
 def stream(value: Any, name: str) -> Any:
     """What has a ``write``."""
     if not callable(getattr(value, "write", None)):
-        raise wrong(value, name, "a stream", f"write {name}=sys.stdout, or {name}=None for silence")
+        hint = f"write {name}=sys.stdout, or {name}=None for silence"
+        raise wrong_type(value, name, "a stream (with a write method)", hint)
     return value
 
 
@@ -231,7 +234,10 @@ def one_of(*known: str) -> Check:
 
     def check(value: Any, name: str) -> str:
         if not isinstance(value, str) or value not in known:
-            raise InputError(f"unknown {name} {value!r}", hint=" or ".join(map(repr, known)))
+            words = f"write {name}={' or '.join(map(repr, known))}"
+            if not isinstance(value, str):
+                raise wrong_type(value, name, "a string", words)
+            raise InputError(f"unknown {name} {value!r}", hint=words)
         return value
 
     return check
@@ -252,21 +258,6 @@ def one_line(value: str, name: str) -> str:
     if any(c in value for c in "\n\r\0") or not _is_utf8(value):
         raise InputError(f"{name} has a line break, a NUL or no valid text in it", hint="write it in one line")
     return value
-
-
-def wrong(value: Any, name: str, what: str, hint: str) -> InputError:
-    """The error for a value of another type than ``what``. The value is not shown: it may be secret."""
-    return InputError(f"{name} is {what}, and not {_type(value)}", hint=hint)
-
-
-def _type(value: Any) -> str:
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, float) and value != value:
-        return "NaN"
-    if isinstance(value, (list, tuple)):
-        return f"a {type(value).__name__} with other things in it" if value else f"an empty {type(value).__name__}"
-    return f"{value!r}" if isinstance(value, (bool, int, float)) or value is None else f"of type {type(value).__name__}"
 
 
 def _quoted(value: Any, name: str) -> str:

@@ -256,7 +256,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     _other_name("add_hosts", "buildx", check.hosts, "extra_hosts", _HOSTS),
     _other_name("network", "buildx", check.network, "network_mode", _NETWORK),
     _other_name("cache", "buildx", check.inverted, "nocache", _NOCACHE, harmless=(True,)),
-    _nowhere("squash", "docker-py", "layers are what makes the next build quick; leave it away"),
+    _nowhere("squash", "docker-py", "layers are what makes the next build quick; leave it out"),
     _nowhere("container_limits", "docker-py", "BuildKit has no limits for one build; set them on a builder of its own"),
     _nowhere("fileobj", "docker-py", "dockerfile='PATH' names the Dockerfile"),
     _nowhere("custom_context", "docker-py", "context='DIRECTORY' names the build context"),
@@ -296,10 +296,10 @@ KEYWORDS: tuple[Keyword, ...] = (
     _nowhere("python_dependencies", "storage.Docker", "it is called packages here: packages=['…']"),
     _nowhere("env_vars", "storage.Docker", "it is called env here, and expands nothing: env={'NAME': 'VALUE'}"),
     _nowhere("ignore_healthchecks", "storage.Docker", "it is called health_check here: health_check=False"),
-    _nowhere("local_image", "storage.Docker", "leave it away: a base_image that the engine has is used as it is"),
+    _nowhere("local_image", "storage.Docker", "leave it out: a base_image that the engine has is used as it is"),
     _nowhere("prefect_version", "storage.Docker", "name it as a requirement: packages=['prefect==…']"),
     _nowhere("prefect_directory", "storage.Docker", "it is called workdir here: workdir='/opt/prefect'"),
-    _nowhere("stored_as_script", "storage.Docker", "leave it away: the project's files are always in the image"),
+    _nowhere("stored_as_script", "storage.Docker", "leave it out: the project's files are always in the image"),
     _nowhere("base_url", "storage.Docker", "set the engine's address: DOCKER_HOST, or imagekit config set engine=…"),
     _nowhere(
         "tls_config", "storage.Docker", "set the engine's address and certificates as docker has them: DOCKER_HOST"

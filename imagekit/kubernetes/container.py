@@ -41,7 +41,7 @@ def refused(settings: RunSettings) -> list[InputError]:
     problems = []
     for each in fields(RunSettings):
         if each.name in REFUSED and getattr(settings, each.name) != _default(each):
-            problems.append(InputError(f"{each.name} has no equal in Kubernetes", hint=REFUSED[each.name]))
+            problems.append(InputError(f"{each.name} has no equivalent in Kubernetes", hint=REFUSED[each.name]))
     if settings.image_pull_policy == "IfPossible":
         problems.append(
             InputError("Kubernetes has no image_pull_policy IfPossible", hint="write IfNotPresent, Always or Never")

@@ -19,10 +19,17 @@ from imagekit.oci.reference import Reference
 from imagekit.runs.own_directory import DIRECTORY, HOME, OUT
 from imagekit.runs.request import OUTCOME_FILE, Request
 from imagekit.runs.settings import RunSettings
+from imagekit.wrong_type import wrong_type
 
 PROGRAM = f"{DIRECTORY}/program"
 MOST_OF_CONFIG = 1 << 20  # bytes, of a ConfigMap's data: Kubernetes, *ConfigMaps*
 FLOW = "flow"  # the container's name, by which a job_template adds to it
+_KINDS: dict[Any, str] = {
+    str: "a string",
+    Mapping: "a dict",
+    (Mapping, RunSettings): "a dict or a RunSettings",
+    (list, tuple): "a list of strings",
+}
 _MANAGED = {"app.kubernetes.io/managed-by": "imagekit"}
 
 
@@ -143,7 +150,7 @@ def job_manifest(
 def _check_kinds(**given: tuple[object, Any, str]) -> None:
     """``InputError`` for each value that is of none of its kinds; the last of the three is one that is."""
     problems = [
-        InputError(f"{name}: a {type(value).__name__} cannot be meant", hint=f"{name}={example}")
+        wrong_type(value, name, _KINDS[kinds], f"write {name}={example}")
         for name, (value, kinds, example) in given.items()
         if not isinstance(value, kinds)
     ]
@@ -162,7 +169,7 @@ def check_template(found: object) -> list[InputError]:
     if found is None:
         return []
     if not isinstance(found, Mapping):
-        return [InputError(f"job_template: a {type(found).__name__} is no mapping", hint=_JOB)]
+        return [wrong_type(found, "job_template", "a dict", _JOB)]
     return [
         InputError(f"job_template: its {key} is {found[key]!r}, and not {wanted}", hint=_JOB)
         for key, wanted in (("apiVersion", "batch/v1"), ("kind", "Job"))
@@ -170,7 +177,7 @@ def check_template(found: object) -> list[InputError]:
     ]
 
 
-_JOB = "a batch/v1 Job: {'spec': {'template': {'spec': {…}}}}"
+_JOB = "write a batch/v1 Job: {'spec': {'template': {'spec': {…}}}}"
 
 
 def merged(below: Any, above: Any, at: str = "") -> Any:

@@ -109,7 +109,11 @@ def complaint(
         )
     last = next((line.strip() for line in words.splitlines() if "error" in line.lower()), "")
     said = f": {last.removeprefix('error: ')}" if last else ""
-    return ResolveError(f"{program} could not resolve the requirements{said}", details=words)
+    return ResolveError(
+        f"{program} could not resolve the requirements{said}",
+        hint=f"what stands above is {program}'s own words; imagekit doctor looks at the network and the indexes",
+        details=words,
+    )
 
 
 def unreachable(url_or_words: str, words: str | None = None) -> IndexUnreachable:

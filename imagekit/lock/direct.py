@@ -69,7 +69,8 @@ def with_wheels(
         return spec, {}
     if sources is None:
         raise ResolveError(
-            f"{named[0][1].origin}: {redacted(named[0][1].text)} must be fetched, and there is nothing to fetch it by"
+            f"{named[0][1].origin}: {redacted(named[0][1].text)} must be fetched, and there is nothing to fetch it by",
+            hint="name it by a version, or build where the network and an engine are",
         )
     _refuse_two_places(named)
     given = sources  # for the closure: it is there
@@ -128,7 +129,10 @@ def _direct(requirement: Requirement, line: RequirementLine, sources: Sources, p
     try:
         found, version, _, _ = parse_wheel_filename(wheel.filename)
     except InvalidWheelFilename:
-        raise WheelRefused(f"{line.origin}: {wheel.filename!r} is no name of a wheel") from None
+        raise WheelRefused(
+            f"{line.origin}: {wheel.filename!r} is no name of a wheel",
+            hint="name a file as its author called it: NAME-VERSION-PYTHON-ABI-PLATFORM.whl",
+        ) from None
     assert found == name  # a wheel's name is looked at when it is read, or built
     return Direct(name=name, version=str(version), source=source, wheel=wheel)
 

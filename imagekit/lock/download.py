@@ -62,7 +62,10 @@ class Downloads:
                 _check_status(response, name, redacted(url))
                 yield response
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise IndexUnreachable(f"{name}: {redacted(url)} cannot be fetched: {redacted(str(error))}") from None
+            raise IndexUnreachable(
+                f"{name}: {redacted(url)} cannot be fetched: {redacted(str(error))}",
+                hint="look at the address: it may be mistyped in the index, the lock or the requirement",
+            ) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             words = redacted(str(error))
             refused = refusal(words, split_login(url)[0], self._access, about=f"{name}: ", details=words)
@@ -121,7 +124,10 @@ class Downloads:
             with response:
                 yield response
             return
-        raise IndexUnreachable(f"{name}: {redacted(url)} leads from one place to another without an end")
+        raise IndexUnreachable(
+            f"{name}: {redacted(url)} redirects without an end",
+            hint="open it in a browser, or tell who keeps the index",
+        )
 
     def _ask(self, method: str, url: str, login: Login | None) -> requests.Response:
         from requests.auth import HTTPBasicAuth

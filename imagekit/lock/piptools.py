@@ -122,7 +122,7 @@ def compile_pins(
     runs on the host, which must be as the target (:func:`host_is`).
     """
     if access.exclude_newer is not None:
-        raise InvalidConfig("exclude-newer needs the uv resolver", hint='resolver = "uv", or leave it away')
+        raise InvalidConfig("exclude-newer needs the uv resolver", hint='resolver = "uv", or leave it out')
     if access.offline and not access.indexes.no_index:
         raise ResolveError(
             "pip-tools has no cache of indexes to resolve from offline",

@@ -35,6 +35,8 @@ from imagekit.oci.digest import Digest, is_digest
 from imagekit.spec.toml import parse_toml
 from imagekit.spec.toml_places import place_in, places_of
 
+_ANEW = "make the lock anew with the program that wrote it, or with: imagekit lock"
+
 LOCK_VERSION = "1.0"
 ANY = "*"  # among names that may be built from source: all of them
 
@@ -148,7 +150,7 @@ def _invalid(text: str, origin: Path, key: str, words: str) -> InvalidProject:
     where = str(origin) if place is None else f"{origin}:{place.line}"
     return InvalidProject(
         redacted(f"{where}: {f'{key}: ' if key else ''}{words}"),
-        hint="make the lock anew with the program that wrote it",
+        hint=_ANEW,
     )
 
 
@@ -156,20 +158,20 @@ def load(text: str, origin: Path) -> Lock:
     """The lock that :func:`dump` wrote into ``text``; anything else is :class:`InvalidProject`."""
     file = parse(text, origin)
     if file.own is None:
-        raise InvalidProject(f"{origin}: tool.imagekit: missing: another program wrote this lock")
+        raise InvalidProject(f"{origin}: tool.imagekit: missing: another program wrote this lock", hint=_ANEW)
     own = file.own
     inputs = _own_text(own, "inputs", origin)
     if not is_digest(inputs):
-        raise InvalidProject(f"{origin}: tool.imagekit.inputs: not a sha256 digest")
+        raise InvalidProject(f"{origin}: tool.imagekit.inputs: not a sha256 digest", hint=_ANEW)
     direct = own.get("direct")
     if not isinstance(direct, list):
-        raise InvalidProject(f"{origin}: tool.imagekit.direct: missing, or not a list of names")
+        raise InvalidProject(f"{origin}: tool.imagekit.direct: missing, or not a list of names", hint=_ANEW)
     packages: list[LockedPackage] = []
     for index, package in enumerate(file.pylock.packages):
         files: list[Source] = [*(package.wheels or ())]
         files += [f for f in (package.sdist, package.archive, package.vcs, package.directory) if f is not None]
         if len(files) != 1:
-            raise InvalidProject(f"{origin}: packages[{index}]: {package.name} must have exactly one file")
+            raise InvalidProject(f"{origin}: packages[{index}]: {package.name} must have exactly one file", hint=_ANEW)
         artifact = artifact_of(package, files[0], origin, line=file.lines.get(package.name))
         packages.append(
             LockedPackage(
@@ -191,7 +193,7 @@ def load(text: str, origin: Path) -> Lock:
 def _own_text(own: Mapping[str, Any], key: str, origin: Path) -> str:
     value = own.get(key)
     if not isinstance(value, str):
-        raise InvalidProject(f"{origin}: tool.imagekit.{key}: missing, or not a string")
+        raise InvalidProject(f"{origin}: tool.imagekit.{key}: missing, or not a string", hint=_ANEW)
     return value
 
 
@@ -297,7 +299,7 @@ def _unselectable(error: PylockSelectError, file: LockFile, target: Target) -> I
             hint=f"make the lock anew for this target: {_maker(file)}",
             details=words,
         )
-    return InvalidProject(f"{file.origin}: packages: {words}")
+    return InvalidProject(f"{file.origin}: packages: {words}", hint=f"make the lock anew: {_maker(file)}")
 
 
 def _maker(file: LockFile) -> str:
@@ -317,7 +319,8 @@ def _version(package: Package, artifact: Artifact, origin: Path) -> str:
         return str(parse_sdist_filename(artifact.filename)[1])
     except (InvalidWheelFilename, InvalidSdistFilename):
         raise InvalidProject(
-            f"{origin}: packages.version: {package.name}: neither given nor in {artifact.filename!r}"
+            f"{origin}: packages.version: {package.name}: neither given nor in {artifact.filename!r}",
+            hint=_ANEW,
         ) from None
 
 

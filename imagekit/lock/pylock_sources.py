@@ -43,7 +43,10 @@ def artifact_of(
         except InvalidRequirement as problem:
             raise InvalidProject(problem.message, hint=problem.hint) from None
         if not found.path.is_dir():
-            raise InvalidProject(f"{place}: packages.directory: {name}: {source.path!r} is no directory")
+            raise InvalidProject(
+                f"{place}: packages.directory: {name}: {source.path!r} is no directory",
+                hint="put the directory back, or lock it anew",
+            )
         return Artifact.of_directory(name, found.path, found.content)
     if isinstance(source, PackageArchive):
         if source.subdirectory:

@@ -119,7 +119,10 @@ def _line(package: Package, root: Path, origin: str) -> RequirementLine:
     if package.vcs is not None:
         vcs = package.vcs
         if vcs.type != "git" or not (vcs.url or vcs.path):
-            raise InvalidProject(f"{origin}: {name} comes from {vcs.type}, and only git is known")
+            raise InvalidProject(
+                f"{origin}: {name} comes from {vcs.type}, and only git is known",
+                hint=f"build a wheel of {name}, and name that by its path or URL",
+            )
         url = vcs.url or (root / str(vcs.path)).resolve().as_uri()
         return git_line(name, url, vcs.commit_id, vcs.subdirectory or "", root, origin)
     assert package.archive is not None  # the format has nothing else

@@ -17,6 +17,7 @@ from imagekit.matrix.cells import Excluded, expand
 from imagekit.matrix.declared import MatrixTable
 from imagekit.matrix.destination import Destination, destination
 from imagekit.matrix.jobs import job_of
+from imagekit.matrix.nesting import nested
 from imagekit.matrix.reading import read_matrix
 from imagekit.matrix.results import BakeResult, CellPlan, CellResult, MatrixPlan, MatrixResult
 from imagekit.matrix.tags import rivals, tags_of
@@ -24,9 +25,11 @@ from imagekit.matrix.values import Cell
 from imagekit.matrix.workers import Workers
 from imagekit.nearest import nearest_hint
 from imagekit.progress import Reporter, SilentReporter
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.settings import Settings
+    from imagekit.spec.image import SharedWheels
 
 _Done = TypeVar("_Done", work.Found, work.Built)
 _Lost = Callable[[work.Job, str, "str | None"], _Done]
@@ -46,6 +49,8 @@ class BaseImageMatrix:
     @classmethod
     def load(cls, path: str | Path) -> BaseImageMatrix:
         """Read the file at ``path``. Raises ``InputError`` with file, line and key, all at once."""
+        if not isinstance(path, (str, Path)):
+            raise wrong_type(path, "path", "the path of a matrix's file", "write BaseImageMatrix.load('matrix.toml')")
         return cls(read_matrix(Path(path)), Path(path))
 
     @cached_property
@@ -81,7 +86,7 @@ class BaseImageMatrix:
         that a tag which moves would rather be of.
         """
         with self._at_work(settings, reporter, jobs, output, platform, is_planned=True) as at:
-            return self._planned(at, self._selected(select))
+            return self._planned(at, self._selected(select))[0]
 
     def build(
         self,
@@ -102,8 +107,10 @@ class BaseImageMatrix:
         """
         began = time.monotonic()
         with self._at_work(settings, reporter, jobs, output, platform, push=push) as at:
-            plan = self._planned(at, self._selected(select))
-            todo = [at.job(each) for each in plan.cells if each.reason is None and each.tags]
+            plan, found = self._planned(at, self._selected(select))
+            wanted = [each for each in plan.cells if each.reason is None and each.tags]
+            beneath = self._nested(at, wanted, found)
+            todo = [at.job(each, beneath=beneath[each.cell.label]) for each in wanted]
             done = {each.label: each for each in at.each(work.build, todo, _not_built, "Building")}
         return MatrixResult(
             plan=plan,
@@ -130,9 +137,13 @@ class BaseImageMatrix:
 
         prepare(directory, uv_image)
         with self._at_work(settings, reporter, jobs, work.ENGINE, ()) as at:
-            plan = self._planned(at, self._selected(select))
+            plan, found = self._planned(at, self._selected(select))
             wanted = [each for each in plan.cells if each.reason is None and each.tags]
-            todo = [at.job(each, context=directory / each.cell.label, uv_image=uv_image) for each in wanted]
+            beneath = self._nested(at, wanted, found)
+            todo = [
+                at.job(each, beneath=beneath[each.cell.label], context=directory / each.cell.label, uv_image=uv_image)
+                for each in wanted
+            ]
             done = {each.label: each for each in at.each(work.write_context, todo, _not_built, "Writing")}
         failed = {label: each.error for label, each in done.items() if each.error is not None}
         targets = [
@@ -160,9 +171,10 @@ class BaseImageMatrix:
         return pins, write_pins(self.path, pins)
 
     def _selected(self, select: Sequence[str]) -> tuple[Cell, ...]:
+        select = (select,) if isinstance(select, str) else select
         labels = [cell.label for cell in self.cells()]
         problems = [
-            InputError(f"no cell is called {pattern}", hint=nearest_hint(pattern, labels))
+            InputError(f"no cell of {self.path.name} is called {pattern!r}", hint=_label_hint(pattern, labels))
             for pattern in select
             if not any(fnmatchcase(label, pattern) for label in labels)
         ]
@@ -172,7 +184,8 @@ class BaseImageMatrix:
             cell for cell in self.cells() if not select or any(fnmatchcase(cell.label, each) for each in select)
         )
 
-    def _planned(self, at: _AtWork, selected: Sequence[Cell]) -> MatrixPlan:
+    def _planned(self, at: _AtWork, selected: Sequence[Cell]) -> tuple[MatrixPlan, Mapping[str, work.Found]]:
+        """The plan of the selected cells, and what is known of all that were asked about, by label."""
         found = at.resolved(selected)
         while True:
             # Who was not asked about counts as to be had, until a tag hangs on it.
@@ -183,13 +196,30 @@ class BaseImageMatrix:
                 break
             found |= at.resolved(more)
         tags = self.tags(possible)
-        return MatrixPlan(
+        plan = MatrixPlan(
             name=self.table.name,
             cells=tuple(_cell_plan(cell, found[cell.label], tags.get(cell, ())) for cell in selected),
             excluded=tuple((each.cell, each.reason) for each in self.excluded()),
             platforms=tuple(map(str, at.where.platforms)),
             drifted=at.drifted({cell.python for cell in selected}),
         )
+        return plan, found
+
+    def _nested(
+        self, at: _AtWork, wanted: Sequence[CellPlan], found: Mapping[str, work.Found]
+    ) -> dict[str, tuple[SharedWheels, ...]]:
+        """What each wanted cell lays beneath, by label.
+
+        All cells of its base are asked about, chosen or not: its image does not depend on what is built with it.
+        """
+        families = {_family(each.cell) for each in wanted}
+        those = [cell for cell in self.cells() if _family(cell) in families]
+        found = {**found, **at.resolved([cell for cell in those if cell.label not in found])}
+        beneath: dict[str, tuple[SharedWheels, ...]] = {}
+        for family in families:
+            labels = [cell.label for cell in those if _family(cell) == family and found[cell.label].reason is None]
+            beneath |= nested({label: found[label].wheels for label in labels})
+        return beneath
 
     @contextmanager
     def _at_work(
@@ -289,6 +319,19 @@ class _AtWork:
         from imagekit.pipeline import Pipeline
 
         return Pipeline(self._settings, self._reporter, needs_engine=self.where.is_engine)
+
+
+def _family(cell: Cell) -> tuple[str, str]:
+    """What cells have in common whose layers can be the same."""
+    return cell.python, cell.flavor
+
+
+def _label_hint(pattern: str, labels: Sequence[str]) -> str:
+    if not pattern.strip():
+        return f"name a cell ({labels[0]}), or a pattern ('*-python3.11-*'); without --select all are taken"
+    if "*" in pattern or "?" in pattern or "[" in pattern:
+        return f"a pattern fits a whole name; cells are called {', '.join(sorted(labels))}"
+    return nearest_hint(pattern, labels)
 
 
 def _settings(settings: Settings | None) -> Settings:

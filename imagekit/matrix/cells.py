@@ -30,7 +30,7 @@ def expand(table: MatrixTable) -> tuple[tuple[Cell, ...], tuple[Excluded, ...]]:
             for flavor in table.flavor or (STANDARD,):
                 for category in table.category:
                     cell = Cell(python=python, flavor=flavor, category=category.name, release=release)
-                    rule = next((each for each in table.exclude if _excludes(each, cell)), None)
+                    rule = next((each for each in table.exclude if excludes(each, cell)), None)
                     if rule is None:
                         cells.append(cell)
                     else:
@@ -87,7 +87,8 @@ def _filled(text: str, package: str, release: Release) -> str:
     return FRAMEWORK.sub(lambda match: release.requirement(name + (match[1] or "")), text).strip()
 
 
-def _excludes(rule: ExcludeTable, cell: Cell) -> bool:
+def excludes(rule: ExcludeTable, cell: Cell) -> bool:
+    """Whether ``rule`` takes ``cell`` out of the matrix."""
     return (
         _fits(rule.python, cell.python)
         and _fits(rule.flavor, cell.flavor)

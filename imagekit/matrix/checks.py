@@ -39,7 +39,7 @@ def name(value: str, where: str) -> str:
     except InputError as problem:
         raise InvalidConfig(f"{where}: {problem.message}", hint=problem.hint) from None
     if reference.tag is not None:
-        raise InvalidConfig(f"{where}: {value!r} has a tag", hint="leave it away: [[tag]] says which there are")
+        raise InvalidConfig(f"{where}: {value!r} has a tag", hint="leave it out: [[tag]] says which there are")
     return value
 
 

@@ -11,6 +11,7 @@ from imagekit.matrix.tags import written
 from imagekit.matrix.values import FLAVORS, STANDARD
 from imagekit.nearest import nearest_hint
 from imagekit.oci.reference import Reference
+from imagekit.wrong_type import wrong_type
 
 # Versioneer and setuptools-scm write the commit of a build between releases so.
 _COMMIT = re.compile(r"(?:^|\.)g([0-9a-f]{7,40})(?:\.|$)")
@@ -29,8 +30,16 @@ def default_image(
     version that names a commit (``3.8.8+4.gabc1234``) means that commit's build, ``sha-abc1234-…``, as the tags of
     Prefect's own images have it. ``name`` is the images', without a tag. Raises ``InputError``.
     """
+    for given, value, example in (
+        ("framework_version", framework_version, "3.8.8"),
+        ("python_version", python_version, "3.11"),
+        ("flavor", flavor, STANDARD),
+        ("name", name, "imagekit/prefect"),
+    ):
+        if not isinstance(value, str):
+            raise wrong_type(value, given, "a string", f"write {given}='{example}'")
     if Reference.parse(name, target=True).tag is not None:
-        raise InputError(f"{name!r} has a tag, and it is the versions that give one", hint="leave the tag away")
+        raise InputError(f"{name!r} has a tag, and it is the versions that give one", hint="leave the tag out")
     try:
         version = Version(framework_version)
     except InvalidVersion:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix import checks
-from imagekit.matrix.cells import expand, program
+from imagekit.matrix.cells import default_python, excludes, expand, program
 from imagekit.matrix.declared import DEFAULT, BaseTable, MatrixTable
 from imagekit.matrix.partly import Partly, partly
-from imagekit.matrix.tags import named
+from imagekit.matrix.tags import fitting, named
 from imagekit.matrix.values import CONDA, DEBIAN, REGISTRY, Cell
 from imagekit.spec.image import OCI_LAYOUT
 from imagekit.spec.keys import Source, read_table
@@ -148,9 +148,19 @@ def _cells(table: MatrixTable, wrong: _Wrong) -> None:
     if not table.tag:
         wrong((), "there is no tag, and so no image has a name", 'add [[tag]] with name = "python{python}"')
         return
-    cells, _ = expand(table)
+    cells, excluded = expand(table)
     if not cells:
         wrong(("exclude",), "every cell is excluded", "leave one in")
+    # A rule for nothing is a typing error in one of its keys, or left over from an axis that was shortened.
+    every = (*cells, *(each.cell for each in excluded))
+    for number, rule in enumerate(table.exclude):
+        if not any(excludes(rule, cell) for cell in every):
+            wrong(("exclude", number), "it fits no cell, and so excludes nothing", "correct its keys, or remove it")
+    for number, tag in enumerate(table.tag):
+        # One for commits, or for releases, may wait for the first of them.
+        if fitting(tag, every, default_python(table)) and cells and not fitting(tag, cells, default_python(table)):
+            words = f"no cell gets the tag {tag.name!r}: all that it fits are excluded"
+            wrong(("tag", number, "name"), words, "correct its keys, or those of [[exclude]], or remove it")
     for label, number in Counter(cell.label for cell in cells).items():
         if number > 1:
             wrong((), f"{number} cells are called {label}", "give categories other names, or name one commit")

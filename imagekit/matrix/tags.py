@@ -67,9 +67,9 @@ def rivals(table: MatrixTable, cells: Sequence[Cell], selected: Iterable[Cell]) 
     for rule in table.tag:
         if rule.newest is None:
             continue
-        fitting = _fitting(rule, cells, default_python(table))
-        wanting = {_group(rule, cell) for cell in fitting if cell in chosen}
-        newest = _newest(rule, fitting)
+        those = fitting(rule, cells, default_python(table))
+        wanting = {_group(rule, cell) for cell in those if cell in chosen}
+        newest = _newest(rule, those)
         found.update({newest[group]: None for group in wanting if newest[group] not in chosen})
     return tuple(found)
 
@@ -101,11 +101,12 @@ def written(version: str) -> str:
 
 def _named(rule: TagTable, cells: Sequence[Cell], default: str) -> list[Cell]:
     """The cells that get the rule's tag."""
-    fitting = _fitting(rule, cells, default)
-    return fitting if rule.newest is None else list(_newest(rule, fitting).values())
+    those = fitting(rule, cells, default)
+    return those if rule.newest is None else list(_newest(rule, those).values())
 
 
-def _fitting(rule: TagTable, cells: Sequence[Cell], default: str) -> list[Cell]:
+def fitting(rule: TagTable, cells: Sequence[Cell], default: str) -> list[Cell]:
+    """Those of ``cells`` that the rule is for; ``default`` is the Python that it means by that word."""
     python = default if rule.python == DEFAULT else rule.python
     return [
         cell
@@ -117,10 +118,10 @@ def _fitting(rule: TagTable, cells: Sequence[Cell], default: str) -> list[Cell]:
     ]
 
 
-def _newest(rule: TagTable, fitting: Sequence[Cell]) -> dict[tuple[object, ...], Cell]:
+def _newest(rule: TagTable, those: Sequence[Cell]) -> dict[tuple[object, ...], Cell]:
     """The newest cell of each group of which the rule's tag is one's."""
     newest: dict[tuple[object, ...], Cell] = {}
-    for cell in fitting:
+    for cell in those:
         group = _group(rule, cell)
         if group not in newest or _rank(cell) > _rank(newest[group]):
             newest[group] = cell

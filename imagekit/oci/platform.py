@@ -6,6 +6,7 @@ import platform as _host
 from dataclasses import dataclass
 
 from imagekit.errors import InputError
+from imagekit.wrong_type import wrong_type
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -22,6 +23,8 @@ class Platform:
     @classmethod
     def parse(cls, text: str) -> Platform:
         """``linux/amd64``, ``linux/arm64`` or ``linux/arm64/v8``; anything else is an ``InputError``."""
+        if not isinstance(text, str):
+            raise wrong_type(text, "platform", "a string", "write platform='linux/amd64'")
         parts = text.split("/")
         if len(parts) not in (2, 3) or parts[0] != "linux" or parts[1] not in _MACHINES:
             raise InputError(f"unknown platform {text!r}", hint="linux/amd64 and linux/arm64 are known")

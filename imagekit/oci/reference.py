@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from imagekit.errors import InvalidReference
 from imagekit.oci.digest import is_digest
+from imagekit.wrong_type import wrong_type
 
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::(?P<port>[0-9]+))?")
@@ -48,7 +49,7 @@ class Reference:
             raise _invalid(
                 text,
                 "its tag is not 1 to 128 letters, digits, '_', '.' or '-', the first no '.' or '-'",
-                hint="leave the ':' away, or write a tag such as v1 after it",
+                hint="leave the ':' out, or write a tag such as v1 after it",
             )
         registry, repository = _split_registry(name)
         _check_name(text, name, registry, repository)
@@ -119,6 +120,8 @@ def _split_registry(name: str) -> tuple[str | None, str]:
 
 def _refuse_by_look(text: str) -> None:
     """Mistakes that deserve their own words."""
+    if not isinstance(text, str):
+        raise wrong_type(text, "an image's name", "a string", "write 'NAME' or 'NAME:TAG', such as 'orders:v1'")
     if not text:
         raise InvalidReference("an image reference is empty", hint="write NAME or NAME:TAG, such as orders:v1")
     if not text.isascii():
@@ -128,7 +131,7 @@ def _refuse_by_look(text: str) -> None:
     if text.startswith("-"):
         raise _invalid(text, "it looks like an option")
     if "://" in text:
-        raise _invalid(text, "it is a URL", hint="leave the scheme away: HOST/NAME:TAG")
+        raise _invalid(text, "it is a URL", hint="leave the scheme out: HOST/NAME:TAG")
     if "@" in _ANY_DIGEST.sub("", text) and not text.endswith("@"):
         raise _invalid(
             text, "it has a user or password before '@'", hint="take them out, and sign in with: docker login HOST"

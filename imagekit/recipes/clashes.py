@@ -43,7 +43,7 @@ def clashes(fitted: Sequence[tuple[Source, Parts, Fitted]], fields: Mapping[str,
                 problems.append(
                     InvalidConfig(
                         f"{source.where(_setting(parts, name))}: {owner} sets it to another value",
-                        hint="leave one of the two recipes away",
+                        hint="leave one of the two recipes out",
                     )
                 )
         for at, repository in zip(_repositories(parts), each.repositories, strict=True):

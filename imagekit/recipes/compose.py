@@ -54,7 +54,7 @@ def _conflicts(chosen: Sequence[Recipe]) -> list[InputError]:
     return [
         InvalidConfig(
             f"{recipe.source.where(('conflicts', number))}: {recipe.name} and {other} cannot be in one image",
-            hint="leave one of the two away",
+            hint="leave one of the two out",
         )
         for recipe in chosen
         for number, other in enumerate(recipe.table.conflicts)

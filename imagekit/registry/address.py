@@ -41,7 +41,7 @@ def address(url: str, own: Origin) -> tuple[Origin, str]:
     if scheme == "http" and own.scheme == "https":
         # Behind a proxy that ends TLS, registries name themselves with http.
         if host != own.host:
-            raise RegistryError(f"{own} leads from https to http at {host}", hint="mend the registry's set-up")
+            raise RegistryError(f"{own} redirects from https to http at {host}", hint="mend the registry's set-up")
         return own, _target(parts)
     return Origin(scheme, host, port or _PORTS[scheme]), _target(parts)
 
@@ -52,7 +52,7 @@ def joined(said_at: str, location: str) -> str:
         return urljoin(said_at, location)
     except ValueError:
         raise RegistryError(
-            f"{urlsplit(said_at).netloc} leads to an address that is none", hint="mend the registry's set-up"
+            f"{urlsplit(said_at).netloc} redirects to what is no address", hint="mend the registry's set-up"
         ) from None
 
 
@@ -67,4 +67,4 @@ def _target(parts: SplitResult) -> str:
 
 
 def _nowhere(own: Origin) -> RegistryError:
-    return RegistryError(f"{own} leads to an address that is none", hint="mend the registry's set-up")
+    return RegistryError(f"{own} redirects to what is no address", hint="mend the registry's set-up")

@@ -25,6 +25,8 @@ from imagekit.registry.hosts import address_of, canonical_host, may_be_plain, sp
 from imagekit.registry.retry import Passing, Patience, Retries
 from imagekit.registry.words import shown, words_of
 
+_DAMAGED = "the registry's storage, or a proxy on the way, is damaged: ask who keeps it"
+
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 INDEXES = frozenset({INDEX, DOCKER_INDEX})
@@ -240,7 +242,7 @@ class Registry:
                         yield held_back
                     position += len(piece)
                     if position > blob.size:
-                        raise RegistryError(f"{step}: it has more than {blob.size} bytes")
+                        raise RegistryError(f"{step}: it has more than {blob.size} bytes", hint=_DAMAGED)
                     hashed.update(piece)
                     held_back = piece
                     tries.progress()
@@ -249,7 +251,7 @@ class Registry:
         if start == 0 and f"sha256:{hashed.hexdigest()}" != blob.digest:
             raise RegistryError(
                 f"{step}: its content is not what its digest says",
-                hint="the registry's storage, or a proxy, is damaged",
+                hint=_DAMAGED,
             )
         if held_back:
             yield held_back

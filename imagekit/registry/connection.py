@@ -260,7 +260,7 @@ def _proxy(url: str) -> tuple[str, int, dict[str, str]]:
         parts = urlsplit(url)
         port = parts.port or 80
     except ValueError:
-        raise RegistryError("the proxy's address is none", hint="name one by http://HOST:PORT") from None
+        raise RegistryError("the proxy's address cannot be read", hint="name one by http://HOST:PORT") from None
     if parts.scheme != "http" or not parts.hostname:
         raise RegistryError(
             f"the proxy {parts.scheme}://{parts.hostname or ''} is not supported", hint="name one by http://HOST:PORT"

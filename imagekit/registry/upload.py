@@ -17,6 +17,8 @@ from imagekit.registry.client import Registry
 from imagekit.registry.connection import Answer, Body
 from imagekit.registry.retry import Passing
 
+_CACHE = "what is kept here may be damaged: imagekit cache verify, and push again"
+
 # What is larger goes in chunks: a broken connection costs no more than one, and proxies that take
 # 100 MB at most let it through. What is not is one request, which every registry takes.
 CHUNKED_ABOVE = 64 << 20
@@ -95,7 +97,9 @@ class Upload:
 
     def _begin(self) -> None:
         if self._post(""):
-            raise RegistryError(f"sending {self._name}: the registry began no upload", hint="check what it is")
+            raise RegistryError(
+                f"sending {self._name}: the registry began no upload", hint="check that the address is a registry's"
+            )
 
     def _post(self, query: str) -> bool:
         """Begin an upload; whether the blob was mounted instead."""
@@ -212,7 +216,9 @@ class Upload:
         if location:
             self._location = joined(answer.url, location)
         elif must:
-            raise RegistryError(f"{step}: the registry named no place for it", hint="check what it is")
+            raise RegistryError(
+                f"{step}: the registry named no place for it", hint="check that the address is a registry's"
+            )
 
     def _body(self, start: int, count: int) -> Body:
         """``count`` bytes from ``start`` on; what is small as one piece, which can be sent again at once."""
@@ -228,11 +234,11 @@ class Upload:
                 source = self.blob.content.chunks(start) if source is None else source
                 piece = next(source, b"")[:left]
             except OSError as error:
-                raise PushError(f"{self._name}: its content cannot be read: {error.strerror}") from error
+                raise PushError(f"{self._name}: its content cannot be read: {error.strerror}", hint=_CACHE) from error
             if not piece:
                 raise PushError(
                     f"{self._name}: its content ends {left} bytes too early",
-                    hint="the layer cache may be damaged: imagekit cache verify",
+                    hint=_CACHE,
                 )
             left -= len(piece)
             self.sent += len(piece)

@@ -10,8 +10,10 @@ from typing import Any
 
 from imagekit.errors import InputError
 from imagekit.nearest import nearest_hint
-from imagekit.runs.concealing import Holder, revealed
+from imagekit.runs.concealing import Holder, is_held, revealed
 from imagekit.runs.request import check_environment
+from imagekit.spec.extra_pieces import VARIABLE
+from imagekit.wrong_type import wrong_type
 
 PULL_POLICIES = ("Always", "IfNotPresent", "IfPossible", "Never")
 SERIALIZERS = ("json", "pickle")
@@ -26,27 +28,32 @@ _MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 def text(value: object, name: str) -> str:
     if value == "":
-        raise InputError(f"{name}: a text is empty", hint=f"write {name}='…', or leave it out")
-    if not isinstance(value, str) or "\0" in value:
-        raise InputError(f"{name}: {value!r} is not a text", hint=f"write {name}='…'")
+        raise InputError(f"{name} is empty", hint=f"write {name}='…', or leave it out")
+    if not isinstance(value, str):
+        raise wrong_type(value, name, "a string", f"write {name}='…'")
+    if "\0" in value:
+        raise InputError(f"{name} has a NUL in it", hint="take it out")
     return value
 
 
 def switch(value: object, name: str) -> bool:
     if not isinstance(value, bool):
-        raise InputError(f"{name}: {value!r} is neither true nor false", hint=f"write {name}=True, without quotes")
+        raise wrong_type(value, name, "True or False", f"write {name}=True, without quotes")
     return value
 
 
 def texts(value: object, name: str) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise InputError(f"{name}: {value!r} is not a list", hint=f"write {name}=['…']")
-    return tuple(text(each, name) for each in value)
+        raise wrong_type(value, name, "a list of strings", f"write {name}=['…']")
+    return tuple(text(each, f"{name}[{number}]") for number, each in enumerate(value))
 
 
 def mapping(value: object, name: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InputError(f"{name}: {value!r} is not a mapping with names", hint=f"write {name}={{'…': '…'}}")
+    if not isinstance(value, Mapping):
+        raise wrong_type(value, name, "a dict", f"write {name}={{'NAME': 'VALUE'}}")
+    for key in value:
+        if not isinstance(key, str):
+            raise wrong_type(key, f"a name in {name}", "a string", f"write {name}={{'NAME': 'VALUE'}}")
     return dict(value)
 
 
@@ -57,11 +64,16 @@ def command(value: object, name: str) -> tuple[str, ...]:
             value = shlex.split(value)
         except ValueError as error:
             raise InputError(f"{name}: {value!r} cannot be split into arguments: {error}", hint="give a list") from None
-    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
-        raise InputError(f"{name}: {value!r} is not a command", hint=f"write {name}=['PROGRAM', 'ARGUMENT']")
-    for each in value:
-        if not isinstance(each, str) or "\0" in each:
-            raise InputError(f"{name}: {each!r} is not an argument", hint="arguments are texts")
+    hint = f"write {name}=['PROGRAM', 'ARGUMENT']"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise wrong_type(value, name, "a list of strings, or one string", hint)
+    if not value:
+        raise InputError(f"{name} is empty", hint=hint)
+    for number, each in enumerate(value):
+        if not isinstance(each, str):
+            raise wrong_type(each, f"{name}[{number}]", "a string", hint)
+        if "\0" in each:
+            raise InputError(f"{name}[{number}] has a NUL in it", hint="take it out")
     return tuple(value)
 
 
@@ -76,6 +88,11 @@ def container_name(value: object, name: str) -> str:
 def environment(value: object, name: str) -> dict[str, str | Holder | None]:
     """``None`` takes a variable of the image away; a ``Secret`` stays one."""
     found = mapping(value, name)
+    if is_held(found.get(VARIABLE)):
+        raise InputError(
+            f"{name}: {VARIABLE} is a Secret, and its packages are written into the image and the record of the run",
+            hint="give it as a string; a login goes into ~/.netrc, or to the index: UV_INDEX_NAME_PASSWORD",
+        )
     check_environment({key: "" if each is None else each for key, each in revealed(found).items()})
     return found
 
@@ -98,7 +115,10 @@ def pull_policy(value: object, name: str) -> str:
     for known in PULL_POLICIES:
         if isinstance(value, str) and value.replace("_", "").lower() == known.lower():
             return known
-    raise InputError(f"{name}: {value!r} is no policy", hint="write " + ", ".join(PULL_POLICIES[:-1]) + " or Never")
+    hint = "write " + ", ".join(PULL_POLICIES[:-1]) + " or Never"
+    if not isinstance(value, str):
+        raise wrong_type(value, name, "a string", hint)
+    raise InputError(f"{name}: {value!r} is no policy for pulling images", hint=hint)
 
 
 def network(value: object, name: str) -> str:
@@ -113,8 +133,11 @@ def networks(value: object, name: str) -> tuple[str, ...]:
 
 def user(value: object, name: str) -> str:
     shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(shown, str) or not _USER.fullmatch(shown):
-        raise InputError(f"{name}: {value!r} is not a user", hint="write a name or number: app, 1000, 1000:1000, root")
+    hint = "write a name or number: app, 1000, 1000:1000, root"
+    if not isinstance(shown, str):
+        raise wrong_type(value, name, "a user's name or number", hint)
+    if not _USER.fullmatch(shown):
+        raise InputError(f"{name}: {value!r} is not a user", hint=hint)
     if any(part.isdigit() and (len(part) > 20 or int(part) >= 1 << 31) for part in shown.split(":")):
         raise InputError(f"{name}: {value!r} is no user's number", hint="numbers are below 2147483648: 1000:1000")
     return shown
@@ -160,10 +183,11 @@ def cpus(value: object, name: str) -> float:
 
 
 def pids(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not (value == -1 or 2 <= value <= 1 << 22):
-        raise InputError(
-            f"{name}: {value!r} processes cannot be allowed", hint="give 2 or more (a flow takes two), or -1 for any"
-        )
+    hint = "give 2 or more (a flow takes two), or -1 for any"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong_type(value, name, "a whole number", hint)
+    if not (value == -1 or 2 <= value <= 1 << 22):
+        raise InputError(f"{name}: {value!r} processes cannot be allowed", hint=hint)
     return value
 
 
@@ -172,7 +196,7 @@ def gpus(value: object, name: str) -> str:
     shown = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     hint = "write all, a number, or device=0,1"
     if not isinstance(shown, str):
-        raise InputError(f"{name}: {value!r} names no GPUs", hint=hint)
+        raise wrong_type(value, name, "a string or a whole number", hint)
     if (shown.startswith("device=") and all(shown[7:].split(","))) or shown == "all":
         return shown
     if shown.isascii() and shown.isdigit() and 0 < int(shown) < 1 << 16:
@@ -185,7 +209,10 @@ def serializer(value: object, name: str) -> str:
         return str(value)
     if isinstance(value, str) and ":" not in value:
         raise InputError(f"{name}: {value!r} is not known", hint=nearest_hint(value, SERIALIZERS))
-    raise InputError(f"{name}: {value!r} is not known", hint="write json, pickle, or PACKAGE.MODULE:NAME")
+    hint = "write json, pickle, or PACKAGE.MODULE:NAME"
+    if not isinstance(value, str):
+        raise wrong_type(value, name, "a string", hint)
+    raise InputError(f"{name}: {value!r} is not known", hint=hint)
 
 
 def _number(value: object, name: str, what: str) -> float:
@@ -195,5 +222,5 @@ def _number(value: object, name: str, what: str) -> float:
         except ValueError:
             raise InputError(f"{name}: {value!r} is not {what}", hint=f"write {name}=2.5") from None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-        raise InputError(f"{name}: {value!r} is not {what}", hint=f"write {name}=2.5")
+        raise wrong_type(value, name, what, f"write {name}=2.5")
     return float(value)

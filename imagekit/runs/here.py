@@ -9,6 +9,7 @@ from typing import Any
 
 from imagekit.errors import InvalidEntrypoint
 from imagekit.spec.entrypoint import Entrypoint
+from imagekit.wrong_type import wrong_type
 
 
 def memory_here(engine_address: str) -> int | None:
@@ -41,6 +42,9 @@ def entrypoint_of(flow: Callable[..., Any]) -> str:
     function = getattr(flow, "fn", flow)
     code = getattr(function, "__code__", None)
     if code is None:
-        raise InvalidEntrypoint(f"{flow!r} is no function", hint="pass a function, or 'PATH.py:FUNCTION'")
+        hint = "pass a function, or 'PATH.py:FUNCTION'"
+        if not callable(function):
+            raise wrong_type(flow, "the flow", "a function, or its place as a string", hint)
+        raise InvalidEntrypoint(f"{function!r} is no function written in Python", hint=hint)
     path = os.path.relpath(os.path.realpath(code.co_filename), os.path.realpath(os.getcwd()))
     return str(Entrypoint.parse(f"{path}:{function.__qualname__}"))

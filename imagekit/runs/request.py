@@ -14,6 +14,7 @@ from typing import Any
 from imagekit.errors import InputError
 from imagekit.runs.own_directory import DIRECTORY, OUT
 from imagekit.spec.entrypoint import Entrypoint, check_json
+from imagekit.wrong_type import wrong_type
 
 BOOTSTRAP = f"{DIRECTORY}/bootstrap.py"
 REQUEST = f"{DIRECTORY}/request.json"
@@ -104,7 +105,7 @@ def check_environment(env: Mapping[str, str]) -> None:
         if not isinstance(key, str) or not key or "=" in key or "\0" in key or any(c.isspace() for c in key):
             raise InputError(f"{key!r} is not an environment variable's name", hint="use letters, digits and '_'")
         if not isinstance(value, str):
-            raise InputError(f"the environment variable {key} is not a text", hint=f"write {{{key!r}: '…'}}")
+            raise wrong_type(value, f"the environment variable {key}", "a string", f"write {{{key!r}: '…'}}")
         if "\0" in value or not _is_utf8(key + value):
             raise InputError(
                 f"the environment variable {key!a} has a NUL or no valid text (UTF-8) in it", hint="pass it as a file"

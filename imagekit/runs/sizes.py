@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from imagekit.errors import InputError
+from imagekit.wrong_type import wrong_type
 
 # What an engine grants at least (moby daemon/daemon_unix.go, linuxMinMemory).
 LEAST_MEMORY = 6 << 20
@@ -28,7 +29,7 @@ def size_in_bytes(value: object, name: str, *, least: int = 1) -> int:
         # Exact, unlike a float: 0.1g are 107374182 bytes on any machine.
         found = int(whole + fraction) * _UNITS[unit.lower()] // 10 ** len(fraction)
     else:
-        raise InputError(f"{name}: {value!r} is not a size", hint=hint)
+        raise wrong_type(value, name, "a size (a number of bytes, or a string with a unit)", hint)
     if not least <= found <= _MOST:
         shown = f"{least >> 20} MiB" if least >= 1 << 20 else f"{least} byte"
         raise InputError(

@@ -44,7 +44,9 @@ def expanded(text: str, environ: Mapping[str, str], variable: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise InvalidConfig(f"{variable} is {text!r}, in a home that is not there", hint="write it out") from None
+        raise InvalidConfig(
+            f"{variable} is {text!r}, and that home directory is not known", hint="write the whole path: /home/NAME/…"
+        ) from None
 
 
 def user_directory(environ: Mapping[str, str], variable: str, below_home: str) -> Path:

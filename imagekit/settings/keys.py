@@ -71,7 +71,9 @@ def read_directory(text: str, origin: str) -> str:
     try:
         path = Path(text).expanduser()
     except RuntimeError:
-        raise InvalidConfig(f"{origin} is {text!r}, in a home that is not there", hint="write it out") from None
+        raise InvalidConfig(
+            f"{origin} is {text!r}, and that home directory is not known", hint="write the whole path: /home/NAME/…"
+        ) from None
     return str(path if path.is_absolute() else Path.cwd() / path)
 
 
@@ -79,7 +81,7 @@ def check_file(text: str, where: str) -> str:
     """A file that is there, made absolute."""
     path = Path(read_directory(text, where))
     if not path.is_file():
-        raise InvalidConfig(f"{where}: {path} is not there", hint="name a file, or take the setting away")
+        raise InvalidConfig(f"{where}: {path} is not there", hint="name a file, or unset the setting")
     return str(path)
 
 

@@ -20,6 +20,7 @@ from imagekit.spec.uv_table import UvTable, joined, read_uv_table
 from imagekit.spec.uv_workspace import find_workspace
 from imagekit.spec.wanted import FOREIGN_LOCKS
 
+_OF_PYPROJECT = "leave it out, or declare it in a pyproject.toml"
 _DYNAMIC = frozenset({"dependencies", "optional-dependencies"})
 
 
@@ -58,7 +59,7 @@ def read_declared(
     if is_legacy and (asks_project or is_all) and _has_setup(context):
         if groups and pyproject is None:
             raise InvalidProject(
-                f"the group {groups[0]!r} is asked for, and there is no pyproject.toml", hint="leave it away"
+                f"the group {groups[0]!r} is asked for, and there is no pyproject.toml", hint=_OF_PYPROJECT
             )
         lines = pyproject.select((), groups, unknown) if pyproject is not None else ()
         uv = read_uv_table(context, locked=False, builds=True)
@@ -71,8 +72,8 @@ def read_declared(
     if pyproject is None:
         if not (lock is not None and lock.name == "Pipfile.lock"):  # its categories
             for key, name in (*(("extras", name) for name in extras), *(("groups", name) for name in groups)):
-                words = f"{name!r} is asked for, and there is no pyproject.toml"
-                unknown(key, name, InvalidProject(words, hint="leave it away"))
+                words = f"the {key.removesuffix('s')} {name!r} is asked for, and there is no pyproject.toml"
+                unknown(key, name, InvalidProject(words, hint=_OF_PYPROJECT))
         uv = read_uv_table(context, locked=False, builds=may_build)
         return Declared(indexes=uv.indexes, uv=uv)
     locked = lock is not None and lock.name == "uv.lock"

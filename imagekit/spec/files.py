@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from imagekit.errors import InvalidConfig, InvalidProject
+from imagekit.spec.extra_pieces import VARIABLE as EXTRA_PACKAGES
 from imagekit.spec.image import FileMapping
 
 _CONTROL = re.compile(r"[\x00\n\r]")
@@ -15,8 +16,14 @@ _OWN = ("/opt/venv", "/etc/passwd", "/etc/group")
 
 
 def check_env(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """``env`` in name order; ``InvalidConfig`` for a name or value that an image cannot hold."""
-    return _pairs(env, "environment variable", re.compile(r"[^\s=\x00-\x1f\x7f]+"))
+    """``env`` in name order; ``InvalidConfig`` for a name or value that an image cannot hold, and
+    ``InvalidRequirement`` for extra packages that no run of it could have."""
+    found = _pairs(env, "environment variable", re.compile(r"[^\s=\x00-\x1f\x7f]+"))
+    if text := env.get(EXTRA_PACKAGES):
+        from imagekit.spec.extra_packages import read_extras
+
+        read_extras(text)
+    return found
 
 
 def check_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

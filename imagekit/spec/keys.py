@@ -145,7 +145,7 @@ def read_table(
             where = source.where([name])
             hint = nearest_hint(name, known)
             if name == "tool" and not source.table:
-                hint = f"leave [tool.imagekit] away: in {source.shown} its keys stand at the top"
+                hint = f"leave [tool.imagekit] out: in {source.shown} its keys stand at the top"
             problems.append(InvalidConfig(f"{where} is not a known key", hint=hint))
             continue
         try:
@@ -260,6 +260,13 @@ def _hint(fault: Fault, path: Sequence[str | int], source: Source) -> str:
     """How to write what was most likely meant, in the file's own words: TOML's 3.10 is the number 3.1 once read."""
     name, value, written = path[-1], fault.value, source.written(path)
     before = "" if isinstance(name, int) else f"{_shown(name)} = "
+    if fault.words == "is not a string" and isinstance(value, Mapping) and len(path) > 1:
+        from imagekit.spec.toml import toml_value
+
+        # TOML's bare 3.11 = … is the key 11 in the table 3.
+        whole = [toml_value(f"{name}.{inner}") for inner in value if not isinstance(value[inner], Mapping)]
+        if whole:
+            return f"put a name with a dot in it in quotes: {', '.join(whole)} = …"
     if "true or false" in fault.words and str(value).lower() in ("true", "false"):
         return f"write {before}{str(value).lower()}, without quotes"
     if fault.words == "is not a number":

@@ -36,7 +36,7 @@ def project_extras(text: str, places: Places, origin: str) -> tuple[str, ...] | 
     if is_project and marker:
         raise InvalidRequirement(
             f"{origin}: the project itself has a marker, and the image is of the project",
-            hint="take the marker out, or leave the line away",
+            hint="take the marker out, or leave the line out",
         )
     return tuple(canonicalize_name(e.strip()) for e in extras.split(",") if e.strip()) if is_project else None
 

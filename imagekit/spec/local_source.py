@@ -60,7 +60,9 @@ def local_source(path: str, places: Places, origin: str) -> LocalSource:
             while piece := stream.read(1 << 20):
                 content.update(piece)
     except OSError as problem:
-        raise InvalidRequirement(f"{origin}: {path!r} cannot be read: {problem.strerror}") from None
+        raise InvalidRequirement(
+            f"{origin}: {path!r} cannot be read: {problem.strerror}", hint=f"see: ls -l {real}"
+        ) from None
     digest = Digest(f"sha256:{content.hexdigest()}")
     return LocalSource(path=real, content=digest, metadata=digest)
 
@@ -133,7 +135,9 @@ def _directory(real: Path, path: str, origin: str) -> LocalSource:
     except InputError as problem:
         raise InvalidRequirement(f"{origin}: {path!r}: {problem.message}", hint=problem.hint) from None
     except OSError as problem:
-        raise InvalidRequirement(f"{origin}: {path!r} cannot be read: {problem.strerror}") from None
+        raise InvalidRequirement(
+            f"{origin}: {path!r} cannot be read: {problem.strerror}", hint=f"see: ls -l {real}"
+        ) from None
     return LocalSource(path=real, content=content, metadata=metadata)
 
 

@@ -19,6 +19,7 @@ from imagekit.spec.declared import check_tools_tables, read_declared
 from imagekit.spec.entrypoint import Entrypoint
 from imagekit.spec.environment_yml import Environment
 from imagekit.spec.files import check_absolute, check_env, check_files, check_labels, path_in
+from imagekit.spec.given import GIVEN, check_given
 from imagekit.spec.image import PREFLIGHTS, FileMapping, ImageSpec, Indexes, RequirementLine
 from imagekit.spec.indexes import named_indexes
 from imagekit.spec.keys import Source
@@ -87,6 +88,8 @@ def read_spec(
 
     Raises ``InvalidProject``, ``InvalidRequirement``, ``InvalidConfig`` or ``InvalidEntrypoint``.
     """
+    told_by = locals()
+    check_given({each: told_by[each] for each in GIVEN})
     packages, extras, groups = _several(packages), _several(extras), _several(groups)
     entrypoints, conda, conda_channels = _several(entrypoints), _several(conda), _several(conda_channels)
     context = _directory(context)
@@ -167,7 +170,7 @@ def read_spec(
             dockerignore=_dockerignore(told, dockerignore or table.dockerignore, context),
             workdir=workdir,
             extra_dockerfile_commands=check_commands(
-                (*(table.extra_dockerfile_commands or ()), *extra_dockerfile_commands),
+                (*(table.extra_dockerfile_commands or ()), *_several(extra_dockerfile_commands)),
                 with_context=_first(include_source, table.include_source, True),
             ),
             entrypoints=_entrypoints(told, (*(table.entrypoints or ()), *entrypoints), context),
@@ -202,9 +205,9 @@ def _conda(
     )
 
 
-def _several(texts: str | Sequence[str]) -> Sequence[str]:
+def _several(texts: str | Sequence[str] | None) -> Sequence[str]:
     """One text stands for a sequence of it alone, and never for its letters."""
-    return (texts,) if isinstance(texts, str) else texts
+    return (texts,) if isinstance(texts, str) else texts or ()
 
 
 def _paths(given: _FileNames) -> list[str | Path]:

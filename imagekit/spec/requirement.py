@@ -109,7 +109,7 @@ def _check_url(requirement: Requirement, origin: str, places: Places | None) -> 
         path, fragment = path_of_url(url, origin), urlsplit(url).fragment
     items = fragment_items(fragment)
     if unknown := next((key for key in items if key not in ("egg", "sha256", "subdirectory")), None):
-        raise InvalidRequirement(f"{origin}: {url!r} has '#{unknown}', which is not honoured", hint="leave it away")
+        raise InvalidRequirement(f"{origin}: {url!r} has '#{unknown}', which is not honoured", hint="leave it out")
     source = local_source("/".join(filter(None, (path, items.get("subdirectory")))), places, origin)
     found = declared_name(source.path)
     if found is not None and found != canonicalize_name(requirement.name):

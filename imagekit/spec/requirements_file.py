@@ -216,7 +216,7 @@ def _add_requirement(
     if is_editable and not (line.local and line.local.path.is_dir()) and " @ git+" not in line.text:
         raise InvalidRequirement(
             f"{origin}: {redacted(text)!r} is no directory and no repository, and only those can be edited",
-            hint="take the -e away",
+            hint="take the -e out",
         )
     parsed = Requirement(line.text)
     if hashes and ((parsed.url or "").startswith("git+") or (line.local and line.local.path.is_dir())):

@@ -31,10 +31,10 @@ _SPELLINGS = {
 }
 _REFUSED = {
     "--trusted-host": "let the machine trust the host's certificate authority instead: SSL_CERT_FILE=…",
-    "--no-require-hashes": "leave it away",
+    "--no-require-hashes": "leave it out",
     "--config-settings": "put the settings into the package's own build",
     "--global-option": "put the settings into the package's own build",
-    "--use-feature": "leave it away: it is about pip itself",
+    "--use-feature": "leave it out: it is about pip itself",
 }
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 

@@ -15,13 +15,18 @@ DIRECTORY = "/opt/imagekit"
 ENTRYPOINT = ("/bin/sh", f"{DIRECTORY}/start.sh")
 INSTALLER = "pip"
 ORIGIN = "runtime-extras"  # of the requirement that asks for it
-_FILES = ("pieces.py", "start.sh", "start_program.py")
+# Below the package, and below DIRECTORY.
+_FILES = {
+    "spec/extra_pieces.py": "pieces.py",
+    "extras/start.sh": "start.sh",
+    "extras/start_program.py": "start_program.py",
+}
 
 
 def carried_files() -> tuple[FileMapping, ...]:
     """The entrypoint and its program, with where they go."""
-    own = Path(__file__).parents[1] / "extras"
-    return tuple(FileMapping(source=own / name, target=f"{DIRECTORY}/{name}") for name in _FILES)
+    own = Path(__file__).parents[1]
+    return tuple(FileMapping(source=own / path, target=f"{DIRECTORY}/{name}") for path, name in _FILES.items())
 
 
 def with_runtime_extras(spec: ImageSpec) -> ImageSpec:

@@ -20,7 +20,7 @@ def name(value: str, where: str) -> str:
         _check(lambda: Reference.parse(value, target=True), where)
         if Reference.parse(value, target=True).tag:
             raise InvalidConfig(
-                f"{where}: {value!r} has a tag", hint="leave it away; --tag gives one, or else the content does"
+                f"{where}: {value!r} has a tag", hint="leave it out; --tag gives one, or else the content does"
             )
     elif not re.search(r"[a-z0-9]", value.lower()):
         raise InvalidConfig(f"{where}: {value!r} gives no image name", hint="use letters and digits")

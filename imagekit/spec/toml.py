@@ -21,15 +21,16 @@ _POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 def toml_text(path: Path, error: type[InputError]) -> str:
     """The text of ``path``, without a byte order mark; what cannot be read is raised as ``error``."""
+    name = path.name or str(path)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise error(f"{path.name} is not there", hint=f"looked for {path}") from None
+        raise error(f"{name} is not there", hint=f"looked for {path.absolute()}") from None
     except OSError as problem:
-        raise error(f"{path.name} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
+        raise error(f"{name} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
-        raise error(f"{path.name}:{line}: not UTF-8", hint="TOML is UTF-8: save the file as that") from None
+        raise error(f"{name}:{line}: not UTF-8", hint="TOML is UTF-8: save the file as that") from None
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:

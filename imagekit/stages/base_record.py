@@ -13,6 +13,8 @@ from imagekit.oci.manifest import Descriptor
 from imagekit.spec.base import BaseImage, PythonInfo
 from imagekit.stages import installed
 
+_CHOOSE = "choose a base with CPython 3.8 or later: --base-image, or base-image in [tool.imagekit]"
+
 # Part of what is kept: raised when more is read of a base than before.
 FORMAT = 3
 
@@ -29,11 +31,9 @@ def kept_record(path: Path) -> Mapping[str, Any] | None:
 def checked_probe(reference: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
     """``found``, if it is of a Python that imagekit can use; ``BaseUnusable`` otherwise."""
     if found["implementation"] != "cpython":
-        raise BaseUnusable(f"{reference} has {found['implementation']}, and only CPython is supported")
+        raise BaseUnusable(f"{reference} has {found['implementation']}, and only CPython is supported", hint=_CHOOSE)
     if tuple(int(n) for n in found["markers"]["python_version"].split(".")) < (3, 8):
-        raise BaseUnusable(
-            f"{reference} has Python {found['version']}, which is too old", hint="choose a base with 3.8 or later"
-        )
+        raise BaseUnusable(f"{reference} has Python {found['version']}, which is too old", hint=_CHOOSE)
     return found
 
 

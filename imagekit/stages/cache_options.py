@@ -81,7 +81,7 @@ def _option(
         if (found := in_pair(name, value)) is not None:
             raise InputError(
                 f"{option}: {name} holds {found}, and everyone on this machine would see it among the arguments",
-                hint="leave it away: a registry's login comes from docker login, GitHub's token from the environment",
+                hint="leave it out: a registry's login comes from docker login, GitHub's token from the environment",
             )
     parameters = _fields(text, option)
     kind = parameters.pop("type")
@@ -124,7 +124,7 @@ def _check(name: str, value: str, where: str, known: tuple[str, ...], kind: str)
     if name in ("token", "ghtoken"):
         raise InputError(
             f"{_option_of(where)}: a {name} among the arguments is seen by everyone on this machine",
-            hint=f"leave it away: buildx takes it from {_GHA}",
+            hint=f"leave it out: buildx takes it from {_GHA}",
         )
     if name not in known:
         raise InputError(
@@ -138,11 +138,15 @@ def _check(name: str, value: str, where: str, known: tuple[str, ...], kind: str)
     if name == "mode" and value not in ("min", "max"):
         raise InputError(f"{where}: mode is min or max, not {value!r}", hint="max keeps every stage's steps")
     if name in _BOOLEANS and value not in ("true", "false"):
-        raise InputError(f"{where}: {name} is true or false, not {value!r}")
+        raise InputError(f"{where}: {name} is true or false, not {value!r}", hint=f"write {name}=true")
     if name == "compression" and value not in _COMPRESSIONS:
-        raise InputError(f"{where}: compression is {', '.join(_COMPRESSIONS)}, not {value!r}")
+        raise InputError(
+            f"{where}: compression is {', '.join(_COMPRESSIONS)}, not {value!r}", hint="write compression=zstd"
+        )
     if name == "compression-level" and not (value.isdecimal() and int(value) <= 22):
-        raise InputError(f"{where}: compression-level is a number from 0 to 22, not {value!r}")
+        raise InputError(
+            f"{where}: compression-level is a number from 0 to 22, not {value!r}", hint="write compression-level=3"
+        )
 
 
 def _option_of(where: str) -> str:

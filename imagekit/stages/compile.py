@@ -21,7 +21,7 @@ class ContainerCompiler(ServedCompiler):
     """A ``layers.bytecode.Compiler`` in a container of ``base``; ``is_idle``: it takes the cores that others leave."""
 
     def __init__(self, engine: Engine, base: BaseImage, *, is_idle: bool = False) -> None:
-        super().__init__(name=base.reference, hint="docker run it and start its python3 by hand")
+        super().__init__(name=base.reference, hint=f"try it by hand: docker run --rm {base.reference} python3 -V")
         self._engine = engine
         self._base = base
         self._is_idle = is_idle

@@ -30,12 +30,14 @@ from imagekit.stages.compile_client import ALONE, ServedCompiler, server_program
 from imagekit.stages.local_python import Bytecode, LocalPython, python_of_base, python_of_host
 from imagekit.stages.probe_files import unpacked_base, unpacked_store
 
+_HINT = "imagekit cache prune --all, and build again"
+
 
 class ProcessCompiler(ServedCompiler):
     """A ``layers.bytecode.Compiler`` in a process of ours, which ends with us."""
 
     def __init__(self, python: LocalPython) -> None:
-        super().__init__(name=python.where, hint="imagekit cache prune --all, and build again")
+        super().__init__(name=python.where, hint=_HINT)
         self._python = python
 
     def start(self) -> _InProcess:
@@ -73,7 +75,7 @@ class _InProcess:
             )
         except OSError as error:
             self._errors.close()
-            raise BaseUnusable(f"{python.where} does not start: {error}") from error
+            raise BaseUnusable(f"{python.where} does not start: {error}", hint=_HINT) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
@@ -86,7 +88,7 @@ class _InProcess:
             while rest:
                 rest = rest[self._input.write(rest) :]
         except (OSError, ValueError) as error:
-            raise BaseUnusable(f"{self._where} stopped while compiling bytecode") from error
+            raise BaseUnusable(f"{self._where} stopped while compiling bytecode", hint=_HINT) from error
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         while piece := self._output.read(1 << 18):

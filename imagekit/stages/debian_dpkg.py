@@ -60,7 +60,11 @@ def _run(what: str, path: Path, out: object) -> None:
         stderr=subprocess.PIPE,
     )
     if done.returncode != 0:
-        raise BaseBuildFailed(f"{path.name} could not be unpacked", details=done.stderr.decode(errors="replace"))
+        raise BaseBuildFailed(
+            f"{path.name} could not be unpacked",
+            hint="fetch it anew: imagekit cache prune --all, and make the base again",
+            details=done.stderr.decode(errors="replace"),
+        )
     out.seek(0)  # type: ignore[attr-defined]
 
 

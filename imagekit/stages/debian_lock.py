@@ -193,7 +193,10 @@ def lock_packages(
     packages = [_matched(stanza, uris) for stanza in _stanzas(shown)]
     by_name = {p.name: p for p in packages if p is not None}
     if len(by_name) != len(uris):
-        raise BaseBuildFailed(f"apt chose {len(uris)} packages and described {len(by_name)} of them")
+        raise BaseBuildFailed(
+            f"apt chose {len(uris)} packages and described {len(by_name)} of them",
+            hint="apt-get update, and try again: the mirror may have changed meanwhile",
+        )
     return DebianLock(
         suite=declaration.suite,
         python=declaration.python,

@@ -87,6 +87,7 @@ def _mmdebstrap(lock: DebianLock, declaration: BaseDeclaration, repository: Path
     if done.returncode != 0:
         raise BaseBuildFailed(
             f"mmdebstrap could not install the packages of {lock.suite}",
+            hint="what stands above is its own words; where a package is no longer there, lock the base anew",
             details=done.stderr.decode(errors="replace").strip()[-4000:],
         )
 
@@ -124,7 +125,10 @@ def require_locked(rootfs: RootfsTar, lock: DebianLock) -> None:
     locked = tuple((p.name, p.version) for p in lock.packages)
     if rootfs.installed != locked:
         odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
-        raise BaseBuildFailed(f"what was installed is not what was locked: {', '.join(odd)}")
+        raise BaseBuildFailed(
+            f"what was installed is not what was locked: {', '.join(odd)}",
+            hint="lock the base anew, and make it again",
+        )
 
 
 def write_rootfs(members: Iterable[tuple[tarfile.TarInfo, bytes]], out: Path) -> RootfsTar:

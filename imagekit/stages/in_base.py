@@ -256,7 +256,11 @@ def _failed(base: BaseImage, words: str) -> BuildError | BaseNotFound:
             hint="imagekit base build makes one from Debian packages",
             details=words,
         )
-    return BuildError(f"a stage of {base.reference} could not be run", details=words)
+    return BuildError(
+        f"a stage of {base.reference} could not be run",
+        hint="docker info shows whether the engine is well; then build again",
+        details=words,
+    )
 
 
 def _text(path: Path) -> str:

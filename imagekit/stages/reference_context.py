@@ -153,5 +153,5 @@ def _place(source: Path, target: Path, *, executable: bool) -> None:
     try:
         shutil.copyfile(source, target)
     except OSError as error:
-        raise InvalidProject(f"{source} cannot be read: {error.strerror}", hint="look at its permissions") from None
+        raise InvalidProject(f"{source} cannot be read: {error.strerror}", hint=f"see: ls -l {source}") from None
     target.chmod(0o755 if executable else 0o644)

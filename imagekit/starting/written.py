@@ -41,14 +41,16 @@ def target_of(context: Path, *, in_pyproject: bool, force: bool) -> Path:
     has_table = isinstance(tables, dict) and "imagekit" in tables
     if in_pyproject and not pyproject.is_file():
         what = "is a directory" if pyproject.is_dir() else "is not there"
-        raise InvalidConfig(f"{pyproject} {what}", hint="leave --pyproject away: imagekit.toml is written")
+        raise InvalidConfig(f"{pyproject} {what}", hint="leave --pyproject out: imagekit.toml is written")
     if has_table:
         raise InvalidConfig(
             "pyproject.toml has a [tool.imagekit] already",
             hint="change it there; imagekit config view shows what holds",
         )
     if own.exists() and (in_pyproject or not force):
-        hint = "take it away first" if in_pyproject else "imagekit init --force writes it anew; --dry-run prints it"
+        hint = (
+            "remove that table first" if in_pyproject else "imagekit init --force writes it anew; --dry-run prints it"
+        )
         raise InvalidConfig("imagekit.toml is there already", hint=hint)
     return pyproject if in_pyproject else own
 
@@ -75,7 +77,7 @@ def _refuse_closed(name: str, whole: str) -> None:
     except tomllib.TOMLDecodeError:
         raise InvalidConfig(
             f"{name} has 'tool' in a form that cannot be added to",
-            hint="leave --pyproject away: imagekit.toml is written",
+            hint="leave --pyproject out: imagekit.toml is written",
         ) from None
 
 

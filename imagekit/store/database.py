@@ -22,6 +22,8 @@ from imagekit.store.sql import APPLICATION_ID, MIGRATIONS, QUICK_CHECK
 if TYPE_CHECKING:
     import sqlite3
 
+_ELSEWHERE = "XDG_STATE_HOME names another directory for it, one that can be written"
+
 FILE = "store.sqlite"
 
 # What SQLite says, by its messages: Python 3.10 gives no error codes (sqlite.org/rescode.html has the texts).
@@ -78,7 +80,7 @@ def faults(path: Path) -> Iterator[None]:
             raise corrupt(path, text) from error
         if any(words in text for words in _UNWRITABLE):
             raise _unusable(path, text) from error
-        raise StoreError(f"the record of runs {path} cannot be used: {text}") from error
+        raise StoreError(f"the record of runs {path} cannot be used: {text}", hint=_ELSEWHERE) from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -237,5 +239,5 @@ def _disk_full(path: Path) -> DiskFull:
 def _unusable(path: Path, why: str) -> StoreError:
     return StoreError(
         f"the record of runs {path} cannot be used: {why}",
-        hint="XDG_STATE_HOME names another directory for it, one that can be written",
+        hint=_ELSEWHERE,
     )

@@ -198,7 +198,7 @@ def _elsewhere(spec: ImageSpec, settings: Settings, circumstances: Circumstances
             who = f"{circumstances.user}"
             command = ["unshare", "--user", f"--map-user={who}", f"--map-group={who}", "--", *command]
             if shutil.which(command[0]) is None:
-                raise BuildError("unshare is not installed")
+                raise BuildError("unshare is not installed, which changes the user", hint="apt-get install util-linux")
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -221,7 +221,11 @@ def _read(out: bytes, words: str) -> Remade:
     try:
         answer = json.loads(out)
     except ValueError:
-        raise BuildError("the layers could not be made again", details=words or None) from None
+        raise BuildError(
+            "the layers could not be made again",
+            hint="what stands above is what stopped it; imagekit doctor tells more",
+            details=words or None,
+        ) from None
     if error := answer.get("error"):
         kind = getattr(errors, error["error"], ImagekitError)
         raise kind(error["message"], hint=error["hint"], details=error["details"])

@@ -113,8 +113,8 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_kept(store: Store) -> 
         ({"image": 3}, "a int is no image"),
         ({"image": "Upper:1"}, "Upper"),
         ({"image": ""}, ""),
-        ({"image": "x:1", "build": "no"}, "build: 'no' is neither True nor False"),
-        ({"image": "x:1", "push": 0}, "push: 0 is neither True nor False"),
+        ({"image": "x:1", "build": "no"}, "build must be True or False, not a string"),
+        ({"image": "x:1", "push": 0}, "push must be True or False, not 0"),
     ],
 )
 def test_arguments_that_cannot_be_meant(store: Store, given: dict[str, Any], words: str) -> None:
@@ -127,7 +127,7 @@ def test_arguments_that_cannot_be_meant(store: Store, given: dict[str, Any], wor
 
 def test_what_is_no_deployment(store: Store) -> None:
     for given in ([etl(store).to_deployment("x")], etl(store), "etl/x", None):
-        with pytest.raises(InputError, match="is no deployment"):
+        with pytest.raises(InputError, match="must be a deployment"):
             deploy(given, work_pool_name="docker")  # type: ignore[arg-type]
 
 

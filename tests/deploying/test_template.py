@@ -156,7 +156,7 @@ def test_a_credential_is_kept_nowhere(given: dict[str, Any]) -> None:
         ({"variables": {}, "job_configuration": 3}, "no job_configuration"),
         ({"variables": {"type": "objct"}, "job_configuration": {}}, "variables.type"),
         ({"variables": {}, "job_configuration": {"imag": "x"}}, "no setting 'imag'"),
-        ({"variables": {}, "job_configuration": {"image": "{{ img }}"}}, "wants the variable 'img'"),
+        ({"variables": {}, "job_configuration": {"image": "{{ img }}"}}, "asks for the variable 'img'"),
         ({"variables": {}, "job_configuration": {}, "more": 1}, "unknown key 'more'"),
         (
             {

@@ -100,7 +100,7 @@ def test_the_command(imagekit: Imagekit, tmp_path: Path) -> None:
     assert again["metadata"]["name"] != job["metadata"]["name"]
     for wrong, told in (
         (("--secret-env", "TOKEN"), "no variable and key"),
-        (("-j", 'volumes=["/a:/b"]'), "volumes has no equal in Kubernetes"),
+        (("-j", 'volumes=["/a:/b"]'), "volumes has no equivalent in Kubernetes"),
         (("--job-template", tmp_path / "none.yml"), "cannot be read"),
         (("-j", "mem=2g"), "no job variable 'mem'"),
     ):

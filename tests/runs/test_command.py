@@ -223,11 +223,10 @@ def test_a_runner_has_its_settings_for_each_run(here: Command, capfd: pytest.Cap
 
 
 def test_what_a_runner_is_made_of() -> None:
-    from imagekit.errors import InvalidEntrypoint
     from imagekit.runs.here import entrypoint_of
 
     assert entrypoint_of(test_what_a_runner_is_made_of) == "tests/runs/test_command.py:test_what_a_runner_is_made_of"
-    with pytest.raises(InvalidEntrypoint, match="is no function"):
+    with pytest.raises(InputError, match="the flow must be a function"):
         entrypoint_of(3)  # type: ignore[arg-type]
 
 
@@ -238,14 +237,14 @@ def nested() -> Any:
 @pytest.mark.parametrize(
     ("entrypoint", "given", "words"),
     [
-        (None, {}, "None is no function"),
+        (None, {}, "the flow must be a function, or its place as a string, not None"),
         (nested(), {}, "no function's name"),
-        ("flow.py:f", {"parameters": [1]}, "type list is no mapping"),
-        ("flow.py:f", {"parameters": "n=1"}, "type str is no mapping"),
+        ("flow.py:f", {"parameters": [1]}, "parameters must be a dict, not a list"),
+        ("flow.py:f", {"parameters": "n=1"}, "parameters must be a dict, not a string"),
         ("flow.py:f", {"parameters": {"n": [10**5000]}}, "parameters.n[0] has more digits"),
-        ("flow.py:f", {"image": 5}, "type int is no image"),
-        ("flow.py:f", {"settings": {"mem_limit": "1g"}}, "type dict is no RunSettings"),
-        ("flow.py:f", {"source": 5}, "no text"),
+        ("flow.py:f", {"image": 5}, "image must be an image's name or a DockerImage, not 5"),
+        ("flow.py:f", {"settings": {"mem_limit": "1g"}}, "settings must be a RunSettings, not a dict"),
+        ("flow.py:f", {"source": 5}, "source must be a directory"),
     ],
 )
 def test_what_is_no_run_is_refused(

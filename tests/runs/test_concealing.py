@@ -33,7 +33,7 @@ def test_a_secret_is_a_variable_that_is_shown_nowhere() -> None:
     with pytest.raises(InputError, match="environment variable 'A' has a NUL"):
         RunSettings(env={"A": Secret("a\0b")})
     for value in (3, 0, b"x", ["x"], {"get": "x"}, Secret):
-        with pytest.raises(InputError, match="environment variable A is not a text"):
+        with pytest.raises(InputError, match="environment variable A must be a string"):
             RunSettings(env={"A": value})  # type: ignore[dict-item]
 
 

@@ -268,4 +268,4 @@ def test_a_refusal_by_the_command(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 2
     assert "canary" not in done.stderr
     assert "imagekit secret set NAME; then --source-secret NAME" in done.stderr
-    assert "--source-secret is nothing without --source" in command(*own).stderr
+    assert "--source-secret goes with --source" in command(*own).stderr

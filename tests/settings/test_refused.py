@@ -112,5 +112,5 @@ def test_a_home_that_is_none(tmp_path: Path) -> None:
         assert load(tmp_path, HOME=relative, IMAGEKIT_CACHE_DIR="~/c").cache_dir == own / "c"
     assert load(tmp_path, IMAGEKIT_CACHE_DIR="~/c").cache_dir == tmp_path / "c"
     for variable in ("IMAGEKIT_CACHE_DIR", "IMAGEKIT_CONFIG_FILE"):
-        with pytest.raises(InvalidConfig, match=f"{variable} .* home that is not there"):
+        with pytest.raises(InvalidConfig, match=f"{variable} .* home directory is not known"):
             load(tmp_path, **{variable: "~nobody-of-that-name/c"})

@@ -129,8 +129,8 @@ def test_without_a_pyproject_extras_and_groups_are_told_with_their_lines(tmp_pat
     with pytest.raises(InputError) as caught:
         read_spec(tmp_path)
     assert [p.message for p in caught.value.problems] == [
-        "imagekit.toml:2: extras[0]: 'a' is asked for, and there is no pyproject.toml",
-        "imagekit.toml:3: groups[0]: 'b' is asked for, and there is no pyproject.toml",
+        "imagekit.toml:2: extras[0]: the extra 'a' is asked for, and there is no pyproject.toml",
+        "imagekit.toml:3: groups[0]: the group 'b' is asked for, and there is no pyproject.toml",
     ]
 
 

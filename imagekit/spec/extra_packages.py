@@ -6,13 +6,18 @@ Here it separates requirements: one may have white space in it, as PEP 508 allow
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imagekit.errors import InvalidRequirement
-from imagekit.extras.pieces import LONGEST, VARIABLE, NoRequirement, split, url_of
+from imagekit.spec.extra_pieces import LONGEST, VARIABLE, NoRequirement, split, url_of
+from imagekit.wrong_type import wrong_type
 
 if TYPE_CHECKING:
     from imagekit.spec.image import RequirementLine
+
+# Of this machine: a path, or a URL that stands for one.
+_PATH = re.compile(r"(?:git\+)?file:|(?![A-Za-z][A-Za-z0-9+.-]*:)[^-]")
 
 __all__ = ["LONGEST", "VARIABLE", "read_extras"]
 
@@ -28,13 +33,19 @@ def read_extras(text: str) -> tuple[RequirementLine, ...]:
 
     def parse(piece: str) -> RequirementLine:
         try:
-            url_of(piece)
+            url = url_of(piece)
         except NoRequirement as problem:
             raise _refused(problem) from None
+        if url and _PATH.match(url):
+            raise InvalidRequirement(
+                f"{VARIABLE}: {url!r} is a path, and what starts has none of this machine's files",
+                hint="name it by a URL (NAME @ https://HOST/FILE.whl), or build an image with it: "
+                "imagekit build --package PATH",
+            )
         return parse_requirement(piece, VARIABLE)
 
     if not isinstance(text, str):
-        raise InvalidRequirement(f"{VARIABLE} is not a text", hint=f"write {VARIABLE}='boto3 requests>=2'")
+        raise wrong_type(text, VARIABLE, "a string", f"write {VARIABLE}='boto3 requests>=2'")
     if (kind := in_text(text[: LONGEST + 1])) is not None:
         raise InvalidRequirement(
             f"{VARIABLE} has {kind} in it",

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagekit.errors import InputError
-from imagekit.extras.grammar import LONGEST, VARIABLE, read_extras
-from imagekit.extras.pieces import NoRequirement, split
+from imagekit.spec.extra_packages import LONGEST, VARIABLE, read_extras
+from imagekit.spec.extra_pieces import NoRequirement, split
 from imagekit.spec.requirement import parse_requirement
 
 WHEEL = "https://example.com/x-1-py3-none-any.whl"
@@ -120,7 +120,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_what_is_no_text() -> None:
-    with pytest.raises(InputError, match="not a text"):
+    with pytest.raises(InputError, match="must be a string, not a list"):
         read_extras(["x"])  # type: ignore[arg-type]
 
 
