@@ -74,7 +74,7 @@ content = "[default]\\n"
 """
 VALID_JOB = (
     f"{sys.executable} -c 'import yaml, kubernetes_validate as k; [k.validate(each, k.latest_version(), strict=True)"
-    ' for each in yaml.safe_load_all(open("job.yml"))]\''
+    ' for each in yaml.safe_load(open("job.yml"))["items"]]\''
 )
 # The run of that number, the last one first.
 RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"])\''
