@@ -21,7 +21,7 @@ from ..conftest import MakeEngine
 from .conftest import Imagekit, Inside, WriteProject, own_flow
 from .wheels import write_wheel
 
-MODULES = 40
+MODULES = 15
 # Fractions of the time that a whole build takes.
 FEW = [0.6]
 MANY = [round(0.04 * n, 2) for n in range(1, 26)]
@@ -187,8 +187,8 @@ def test_eight_builds_at_once(
     assert all(layers == wheel_layers[0] for layers in wheel_layers)
     assert _copies(cache) == sorted(["bulk==1.0", *(f"p{n}==1.0" for n in range(12))])
     assert _left_in(cache) == []
-    for result in results:
-        assert imagekit.json("run", "flow.py:etl", "--image", result["reference"])["result"][0] == 3
+    for reference in {result["reference"] for result in results}:
+        assert imagekit.json("run", "flow.py:etl", "--image", reference)["result"][0] == 3
 
 
 def test_the_engines_images_are_pruned_in_between(
