@@ -122,6 +122,12 @@ class OwnEngine:
         os.kill(self.pid, signal.SIGKILL)
         self._daemon.wait()
 
+    def end(self) -> None:
+        """SIGTERM: it stops its containers, and ends."""
+        assert self._daemon is not None
+        os.kill(self.pid, signal.SIGTERM)
+        self._daemon.wait()
+
     def freeze(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
 

@@ -32,6 +32,7 @@ LABEL_OWNER = "imagekit.owner"  # host_id, process ID and start time of the proc
 LABEL_RECORDED = "imagekit.recorded"  # the ID of a run that the record of runs has, or
 KEPT = "kept"  # for one whose container is to stay
 
+_MOST_EVENTS = 256
 # Of a directory whose archive is larger the files are asked for one by one.
 _AT_ONCE = 1 << 20
 _BOUNDED_LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
@@ -220,12 +221,15 @@ class Container:
         found: Mapping[str, Any] | None = answer.json if answer.status != 404 else None
         return found
 
-    def has_died(self, since: float, until: float) -> bool:
-        """Whether the engine remembers that it ended between these times (its own clock's, seconds since 1970). It
-        remembers the last 256 events since its start (moby/moby, ``daemon/events``)."""
-        only = {"container": [self.id], "event": ["die"]}
-        path = query("/events", since=int(since), until=int(until), filters=only)
-        return bool(self._engine.ask("asking what befell a container", "GET", path, most=1).body)
+    def remembered(self, until: float) -> tuple[frozenset[str], bool]:
+        """What befell it, of what the engine remembers (``start``, ``die`` …) until then (its own clock's, seconds
+        since 1970); and whether that is all since the engine's start: it keeps the last 256 events of all kinds
+        (moby/moby, ``daemon/events``)."""
+        path = query("/events", since=1, until=int(until))
+        lines = self._engine.ask("asking what befell a container", "GET", path).body.splitlines()
+        events = [json.loads(line) for line in lines]
+        own = {str(event["Action"]) for event in events if (event.get("Actor") or {}).get("ID") == self.id}
+        return frozenset(own), len(events) < _MOST_EVENTS
 
     def stop(self, grace: int) -> None:
         """SIGTERM, and SIGKILL after ``grace`` seconds."""

@@ -117,18 +117,20 @@ class Following:
 
 def facts_of_found(container: Container, facts: Facts) -> Facts:
     """``facts`` of a container that had ended when it was found: whether it went with its engine, which was started
-    anew since. What an engine that is stopped tells its containers is what ``docker stop`` tells one; but of that end
-    the new one knows nothing."""
+    anew since. What an engine stops, when it ends or when it finds it running, is told as by ``docker stop``; but an
+    engine that was started anew knows nothing of the container's start."""
     if facts.engine_lost or facts.stopped or judge(facts).state in (COMPLETED, FAILED):
         return facts
     state = (container.inspect() or {}).get("State") or {}
     if state.get("Status") != "exited":
         return facts
     # Nanoseconds, which Python 3.10 does not read.
-    moment = datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00").timestamp()
+    ended = datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00").timestamp()
     # What is still to come, by its clock, is waited for; that may have been set back.
-    is_told = container.has_died(moment - 1, min(moment + 5, time.time() + 10))
-    return facts if is_told else replace(facts, engine_lost=True)
+    known, is_all = container.remembered(min(ended + 2, time.time() + 10))
+    if "start" in known or ("die" in known and not is_all):
+        return facts
+    return replace(facts, engine_lost=True)
 
 
 def facts_of(

@@ -70,6 +70,18 @@ def child_eats():
     os.waitpid(child, 0)
     raise RuntimeError("the child is gone")
 
+tried = []
+
+@flow(log_prints=True)
+def tries():
+    tried.append(1)
+    if len(tried) < 3:
+        raise RuntimeError("not yet")
+    return len(tried)
+
+def plainly():
+    return tries.fn()
+
 @flow
 def count(times: int = 30, pause: float = 0.1):
     for n in range(times):

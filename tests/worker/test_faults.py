@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.engine.client import Engine
+from imagekit.engine.containers import Container
 from imagekit.store.sql import MIGRATIONS
 from imagekit.store.store import Store
 
@@ -72,6 +73,40 @@ def test_the_machine_is_started_again(
             )
         own.start()
         works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
+    finally:
+        own_engine()
+        works.close()
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_an_engine_is_started_again_while_no_worker_is_there(
+    own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
+) -> None:
+    """It stops what it runs when it ends, or finds it running and stops it then, as ``docker stop`` does: but that was
+    nobody's wish."""
+    own = own_engine()
+    works = Works(loaded(own, engine, image), image, tmp_path)
+    works.environ["DOCKER_HOST"] = own.address
+    ends: list[tuple[str, str, str]] = []
+    try:
+        for number, end in enumerate((own.end, own.kill, None)):
+            worker = works.worker("--limit", "1")
+            run_id = works.submit("wait")
+            container = Container(works.engine, str(works.waiting(run_id).container_id))
+            worker.kill()
+            worker.wait()
+            if end is None:
+                container.stop(10)
+            else:
+                end()
+                own.start()
+            works.until(lambda each=container: (each.inspect() or {})["State"]["Status"] == "exited")  # type: ignore[misc]
+            assert works.worker("--run-once").wait() == 0, works.told(2 * number + 1)
+            found = works.store.run(run_id)
+            assert found.end is not None
+            ends.append((run_id, found.state, str(found.end.cause)))
+        assert [end[1:] for end in ends] == [("crashed", "engine"), ("crashed", "engine"), ("cancelled", "signal")]
+        works.check(*ends)
     finally:
         own_engine()
         works.close()

@@ -132,3 +132,15 @@ def test_schedules_make_runs_and_missed_ones_make_one(works: Works) -> None:
     assert due > run.record.created
     assert works.worker("--run-once").wait() == 0
     assert len(works.store.runs(deployment="add/test")) == 1
+
+
+@pytest.mark.parametrize("function", ["tries", "plainly"])
+def test_what_with_options_changed_holds_in_the_container(works: Works, function: str) -> None:
+    """The file's flow, which has none, or a function that its file makes no flow of."""
+    image = works_image(works)
+    works.deploy("patient", image="x", pinned=image, entrypoint=f"flow.py:{function}", flow_options={"retries": 2})
+    works.deploy("hasty", image="x", pinned=image, entrypoint=f"flow.py:{function}")
+    patient, hasty = works.submit("patient"), works.submit("hasty")
+    assert works.worker("--run-once").wait() == 0
+    runs = [works.store.run(run_id) for run_id in (patient, hasty)]
+    assert [(run.state, run.end.result if run.end else None) for run in runs] == [("completed", 3), ("failed", None)]
