@@ -18,6 +18,9 @@ from imagekit.check.values import CheckReport
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseUnusable, CheckFailed, InvalidEntrypoint
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("health")
+
 DOCKERFILE = """
 FROM {base}
 RUN p="$(command -v python3)" && v="$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \\

@@ -19,6 +19,9 @@ from .wheels import write_wheel
 # All that is in the places of packages, bytecode too, and what installers count of it.
 LOOK = """
 import importlib.metadata as m, json, os, sys
+
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("own_engine")
 found = {}
 for d in m.distributions():
     found.setdefault(d.metadata["Name"], []).append(d.version)
@@ -382,7 +385,6 @@ def test_the_project_itself_in_the_base(imagekit: Imagekit, inside: Inside, fram
     assert inside(built["reference"], "python3", "-c", "import lone; print(lone.X)") == "2\n"
 
 
-@pytest.mark.xdist_group("own_engine")
 @pytest.mark.parametrize("containerd_store", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_either_store_hides_what_was_removed(
     imagekit: Imagekit, inside: Inside, engine: Engine, own_engine: Any, framed: str, on: Any, containerd_store: bool

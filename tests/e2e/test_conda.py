@@ -28,6 +28,9 @@ from ..conda.channel import PLACEHOLDER, Link, Package, module_package, python_p
 from ..conftest import BuildImage
 from .conftest import Imagekit, Inside, WriteProject, own_flow
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("conda")
+
 MATRIX = """
 name = "{name}"
 python = ["3.11"]

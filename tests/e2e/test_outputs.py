@@ -23,6 +23,9 @@ from imagekit.stages.probe import find_base
 from ..own_registry import OwnRegistry
 from .conftest import Imagekit, Inside, WriteProject
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("outputs")
+
 NO_ENGINE = {"IMAGEKIT_ENGINE": "unix:///nowhere/docker.sock"}
 
 

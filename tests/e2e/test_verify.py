@@ -28,6 +28,9 @@ from .bases import build, install
 from .conftest import Imagekit, clean_environment
 from .wheels import write_wheel
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("verify")
+
 TRICKY = {
     "tricky/__init__.py": "import sys\n\ndef main():\n    print('tricky', sys.argv[1:])\n",
     "tricky/sets.py": "WORDS = {'a', 'b', 'c'}\ndef f(x):\n    return x in {'alpha', 'beta', 'gamma', 1, 2.5}\n",

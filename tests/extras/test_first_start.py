@@ -46,6 +46,9 @@ from .conftest import Machine, Output
 FLOW = """
 import time
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 
 def see(top="plug"):
     import hashlib, importlib, os

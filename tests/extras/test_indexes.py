@@ -17,6 +17,9 @@ from ..lock.faulty_index import FaultyIndex
 from ..own_repositories import Repository, git_server, package_files
 from .conftest import Machine, Output
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 LOGIN = ("reader", "canary-31415")
 
 

@@ -14,6 +14,9 @@ from imagekit.pipeline import Pipeline
 from ..lock.indexed import Telling
 from .conftest import Machine
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 
 def added(machine: Machine, image: str, env: Mapping[str, str | None], told: Telling) -> Derived | None:
     settings = machine.settings()

@@ -14,6 +14,9 @@ from imagekit.pipeline import Pipeline
 
 from .conftest import Machine, Output
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 
 def test_pins() -> None:
     extra = Extra(

@@ -19,6 +19,9 @@ from ..e2e.conftest import clean_environment
 from ..e2e.wheels import write_wheel
 from .conftest import Machine
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras_start")
+
 Done = subprocess.CompletedProcess[str]
 Start = Callable[..., Done]
 

@@ -32,6 +32,9 @@ from imagekit.stages.source_build import build_wheels
 BACKEND = """
 import os, zipfile
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("build_tools")
+
 def get_requires_for_build_wheel(settings=None):
     return ["tinyhelper >= 1"]
 

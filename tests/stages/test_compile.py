@@ -20,6 +20,9 @@ from imagekit.stages.compile import ContainerCompiler
 from imagekit.stages.compile_client import ALONE, ENVIRONMENT
 from imagekit.stages.probe import read_base
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("compile")
+
 SOURCES = [
     (
         f"/opt/venv/module_{number}.py",

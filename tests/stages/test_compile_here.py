@@ -31,6 +31,9 @@ from imagekit.stages.probe_files import base_from_content, unpacked_base
 
 from .contents import content_of_engine
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("compile_here")
+
 REPOSITORY = Path(__file__).parents[2]
 
 

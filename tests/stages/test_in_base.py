@@ -30,6 +30,9 @@ from imagekit.stages.in_base import InBase, dockerfile
 from imagekit.stages.probe import read_base
 from imagekit.stages.source_build import build_project_wheel, build_wheels
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("in_base")
+
 QUIET = SilentReporter()
 
 

@@ -13,6 +13,9 @@ from imagekit.spec.base import BaseImage
 from imagekit.spec.installed import Contents
 from imagekit.stages.probe import read_base, read_contents
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("installed")
+
 BuildImage = Callable[[str, Mapping[str, str]], str]
 
 DOCKERFILE = """FROM {python}
