@@ -8,6 +8,7 @@ import keyword
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
@@ -132,7 +133,10 @@ class Entrypoint:
             is_inside = file.is_relative_to(root.resolve())
             source = file.read_bytes() if is_inside else b""
         except FileNotFoundError:
-            raise InvalidEntrypoint(f"{self.path} is not there", hint=f"looked in {root}") from None
+            # Where projects keep their packages, and no deeper.
+            found = [file for below in ("*", "src/*") for file in root.glob(f"{below}/{escape(self.path)}")]
+            meant = f"write {found[0].relative_to(root)}:{self.function}" if len(found) == 1 else f"looked in {root}"
+            raise InvalidEntrypoint(f"{self.path} is not there", hint=meant) from None
         except (OSError, RuntimeError) as problem:
             # Up to Python 3.12 a loop of links is a RuntimeError.
             why = getattr(problem, "strerror", None) or "it is a link to itself"

@@ -146,6 +146,14 @@ def test_the_nearest_function_is_suggested(tmp_path: Path) -> None:
     assert caught.value.hint == "did you mean 'elt'?"
 
 
+def test_a_file_that_is_in_a_package_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "app.py").touch()
+    with pytest.raises(InvalidEntrypoint, match="is not there") as caught:
+        Entrypoint.parse("app.py:main").signature(tmp_path)
+    assert caught.value.hint == "write src/shop/app.py:main"
+
+
 def test_missing_file_and_links_out(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()
