@@ -2,7 +2,7 @@
 
 Build backends run there and nowhere else, with tools that are locked like any other package (``build_tools``) and no
 index; what they need to build is gone with the stage. A built
-wheel is kept by the hash of its source, the base's ID and the Python version, so that it is built
+wheel is kept by the hash of its source, what is in the base and the Python version, so that it is built
 once; one built anew need not be the same bytes, which is why the kept one is what a lock's image
 is made of.
 """
@@ -126,7 +126,9 @@ def build_project_wheel(
 def wheel_key(source: str, stage: InBase) -> Digest:
     """What decides a built wheel: its source, the base it is built in, and that base's Python."""
     base = stage.base
-    decisive = {"format": _FORMAT, "source": source, "base": base.image_id, "python": base.python.version}
+    # An engine's ID of what recipes made tells when that was: made anew and the same, it has another one.
+    content = base.image_id if base.origin is None else base.config.digest
+    decisive = {"format": _FORMAT, "source": source, "base": content, "python": base.python.version}
     if base.build_packages:
         decisive["packages"] = list(base.build_packages)
     return digest_of_json(decisive)

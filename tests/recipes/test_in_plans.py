@@ -68,6 +68,15 @@ def test_what_builds_had_at_hand_decides_a_wheel() -> None:
     assert len(keys) == 3
 
 
+def test_a_wheel_is_kept_where_recipes_were_made_anew_and_came_to_the_same() -> None:
+    made = with_recipes()
+    key = wheel_key("x", InBase(base=made))
+    assert wheel_key("x", InBase(base=replace(made, image_id=sha("8")))) == key
+    assert wheel_key("x", InBase(base=with_recipes(layer="5"))) != key
+    # Of a base that is named, the engine's ID is all that tells.
+    assert wheel_key("x", InBase(base=PLAIN)) != wheel_key("x", InBase(base=replace(PLAIN, image_id=sha("8"))))
+
+
 def test_it_is_kept_whole() -> None:
     values = [*vars(base_values).values(), *vars(installed).values(), ImageConfig]
     classes = {each.__name__: each for each in values if hasattr(each, "__dataclass_fields__")}
