@@ -110,7 +110,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_kept(store: Store) -> 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"image": 3}, "a int is no image"),
+        ({"image": 3}, "image must be an image's name or a DockerImage, not 3"),
         ({"image": "Upper:1"}, "Upper"),
         ({"image": ""}, ""),
         ({"image": "x:1", "build": "no"}, "build must be True or False, not a string"),

@@ -189,7 +189,7 @@ def test_a_specification_that_cannot_be_meant(options: dict[str, Any], words: st
 
 @pytest.mark.parametrize("name", ["", "a/b", " x", "x\n", "-x", "%", 3])
 def test_names(name: Any) -> None:
-    with pytest.raises(InputError, match="name (cannot|must) be"):
+    with pytest.raises(InputError, match=r"name (cannot|must) be"):
         add_up.to_deployment(name)
 
 

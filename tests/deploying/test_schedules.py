@@ -72,7 +72,7 @@ def test_a_zone_that_is_none() -> None:
         Cron("0 9 * * *", "Europe/Berln")
     assert caught.value.hint == "did you mean 'Europe/Berlin'?"
     for bad in ("../etc/passwd", "", 3):
-        with pytest.raises(InputError, match="timezone(:| must be)"):
+        with pytest.raises(InputError, match=r"timezone(:| must be)"):
             Interval(60, timezone=bad)  # type: ignore[arg-type]
 
 
