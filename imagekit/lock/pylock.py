@@ -273,7 +273,7 @@ def no_wheel(names: Sequence[str], target: Target, *, details: str | None = None
     flags = " ".join(f"--allow-source-build {n}" for n in sorted(names))
     error = NoWheel(
         f"no wheel of {listed} fits Python {target.python} on {target.platform} ({target.libc} {target.libc_version})",
-        hint=f"allow building from source: add to `source-builds` in [tool.imagekit], or pass {flags}",
+        hint=f"allow building from source: add to `source-builds` in [tool.imagekit], or pass {flags} ('*' allows any)",
         details=details,
     )
     error.packages = tuple(sorted({canonicalize_name(name) for name in names}))
