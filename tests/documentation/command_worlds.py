@@ -37,6 +37,18 @@ def etl(n: int = 1):
 
 DeploymentSpec(name="nightly", flow=etl, flow_runner=DockerFlowRunner(image="orders:v1"))
 """
+BAKED = """\
+from imagekit import flow
+
+
+@flow
+def etl(n: int = 1):
+    print("n is", n)
+
+
+if __name__ == "__main__":
+    etl.deploy("nightly", work_pool_name="etl", image={image})
+"""
 POLLS = "imagekit worker start --pool etl\n"
 # What a reader copies from a terminal: the names in the examples, and the commands that show it.
 LOOKED_UP = {
@@ -51,7 +63,12 @@ _POOL = ("imagekit work-pool create --type docker my-docker-pool",)
 _ETL = ("imagekit work-pool create etl",)
 _DEPLOYMENT = (*_ETL, "imagekit deployment create example-deployment.py --pool etl")
 _SPECIFIED = {"example-deployment.py": SPECIFIED}
-_SPECIFIED_PUSHED = {"example-deployment.py": SPECIFIED.replace("orders:v1", "registry.example.com/team/orders:v1")}
+_BAKED = {"deploy.py": BAKED.format(image='"registry.example.com/team/orders:v1"')}
+_BAKED_WITH_PREFECT = {
+    "deploy.py": "from imagekit.prefect import DockerImage\n"
+    + BAKED.format(image='DockerImage("registry.example.com/team/orders", tag="v1")')
+}
+_ANY_PYTHON = ("export IMAGEKIT_PYTHON=",)
 _RUN = ("imagekit run flow.py:etl --image orders:v1 --name nightly -q",)
 _TWO_RUNS = (*_RUN, "imagekit run flow.py:etl --image orders:v2 -p n=4 -q")
 _EXTRA = (
@@ -62,6 +79,11 @@ _PUSHED = ("imagekit build -q -t registry.example.com/team/orders:v1 --push --at
 _OWN_MATRIX = {"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base="")}
 _REGISTRY_BASE = '\n[base]\nsource = "registry"\nimage = "registry.example.com/python:{{python}}"\n'
 _STORED = ("printf 'q8Jd2Lq9sPz0XwVbN4' > password.txt", "imagekit secret set index-password < password.txt")
+
+
+# Where this machine trusts certificates of its site, a build is given them as its secret.
+_TRUSTED_BY_BAKE = ('export MATRIX_CA="${SSL_CERT_FILE:-}"',)
+TRUSTED_BY_BUILDS = {"docker build context": "docker build --secret id=imagekit-ca,src=$SSL_CERT_FILE context"}
 
 
 def _base_in_the_registry(version: str) -> tuple[str, ...]:
@@ -124,7 +146,7 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         ),
         "lock": CommandWorld(files={"requirements.in": "tabulate\n"}, after=("test -s pylock.prod.toml",)),
         "plan": CommandWorld(needs=("newer base",)),
-        "preflight": CommandWorld(needs=("newer base",)),
+        "preflight": CommandWorld(needs=("newer base",), before=_ANY_PYTHON),
         "check": CommandWorld(before=("imagekit build -q -t example.com/team/image:3 --package 'prefect==3.*'",)),
         "lint": CommandWorld(
             files={"docker/Dockerfile": "FROM imagekit/python:3.11\nUSER 1000\n"}, before=("imagekit lock -q", *_PUSHED)
@@ -143,17 +165,20 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         "matrix ls": _no_images(files=_OWN_MATRIX),
         "matrix tags": _no_images(),
         "matrix build": CommandWorld(needs=("newer base",), files=_OWN_MATRIX, images=False),
-        "matrix bake": CommandWorld(files=_OWN_MATRIX, images=False),
+        "matrix bake": CommandWorld(files=_OWN_MATRIX, before=_TRUSTED_BY_BAKE, images=False),
         "matrix pin": CommandWorld(
             files={"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base=_REGISTRY_BASE.format())},
             before=_base_in_the_registry("3.11"),
             after=("grep -q sha256: my-matrix.toml",),
             images=False,
         ),
-        "recipe show": CommandWorld(needs=("newer base",), files={"my.toml": OUR_DRIVER}, images=False),
+        "recipe show": CommandWorld(
+            needs=("newer base",), files={"my.toml": OUR_DRIVER}, before=_ANY_PYTHON, images=False
+        ),
         "recipe check": CommandWorld(
             needs=("newer base",),
-            files={"my.toml": f"{OUR_DRIVER}\n[check]\nprogram = \"open('/etc/our-driver.ini').read()\"\n"},
+            files={"my.toml": f"{OUR_DRIVER}\n[check]\nprogram = \"assert open('/etc/our-driver.ini').read()\"\n"},
+            before=_ANY_PYTHON,
             images=False,
         ),
         "secret set": CommandWorld(before=_STORED[:1]),
@@ -171,16 +196,12 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
             )
         },
         "deployment kubernetes": CommandWorld(
-            files=_SPECIFIED_PUSHED, before=(*_PUSHED, *_DEPLOYMENT), after=("grep -q ConfigMap job.yml", VALID_JOB)
+            files=_BAKED, before=(*_ETL, "python deploy.py"), after=("grep -q ConfigMap job.yml", VALID_JOB)
         ),
         "deployment to-prefect": CommandWorld(
             needs=("installed", "prefect"),
-            files=_SPECIFIED_PUSHED,
-            before=(
-                "pip install -q 'imagekit[prefect]'",
-                "imagekit build -q -t registry.example.com/team/orders:v1 --push --package 'prefect==3.*'",
-                *_DEPLOYMENT,
-            ),
+            files=_BAKED_WITH_PREFECT,
+            before=("pip install -q 'imagekit[prefect]'", *_ETL, "python deploy.py"),
             after=("prefect deployment inspect etl/nightly",),
         ),
     },

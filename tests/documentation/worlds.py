@@ -125,7 +125,8 @@ WORLDS = {
         before=("echo machine packages.example.com login reader password TOKEN > ~/.netrc",),
     ),
     "docs/matrix.md": World(
-        needs=("newer base",), files={"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base="")}
+        before=('export MATRIX_CA="${SSL_CERT_FILE:-}"',),
+        files={"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base="")},
     ),
     "docs/prefect.md": World(
         needs=("installed", "prefect"),
