@@ -19,7 +19,9 @@ from benchmarks.case import Case
 from benchmarks.compared import compared, earlier
 from benchmarks.deployment_cases import deployment_cases
 from benchmarks.filesystem import in_own_mounts
+from benchmarks.growth_cases import growth_cases
 from benchmarks.layer_cases import layer_cases
+from benchmarks.listing import listing, seconds_of_rounds
 from benchmarks.machine import machine, now, versions
 from benchmarks.matrix_case import matrix_cases
 from benchmarks.measure import run_cases
@@ -45,9 +47,11 @@ def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
     yield from start_cases(at)
     yield from matrix_cases(at)
     yield from deployment_cases(at)
-    # Last: each empties an engine that others have what they need on.
-    for name in sets:
-        yield from peer_cases(at, PackageSet(name))
+    yield from growth_cases(at)
+    # Last: each empties an engine that others have what they need on. By all peers a heavy set takes more than an hour.
+    for packages in map(PackageSet, sets):
+        if not packages.is_heavy:
+            yield from peer_cases(at, packages)
 
 
 def main() -> int:
@@ -60,11 +64,12 @@ def main() -> int:
     program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
     at = Surroundings(arguments.base, arguments.directory, program)
     try:
-        cases = list(all_cases(at, arguments.set or ["data", "api"]))
+        cases = list(all_cases(at, arguments.set or ["data", "api", "ml"]))
         wanted = [word for word in arguments.only.split(",") if word]
         cases = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
         if arguments.list:
-            print("\n".join(f"{case.name:32} {case.title}" for case in cases))
+            kept = (json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json")))
+            print(listing(cases, seconds_of_rounds(kept)))
             return 0
         here: dict[str, Any] = {
             "started": now(),
@@ -116,7 +121,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, help="where to work (40 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/latest.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
-    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--list", action="store_true", help="name the cases, their rounds and minutes, and end")
     return parser.parse_args()
 
 

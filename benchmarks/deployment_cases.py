@@ -80,7 +80,7 @@ def deployment_cases(at: Surroundings) -> Iterator[Case]:
             Side(name=PREFECT, measure=lambda _: runs.theirs("default")),
             Side(name=QUICK, measure=lambda _: runs.theirs("quick")),
         ],
-        rounds=Rounds(quick=0, full=11),
+        rounds=Rounds(quick=0, full=7),
         prepare=runs.prepare,
         warm_up=1,
     )

@@ -13,18 +13,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from benchmarks.process import Failed
 
-Store = Literal["classic", "containerd"]
+# An engine is called by its image store; the second is another classic one, which images come to from outside.
+Store = Literal["classic", "containerd", "second"]
 # Bridges need addresses that nobody else has; containers here have no network to speak of.
-_BRIDGES: dict[Store, str] = {"classic": "10.213.91.1/24", "containerd": "10.213.92.1/24"}
-# As an init does: what is orphaned is reaped. A system's containerd is hidden: dockerd would use it.
+_BRIDGES: dict[Store, str] = {"classic": "10.213.91.1/24", "containerd": "10.213.92.1/24", "second": "10.213.93.1/24"}
+# As an init does: what is orphaned is reaped. A system's containerd is hidden: dockerd would use it. What other engines
+# have mounted is let go: a file system is gone when nobody has it.
 _FIRST_PROCESS = """
-import os, signal, subprocess
+import os, signal, subprocess, sys
+for path in sys.argv[1:]:
+    subprocess.run(["umount", "--lazy", path], check=True)
 if os.path.isdir("/run/containerd"):
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/containerd"], check=True)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -36,9 +41,12 @@ _START_SECONDS = 60.0
 
 
 class BenchEngine:
-    """A running ``dockerd`` whose images are kept in ``store``; all of it lies in ``directory``."""
+    """A running ``dockerd`` whose images are kept in ``store``; all of it lies in ``directory``.
 
-    def __init__(self, store: Store, directory: Path) -> None:
+    ``others`` are file systems that are mounted for other engines.
+    """
+
+    def __init__(self, store: Store, directory: Path, others: Sequence[Path] = ()) -> None:
         if os.geteuid() != 0:
             raise Failed("an engine of the benchmarks' own needs root: sudo make bench")
         self.store = store
@@ -53,13 +61,14 @@ class BenchEngine:
         self._namespace = subprocess.Popen(
             [
                 *("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"),
-                *("--", sys.executable, "-c", _FIRST_PROCESS),
+                *("--", sys.executable, "-c", _FIRST_PROCESS, *map(str, others)),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
         assert self._namespace.stdout is not None
-        self._namespace.stdout.readline()
+        if not self._namespace.stdout.readline():
+            raise Failed("an engine's namespace could not be made")
         children = Path(f"/proc/{self._namespace.pid}/task/{self._namespace.pid}/children").read_text()
         self._first = int(children.split()[0])
         try:
@@ -72,6 +81,11 @@ class BenchEngine:
     def env(self) -> dict[str, str]:
         """What makes ``docker`` and ``imagekit`` use this engine."""
         return {"DOCKER_HOST": self.address, "BUILDX_BUILDER": "default"}
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Those that all of its processes, and of its containers, come from."""
+        return self._first, self._daemon.pid
 
     @property
     def data(self) -> Path:

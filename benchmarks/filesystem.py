@@ -1,4 +1,4 @@
-"""A file system of the benchmarks' own, made for the run.
+"""File systems of the benchmarks' own: one for the run, and one for each engine, which goes with it.
 
 ext4 passes over inodes that were freed in the last minutes when it looks for a free one: on a disk from which
 another run's images were just removed, an engine unpacks three times as slowly. On a new one it does not matter
@@ -25,14 +25,16 @@ def in_own_mounts() -> None:
         os.execvpe(words[0], [*words, *sys.argv[1:]], {**os.environ, _MARK: "1"})  # noqa: S606
 
 
-def mount_own(directory: Path) -> bool:
-    """Mount a new ext4 at ``directory``, in a sparse file that no name leads to; whether it could be done."""
+def mount_own(directory: Path, image: Path) -> bool:
+    """Mount a new ext4 at ``directory``, in a sparse file that no name leads to; whether it could be done.
+
+    ``image`` is that file's name for a moment, and says on which disk it is.
+    """
     if _MARK not in os.environ:
         return False
-    image = directory.with_name(f"{directory.name}.ext4")
     try:
         with open(image, "wb") as file:
-            file.truncate(min(_LARGEST, shutil.disk_usage(directory).free - _SPARED))
+            file.truncate(min(_LARGEST, shutil.disk_usage(image.parent).free - _SPARED))
         for words in (
             ["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1", str(image)],
             ["mount", "-o", "loop,noinit_itable", str(image), str(directory)],
@@ -44,3 +46,13 @@ def mount_own(directory: Path) -> bool:
         return False
     finally:
         image.unlink(missing_ok=True)
+
+
+def unmount(directory: Path) -> None:
+    """Let go of what :func:`mount_own` mounted: its disk is free again when the last process has let go of it."""
+    subprocess.run(["umount", "--lazy", str(directory)], check=False, capture_output=True)
+
+
+def give_back(directory: Path) -> None:
+    """Tell the disk below which blocks of the file system at ``directory`` nothing lies in any more."""
+    subprocess.run(["fstrim", str(directory)], check=False, capture_output=True)

@@ -11,29 +11,78 @@ from collections.abc import Iterator
 
 from benchmarks import checks
 from benchmarks.case import OURS, PEER, Case, Rounds, Side
+from benchmarks.change_cases import add, change_python, delivered, large
 from benchmarks.pair import Pair
+from benchmarks.pushing import deliver, hand_over
 from benchmarks.registry_cases import first_push, tail
 from benchmarks.sets import PackageSet
-from benchmarks.sides import row, sides
+from benchmarks.sides import build, row, sides
 from benchmarks.surroundings import Surroundings
+
+# How often each case of a set is measured: the first set has all that there is, a further one what is quick unless
+# everything is wanted, a ``heavy`` one (``set.toml``) little, since each build moves gigabytes.
+ROUNDS = {
+    "main": {
+        "cold": Rounds(quick=1, full=2),
+        "image": Rounds(quick=2, full=5),
+        "first-push": Rounds(quick=1, full=1),
+        "unchanged": Rounds(quick=5, full=11),
+        "tail": Rounds(quick=3, full=6),
+        "large": Rounds(quick=1, full=1),
+        "add": Rounds(quick=0, full=1),
+        "drawn": Rounds(quick=1, full=1),
+        "other-project": Rounds(quick=1, full=2),
+        "python": Rounds(quick=0, full=1),
+        "first-push-containerd": Rounds(quick=0, full=1),
+        "tail-containerd": Rounds(quick=0, full=4),
+    },
+    "further": {
+        "cold": Rounds(quick=1, full=3),
+        "image": Rounds(quick=0, full=5),
+        "first-push": Rounds(quick=0, full=2),
+        "unchanged": Rounds(quick=5, full=11),
+        "tail": Rounds(quick=3, full=6),
+        "large": Rounds(quick=0, full=2),
+        "add": Rounds(quick=0, full=3),
+        "drawn": Rounds(quick=0, full=1),
+        "other-project": Rounds(quick=0, full=3),
+        "python": Rounds(quick=0, full=1),
+        "first-push-containerd": Rounds(quick=0, full=0),
+        "tail-containerd": Rounds(quick=0, full=0),
+    },
+    "heavy": {
+        "cold": Rounds(quick=0, full=1),
+        "image": Rounds(quick=0, full=2),
+        "first-push": Rounds(quick=0, full=1),
+        "unchanged": Rounds(quick=0, full=3),
+        "tail": Rounds(quick=0, full=1),
+        "large": Rounds(quick=0, full=1),
+        "add": Rounds(quick=0, full=1),
+        "drawn": Rounds(quick=0, full=0),
+        "other-project": Rounds(quick=0, full=0),
+        "python": Rounds(quick=0, full=1),
+        "first-push-containerd": Rounds(quick=0, full=0),
+        "tail-containerd": Rounds(quick=0, full=0),
+    },
+}
 
 
 def layer_cases(at: Surroundings, packages: PackageSet, *, main: bool) -> Iterator[Case]:
-    """All cases of one set, in an order in which each leaves to the next what it needs.
-
-    The ``main`` set has them all; a further one those that are quick, unless everything is wanted.
-    """
+    """All cases of one set, in an order in which each leaves to the next what it needs."""
     classic, containerd = Pair(at, packages, "classic"), Pair(at, packages, "containerd")
-    yield cold(classic, rounds=Rounds(quick=1 + main, full=3))
-    yield image(classic, rounds=Rounds(quick=3 if main else 0, full=7))
-    yield unchanged(classic, rounds=Rounds(quick=7, full=15))
-    yield first_push(classic, rounds=Rounds(quick=int(main), full=3))
-    yield tail(classic, rounds=Rounds(quick=6, full=9), every=3)
-    yield large(classic, rounds=Rounds(quick=2 if main else 0, full=4))
-    yield drawn(classic, rounds=len(packages.moves("drawn")), every=5, quick=main)
-    yield other_project(classic, rounds=Rounds(quick=2 if main else 0, full=4))
-    yield first_push(containerd, rounds=Rounds(quick=int(main), full=3))
-    yield tail(containerd, rounds=Rounds(quick=4 if main else 0, full=6), every=2)
+    rounds = ROUNDS["heavy" if packages.is_heavy else "main" if main else "further"]
+    yield cold(classic, rounds=rounds["cold"])
+    yield image(classic, rounds=rounds["image"])
+    yield first_push(classic, rounds=rounds["first-push"])
+    yield unchanged(classic, rounds=rounds["unchanged"])
+    yield tail(classic, rounds=rounds["tail"], every=3)
+    yield add(classic, rounds=rounds["add"])
+    yield large(classic, rounds=rounds["large"])
+    yield drawn(classic, rounds=rounds["drawn"], every=5)
+    yield other_project(classic, rounds=rounds["other-project"])
+    yield change_python(classic, rounds=rounds["python"])
+    yield first_push(containerd, rounds=rounds["first-push-containerd"])
+    yield tail(containerd, rounds=rounds["tail-containerd"], every=2)
 
 
 def cold(pair: Pair, *, rounds: Rounds) -> Case:
@@ -51,7 +100,10 @@ def cold(pair: Pair, *, rounds: Rounds) -> Case:
     return Case(
         name=f"{pair.packages.name}-cold",
         title="build, with everything empty",
-        rows=[row(pair, "cold", "cold, everything empty", must=0.85, aim=0.6)],
+        rows=[
+            row(pair, "cold", "cold, everything empty", must=0.85, aim=0.6),
+            row(pair, "cold-memory", "cold, everything empty: memory at most", "memory", unit="B"),
+        ],
         sides=sides(pair),
         rounds=rounds,
         change=change,
@@ -60,20 +112,20 @@ def cold(pair: Pair, *, rounds: Rounds) -> Case:
 
 
 def image(pair: Pair, *, rounds: Rounds) -> Case:
-    """The size of both images, and how long it takes until all is imported in a new container."""
+    """The size and layers of both images, and how long it takes until all is imported in a new container."""
     program = checks.import_program(pair.packages).replace("\n", "; ").rstrip("; ")
 
     def measure(name: str) -> dict[str, float]:
         command = ["docker", "run", "--rm", "--network", "none", name, "python", "-c", program]
         seconds = pair.at.timed(command, pair.at.engine(pair.store).env).seconds
-        size = pair.at.docker(pair.store, "image", "inspect", "--format", "{{.Size}}", name)
-        return {"import": seconds, "size": float(size)}
+        return {"import": seconds, **pair.shape(name)}
 
     return Case(
         name=f"{pair.packages.name}-image",
         title="size, and imports at cold start",
         rows=[
             row(pair, "size", "image size", "size", unit="B", must=1.0),
+            row(pair, "layers", "layers of the image, with the base's", "layers", unit="n"),
             row(pair, "import", "import of everything at cold start", "import", must=1.0, aim=0.8),
         ],
         sides=[
@@ -88,14 +140,15 @@ def image(pair: Pair, *, rounds: Rounds) -> Case:
 
 
 def unchanged(pair: Pair, *, rounds: Rounds) -> Case:
-    """A build after an edit of the code, then one after nothing."""
+    """A build after an edit of the code, then one after nothing; the edited image goes where the one before it is."""
 
-    def twice(measured: Side) -> Side:
-        def measure(number: int) -> dict[str, float]:
-            edited = measured.measure(number)["build"]
-            return {"edit": edited, "no-op": measured.measure(number)["build"]}
+    def measure(side: str) -> dict[str, float]:
+        edited = build(pair, side)
+        return {"edit": edited["build"], "no-op": build(pair, side)["build"], **deliver(pair, side)}
 
-        return Side(name=measured.name, measure=measure)
+    def prepare() -> None:
+        pair.ensure()
+        hand_over(pair)
 
     return Case(
         name=f"{pair.packages.name}-unchanged",
@@ -103,39 +156,24 @@ def unchanged(pair: Pair, *, rounds: Rounds) -> Case:
         rows=[
             row(pair, "edit", "code edit", "edit", must=1.5, aim=1.0),
             row(pair, "no-op", "no-op", "no-op", must=1.5, aim=1.0),
+            *delivered(pair, "edit", "code edit"),
         ],
-        sides=[twice(side) for side in sides(pair)],
+        sides=[
+            Side(name=OURS, measure=lambda _: measure(OURS)),
+            Side(name=PEER, measure=lambda _: measure(PEER)),
+        ],
         rounds=rounds,
-        prepare=pair.ensure,
+        prepare=prepare,
         change=lambda _: pair.edit(),
         check=lambda _: pair.check_edition(),
         warm_up=1,
     )
 
 
-def large(pair: Pair, *, rounds: Rounds) -> Case:
-    """The lowest large package moves."""
-    moves = pair.packages.moves("large")
-
-    def check(number: int) -> None:
-        pair.check_version(moves[number])
-        pair.at.tidy(pair.store)
-
-    return Case(
-        name=f"{pair.packages.name}-large",
-        title=f"move {moves[0].package}",
-        rows=[row(pair, "large", f"move the lowest large one ({moves[0].package})", must=0.7, aim=0.4)],
-        sides=sides(pair),
-        rounds=Rounds(quick=min(rounds.quick, len(moves)), full=min(rounds.full, len(moves))),
-        prepare=pair.restore,
-        change=lambda number: pair.move(moves[number]),
-        check=check,
-    )
-
-
-def drawn(pair: Pair, *, rounds: int, every: int, quick: bool) -> Case:
-    """Packages drawn by a fixed seed move to their previous release, one on top of the other."""
+def drawn(pair: Pair, *, rounds: Rounds, every: int) -> Case:
+    """Packages drawn by a fixed seed move to their previous release, one on top of the other; all of them, or none."""
     moves = pair.packages.moves("drawn")
+    count = len(moves)
     ours_side, peer_side = sides(pair)
 
     def check(number: int) -> None:
@@ -143,18 +181,18 @@ def drawn(pair: Pair, *, rounds: int, every: int, quick: bool) -> Case:
         if number % every == 0:
             pair.check_version(moves[number], pair.peer_image)
             pair.at.tidy(pair.store)
-        if number == rounds - 1:
+        if number == count - 1:
             checks.works(pair.at, pair.store, pair.packages, pair.ours_image)
 
     return Case(
         name=f"{pair.packages.name}-drawn",
-        title=f"move each of {rounds} packages drawn by a fixed seed",
+        title=f"move each of {count} packages drawn by a fixed seed",
         rows=[
-            row(pair, "drawn", f"move each of {rounds} drawn packages: median", must=1 / 10, aim=1 / 20, quantile=0.5),
-            row(pair, "drawn-p90", f"move each of {rounds} drawn packages: p90", must=1 / 3, aim=1 / 6, quantile=0.9),
+            row(pair, "drawn", f"move each of {count} drawn packages: median", must=1 / 10, aim=1 / 20, quantile=0.5),
+            row(pair, "drawn-p90", f"move each of {count} drawn packages: p90", must=1 / 3, aim=1 / 6, quantile=0.9),
         ],
         sides=[ours_side, Side(name=PEER, measure=peer_side.measure, every=every)],
-        rounds=Rounds(quick=rounds if quick else 0, full=rounds),
+        rounds=Rounds(quick=count if rounds.quick else 0, full=count if rounds.full else 0),
         prepare=pair.restore,
         change=lambda number: pair.move(moves[number]),
         check=check,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks import checks, ours, uv_dockerfile
 from benchmarks.engines import Store
 from benchmarks.process import Finished
-from benchmarks.sets import PackageSet, Pin
+from benchmarks.sets import Locks, PackageSet, Pin
 from benchmarks.surroundings import Surroundings
 
 _CODE = '''"""The project's own code."""
@@ -40,10 +41,10 @@ class Pair:
         self.cache = self.directory / "cache"
         self.direct = packages.direct
         self.pins = dict(packages.pins)
+        self.base, self.locks = at.base, at.locks
         self.note = ""
         self.edition = 0
-        self._is_built = self._is_checked = False
-        self.write()
+        self._is_written = self._is_built = self._is_checked = False
 
     @property
     def images(self) -> tuple[str, str]:
@@ -51,14 +52,26 @@ class Pair:
 
     def write(self) -> None:
         """Bring both projects' files up to date."""
-        lock = self.at.locks.lock(self.pins.values(), note=self.note)
+        self._is_written = True
+        lock = self.locks.lock(self.pins.values(), note=self.note)
         code = {"app.py": _CODE.format(edition=self.edition)}
         _write(self.ours, {**ours.files(self.direct, lock), **code})
-        _write(self.peer, {**uv_dockerfile.files(self.at.base, lock, self.at.ca_bundle), **code})
+        _write(self.peer, {**uv_dockerfile.files(self.base, lock, self.at.ca_bundle), **code})
 
     def move(self, pin: Pin) -> None:
         """Another release of a package, in both locks."""
         self.pins[pin.package] = pin
+        self.write()
+
+    def add(self, pin: Pin) -> None:
+        """A package more, which needs no other that is new, in what both ask for and in both locks."""
+        self.pins[pin.package] = pin
+        self.direct += f"{pin.package}\n"
+        self.write()
+
+    def change_python(self, base: str, locks: Locks, pins: Mapping[str, Pin]) -> None:
+        """Another Python: its base, and the same versions with the hashes of their files for it."""
+        self.base, self.locks, self.pins = base, locks, dict(pins)
         self.write()
 
     def edit(self) -> None:
@@ -67,12 +80,27 @@ class Pair:
         self.write()
 
     def build_ours(self) -> Finished:
-        command = self.at.imagekit.build(self.ours, self.ours_image, self.at.base)
-        return self.at.timed(command, self.at.ours_env(self.store, self.cache))
+        self._write_first()
+        command = self.at.imagekit.build(self.ours, self.ours_image, self.base)
+        env = self.at.ours_env(self.store, self.cache)
+        return self.at.timed(command, env, beside=self.at.engine(self.store).processes)
 
     def build_peer(self) -> Finished:
+        self._write_first()
         command = uv_dockerfile.build(self.peer, self.peer_image, self.at.ca_bundle)
-        return self.at.timed(command, self.at.engine(self.store).env)
+        engine = self.at.engine(self.store)
+        return self.at.timed(command, engine.env, beside=engine.processes)
+
+    def _write_first(self) -> None:
+        # Not before it must be: the index is asked for the lock.
+        if not self._is_written:
+            self.write()
+
+    def shape(self, image: str) -> dict[str, float]:
+        """The engine's figure for an image's size, in bytes, and the number of its layers with the base's."""
+        form = "{{.Size}} {{len .RootFS.Layers}}"
+        size, layers = self.at.docker(self.store, "image", "inspect", "--format", form, image).split()
+        return {"size": float(size), "layers": float(layers)}
 
     def told(self) -> dict[str, Any]:
         """Our image's layers, as imagekit tells them."""
@@ -106,11 +134,13 @@ class Pair:
 
     def restore(self) -> None:
         """Both images are in the engine at the pins that the set has at first, and no other release was ever seen."""
-        if self._is_built and self.pins != self.packages.pins:
-            self.pins = dict(self.packages.pins)
+        if self.pins != self.packages.pins:
+            self.direct, self.pins = self.packages.direct, dict(self.packages.pins)
+            self.base, self.locks = self.at.base, self.at.locks
             self.write()
-            shutil.rmtree(self.cache)
-            self._is_built = False
+            if self._is_built:
+                shutil.rmtree(self.cache)
+                self._is_built = False
         self.ensure()
 
     def take_pristine(self) -> None:

@@ -8,32 +8,41 @@ from typing import Any
 from benchmarks import checks
 from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Side
 from benchmarks.pair import Pair
-from benchmarks.pushing import DIRECT, build_directly, push, put_base
-from benchmarks.sides import built, row
+from benchmarks.pushing import DIRECT, build_directly, deliver, hand_over, pull, push, put_base, registry_of
+from benchmarks.sides import build, row
 
 NO_ENGINE = "imagekit, no engine"
-_SLUGS = {OURS: "ours", PEER: "peer"}
 
 
 def first_push(pair: Pair, *, rounds: Rounds) -> Case:
-    """The whole image with its base to a registry that has nothing: a registry for each side and round."""
+    """The whole image with its base to a registry that has nothing: a registry for each side and round.
+
+    From there it is pulled into an engine that has nothing, of the classic store.
+    """
+    pulls = pair.store == "classic"
     name = f"{pair.packages.name}-first-push-{pair.store}"
 
     def measure(side: str, number: int) -> dict[str, float]:
-        registry = _registry(pair, side) if number == 0 else f"first-{number}"
+        registry = registry_of(pair, side) if number == 0 else f"first-{number}"
         found = push(pair, side, registry)
+        if pulls:
+            pair.at.empty("second")
+            found.update(pull(pair, registry))
         if number:
             pair.at.close_registry(registry)
         return found
 
     title = f"first push of the whole image, {pair.store} store"
+    rows = [
+        row(pair, f"first-push-{pair.store}", f"{title}: time", "push", must=0.5, aim=0.35),
+        row(pair, f"first-push-{pair.store}-bytes", f"{title}: bytes", "bytes", unit="B", must=1.0),
+    ]
+    if pulls:
+        rows.append(row(pair, "first-pull", "first pull of the whole image into an empty engine", "pull"))
     return Case(
         name=name,
         title=title,
-        rows=[
-            row(pair, f"first-push-{pair.store}", f"{title}: time", "push", must=0.5, aim=0.35),
-            row(pair, f"first-push-{pair.store}-bytes", f"{title}: bytes", "bytes", unit="B", must=1.0),
-        ],
+        rows=rows,
         sides=[
             Side(name=OURS, measure=lambda number: measure(OURS, number)),
             Side(name=PEER, measure=lambda number: measure(PEER, number)),
@@ -58,9 +67,7 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         pair.restore()
         if pushes:
             pair.cache_before_moves(DIRECT)
-            for side in (OURS, PEER):
-                if not at.registry(_registry(pair, side)).blobs():
-                    push(pair, side, _registry(pair, side))
+            hand_over(pair)
             put_base(pair, direct)
             with suppress(Failed):  # the side that needs it will say why
                 build_directly(pair, direct)
@@ -70,21 +77,22 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         pair.move(moves[number])
 
     def build_ours(number: int) -> dict[str, float]:
-        found = built(pair.build_ours())
+        found = build(pair, OURS)
         if not pushes:
             return found
         own = checks.own_layer_bytes(at, pair.store, pair.ours_image, moves[number].package)
-        return {**found, **push(pair, OURS, _registry(pair, OURS)), "own layer": own}
+        return {**found, **deliver(pair, OURS), "own layer": own}
 
     def build_peer(_: int) -> dict[str, float]:
-        found = built(pair.build_peer())
-        return {**found, **push(pair, PEER, _registry(pair, PEER))} if pushes else found
+        found = build(pair, PEER)
+        return {**found, **deliver(pair, PEER)} if pushes else found
 
     def check(number: int) -> None:
         pair.check_version(moves[number], pair.ours_image)
         if number % every == 0:
             pair.check_version(moves[number], pair.peer_image)
         at.tidy(pair.store)
+        at.tidy("second")
 
     def directly(number: int) -> dict[str, float]:
         return build_directly(pair, direct, moves[number])
@@ -100,6 +108,7 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
             row(pair, "tail-push", f"{after}: time", "push", must=1 / 40, aim=1 / 150),
             row(pair, "tail-push-bytes", f"{after}: layers, by the wheel's own", "layer bytes", **own, must=1.2),
             row(pair, "tail-push-all", f"{after}: with configuration and manifest, by the same", "bytes", **own),
+            row(pair, "tail-pull", "pull after one small dependency moved", "pull"),
             row(pair, "tail-direct", "one small dependency moves, straight to a registry, by build + push", **straight),
         ]
         sides.append(Side(name=NO_ENGINE, measure=directly))
@@ -114,8 +123,3 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         check=check,
         images=lambda: {"before": before, "after": pair.told()},
     )
-
-
-def _registry(pair: Pair, side: str) -> str:
-    """The registry to which the image of ``side`` is pushed first, and again after a move."""
-    return f"{pair.name}-{pair.store}-{_SLUGS[side]}"

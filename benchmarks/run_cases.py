@@ -74,7 +74,7 @@ def run_cases(at: Surroundings) -> Iterator[Case]:
             Side(name=OURS, measure=lambda _: runs.many()),
             Side(name=_DOCKER_RUN, measure=lambda _: {"runs": runs.many_by_docker()}),
         ],
-        rounds=Rounds(quick=1, full=3),
+        rounds=Rounds(quick=1, full=2),
         prepare=runs.prepare,
     )
 

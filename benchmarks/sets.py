@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,15 @@ class PackageSet:
 
     @cached_property
     def pins(self) -> dict[str, Pin]:
+        return self._read("pins.txt")
+
+    def pins_on(self, python: str) -> dict[str, Pin]:
+        """The same versions with the hashes of their wheels for another Python, ``X.Y``."""
+        return self._read(f"pins-{python}.txt")
+
+    def _read(self, name: str) -> dict[str, Pin]:
         found = {}
-        for line in (self.directory / "pins.txt").read_text().replace("\\\n", " ").splitlines():
+        for line in (self.directory / name).read_text().replace("\\\n", " ").splitlines():
             text, *hashes = line.split()
             package, _, version = text.partition("==")
             found[package] = Pin(
@@ -91,8 +99,22 @@ class PackageSet:
     def imports(self) -> list[str]:
         return list(self.settings["imports"])
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it is gigabytes, and each case of it takes minutes."""
+        return bool(self.settings.get("heavy", False))
+
+    def first(self, count: int) -> PackageSet:
+        """Its first ``count`` packages, all of them asked for; of a set whose packages need only those before them."""
+        part = PackageSet(self.name)
+        pins = dict(islice(self.pins.items(), count))
+        settings = {**self.settings, "imports": [name for name in self.imports if name in pins], "scripts": []}
+        # What a cached property has kept is what it is.
+        vars(part).update(pins=pins, direct="".join(f"{name}\n" for name in pins), settings=settings)
+        return part
+
     def moves(self, role: str) -> list[Pin]:
-        """The moves of ``tail``, ``large`` or ``drawn``, in the order in which they are made."""
+        """The moves of ``tail``, ``large``, ``drawn`` or ``add``, in the order in which they are made."""
         return [
             Pin(package=move["package"], version=move["version"], hashes=tuple(move["hashes"]))
             for move in self._moves[role]

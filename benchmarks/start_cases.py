@@ -53,18 +53,18 @@ class Extras:
 
 
 SETS = (
-    Extras(name="small", packages=("httpx",), imports=("httpx",), rounds=Rounds(quick=0, full=7)),
+    Extras(name="small", packages=("httpx",), imports=("httpx",), rounds=Rounds(quick=0, full=5)),
     Extras(
         name="medium",
         packages=("scikit-learn", "matplotlib"),
         imports=("sklearn.ensemble", "matplotlib.pyplot"),
-        rounds=Rounds(quick=7, full=9),
+        rounds=Rounds(quick=3, full=5),
     ),
     Extras(
         name="large",
         packages=("prefect", "fastapi", "pandas", "scikit-learn", "pyarrow", "matplotlib", "seaborn"),
         imports=("prefect", "pandas", "sklearn.ensemble", "pyarrow.parquet", "matplotlib.pyplot", "seaborn"),
-        rounds=Rounds(quick=0, full=7),
+        rounds=Rounds(quick=0, full=3),
     ),
 )
 

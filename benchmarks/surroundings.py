@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import ours, uv_dockerfile
 from benchmarks.engines import BenchEngine, Store
-from benchmarks.filesystem import mount_own
+from benchmarks.filesystem import give_back, mount_own, unmount
 from benchmarks.process import Failed, Finished, run
 from benchmarks.registry import Registry
 from benchmarks.resident import Resident
@@ -35,13 +34,15 @@ class Surroundings:
         self.imagekit = program or ours.Imagekit()
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
-        self.has_own_filesystem = mount_own(self.directory)
+        self._disk = self.directory.parent
+        self.has_own_filesystem = mount_own(self.directory, self._image("run"))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self.base = base or self._found_base()
         self.python = self._python_of_base()
-        self.locks = Locks(self.python, f"{os.uname().machine}-manylinux_2_36")
+        self.locks = self.locks_of(self.python)
         self._engines: dict[Store, BenchEngine] = {}
+        self._places: dict[Store, Path] = {}  # of their file systems
         self._engines_made = 0
         self._registries: dict[str, Registry] = {}
         self._ends: list[Callable[[], object]] = []
@@ -70,10 +71,11 @@ class Surroundings:
         return run(["docker", *words], env={**self.environment, **self.engine(store).env}, stdin=stdin).stdout
 
     def engine(self, store: Store) -> BenchEngine:
-        """The engine with ``store``; it holds the base image and uv's."""
+        """The engine with ``store``; it holds the base image and uv's, the second one nothing."""
         if store not in self._engines:
-            self._engines_made += 1
-            self._engines[store] = BenchEngine(store, self.directory / f"{store}-{self._engines_made}")
+            self._start(store)
+            if store == "second":
+                return self._engines[store]
             self._bring_base(store)
             context = self.directory / "uv"
             if not context.exists():
@@ -82,6 +84,31 @@ class Surroundings:
                 (context / "Dockerfile").write_text(uv_dockerfile.UV_IMAGE_DOCKERFILE)
             self.docker(store, "build", "--quiet", "--tag", uv_dockerfile.UV_IMAGE, str(context))
         return self._engines[store]
+
+    def _start(self, store: Store) -> None:
+        self._engines_made += 1
+        place = self.directory / f"{store}-{self._engines_made}"
+        place.mkdir()
+        others = [each for each in self._places.values() if os.path.ismount(each)]
+        mount_own(place, self._image(place.name))
+        self._places[store] = place
+        self._engines[store] = BenchEngine(store, place / "engine", others)
+
+    def _image(self, name: str) -> Path:
+        return self._disk / f"{self.directory.name}-{name}.ext4"
+
+    def _end(self, store: Store) -> None:
+        if found := self._engines.pop(store, None):
+            found.close()
+        if place := self._places.pop(store, None):
+            if os.path.ismount(place):
+                unmount(place)
+            elif self._is_short():
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _is_short(self) -> bool:
+        """Whether a disk has no room for another round."""
+        return min(shutil.disk_usage(place).free for place in (self._disk, self.directory)) < _ROOM
 
     def _bring_base(self, store: Store) -> None:
         """The base, with its layers compressed where the store keeps them so: as if it had been pulled from a hub."""
@@ -97,9 +124,13 @@ class Surroundings:
         self.docker(store, "tag", name, self.base)
         self.docker(store, "image", "rm", name)
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str]) -> Finished:
-        """As ``timed``, for commands of which several run at once."""
-        return run(argv, env={**self.environment, **env})
+    def run(self, argv: Sequence[str], env: Mapping[str, str], *, resident: Resident | None = None) -> Finished:
+        """As ``timed``, for commands of which several run at once; ``resident`` looks at the memory of all of them."""
+        return run(argv, env={**self.environment, **env}, resident=resident)
+
+    def locks_of(self, python: str) -> Locks:
+        """Locks for another Python (``X.Y`` or ``X.Y.Z``) on this machine."""
+        return Locks(python, f"{os.uname().machine}-manylinux_2_36")
 
     def ensure_base(self, python: str) -> None:
         """The bare base with ``python`` in the engine at hand, made where it is missing; in nobody's time."""
@@ -118,9 +149,8 @@ class Surroundings:
         return frozenset(self._engines)
 
     def empty(self, store: Store) -> None:
-        """An engine with ``store`` that never held more than the base and uv's image."""
-        if found := self._engines.pop(store, None):
-            found.close()
+        """An engine with ``store`` that never held more than it has at first; nothing is left of the one before."""
+        self._end(store)
         self.engine(store)
 
     def remove_images(self, store: Store) -> None:
@@ -137,10 +167,12 @@ class Surroundings:
 
         Not before it must be: what comes after thousands of files were removed is slow (see ``filesystem``).
         """
-        if shutil.disk_usage(self.directory).free > _ROOM:
+        if not self._is_short():
             return
         self.docker(store, "image", "prune", "--force")
         self.docker(store, "builder", "prune", "--force", "--keep-storage", "10GB")
+        if store in self._places:
+            give_back(self._places[store])
 
     def registry(self, name: str) -> Registry:
         """The registry called ``name``; a name that is new has an empty one."""
@@ -168,12 +200,12 @@ class Surroundings:
                 end()
         for registry in self._registries.values():
             registry.close()
-        for engine in self._engines.values():
+        for store in tuple(self._engines):
             with suppress(Failed):
-                engine.close()
+                self._end(store)
         if self.has_own_filesystem:
             # All of it goes with the last process that has it open.
-            subprocess.run(["umount", "--lazy", str(self.directory)], check=False)
+            unmount(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _found_base(self) -> str:

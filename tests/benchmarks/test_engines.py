@@ -7,13 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks import uv_dockerfile
-from benchmarks.matrix_case import JOBS, STORE, _pythons
+from benchmarks.cells import JOBS, STORE
+from benchmarks.matrix_case import MATRIX
 from benchmarks.surroundings import Surroundings
+from imagekit.matrix.reading import read_matrix
 
 
 @pytest.mark.soak
 def test_the_peers_build_on_every_base_and_several_at_once() -> None:
     """Of no package at all: uv makes its environment by the base's own Python."""
+    pythons = read_matrix(MATRIX).python
     at = Surroundings()  # a socket's path may not be as long as a test's own directory
 
     def build(python: str) -> None:
@@ -24,12 +27,12 @@ def test_the_peers_build_on_every_base_and_several_at_once() -> None:
         at.run(uv_dockerfile.build(place, f"peer:{python}", at.ca_bundle), at.engine(STORE).env)
 
     try:
-        for python in _pythons():
+        for python in pythons:
             at.ensure_base(python)
             at.bring(STORE, f"imagekit/python:{python}")
         with ThreadPoolExecutor(JOBS) as pool:
-            list(pool.map(build, _pythons()))
+            list(pool.map(build, pythons))
         made = at.docker(STORE, "images", "peer", "--format", "{{.Tag}}").split()
-        assert sorted(made) == sorted(_pythons())
+        assert sorted(made) == sorted(pythons)
     finally:
         at.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from benchmarks.cells import Cell, CellSet
 from benchmarks.checks import import_program
-from benchmarks.matrix_case import Cell, CellSet, _used
+from benchmarks.disk import used
+from benchmarks.matrix_case import IMPORTS
 from benchmarks.uv_dockerfile import files_of_versions
 
 
 def test_a_cell_is_checked_like_a_set() -> None:
     cell = Cell(label="1.0-python3.11-full", python="3.11", category="full", image="a:1", packages=("a==1",))
-    found = CellSet(cell)
+    found = CellSet(cell, IMPORTS[cell.category])
     assert (cell.base, cell.peer) == ("imagekit/python:3.11", "imagekit-bench/matrix:1.0-python3.11-full")
     assert found.pins == {}
     assert found.settings["scripts"] == []
@@ -31,6 +33,6 @@ def test_the_peer_installs_the_versions_alone() -> None:
 
 def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(os.urandom(100_000))
-    once = _used(tmp_path)
+    once = used(tmp_path)
     os.link(tmp_path / "a", tmp_path / "b")
-    assert once == _used(tmp_path) >= 100_000
+    assert once == used(tmp_path) >= 100_000

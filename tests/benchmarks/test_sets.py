@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from benchmarks.change_cases import OTHER_PYTHON
+from benchmarks.growth_cases import AT_ONCE, PACKAGES, SET
 from benchmarks.sets import SETS, Locks, PackageSet, moved, pylock_packages
 
 NAMES = sorted(path.name for path in SETS.iterdir())
@@ -24,6 +26,31 @@ def test_every_pin_has_hashes_and_every_move_another_version(name: str) -> None:
     for pin in [*packages.pins.values(), *packages.moves("tail"), *packages.moves("drawn")]:
         assert pin.hashes
         assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in pin.hashes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_added_is_new_and_another_python_has_the_same_versions(name: str) -> None:
+    packages = PackageSet(name)
+    assert [pin.package for pin in packages.moves("add")] == packages.settings["add"]
+    assert not {pin.package for pin in packages.moves("add")} & set(packages.pins)
+    other = packages.pins_on(OTHER_PYTHON)
+    assert {n: p.version for n, p in other.items()} == {n: p.version for n, p in packages.pins.items()}
+    assert all(pin.hashes for pin in (*other.values(), *packages.moves("add")))
+    # Of a package without compiled files it is the same wheel.
+    assert any(pin.hashes == packages.pins[n].hashes for n, pin in other.items())
+    assert any(pin.hashes != packages.pins[n].hashes for n, pin in other.items())
+
+
+def test_a_set_that_grows_has_its_first_packages_in_order() -> None:
+    packages = PackageSet(SET)
+    assert tuple(packages.settings["points"]) == PACKAGES
+    assert len(packages.pins) == PACKAGES[-1]
+    part = packages.first(5)
+    assert part.direct.split() == list(part.pins) == list(packages.pins)[:5]
+    assert set(part.pins) == {"requests", "urllib3", "idna", "certifi", "charset-normalizer"}
+    assert (part.imports, packages.first(2).imports) == (["requests"], [])
+    assert len(part.moves("tail")) >= max(AT_ONCE)
+    assert part.moves("tail")[0].package in part.pins
 
 
 @pytest.mark.parametrize("name", NAMES)
