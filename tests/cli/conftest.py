@@ -40,3 +40,24 @@ def imagekit(environ: dict[str, str], tmp_path: Path) -> Imagekit:
         )
 
     return start
+
+
+@pytest.fixture
+def here(environ: dict[str, str], tmp_path: Path) -> Imagekit:
+    """The same in this process, for long tables: a tenth of the time. It has what its caller has imported already."""
+    from typer.testing import CliRunner
+
+    from imagekit.cli.app import app
+
+    def start(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Completed:
+        with pytest.MonkeyPatch.context() as patched:
+            for name in [*os.environ]:
+                patched.delenv(name)
+            for name, value in {**environ, **(env or {})}.items():
+                patched.setenv(name, value)
+            patched.chdir(cwd or tmp_path)
+            done = CliRunner().invoke(app, [*arguments], prog_name="imagekit")
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return Completed(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return start

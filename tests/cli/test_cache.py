@@ -78,9 +78,9 @@ def test_prune(imagekit: Imagekit, cache: Path) -> None:
         (["--all", "--keep", "1GB"], "nothing to choose"),
     ],
 )
-def test_what_cannot_be_meant(imagekit: Imagekit, cache: Path, arguments: list[str], words: str) -> None:
+def test_what_cannot_be_meant(here: Imagekit, cache: Path, arguments: list[str], words: str) -> None:
     put(cache, 1)
-    done = imagekit("cache", "prune", *arguments)
+    done = here("cache", "prune", *arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert kept(cache, 1) == [1]
@@ -113,9 +113,9 @@ def test_verify(imagekit: Imagekit, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["20", "20GB", "1.5 TiB", "512mib", "0"])
-def test_sizes(text: str, imagekit: Imagekit) -> None:
-    assert imagekit("config", "set", f"cache-size={text}").returncode == 0
-    done = imagekit("config", "view", "--origin", "--json")
+def test_sizes(text: str, here: Imagekit) -> None:
+    assert here("config", "set", f"cache-size={text}").returncode == 0
+    done = here("config", "view", "--origin", "--json")
     found = json.loads(done.stdout)["cache-size"]
     assert (
         found["value"]
@@ -131,8 +131,8 @@ def test_sizes(text: str, imagekit: Imagekit) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "1e3", "NaN", "20XB", "٣GB", "1.GB"])
-def test_what_is_no_size(text: str, imagekit: Imagekit) -> None:
-    done = imagekit("config", "set", f"cache-size={text}")
+def test_what_is_no_size(text: str, here: Imagekit) -> None:
+    done = here("config", "set", f"cache-size={text}")
     assert done.returncode == 2
     if text:
-        assert imagekit("cache", "ls", env={"IMAGEKIT_CACHE_SIZE": text}).returncode == 2
+        assert here("cache", "ls", env={"IMAGEKIT_CACHE_SIZE": text}).returncode == 2

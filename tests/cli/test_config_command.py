@@ -129,15 +129,15 @@ def test_no_credential_is_shown_or_kept(imagekit: Imagekit, path: Path, tmp_path
         ("[tool.imagekit]\npython = 3.10\n", ":2: [tool.imagekit] python is not a string", 'python = "3.10"'),
         ("[tool.imagekit.files]\na = ['b']\n", ":2: [tool.imagekit] files.a is not a string", "make it a string"),
         ("[tool.imagekit]\npakcages = []\n", ":2: [tool.imagekit] pakcages is not a known key", "packages"),
-        ("[[tool.imagekit]]\n", "tool.imagekit is not a table", "make it a table"),
+        ("[[tool.imagekit]]\n", "tool.imagekit is not a table", "[tool.imagekit] above its keys"),
     ],
 )
 def test_a_bad_table_has_its_line_and_what_mends_it(
-    imagekit: Imagekit, tmp_path: Path, text: str, words: str, hint: str
+    here: Imagekit, tmp_path: Path, text: str, words: str, hint: str
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     for command in ("plan", "config"):
-        done = imagekit(command, *(["view"] if command == "config" else []), "--json")
+        done = here(command, *(["view"] if command == "config" else []), "--json")
         found = json.loads(done.stdout)
         assert done.returncode == 2
         assert words in found["message"]

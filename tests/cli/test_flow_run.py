@@ -129,8 +129,8 @@ def test_delete(imagekit: Imagekit, store: Store) -> None:
         ("inspect", "a"),
     ],
 )
-def test_refused(imagekit: Imagekit, store: Store, arguments: tuple[str, ...]) -> None:
-    done = imagekit("flow-run", *arguments, "--json")
+def test_refused(here: Imagekit, store: Store, arguments: tuple[str, ...]) -> None:
+    done = here("flow-run", *arguments, "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["hint"]
 

@@ -60,20 +60,26 @@ def project(tmp_path: Path) -> Path:
         (["base", "build", "--output", "oci:"], "InputError"),
     ],
 )
-def test_refused_with_one_object_and_a_hint(imagekit: Imagekit, arguments: list[str], kind: str) -> None:
-    done = imagekit(*arguments, "--json")
+def test_refused_with_one_object_and_a_hint(here: Imagekit, arguments: list[str], kind: str) -> None:
+    done = here(*arguments, "--json")
     found = json.loads(done.stdout)
     assert (done.returncode, found["error"], found["exit_code"]) == (2, kind, 2)
     assert found["hint"]
     assert done.stderr.startswith(f"error: {found['message']}\n")
 
 
+@pytest.mark.parametrize("arguments", [["build", "-t", "x:"], ["run", "flow.py:elt"], ["plan"], ["config", "view"]])
+def test_a_process_of_its_own_says_the_same(imagekit: Imagekit, here: Imagekit, arguments: list[str]) -> None:
+    done, seen = imagekit(*arguments, "--json"), here(*arguments, "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (seen.returncode, seen.stdout, seen.stderr)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["build"], ["plan"], ["lock"], ["push", "x:v1"], ["inspect", "x"], ["run", "flow.py:etl"], ["base", "ls"]],
 )
-def test_what_is_well_said_fails_for_want_of_an_engine(imagekit: Imagekit, arguments: list[str]) -> None:
-    done = imagekit(*arguments, "--json")
+def test_what_is_well_said_fails_for_want_of_an_engine(here: Imagekit, arguments: list[str]) -> None:
+    done = here(*arguments, "--json")
     assert (done.returncode, json.loads(done.stdout)["error"]) == (3, "EngineNotFound")
     assert "Traceback" not in done.stderr
 
@@ -119,10 +125,8 @@ def test_doctor_names_a_missing_credential_helper_and_certificates(imagekit: Ima
 
 @pytest.mark.parametrize("command", ["build", "plan", "lock"])
 @pytest.mark.parametrize("env", [{"IMAGEKIT_CACHE_DIR": "/proc/nope"}, {"HOME": "/proc/x"}])
-def test_a_cache_that_cannot_be_written_is_the_users_to_mend(
-    imagekit: Imagekit, command: str, env: dict[str, str]
-) -> None:
-    done = imagekit(command, "--json", env=env)
+def test_a_cache_that_cannot_be_written_is_the_users_to_mend(here: Imagekit, command: str, env: dict[str, str]) -> None:
+    done = here(command, "--json", env=env)
     found = json.loads(done.stdout)
     assert (done.returncode, found["error"]) == (2, "InvalidConfig")
     assert "IMAGEKIT_CACHE_DIR" in found["hint"]

@@ -59,10 +59,8 @@ def test_a_pool_from_its_making_to_its_end(imagekit: Imagekit, store: Store, tmp
         (("inspect", "none"), "there is no work pool 'none'", "imagekit work-pool create --type docker none"),
     ],
 )
-def test_what_cannot_be_meant(
-    imagekit: Imagekit, store: Store, words: tuple[str, ...], message: str, hint: str
-) -> None:
-    done = imagekit("work-pool", *words, "--json")
+def test_what_cannot_be_meant(here: Imagekit, store: Store, words: tuple[str, ...], message: str, hint: str) -> None:
+    done = here("work-pool", *words, "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 2
     assert message in found["message"]
