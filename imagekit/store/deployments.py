@@ -59,8 +59,9 @@ class Deployments:
         """The deployment ``FLOW/NAME``. ``InputError`` where there is none, with the nearest name."""
         found = self._file.rows(sql.DEPLOYMENTS, {"name": name, "pool": None})
         if not found:
+            flow = name.partition("/")[0]
             known = [deployment.name for deployment in self.all()]
-            near = nearest(name, known)
+            near = nearest(name, known) or next((each for each in known if each.startswith(f"{flow}/")), None)
             hint = "imagekit deployment ls shows them" if known else "flow.deploy(...) makes one: docs/deployments.md"
             raise InputError(f"there is no deployment {name!r}", hint=f"did you mean {near!r}?" if near else hint)
         return _deployment_of(found[0])

@@ -92,6 +92,10 @@ def test_a_deployment_is_written_only_where_it_changed(store: Store) -> None:
     with pytest.raises(InputError) as caught:
         deployments.get("etl/nightyl")
     assert caught.value.hint == "did you mean 'etl/nightly'?"
+    for of_the_flow in ("etl", "etl/other"):
+        with pytest.raises(InputError) as caught:
+            deployments.get(of_the_flow)
+        assert caught.value.hint == "did you mean 'etl/nightly'?"
 
 
 def test_a_worker_is_seen_until_its_process_is_gone(store: Store) -> None:
