@@ -184,19 +184,33 @@ def read_recipe(path: Path, *, shown: str | None = None, is_provided: bool = Fal
 
     Raises ``InvalidConfig``, or several of them at once (``InputError.join``), with file, line and key.
     """
-    shown = shown or path.name
-    text = toml_text(path, InvalidConfig)
-    source = Source(path=path, shown=shown, text=text)
     gathered: list[InputError] = []
-    table = _read(parse_toml(text, shown, InvalidConfig), source, gathered)
-    if table is not None:
-        gathered += problems_of(path.stem, table, source)
-        if not gathered and not does_anything(table):
-            hint = "add [apt] packages, [env], [[file]] or [[command]]"
-            gathered.append(InvalidConfig(f"{shown}: it does nothing", hint=hint))
-    if gathered or table is None:
+    recipe = recipe_of(path, gathered, shown=shown, is_provided=is_provided)
+    if gathered or recipe is None:
         raise InputError.join(gathered)
-    return Recipe(name=path.stem, table=table, source=source, is_provided=is_provided)
+    return recipe
+
+
+def recipe_of(
+    path: Path, gathered: list[InputError], *, shown: str | None = None, is_provided: bool = False
+) -> Recipe | None:
+    """As ``read_recipe``, with what is wrong ``gathered``: then it is what the rest says, or ``None`` for no table."""
+    shown = shown or path.name
+    problems: list[InputError] = []
+    table = None
+    try:
+        text = toml_text(path, InvalidConfig)
+        source = Source(path=path, shown=shown, text=text)
+        table = _read(parse_toml(text, shown, InvalidConfig), source, problems)
+    except InputError as problem:
+        problems.append(problem)
+    if table is not None:
+        problems += problems_of(path.stem, table, source)
+        if not problems and not does_anything(table):
+            hint = "add [apt] packages, [env], [[file]] or [[command]]"
+            problems.append(InvalidConfig(f"{shown}: it does nothing", hint=hint))
+    gathered += problems
+    return None if table is None else Recipe(name=path.stem, table=table, source=source, is_provided=is_provided)
 
 
 def _read(values: Mapping[str, object], source: Source, gathered: list[InputError]) -> RecipeTable | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.nearest import nearest
 from imagekit.recipes.compose import composed
-from imagekit.recipes.declared import Recipe, read_recipe
+from imagekit.recipes.declared import Recipe, recipe_of
 
 # Of a project, beside its pyproject.toml.
 DIRECTORY = "recipes"
@@ -55,11 +55,10 @@ def find_recipes(asked: Sequence[str], context: Path | None = None) -> tuple[Rec
                     )
                 )
             continue
-        try:
-            recipe = read_recipe(path, shown=_shown(path, context), is_provided=is_provided)
-        except InputError as problem:
-            problems += problem.problems or (problem,)
+        recipe = recipe_of(path, problems, shown=_shown(path, context), is_provided=is_provided)
+        if recipe is None:
             continue
+        # What is wrong with it does not keep what is wrong with those that it requires.
         found[recipe.name] = recipe
         pending += (
             _Asked(name, recipe.source.where(("requires", number)), context, beside=path.parent)

@@ -288,6 +288,25 @@ def test_circles_are_told_with_what_cannot_be_read(tmp_path: Path) -> None:
     assert "a circle: a → b → a" in told[1]
 
 
+def test_a_recipe_that_is_wrong_keeps_back_nothing_that_others_have(tmp_path: Path) -> None:
+    (tmp_path / "recipes").mkdir()
+    texts = {
+        "a": "summary = 'a'\nrequires = ['b', 'c', 'gone']\nconflicts = ['e']\n[apt]\npackages = ['x;id']\n",
+        "b": "summary = 'b'\nrequires = ['a']\nno-key = 1\n",
+        "c": "summary = 'c'\n[env]\nPATH = '/x'\n",
+        "d": "summary = \n",
+        "e": "summary = 'e'\n[apt]\npackages = ['libe']\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / "recipes" / f"{name}.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        find_recipes(["a", "d", "e"], tmp_path)
+    assert sorted(each.message.partition(": ")[0] for each in caught.value.problems) == [
+        *("recipes/a.toml:2", "recipes/a.toml:3", "recipes/a.toml:5", "recipes/b.toml:2", "recipes/b.toml:3"),
+        *("recipes/c.toml:3", "recipes/d.toml:1"),
+    ]
+
+
 def test_no_apt_no_packages(tmp_path: Path) -> None:
     alpine = Distribution.of("ID=alpine\nVERSION_ID=3.20\n", AMD64)
     with pytest.raises(InvalidConfig, match=r"takes packages by apt, which alpine 3\.20"):
