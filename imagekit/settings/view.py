@@ -73,7 +73,7 @@ def _in_pyproject(context: Path) -> Mapping[str, Any] | None:
     tool = read_toml(path, InvalidProject).get("tool") if path.exists() else None
     found = tool.get("imagekit") if isinstance(tool, dict) else None
     if found is not None and not isinstance(found, dict):
-        raise InvalidProject(f"{path.name}: tool.imagekit is not a table", hint="write [tool.imagekit] above its keys")
+        raise InvalidProject(f"{path.name}: tool.imagekit is not a table", hint="make it a table")
     return found
 
 

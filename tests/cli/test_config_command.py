@@ -129,7 +129,7 @@ def test_no_credential_is_shown_or_kept(imagekit: Imagekit, path: Path, tmp_path
         ("[tool.imagekit]\npython = 3.10\n", ":2: [tool.imagekit] python is not a string", 'python = "3.10"'),
         ("[tool.imagekit.files]\na = ['b']\n", ":2: [tool.imagekit] files.a is not a string", "make it a string"),
         ("[tool.imagekit]\npakcages = []\n", ":2: [tool.imagekit] pakcages is not a known key", "packages"),
-        ("[[tool.imagekit]]\n", "tool.imagekit is not a table", "[tool.imagekit] above its keys"),
+        ("[[tool.imagekit]]\n", "tool.imagekit is not a table", "make it a table"),
     ],
 )
 def test_a_bad_table_has_its_line_and_what_mends_it(
