@@ -9,6 +9,7 @@ import signal
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,10 @@ from imagekit.oci.platform import Platform
 
 from .own_engine import OwnEngine
 from .own_registry import OwnRegistry
+
+if TYPE_CHECKING:
+    from imagekit.stages.debian import DebianRootfs
+    from imagekit.stages.debian_lock import DebianLock
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("imagekit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -124,3 +129,26 @@ def start_registry(tmp_path: Path) -> Iterator[StartRegistry]:
     yield start
     for registry in started:
         registry.close()
+
+
+# A root filesystem of Debian packages takes half a minute to make: once for all who look at it, in this room or in
+# another. They are marked ``xdist_group("debian")``, so that one worker has them all.
+
+
+@pytest.fixture(scope="session")
+def debian_lock() -> DebianLock:
+    from imagekit.stages.debian import DebianBase, lock_base
+
+    return lock_base(DebianBase(python="3.11"))
+
+
+@pytest.fixture(scope="session")
+def debian_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("debian-cache")
+
+
+@pytest.fixture(scope="session")
+def debian_rootfs(debian_lock: DebianLock, debian_cache: Path) -> DebianRootfs:
+    from imagekit.stages.debian import DebianBase, build_base
+
+    return build_base(DebianBase(python="3.11"), cache=debian_cache, lock=debian_lock)

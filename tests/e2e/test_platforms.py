@@ -28,6 +28,7 @@ from imagekit.oci.manifest import LAYER_TAR, Descriptor
 from imagekit.oci.platform import Platform
 from imagekit.preflight.elf import read_elf
 from imagekit.progress import SilentReporter
+from imagekit.stages.debian import DebianRootfs
 from imagekit.stages.probe import find_base
 
 from ..own_registry import OwnRegistry
@@ -48,12 +49,12 @@ def etl():
 """
 
 
-def layout_of(python: str, directory: Path) -> str:
+def layout_of(python: str, directory: Path, cache: Path) -> str:
     """A base with ``python`` for both processors, made from Debian's packages, as ``--base-image`` takes it."""
     where = f"oci:{directory / 'bases'}"
     done = subprocess.run(
         [PROGRAM, "base", "build", "--python", python, "--platform", f"{HOST},{OTHER}", "-o", where],
-        env={**clean_environment(), "IMAGEKIT_CACHE_DIR": str(directory / "cache")},
+        env={**clean_environment(), "IMAGEKIT_CACHE_DIR": str(cache)},
         capture_output=True,
         text=True,
     )
@@ -64,7 +65,13 @@ def layout_of(python: str, directory: Path) -> str:
 # Of the session: between two tests of its group others may run, and it takes a minute.
 @pytest.fixture(scope="session")
 def trixie(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return layout_of("3.13", tmp_path_factory.mktemp("trixie"))
+    return layout_of("3.13", tmp_path_factory.mktemp("trixie"), tmp_path_factory.mktemp("trixie-cache"))
+
+
+@pytest.fixture(scope="session")
+def bookworm(debian_rootfs: DebianRootfs, debian_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """That of this machine's Python is made already, for those who look at what is in it."""
+    return layout_of("3.11", tmp_path_factory.mktemp("bookworm"), debian_cache)
 
 
 @pytest.fixture
@@ -162,11 +169,11 @@ def test_one_index_of_two_processors_each_with_its_own_packages(
         assert text == f"FOR = 'cp313-cp313-manylinux_2_17_{platform.machine}'\n".encode()
 
 
-@pytest.mark.xdist_group("trixie")
+@pytest.mark.xdist_group("debian")
 def test_an_engine_that_cannot_run_it_says_where_it_can_be_written(
-    imagekit: Imagekit, root: Path, trixie: str, given: None
+    imagekit: Imagekit, root: Path, bookworm: str, given: None
 ) -> None:
-    found = imagekit.refused("build", root, "--name", "other", "--base-image", trixie, "--platform", str(OTHER))
+    found = imagekit.refused("build", root, "--name", "other", "--base-image", bookworm, "--platform", str(OTHER))
     assert (found["error"], "for another processor" in found["message"]) == ("BaseUnusable", True)
     assert "--output registry" in found["hint"]
 
@@ -240,14 +247,14 @@ def test_a_package_without_a_wheel_for_musl_is_named(imagekit: Imagekit, root: P
     assert "musl" in " ".join(filter(None, (found["message"], found["hint"], found["details"])))
 
 
-@pytest.mark.xdist_group("trixie")
+@pytest.mark.xdist_group("debian")
 def test_both_at_once_by_the_library(
-    library: Imagekit, root: Path, trixie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Imagekit, root: Path, bookworm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMAGEKIT_ENGINE", NO_ENGINE["IMAGEKIT_ENGINE"])
     with closing(OwnRegistry(tmp_path / "registry")) as registry:
         image = DockerImage(
-            f"{registry.name}/orders", "v1", context=root, base_image=trixie, push=True,
+            f"{registry.name}/orders", "v1", context=root, base_image=bookworm, push=True,
             platforms=[str(HOST), str(OTHER)], stream_progress_to=None,
         )  # fmt: skip
         result = image.build()
@@ -260,9 +267,9 @@ def test_both_at_once_by_the_library(
     ]
 
 
-@pytest.mark.xdist_group("trixie")
+@pytest.mark.xdist_group("debian")
 def test_what_must_be_built_for_another_processor_is_named(
-    imagekit: Imagekit, project: WriteProject, trixie: str
+    imagekit: Imagekit, project: WriteProject, bookworm: str
 ) -> None:
     declared = """[project]
 name = "common"
@@ -274,7 +281,7 @@ build-backend = "own"
 backend-path = ["."]
 """
     root = project({"libs/pyproject.toml": declared, "libs/own.py": "", "requirements.txt": "./libs\n--no-index\n"})
-    where = ("--base-image", trixie, "--platform", str(OTHER), "--output", f"oci:{root.with_name('out')}")
+    where = ("--base-image", bookworm, "--platform", str(OTHER), "--output", f"oci:{root.with_name('out')}")
     found = imagekit.refused("build", root, *where, env=NO_ENGINE)
     assert found["message"] == f"building common from source: programs of this machine do not run in a {OTHER} base"
     assert found["exit_code"] == 5
