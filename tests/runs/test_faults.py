@@ -113,10 +113,11 @@ def test_what_a_killed_runner_leaves_is_swept(script: Callable[..., Script], eng
     alive = script("flow.py:sleeping", {"seconds": 3600})
     run.until_asleep()
     alive.until_asleep()
+    assert len(run.containers()) == 1
     run.process.kill()
     run.process.communicate()
-    assert len(run.containers()) == 1
-    assert sweep(engine) >= 1
+    # Another test's program may have come before, and swept it.
+    sweep(engine)
     assert run.containers() == []
     assert len(alive.containers()) == 1
     alive.process.send_signal(signal.SIGTERM)
