@@ -13,8 +13,8 @@ from imagekit.cli.options import examples
 
 EPILOG = examples(
     "imagekit dockerfile",
-    "imagekit dockerfile -o context && docker build context",
-    "imagekit dockerfile -o context --uv-image registry.example.com/uv:0.8",
+    "imagekit dockerfile -o ../context && docker build ../context",
+    "imagekit dockerfile -o ../context --uv-image registry.example.com/uv:0.8",
 )
 
 
@@ -38,7 +38,7 @@ def dockerfile(
     from imagekit.cli.output import put, put_json
     from imagekit.cli.session import load_settings, open_pipeline, reporting
     from imagekit.oci.reference import Reference
-    from imagekit.stages.reference_context import write_context
+    from imagekit.stages.reference_context import clear_context, write_context
     from imagekit.stages.reference_dockerfile import reference_dockerfile
 
     if uv_image is not None:
@@ -55,6 +55,8 @@ def dockerfile(
             plan = pipeline.plan(spec)
             text = reference_dockerfile(plan, uv_image=uv_image, beneath=pipeline.bases.beneath(spec, plan.base))
         else:
+            # Where it lies in the project, the last one is no part of the source.
+            clear_context(output)
             planned = pipeline.planned(spec)
             beneath = pipeline.bases.beneath(spec, planned.plan.base)
             write_context(output, planned.plan, planned.lock, planned.tree, uv_image=uv_image, beneath=beneath)

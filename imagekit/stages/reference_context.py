@@ -53,7 +53,7 @@ def write_context(
     """
     text = reference_dockerfile(plan, uv_image=uv_image, beneath=beneath)
     uv = None if uv_image is not None else _uv_for(plan)
-    _clear(directory)
+    clear_context(directory)
     (directory / DOCKERFILE).write_text(text, "utf-8")
     if beneath is not None:
         beneath.write(directory)
@@ -88,7 +88,8 @@ def write_context(
         text_file.chmod(0o644)
 
 
-def _clear(directory: Path) -> None:
+def clear_context(directory: Path) -> None:
+    """Take away what ``write_context`` wrote there; ``InvalidProject`` where something else lies there."""
     directory.mkdir(parents=True, exist_ok=True)
     if not any(directory.iterdir()):
         return

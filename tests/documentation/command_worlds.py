@@ -83,7 +83,7 @@ _STORED = ("printf 'q8Jd2Lq9sPz0XwVbN4' > password.txt", "imagekit secret set in
 
 # Where this machine trusts certificates of its site, a build is given them as its secret.
 _TRUSTED_BY_BAKE = ('export MATRIX_CA="${SSL_CERT_FILE:-}"',)
-TRUSTED_BY_BUILDS = {"docker build context": "docker build --secret id=imagekit-ca,src=$SSL_CERT_FILE context"}
+TRUSTED_BY_BUILDS = {"docker build ../": "docker build --secret id=imagekit-ca,src=$SSL_CERT_FILE ../"}
 
 
 def _base_in_the_registry(version: str) -> tuple[str, ...]:
@@ -147,6 +147,10 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         "lock": CommandWorld(files={"requirements.in": "tabulate\n"}, after=("test -s pylock.prod.toml",)),
         "plan": CommandWorld(needs=("newer base",)),
         "preflight": CommandWorld(needs=("newer base",), before=_ANY_PYTHON),
+        # Within the project, and once more: what lies there is no part of the source.
+        "dockerfile": CommandWorld(
+            after=("imagekit dockerfile -o in -q && imagekit dockerfile -o in", "! ls in/source/in")
+        ),
         "check": CommandWorld(before=("imagekit build -q -t example.com/team/image:3 --package 'prefect==3.*'",)),
         "lint": CommandWorld(
             files={"docker/Dockerfile": "FROM imagekit/python:3.11\nUSER 1000\n"}, before=("imagekit lock -q", *_PUSHED)
