@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/sales-forecast
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 .PHONY: help setup demo docs test test-docs test-recipes soak test-faults test-many corpus fuzz bench bench-full report test-report bench-memory lint clean
 
@@ -24,7 +25,7 @@ docs: $(BIN)/imagekit ## the site of docs/, in build/docs; a broken link is an e
 # one processor, another rewrites the tests' asserts: the workers find them done, and else each would do them all.
 test: setup ## lint, then the tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -qq >/dev/null 2>&1 & \
-	$(MAKE) --no-print-directory lint; linted=$$?; wait; [ $$linted = 0 ] && \
+	$(LINT); linted=$$?; wait; [ $$linted = 0 ] && \
 	$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
@@ -75,9 +76,7 @@ fuzz: $(BIN)/imagekit ## every parser with any bytes, a minute each, guided by c
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 lint: $(BIN)/imagekit ## ruff and mypy
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(LINT)
 
 $(BIN)/imagekit:
 	@scripts/setup --no-engine
