@@ -232,18 +232,32 @@ def valid(text: str) -> bool:
     return True
 
 
-@settings(
-    max_examples=4,
+# One build for all of these, and new ones each time.
+FORTY = st.lists(RULE_SETS.filter(valid), min_size=40, max_size=40)
+by_build = settings(
     deadline=None,
     # What fails is shown as it was found: a smaller one would be a build for each try.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(st.lists(RULE_SETS.filter(valid), min_size=40, max_size=40))
+
+
+@settings(by_build, max_examples=2)
+@given(FORTY)
 def test_the_same_files_by_rules_that_nobody_thought_of(
     tmp_path_factory: pytest.TempPathFactory, rule_sets: list[str]
 ) -> None:
-    root = tmp_path_factory.mktemp("rules")
+    same_files(tmp_path_factory.mktemp("rules"), rule_sets)
+
+
+@pytest.mark.soak
+@settings(by_build, max_examples=20)
+@given(FORTY)
+def test_many_more_of_them(tmp_path_factory: pytest.TempPathFactory, rule_sets: list[str]) -> None:
+    same_files(tmp_path_factory.mktemp("rules"), rule_sets)
+
+
+def same_files(root: Path, rule_sets: list[str]) -> None:
     contexts = []
     for number, rules in enumerate(rule_sets):
         context = root / str(number)
