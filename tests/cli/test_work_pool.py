@@ -117,6 +117,10 @@ def test_a_worker_says_what_is_missing(imagekit: Imagekit, store: Store) -> None
 def test_a_systemd_unit(imagekit: Imagekit, store: Store) -> None:
     told = imagekit("worker", "unit", "--pool", "my pool", "--limit", "3").stdout
     assert '-m imagekit worker start --pool "my pool" --limit 3\n' in told
+    told = imagekit("worker", "unit", "--pool", "etl", "--prefetch-seconds", "0").stdout
+    assert "-m imagekit worker start --pool etl --limit 10 --prefetch-seconds 0\n" in told
+    far = imagekit("worker", "unit", "--pool", "etl", "--prefetch-seconds", "3601")
+    assert (far.returncode, "3601 is not in the range 0<=x<=3600" in far.stderr) == (2, True)
     unit = systemd_unit('a%b $x "y"', 2, "/opt/python", {"XDG_STATE_HOME": "/state dir", "SECRET": "x"})
     assert 'ExecStart=/opt/python -m imagekit worker start --pool "a%%b $$x \\"y\\"" --limit 2\n' in unit
     assert 'Environment="XDG_STATE_HOME=/state dir"\n' in unit

@@ -118,3 +118,8 @@ def test_prefect_is_not_needed_until_it_is_asked_for(imagekit: Imagekit) -> None
         "Prefect 3 is not installed here",
         "pip install 'imagekit[prefect]'",
     )
+
+
+def test_what_with_options_changed_goes_along() -> None:
+    document = deployment_manifest(deployment_of(flow_options={"retries": 2}), pool_of(), name="run")
+    assert json.loads(document["items"][0]["data"]["request.json"])["options"] == {"retries": 2}

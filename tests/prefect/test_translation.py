@@ -242,3 +242,8 @@ def test_a_time_limit_is_the_flows() -> None:
     assert moved(job_variables={"timeout": 60}).told == (
         "a run's time limit is the flow's there: @flow(timeout_seconds=60)",
     )
+
+
+def test_what_with_options_changed_is_told() -> None:
+    (line,) = moved(flow_options={"retries": 2, "retry_delay_seconds": 1.5}).told
+    assert line.endswith("@flow(retries=2, retry_delay_seconds=1.5)")
