@@ -25,7 +25,10 @@ def environment(at: Surroundings, name: str) -> Path:
         try:
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(directory)], env=at.environment)
             to = ["--python", str(bin_directory / "python")]
-            run([uv, "pip", "install", "--quiet", *to, "--requirement", str(file)], env=at.environment)
+            run(
+                [uv, "pip", "install", "--quiet", "--compile-bytecode", *to, "--requirement", str(file)],
+                env=at.environment,
+            )
         except Failed as error:
             raise Unavailable(f"{name} cannot be installed here: {str(error).splitlines()[-1].strip()}") from error
         mark.touch()

@@ -28,6 +28,7 @@ class FlytekitSpec(Builder):
 
     name = "flytekit ImageSpec"
     slug = "flytekit"
+    python = "/root/.venv/bin/python"  # an environment that it makes
     code = "/root/app.py"
 
     @cached_property
@@ -48,7 +49,7 @@ class FlytekitSpec(Builder):
         spec = {
             "name": self.image.partition(":")[0] + "-flytekit",
             "base_image": bases.WITH_PIP,
-            "python_exec": self.python,
+            "python_exec": Builder.python,
             "platform": f"linux/{_ARCHITECTURES.get(machine, machine)}",
             "builder_config": {"uv_image": uv_dockerfile.UV_IMAGE, "micromamba_image": bases.WITH_PIP},
         }

@@ -17,7 +17,7 @@ from benchmarks.sets import PackageSet, uv_program
 ENVIRONMENTS = {
     "prefect": "prefect[buildx]\n",
     "flytekit": "flytekit\n",
-    "bentoml": "bentoml\n",
+    "bentoml": "bentoml\nuv\n",  # it installs uv by pip, where there is none
     "pip": "pip\n",
 }
 OLDEST = "3.10"
