@@ -104,9 +104,11 @@ _HISTORY = (
     "git init -q",
     "git config user.email me@example.com",
     "git config user.name me",
+    'dated() { date --iso-8601=seconds -d "$1 days ago"; }',
     "git add -A",
-    "git commit -q -m begun --date='80 days ago'",
-    'for day in 70 60 50 40 30; do echo "# $day" >> flow.py; git commit -q -a -m "$day" --date="$day days ago"; done',
+    'GIT_COMMITTER_DATE="$(dated 85)" git commit -q -m begun',
+    'for day in 80 70 60 50 40 30; do echo "# $day" >> flow.py; [ $day != 50 ] || echo "# $day" >> pylock.toml',
+    'GIT_COMMITTER_DATE="$(dated $day)" git commit -q -a -m "$day"; done',
 )
 WORLDS = {
     "README.md": World(needs=("clone",), images=False, before=('ln -s "$PWD" ~/orders',)),
@@ -117,7 +119,9 @@ WORLDS = {
     "docs/how-to/conda.md": World(needs=("installed", "conda")),
     "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\n"}),
     "docs/advise.md": World(
-        files={"requirements.txt": "scikit-learn==1.7.2\nmatplotlib==3.10.7\n"}, before=("imagekit lock -q", *_HISTORY)
+        files={"requirements.txt": "tabulate==0.9.0\nrich==14.2.0\nhttpx==0.28.1\nsqlalchemy==2.0.44\n"},
+        before=("imagekit lock -q", *_HISTORY),
+        images=False,
     ),
     "docs/conda.md": World(needs=("installed", "conda")),
     "docs/flow-sources.md": World(needs=("git",)),
