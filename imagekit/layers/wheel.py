@@ -17,7 +17,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
@@ -155,17 +155,17 @@ class Wheel:
                     raise WheelRefused(f"{self.filename}: {error}") from error
         return list(scripts.items())
 
-    def additions(self, scripts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def additions(self, scripts: list[tuple[str, bytes]], replaced: Collection[str] = ()) -> list[tuple[str, bytes]]:
         """``INSTALLER`` and ``RECORD``, the latter with everything that is installed but bytecode.
 
         Bytecode is left out as uv does it, which spares a list of half a megabyte in a large image; those
         who uninstall by RECORD take the bytecode of its modules along.
-        Asked for when every member was read: what was read is what is recorded.
+        Asked for when every member was read but those that are ``replaced``: what was read is what is recorded.
         """
         site = self._at(self._prefix.site)
         installer = (f"{site}/{self._dist_info}/INSTALLER", f"{INSTALLER}\n".encode())
         path = f"{site}/{self._dist_info}/RECORD"
-        own = {script_path for script_path, _ in scripts}
+        own = {*replaced, *(script_path for script_path, _ in scripts)}
         rows = [self._row(member) for member in self.members if member.path not in own]
         return [installer, (path, record([*scripts, installer], path, site, rows))]
 

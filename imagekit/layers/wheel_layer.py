@@ -60,7 +60,11 @@ def _write(
     start = out.size
 
     compilable = set(map(id, sources))
+    # Bytecode that a wheel brings is of its builder's files, and stale here: it would be compiled anew at each start.
+    brought = {member.path: member for member in members if member.path in set(expected)}
     for member in members:
+        if member.path in brought:
+            continue
         if id(member) in compilable:
             source = wheel.read(member)
             batches.add(member.path, source)
@@ -72,12 +76,15 @@ def _write(
     compiled = []
     for source_path, pyc in batches.answers():
         path = pyc_path(source_path, cache_tag)
-        if pyc is not None and path not in shipped:
+        if pyc is not None:
             out.write(archive.file(path, pyc))
             compiled.append(path)
+        elif path in brought:
+            for piece in content(wheel, brought[path]):
+                out.write(piece)
     for path, data in scripts:
         out.write(archive.file(path, data, mode=0o755))
-    for path, data in wheel.additions(scripts):
+    for path, data in wheel.additions(scripts, brought.keys() & set(compiled)):
         out.write(archive.file(path, data))
     end = out.size
     out.write(archive.END)
@@ -86,7 +93,7 @@ def _write(
         size=out.size,
         body=(start, end),
         directories=tuple(directories),
-        paths=tuple(sorted([*shipped, *own, *compiled])),
+        paths=tuple(sorted({*shipped, *own, *compiled})),
     )
 
 

@@ -13,7 +13,7 @@ from imagekit.spec.image import FileMapping, Project
 from imagekit.spec.installed import Distribution
 
 # Part of every key: a change of how layers are written must not meet layers written before it.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,9 +62,20 @@ def test_bytecode_goes_beside_its_module_and_not_into_the_record(tmp_path: Path)
     assert set(files_of(data[written.body[0] :])) == set(files)
 
 
-def test_bytecode_that_a_wheel_brings_stays(tmp_path: Path) -> None:
-    own = f"one/__pycache__/a.{TAG}.pyc"
-    wheel = write_wheel(tmp_path, {"one/a.py": b"x\n", own: b"own"}, name="one")
+def test_bytecode_that_a_wheel_brings_is_replaced_where_there_is_other(tmp_path: Path) -> None:
+    names = {name: f"one/__pycache__/{name}.{TAG}.pyc" for name in ("a", "broken", "gone")}
+    sources = {"one/a.py": b"x\n", "one/broken.py": b"syntax"}
+    wheel = write_wheel(tmp_path, {**sources, **dict.fromkeys(names.values(), b"own")}, name="one")
     with ThreadPoolExecutor(1) as pool:
-        files = files_of(layer(wheel, prefix_at("/v"), HereCompiler(pool))[0])
-    assert [content for path, (_, content) in files.items() if path.endswith(".pyc")] == [b"own"]
+        data, written = layer(wheel, prefix_at("/v"), HereCompiler(pool))
+    files, site = files_of(data), prefix_at("/v").site_path.lstrip("/")
+    found = {name: files[f"{site}/{path}"][1] for name, path in names.items()}
+    assert found == {"a": b"pyc of x\n", "broken": b"own", "gone": b"own"}
+    # What is recorded is what is there.
+    record = files[f"{site}/one-1.0.dist-info/RECORD"][1].decode()
+    assert [name for name, path in names.items() if f"{path}," in record] == ["broken", "gone"]
+    assert len(set(written.paths)) == len(written.paths)
+    assert {f"{site}/{path}" for path in names.values()} <= set(written.paths)
+    # Without a compiler all of it stays.
+    plain = files_of(layer(wheel, prefix_at("/v"))[0])
+    assert {plain[f"{site}/{path}"][1] for path in names.values()} == {b"own"}
