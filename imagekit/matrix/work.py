@@ -6,12 +6,13 @@ What goes in and out is plain values, so that it can cross from one process to a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.errors import BuildError, ImagekitError, ResolveError
 from imagekit.progress import Reporter
+from imagekit.spec.image import SharedWheels
 
 if TYPE_CHECKING:
     from imagekit.oci.reference import Reference
@@ -32,6 +33,7 @@ class Job:
     base: str  # a reference, or oci:DIRECTORY[:NAME]
     requirements: tuple[str, ...]
     source_builds: tuple[str, ...] = ()
+    beneath: tuple[SharedWheels, ...] = ()  # what other cells have as well
     conda: tuple[str, ...] = ()  # match specs, Python among them, beneath the requirements
     channels: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
@@ -46,11 +48,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundWheel:
+    """One package of a cell: ``digest`` is the same in two cells where the files are; ``size`` is in bytes."""
+
+    name: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What the resolver says of a cell. ``packages`` are ``name==version``; ``reason`` is why there are none."""
 
     label: str
     packages: tuple[str, ...] = ()
+    wheels: tuple[FoundWheel, ...] = ()
     reason: str | None = None
     is_unsatisfiable: bool = False  # no set of versions fits, and no network or index is to blame
 
@@ -70,6 +82,7 @@ def resolve(settings: Settings, job: Job, reporter: Reporter) -> Found:
     from imagekit.errors import NoWheel, Unsatisfiable
 
     packages: dict[str, None] = {}
+    wheels: dict[str, FoundWheel] = {}
     with _pipeline(settings, job, reporter) as pipeline:
         for platform in job.platforms:
             where = f"{platform}: " if len(job.platforms) > 1 else ""
@@ -82,7 +95,11 @@ def resolve(settings: Settings, job: Job, reporter: Reporter) -> Found:
             except ImagekitError as error:
                 return Found(label=job.label, reason=where + error.message)
             packages.update({f"{p.name}=={p.version}": None for p in lock.packages})
-    return Found(label=job.label, packages=tuple(packages))
+            for each in lock.packages:
+                of_others = wheels.get(each.name)
+                digest = f"{of_others.digest if of_others else ''} {each.artifact.sha256}".strip()
+                wheels[each.name] = FoundWheel(name=each.name, digest=digest, size=each.artifact.size or 0)
+    return Found(label=job.label, packages=tuple(packages), wheels=tuple(wheels.values()))
 
 
 def build(settings: Settings, job: Job, reporter: Reporter) -> Built:
@@ -169,7 +186,7 @@ def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
     if job.source_builds:
         more["source_builds"] = job.source_builds
     with tempfile.TemporaryDirectory(prefix="imagekit-cell-") as nothing:
-        return pipeline.spec(
+        spec = pipeline.spec(
             Path(nothing),
             base_image=job.base,
             packages=job.requirements,
@@ -178,6 +195,7 @@ def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
             platform=platform,
             **more,
         )
+    return replace(spec, beneath=job.beneath)
 
 
 def _reason(error: ResolveError) -> str:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from imagekit.errors import BaseUnusable
+from imagekit.spec.image import SharedWheels
 
 # The classic image store refuses 127 layers (its overlay mounts have 128 lower directories).
 LAYER_LIMIT = 120
@@ -83,41 +84,63 @@ def wheel_budget(base_layers: int, other_layers: int) -> int:
     return max(LEAST, free - RESERVED)
 
 
-def arrange(wheels: Sequence[W], budget: int) -> tuple[tuple[W, ...], ...]:
-    """``wheels`` in at most ``budget`` layers, the lowest first; each layer in name order."""
-    places = _places(wheels, budget)
+def arrange(wheels: Sequence[W], budget: int, beneath: Sequence[SharedWheels] = ()) -> tuple[tuple[W, ...], ...]:
+    """``wheels`` in at most ``budget`` layers, the lowest first; each layer in name order.
+
+    What is ``beneath`` comes first, one after the other, in layers that every image makes alike that has the same
+    there: an engine keeps a layer once for all whose lower ones are the same, too. What one of them has as a direct
+    requirement another has not, so there that counts for nothing.
+    """
+    left = {wheel.name: wheel for wheel in wheels}
+    layers: list[tuple[W, ...]] = []
+    for shared in beneath:
+        those = [left.pop(name) for name in shared.names if name in left]
+        # In proportion, and rounded down: the last ones have at least theirs.
+        most = budget if shared.of <= budget else max(1, budget * len(shared.names) // shared.of)
+        layers += _arranged(those, most, frozenset())
+    rest = list(left.values())
+    return (*layers, *_arranged(rest, max(1, budget - len(layers)), _direct(rest)))
+
+
+def _arranged(wheels: Sequence[W], budget: int, direct: frozenset[str]) -> tuple[tuple[W, ...], ...]:
+    places = _places(wheels, budget, direct)
     groups: dict[_Place, list[W]] = {}
     for wheel in sorted(wheels, key=lambda w: w.name):
         groups.setdefault(places[wheel.name], []).append(wheel)
-    return tuple(tuple(group) for group in sorted(groups.values(), key=_height))
+    return tuple(tuple(group) for group in sorted(groups.values(), key=lambda group: _height(group, direct)))
 
 
 def zones(wheels: Sequence[Packaged], budget: int) -> dict[str, str]:
     """By name, whether a wheel has a layer of its ``own``, or shares one with other ``heavy`` or ``light`` ones."""
-    return {name: place.zone for name, place in _places(wheels, budget).items()}
+    return {name: place.zone for name, place in _places(wheels, budget, _direct(wheels)).items()}
 
 
-def _places(wheels: Sequence[Packaged], budget: int) -> dict[str, _Place]:
-    ranked = sorted(wheels, key=lambda w: (not w.direct, w.name not in WELL_KNOWN_LARGE, _hash(w.name)))
+def _direct(wheels: Sequence[Packaged]) -> frozenset[str]:
+    return frozenset(wheel.name for wheel in wheels if wheel.direct)
+
+
+def _places(wheels: Sequence[Packaged], budget: int, direct: frozenset[str]) -> dict[str, _Place]:
+    ranked = sorted(wheels, key=lambda w: (w.name not in direct, w.name not in WELL_KNOWN_LARGE, _hash(w.name)))
     if len(ranked) <= budget:
         return {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked)}
     # A share of the layers is for groups: enough that a group stays small, few enough that
     # most packages keep a layer of their own.
-    shared = max(4, min(budget // 2, (len(ranked) - budget) // 2))
+    shared = min(budget, max(4, min(budget // 2, (len(ranked) - budget) // 2)))
     heavy = max(1, shared // 3)
-    light = shared - heavy
+    # Of one layer there is nothing to divide.
+    light = shared - heavy if shared > 1 else 0
     places = {wheel.name: _Place("own", index) for index, wheel in enumerate(ranked[: budget - shared])}
     for wheel in ranked[budget - shared :]:
-        zone, count = ("heavy", heavy) if wheel.size >= HEAVY else ("light", light)
+        zone, count = ("heavy", heavy) if wheel.size >= HEAVY or not light else ("light", light)
         places[wheel.name] = _Place(zone, _bucket(_hash(wheel.name), count))
     return places
 
 
-def _height(group: Sequence[Packaged]) -> tuple[float, bool, str]:
+def _height(group: Sequence[Packaged], direct: frozenset[str]) -> tuple[float, bool, str]:
     # What is unpacked again whenever something below moves, for each wheel that can move what is above.
-    direct = any(wheel.direct for wheel in group)
-    size = sum(wheel.size for wheel in group) / len(group) / (DIRECT if direct else 1)
-    return -size, direct, group[0].name
+    is_direct = any(wheel.name in direct for wheel in group)
+    size = sum(wheel.size for wheel in group) / len(group) / (DIRECT if is_direct else 1)
+    return -size, is_direct, group[0].name
 
 
 def _bucket(key: int, count: int) -> int:

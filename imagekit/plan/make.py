@@ -71,7 +71,7 @@ def make_plan(
         )
     budget = wheel_budget(len(base.config.diff_ids), len(layers) + len(above))
     wheels = [planned_wheel(package, base, prefix) for package in lock.packages]
-    layers += [wheels_layer(group) for group in arrange(wheels, budget)]
+    layers += [wheels_layer(group) for group in arrange(wheels, budget, spec.beneath)]
     layers += above
     record = record_of(spec, base, prefix.root, layers, file_digests=file_digests, source_digest=source_digest)
     return Plan(

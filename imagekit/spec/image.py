@@ -89,6 +89,17 @@ class FileMapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedWheels:
+    """Packages that other images on the same base hold in the same versions: their layers can be the same.
+
+    ``of`` is how many packages the largest of those images has; it decides how many layers these may have in each.
+    """
+
+    names: tuple[str, ...]  # normalized
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """The project that is installed itself, from its ``pyproject.toml``.
 
@@ -145,6 +156,7 @@ class ImageSpec:
     preflight: str = "warn"  # one of PREFLIGHTS: of libraries that packages ask for and the base lacks
     conda: CondaWanted | None = None  # packages of conda's, beneath those of the requirements
     recipes: tuple[str, ...] = ()  # what the base is given beneath all layers: names, or paths relative to the context
+    beneath: tuple[SharedWheels, ...] = ()  # the lowest layers of wheels, the lowest first
     runtime_extras: bool = False  # it honours EXTRA_PIP_PACKAGES wherever it is started
 
     @property

@@ -15,6 +15,7 @@ from imagekit.plan.layering import (
     HEAVY,
     LAYER_LIMIT,
     WELL_KNOWN_LARGE,
+    _direct,
     _places,
     arrange,
     wheel_budget,
@@ -97,11 +98,12 @@ def _newest_group(few: list[Wheel], many: list[Wheel], budget: int) -> int:
     if len(few) <= budget:
         return 0
     before, after = (
-        {place for place in _places(wheels, budget).values() if place.zone != "own"} for wheels in (few, many)
+        {place for place in _places(wheels, budget, _direct(wheels)).values() if place.zone != "own"}
+        for wheels in (few, many)
     )
     # Groups are numbered in order; one that happened to be empty before counts as opened, too.
     opened = after - before
-    return sum(place in opened for place in _places(many, budget).values())
+    return sum(place in opened for place in _places(many, budget, _direct(many)).values())
 
 
 @settings(deadline=None)
