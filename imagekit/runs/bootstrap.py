@@ -271,10 +271,11 @@ def load(
 def changed(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
     """The flow with what was deployed of it otherwise than its file has it."""
     if not hasattr(function, "with_options"):
-        import imagekit
+        import importlib
 
-        function = imagekit.flow(function)
-    return function.with_options(**options)  # type: ignore[no-any-return]
+        # The image's own, or what stands in for it; nothing else of this package is there.
+        function = importlib.import_module("imagekit").flow(function)
+    return function.with_options(**options)  # type: ignore[no-any-return, attr-defined]
 
 
 def module_makers() -> tuple[Any, Any]:
