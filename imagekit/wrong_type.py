@@ -30,4 +30,5 @@ def _kind(value: Any) -> str:
         return "a dict"
     if isinstance(value, (bytes, bytearray)):
         return "bytes"
-    return f"a {type(value).__name__}" if type(value) is not object else "an object"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -11,7 +11,7 @@ from imagekit.check.lint_dockerfile import lint_dockerfile
 from imagekit.check.lint_image import lint_image
 from imagekit.check.lint_lock import lint_lock, lint_yanked, notes_base, read_lock
 from imagekit.check.lint_project import lint_source, lint_spec, refused
-from imagekit.errors import BaseNotFound, EngineError, InputError
+from imagekit.errors import BaseNotFound, EngineError, InputError, RegistryError
 from imagekit.lock.locked_urls import refuse_urls_of_file
 from imagekit.oci.reference import Reference
 from imagekit.spec.image import OCI_LAYOUT, ImageSpec
@@ -95,3 +95,7 @@ def _settings_of(
             return read_image(registry, reference, platform).config.settings
     except BaseNotFound as error:
         raise missing or error from error
+    except RegistryError as error:
+        where = "is not in the engine" if missing is None else "can be asked of no engine"
+        error.message = f"{reference} is no directory here, and {where}; {error.message}"
+        raise

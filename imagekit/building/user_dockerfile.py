@@ -180,4 +180,8 @@ def _dockerfile(path: Path, dockerfile: Path) -> tuple[Path, Path]:
                 line = before.count(b"\n") + 1
                 raise InvalidProject(f"{dockerfile}:{line}: a NUL is in it", hint="write it again, as UTF-8")
             return context, file
+    if (context / dockerfile).is_dir():
+        raise InvalidProject(
+            f"{dockerfile} is a directory, and no Dockerfile", hint=f"name a file: {dockerfile}/Dockerfile"
+        )
     raise InvalidProject(f"{dockerfile} is not there", hint=f"looked for {context / dockerfile}")

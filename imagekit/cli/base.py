@@ -83,8 +83,11 @@ def ensure(
     verbose: options.Verbose = False,
 ) -> None:
     """Make sure of one: found here, else pulled, else made."""
+    from imagekit.spec.python_version import check_python
     from imagekit.stages.declared import SLIM, base_declaration
 
+    if python is not None:
+        check_python(python, "")
     if variant != SLIM:
         base_declaration(python or _running(), variant)
     _have(python or _running(), variant, remake=False, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -135,7 +135,11 @@ class Entrypoint:
         except FileNotFoundError:
             # Where projects keep their packages, and no deeper.
             found = [file for below in ("*", "src/*") for file in root.glob(f"{below}/{escape(self.path)}")]
-            meant = f"write {found[0].relative_to(root)}:{self.function}" if len(found) == 1 else f"looked in {root}"
+            meant = (
+                f"write {found[0].relative_to(root)}:{self.function}"
+                if len(found) == 1
+                else f"looked in {root.absolute()}"
+            )
             raise InvalidEntrypoint(f"{self.path} is not there", hint=meant) from None
         except (OSError, RuntimeError) as problem:
             # Up to Python 3.12 a loop of links is a RuntimeError.

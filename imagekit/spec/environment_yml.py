@@ -22,6 +22,8 @@ from imagekit.spec.requirement import parse_requirement
 from imagekit.spec.requirements_file import RequirementsFile, read_requirements
 from imagekit.spec.told import in_order
 
+_FORM = "write 'dependencies:', and below it a line for each: '  - numpy=2.1'"
+
 if TYPE_CHECKING:
     from yaml.nodes import Node
 
@@ -221,7 +223,7 @@ class _Reader:
         except InvalidRequirement as problem:
             self.problems.append(problem)
 
-    def _wrong(self, node: Any, words: str, hint: str = "see conda's documentation of the file") -> None:
+    def _wrong(self, node: Any, words: str, hint: str = _FORM) -> None:
         line = node.start_mark.line + 1 if node is not None else 1
         self.problems.append(InvalidProject(f"{self.file}:{line}: {words}", hint=hint))
 

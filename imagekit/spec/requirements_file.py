@@ -117,9 +117,10 @@ def _inside(got: _Gathered, path: Path, origin: str) -> Path:
             f"{origin}: {path.name!r} is outside the project directory", hint="copy it into the project"
         )
     if not is_file:
-        raise InvalidRequirement(
-            f"{origin}: {path.name!r} is {'no file' if real.exists() else 'not there'}", hint=f"looked for {path}"
-        )
+        if real.is_dir():
+            raise InvalidRequirement(f"{origin}: {path.name!r} is a directory", hint="name a file in it, or rename it")
+        what = "no plain file" if real.exists() else "not there"
+        raise InvalidRequirement(f"{origin}: {path.name!r} is {what}", hint=f"looked for {path}")
     return real
 
 

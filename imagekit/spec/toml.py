@@ -16,6 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
+_LOCK = re.compile(r"(^|/)pylock[^/]*\.toml$|\.lock$")
 _POSITION = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -49,6 +50,8 @@ def parse_toml(text: str, name: str, error: type[InputError]) -> dict[str, Any]:
         line = int(position[1]) if position else text.count("\n") + 1
         twice = words.startswith(("Cannot overwrite", "Cannot declare"))
         hint = "a key or table is there twice: keep one of them" if twice else "mend the TOML there"
+        if _LOCK.search(name):
+            hint = "nobody writes a lock by hand: make it anew with the program that wrote it, or with imagekit lock"
         raise error(f"{name}:{line}: {_POSITION.sub('', words)}", hint=hint) from None
     except RecursionError:
         raise error(f"{name}: nested too deeply", hint="flatten its tables") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ class Pools:
         found = self.find(name)
         if found is None:
             near = nearest(name, [pool.name for pool in self.all()])
-            made = f"imagekit work-pool create --type docker {name}"
+            made = f"imagekit work-pool create --type docker {shlex.quote(name)}"
             raise InputError(
                 f"there is no work pool {name!r}", hint=f"did you mean {near!r}? Otherwise: {made}" if near else made
             )

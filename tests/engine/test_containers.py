@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import threading
 import time
 from contextlib import suppress
@@ -10,7 +12,7 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, ContainerSpec
-from imagekit.errors import EngineLost
+from imagekit.errors import EngineError, EngineLost
 
 
 @pytest.mark.parametrize("keeps_output", [False, True])
@@ -49,3 +51,19 @@ def test_whoever_reads_what_is_closed_goes_on(engine: Engine, python_image: str)
         streams.close()
         reader.join(timeout=120)
         assert not reader.is_alive()
+
+
+def test_a_file_is_read_up_to_a_size(engine: Engine, python_image: str) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, size in (("small", 10), ("large", 1 << 18)):
+            member = tarfile.TarInfo(name)
+            member.size = size
+            tar.addfile(member, io.BytesIO(b"x" * size))
+    with Container.create(engine, ContainerSpec(image=python_image, command=["true"], kind="test")) as container:
+        container.put("/tmp", archive.getvalue())  # the container's own
+        assert container.get("/tmp/small", largest=100) == b"x" * 10
+        assert container.get("/tmp/large") == b"x" * (1 << 18)
+        assert container.get("/tmp/none") is None
+        with pytest.raises(EngineError, match="/tmp/large in the container has more than"):
+            container.get("/tmp/large", largest=100)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagekit.errors import InputError
+from imagekit.matrix.base_image_matrix import BaseImageMatrix
 from imagekit.matrix.reading import read_matrix
 
 HEAD = 'name = "a/b"\npython = ["3.11", "3.13"]\n'
@@ -57,6 +58,7 @@ def core(requirement: str) -> str:
         (HEAD + CORE + 'tag = "x"\n', "m.toml:6: category[0].tag is not a known key"),
         (HEAD + CORE + CORE + TAG, "m.toml:7: category[1].name: there is a category 'core' already"),
         (HEAD + CORE + '[[tag]]\ncategory = "core"\n', "m.toml:6: tag[0] has no name"),
+        (HEAD + CORE + TAG + TAG, "m.toml:8: tag[1].name: 'python{python}' stands there twice"),
         (HEAD + CORE + TAG + 'flavor = "conda"\n', "m.toml:8: tag[0].flavor: the matrix has no conda"),
         (HEAD + CORE + TAG + 'newest = "all"\n', "m.toml:8: tag[0].newest: there is no framework"),
         (HEAD + ACME + CORE + TAG + 'newest = "latest"\n', "m.toml:11: tag[0].newest: unknown newest 'latest'"),
@@ -196,3 +198,51 @@ def test_of_broken_lists_the_rest_is_told_where_it_stands(tmp_path: Path) -> Non
     )
     told = [problem.message.partition(": ")[0] for problem in read(tmp_path, text)]
     assert told == ["m.toml:7", "m.toml:10", "m.toml:12"]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "hint"),
+    [
+        (
+            ACME + '[[exclude]]\nversions = [">=2"]\n',
+            "m.toml:11: exclude[0]: it fits no cell, and so excludes nothing",
+            "correct its keys",
+        ),
+        (
+            '[[exclude]]\npython = ["3.11"]\n[[tag]]\nname = "old"\npython = "3.11"\n',
+            "m.toml:11: tag[1].name: no cell gets the tag 'old': all that it fits are excluded",
+            "[[exclude]]",
+        ),
+        (
+            '[base]\nsource = "registry"\nimage = "x:{python}"\n[base.digest]\n3.11 = "y"\n3.13 = "y"\n',
+            "m.toml:12: base.digest.3 is not a string",
+            'in quotes: "3.11", "3.13" = …',
+        ),
+    ],
+)
+def test_what_fits_no_cell_and_keys_without_quotes(tmp_path: Path, more: str, expected: str, hint: str) -> None:
+    (problem,) = read(tmp_path, HEAD + CORE + TAG + more)
+    assert problem.message == expected
+    assert hint in (problem.hint or "")
+
+
+def test_a_tag_for_commits_waits_for_the_first_of_them(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(HEAD + CORE + TAG + ACME + '[[tag]]\nname = "sha-{sha}"\ncommit = true\n')
+    assert len(read_matrix(tmp_path / "m.toml").tag) == 2
+
+
+@pytest.mark.parametrize(
+    ("select", "message", "hint"),
+    [
+        ([""], "no cell of m.toml is called ''", "without --select all are taken"),
+        (["*-python3.9*"], "no cell of m.toml is called '*-python3.9*'", "a pattern fits a whole name"),
+        ("python3.11-cor", "no cell of m.toml is called 'python3.11-cor'", "did you mean 'python3.11-core'?"),
+    ],
+)
+def test_a_selection_that_fits_nothing(tmp_path: Path, select: list[str] | str, message: str, hint: str) -> None:
+    (tmp_path / "m.toml").write_text(HEAD + CORE + TAG)
+    matrix = BaseImageMatrix.load(tmp_path / "m.toml")
+    with pytest.raises(InputError) as caught:
+        matrix._selected(select)
+    assert caught.value.message == message
+    assert hint in (caught.value.hint or "")

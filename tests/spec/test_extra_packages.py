@@ -1,5 +1,7 @@
 """``EXTRA_PIP_PACKAGES``: the whole syntax of requirements, and nothing else."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from imagekit.errors import InputError
 from imagekit.spec.extra_packages import LONGEST, VARIABLE, read_extras
 from imagekit.spec.extra_pieces import NoRequirement, split
+from imagekit.spec.files import check_env
+from imagekit.spec.read import read_spec
 from imagekit.spec.requirement import parse_requirement
 
 WHEEL = "https://example.com/x-1-py3-none-any.whl"
@@ -201,3 +205,21 @@ def test_one_character_more_is_refused_or_read_as_packaging_reads_it(text: str, 
         assert piece.strip() == piece
         assert "\n" not in piece
     assert "".join("".join(pieces).split()) == "".join(changed.split())
+
+
+@pytest.mark.parametrize("place", ["./x.whl", "/srv/x.whl", "x.whl", "file:///srv/x.whl", "git+file:///srv/x"])
+def test_a_path_is_refused_by_what_can_be_done_instead(place: str) -> None:
+    with pytest.raises(InputError, match="is a path, and what starts has none of this machine's files") as caught:
+        read_extras(f"x @ {place}")
+    assert "imagekit build --package PATH" in (caught.value.hint or "")
+    assert "https://HOST" in (caught.value.hint or "")
+
+
+def test_an_images_own_are_looked_at_when_it_is_declared(tmp_path: Path) -> None:
+    (tmp_path / "imagekit.toml").write_text('[env]\nA = "1"\nEXTRA_PIP_PACKAGES = "a;id"\n')
+    with pytest.raises(InputError) as caught:
+        read_spec(tmp_path)
+    assert caught.value.message.startswith("imagekit.toml:3: env.EXTRA_PIP_PACKAGES")
+    with pytest.raises(InputError, match="'--index-url=x' is an option"):
+        check_env({VARIABLE: "--index-url=x"})
+    assert check_env({VARIABLE: "boto3 six>=1"}) == ((VARIABLE, "boto3 six>=1"),)

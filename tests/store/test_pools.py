@@ -49,7 +49,7 @@ def test_pools(store: Store) -> None:
     assert "did you mean 'docker'?" in str(caught.value.hint)
     with pytest.raises(InputError) as caught:
         pools.get("other thing")
-    assert caught.value.hint == "imagekit work-pool create --type docker other thing"
+    assert caught.value.hint == "imagekit work-pool create --type docker 'other thing'"
     pools.delete("docker")
     assert pools.all() == []
 
