@@ -77,7 +77,7 @@ VALID_JOB = (
     ' for each in yaml.safe_load(open("job.yml"))["items"]]\''
 )
 # The run of that number, the last one first.
-RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"])\''
+RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"][:8])\''
 
 
 @dataclass(frozen=True, kw_only=True)
