@@ -80,6 +80,8 @@ def _rules(found: Partly, wrong: _Wrong) -> None:
     names, flavors = [category.name for category in table.category], table.flavor or ("standard",)
     has_names, has_pythons, has_flavors = (found.knows(key) for key in ("category", "python", "flavor"))
     for number, tag in enumerate(table.tag):
+        if tag in table.tag[:number]:
+            wrong(("tag", number, "name"), f"{tag.name!r} stands there twice", "name it once")
         if has_names and tag.category is not None and tag.category not in names:
             wrong(("tag", number, "category"), *checks.unknown("category", tag.category, names))
         if has_pythons and tag.python not in (None, DEFAULT, *table.python):
