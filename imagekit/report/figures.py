@@ -120,13 +120,14 @@ def scenarios(case: Case) -> Iterator[Figure]:
             high=row.ours.high,
         )
         items = [mine, *(bar for each in rows if (bar := _peer(each)) is not None)]
+        is_wide = has_all_peers(case)
         told = [words for each in rows if (words := relation_to_peer(each))]
+        told = list(_beside_least(rows)) if is_wide else told
         told += [
             f"{each.peer} {_without_figures(each)}"
             for each in case.rows
             if each.ours is None and each.title == row.title
         ]
-        is_wide = has_all_peers(case)
         yield Figure(
             title=f"{headed(row.title)}: the set {set_name}" if is_wide else headed(row.title),
             words="; ".join(told) or f"{amount(row.ours_at, row.unit)}: no peer is measured",
@@ -134,6 +135,13 @@ def scenarios(case: Case) -> Iterator[Figure]:
             narrow=bars(items, NARROW) if is_wide else None,
             table=row_table(rows),
         )
+
+
+def _beside_least(rows: Sequence[Row]) -> Iterator[str]:
+    """How ours is to the peer that takes least."""
+    found = [(each.theirs.median, n) for n, each in enumerate(rows) if each.theirs is not None]
+    if found:
+        yield f"{relation_to_peer(rows[min(found)[1]])}, which takes the least of its peers"
 
 
 def starts(case: Case) -> Iterator[Figure]:
@@ -221,12 +229,12 @@ def row_table(rows: Sequence[Row]) -> Table:
         bounds = (bound(row.must, row), bound(row.aim, row))
         peer = row.peer or ""
         if row.ours is None or row.ours_at is None:
-            figures = ("", "", "", row.verdict)
+            ours = theirs = found = ""
+            rounds: str = row.verdict
         else:
             theirs = amount(row.theirs.median, row.unit) if row.theirs is not None else ""
             rounds = f"{row.ours.count}/{row.theirs.count}" if row.theirs is not None else str(row.ours.count)
-            figures = (amount(row.ours_at, row.unit), theirs, measured(row), rounds)
-        ours, theirs, found, rounds = figures
+            ours, found = amount(row.ours_at, row.unit), measured(row)
         cells.append((row.name, row.title, row.side, ours, peer, theirs, found, *bounds, _verdict(row), rounds))
     head = ("row", "what", "who", "measured", "peer", "measured", "ratio", "must", "aim", "verdict", "rounds")
     return Table(head=head, rows=tuple(cells), right=frozenset({3, 5, 6, 7, 8, 10}))

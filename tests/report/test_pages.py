@@ -114,7 +114,10 @@ def test_many_peers_have_room_and_one_that_was_not_measured_is_named() -> None:
     assert [row["label"] for row in figure.wide["data"]["values"]] == labels
     assert figure.narrow is not None
     assert figure.narrow["width"] < figure.wide["width"]
-    assert figure.words.endswith("; X is not to be had there: no registry has its base")
+    assert figure.words == (
+        "1.3 × as fast as uv Dockerfile, which takes the least of its peers; "
+        "X is not to be had there: no registry has its base"
+    )
 
 
 def test_the_break_even_is_said() -> None:
