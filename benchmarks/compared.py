@@ -36,7 +36,7 @@ def compared(before: Sequence[Results], now: Results) -> str:
         if row.name in known
     ]
     lines += [
-        (name, f"{_moved(_each(slopes[name]), _each(found))} for each of {found.by}", "")
+        (name, f"{_moved(_each(slopes[name]), _each(found))} for each one more", "")
         for name, found in _slopes(now.cases).items()
         if name in slopes
     ]

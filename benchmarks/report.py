@@ -118,7 +118,7 @@ def _line(found: Grown) -> str:
     if found.line is None:
         return ""
     each, none = (_amount(Summary.of([value]), found.unit) for value in (found.line.slope, found.line.intercept))
-    return f"{each} for each of {found.by}, {none} at none: "
+    return f"{each} for each one more, {none} at none: "
 
 
 def _points(found: Grown) -> Iterable[str]:

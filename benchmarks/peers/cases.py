@@ -33,9 +33,10 @@ def peer_cases(at: Surroundings, packages: PackageSet, peers: Sequence[type[Buil
     few = packages.name in _DOCKERFILES_ALONE
     chosen = peers or (DOCKERFILES if few else PEERS)
     beside = _Beside(at, packages, [Imagekit(at, packages), *(peer(at, packages) for peer in chosen)])
-    yield beside.cold(Rounds(quick=0, full=2 if few else 3))
+    # An hour of the three that make bench-full may take is the most that there is for them.
+    yield beside.cold(Rounds(quick=0, full=2))
     yield beside.unchanged(Rounds(quick=0, full=5))
-    yield beside.moved(Rounds(quick=0, full=3))
+    yield beside.moved(Rounds(quick=0, full=1 if few else 2))
 
 
 class _Beside:

@@ -93,10 +93,10 @@ def test_what_grows_is_written_read_told_and_compared() -> None:
         (PEER, "packages", (80, 3.0)),
     ]
     assert found.growth[0].slope == pytest.approx(1)
-    assert curves([now]).splitlines()[0].startswith(f"growth-x: time, {OURS}: 1.00 s for each of packages, ")
+    assert curves([now]).splitlines()[0].startswith(f"growth-x: time, {OURS}: 1.00 s for each one more, ")
     told = compared([read(before)], read(now)).splitlines()
     assert told[-2].split("  ")[:1] == [f"growth-x: time, {OURS}"]
-    assert "2.00 s → 1.00 s for each of packages" in told[-2]
+    assert "2.00 s → 1.00 s for each one more" in told[-2]
 
 
 def test_no_line_goes_through_one_point() -> None:
