@@ -41,7 +41,7 @@ def add(a: int, b: int = 1):
 def wait(seconds: float = 60, name: str = ""):
     print("waiting", name)
     end = time.time() + seconds
-    while time.time() < end:
+    while time.time() < end and not os.path.exists("/dev/shm/over"):
         time.sleep(0.05)
     print("waited")
     return "waited"
@@ -159,6 +159,12 @@ class Works:
         """The run, when its flow has written that it waits."""
         self.until(lambda: b"waiting" in self.log(run_id))
         return self.until(lambda: run if (run := self.store.run(run_id)).state == "running" else None)  # type: ignore[no-any-return]
+
+    def let_end(self, run_id: str) -> None:
+        """The flow ``wait`` of that run returns."""
+        (container,) = self.containers(run_id)
+        made = self.engine.api.exec_create(container["Id"], ["touch", "/dev/shm/over"])
+        self.engine.api.exec_start(made["Id"])
 
     def log(self, run_id: str) -> bytes:
         return b"".join(piece.data for piece in self.store.log(run_id))

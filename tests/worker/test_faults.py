@@ -131,10 +131,11 @@ def test_memory_time_and_removal_are_the_causes_they_are(works: Works) -> None:
 def test_a_store_that_is_locked_only_delays(works: Works, seconds: int) -> None:
     """Also for longer than a writer waits for it, and than a lease holds."""
     works.worker()
-    run_id = works.submit("wait", seconds=1)
+    run_id = works.submit("wait")
     works.waiting(run_id)
     other = sqlite3.connect(works.store.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
+    works.let_end(run_id)
     time.sleep(seconds)
     (container,) = works.containers(run_id)
     works.until(lambda: works.containers(run_id)[0]["State"] == "exited")
@@ -167,10 +168,11 @@ def test_a_full_disk_only_delays(engine: Engine, image: str, small: Path, tmp_pa
     (small / "tmp").mkdir()
     try:
         works.worker(TMPDIR=str(small / "tmp"))
-        run_id = works.submit("wait", seconds=1)
+        run_id = works.submit("wait")
         works.waiting(run_id)
         late = works.submit("add", {"timeout": 60}, a=1)
         fill(small)
+        works.let_end(run_id)
         works.until(lambda: "no space left" in works.told() or works.store.run(late).end)
         (small / "filling").unlink()
         works.run_out()

@@ -71,7 +71,7 @@ def test_a_worker_is_killed_at_a_point(
 def test_a_worker_that_stands_still_before_the_start_begins_nothing_when_it_wakes(works: Works, tmp_path: Path) -> None:
     gate = Gate(tmp_path / "gate", works.engine.address, "POST .*/start")
     first = works.worker(DOCKER_HOST=gate.address)
-    run_id = works.submit("wait", seconds=2)
+    run_id = works.submit("wait")
     gate.held.wait()
     first.send_signal(signal.SIGSTOP)
     works.run_out()
@@ -79,6 +79,7 @@ def test_a_worker_that_stands_still_before_the_start_begins_nothing_when_it_wake
     container = works.waiting(run_id).container_id
     first.send_signal(signal.SIGCONT)
     gate.let_pass()
+    works.let_end(run_id)
     works.check((run_id, "completed", None))
     run = works.store.run(run_id)
     assert (run.attempt, run.container_id) == (2, container)
@@ -153,7 +154,7 @@ def test_a_change_of_the_clock_ends_nothing(works: Works, tmp_path: Path, hours:
     clock.write_text("0")
     other = {"module": ("tests.worker.other_clock", str(clock)), "PYTHONPATH": ROOT}
     first = works.worker(**other)  # type: ignore[arg-type]
-    run_id = works.submit("wait", {"timeout": 120}, seconds=5)
+    run_id = works.submit("wait", {"timeout": 120})
     works.waiting(run_id)
     clock.write_text(str(hours * 3600))
     second = works.worker(**other)  # type: ignore[arg-type]
@@ -162,6 +163,7 @@ def test_a_change_of_the_clock_ends_nothing(works: Works, tmp_path: Path, hours:
     first.kill()
     first.wait()
     works.until(lambda: works.store.run(run_id).attempt == 2)
+    works.let_end(run_id)
     works.check((run_id, "completed", None))
     second.send_signal(signal.SIGTERM)
     assert second.wait() == 0

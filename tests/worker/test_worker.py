@@ -53,10 +53,12 @@ def works_image(works: Works) -> str:
 
 def test_the_first_signal_waits_for_the_last_run(works: Works) -> None:
     worker = works.worker()
-    run_id = works.submit("wait", seconds=1.5)
+    run_id = works.submit("wait")
     works.waiting(run_id)
     worker.send_signal(signal.SIGTERM)
+    works.until(lambda: "no more runs are begun" in works.told())
     late = works.submit("add", a=1)
+    works.let_end(run_id)
     assert worker.wait() == 0
     assert works.store.run(run_id).state == "completed"
     assert works.store.run(late).state == "scheduled"
@@ -64,7 +66,7 @@ def test_the_first_signal_waits_for_the_last_run(works: Works) -> None:
 
 def test_the_second_signal_leaves_runs_to_the_next_worker(works: Works) -> None:
     worker = works.worker()
-    run_id = works.submit("wait", seconds=4)
+    run_id = works.submit("wait")
     container = works.waiting(run_id).container_id
     worker.send_signal(signal.SIGINT)
     works.until(lambda: "no more runs are begun" in works.told())
@@ -72,7 +74,10 @@ def test_the_second_signal_leaves_runs_to_the_next_worker(works: Works) -> None:
     assert worker.wait() == 130
     assert works.store.run(run_id).state == "running"
     assert [entry["Id"] for entry in works.containers(run_id)] == [container]
-    assert works.worker("--run-once").wait() == 0
+    next_one = works.worker("--run-once")
+    works.until(lambda: works.store.run(run_id).attempt == 2)
+    works.let_end(run_id)
+    assert next_one.wait() == 0
     run = works.store.run(run_id)
     assert (run.state, run.attempt, run.container_id, run.end.result if run.end else None) == (
         "completed",
