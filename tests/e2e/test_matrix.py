@@ -272,7 +272,7 @@ def test_what_cannot_be_meant_reaches_nothing(refuse: Any, tmp_path: Path) -> No
         'name = "a/b"\npython = ["3.11"]\n[[category]]\nname = "core"\nrequirements = []\n[[tag]]\nname = "x"\n'
     )
     for words, expected in (
-        (("--select", "python3.12-core"), "no cell is called python3.12-core"),
+        (("--select", "python3.12-core"), "no cell of m.toml is called 'python3.12-core'"),
         (("--jobs", "0"), "0 images cannot be built at once"),
         (("--output", "oci-archive:x.tar"), "holds one image"),
         (("--platform", "linux/amd64,linux/arm64"), "engine takes one platform"),

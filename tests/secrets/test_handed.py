@@ -226,10 +226,10 @@ def test_a_document_of_ordinary_fields_is_looked_for_as_a_whole_alone() -> None:
 @pytest.mark.parametrize(
     ("keywords", "words", "hint"),
     [
-        ({"secrets": {"t": {}}}, "secrets: a dict has a Secret for each id", "Secret.load"),
-        ({"secrets": {"t": "value"}}, "secrets: a dict has a Secret for each id", "Secret.load"),
-        ({"secrets": {3: Secret("x")}}, "secrets: a dict has a Secret for each id", "Secret.load"),
-        ({"dockerfile": None}, "dockerfile is a path, and not None", "dockerfile='PATH'"),
+        ({"secrets": {"t": {}}}, r"secrets\['t'\] must be a Secret, not a dict", "Secret.load"),
+        ({"secrets": {"t": "value"}}, r"secrets\['t'\] must be a Secret, not a string", "Secret.load"),
+        ({"secrets": {3: Secret("x")}}, "an id in secrets must be a string, not 3", "Secret.load"),
+        ({"dockerfile": None}, "dockerfile must be a path, not None", "dockerfile='PATH'"),
     ],
 )
 def test_what_is_no_secret_is_said_in_plain_words(keywords: dict[str, object], words: str, hint: str) -> None:

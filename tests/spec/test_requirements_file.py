@@ -130,7 +130,7 @@ def test_bare_urls_get_their_name(tmp_path: Path) -> None:
     [
         ("-r missing.txt", "not there"),
         ("-c missing.txt", "not there"),
-        ("-r .", "no file"),
+        ("-r .", "is a directory"),
         ("-r https://example.com/r.txt", "URL"),
         ("-r file:///etc/passwd", "URL"),
         ("-r ../outside.txt", "outside"),
