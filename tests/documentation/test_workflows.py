@@ -181,4 +181,5 @@ def test_what_stands_in_the_workflows() -> None:
     assert all({"uses", "run"} & set(step) for step in job["steps"])
     # YAML 1.1 reads "on" as true, and GitHub does not.
     assert set(actions) == {"name", True, "permissions", "jobs"}
-    assert set(document(FILES["gitlab"])) == {"image"}
+    # "image" alone would be GitLab's keyword, and no job.
+    assert set(document(FILES["gitlab"])) == {"build-image"}
