@@ -43,7 +43,7 @@ def root(project: WriteProject) -> Path:
 
 
 def names_of_loading(engine: Engine) -> list[str]:
-    return [tag for tag in engine.tags("imagekit/loading") if str(os.getpid()) in tag]
+    return [tag for tag in engine.tags("imagekit/loading") if f"-{os.getpid()}-" in tag]
 
 
 def test_they_continue_the_image(
