@@ -133,7 +133,9 @@ def asked_of(run: StoredRun, pool: WorkPool, machine: Machine, *, is_begun: bool
             "the deployment has no image, and neither has its work pool",
             hint=f"imagekit work-pool update {pool.name} --set image=NAME:TAG",
         )
-    name = run.record.name if run.attempt < 2 or is_begun else f"{run.record.name}-{run.attempt}"
+    name = run.record.name
+    if run.attempt > 1 and not is_begun:
+        name = f"{name.removesuffix(f'-{run.attempt - 1}')}-{run.attempt}"
     settings = settings.with_(image=image, name=name)
     if settings.timeout is not None and run.started_clock is not None:
         gone = time.monotonic() - run.started_clock

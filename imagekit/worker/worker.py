@@ -186,7 +186,13 @@ class Worker:
         return None if run is None else self._jobs.add(run)
 
     def _begin(self, job: Job) -> None:
-        pool, run = self._pools.get(self._pool), job.run
+        run = job.run
+        try:
+            pool = self._pools.get(self._pool)
+        except BaseException:
+            # Its claim runs out: what nobody carries out must not be held on to.
+            self._jobs.remove(job)
+            raise
         hold: UntilDue | None = None
         if self._jobs.is_ahead(job):
             hold = UntilDue(job=job, queue=self._queue, on_ready=lambda: self._told.ready(run))

@@ -147,6 +147,20 @@ def test_cancelled_meanwhile(works: Works, ahead: Ahead) -> None:
     assert (works.log(run_id), run_id in works.most_alive) == (b"", False)
 
 
+@pytest.mark.faults
+@pytest.mark.soak
+def test_cancelled_while_its_worker_is_gone(works: Works, ahead: Ahead) -> None:
+    worker = ahead.worker()
+    run_id = ahead.submit("add", HOUR / 2, a=1)
+    ahead.ready(run_id)
+    worker.kill()
+    worker.wait()
+    done = works.imagekit("flow-run", "cancel", run_id)
+    assert done.stdout.endswith(": cancelled\n"), done.stderr
+    works.check((run_id, "cancelled", "cancel"))
+    assert works.log(run_id) == b""
+
+
 def test_the_first_signal_puts_it_back(works: Works, ahead: Ahead) -> None:
     worker = ahead.worker()
     run_id = ahead.submit("add", HOUR / 2, a=1)
@@ -180,13 +194,15 @@ def test_what_is_due_goes_before_it(works: Works, ahead: Ahead) -> None:
     assert works.store.run(later).attempt == 2
 
 
+@pytest.mark.soak
 def test_a_container_that_is_pruned_meanwhile_is_made_anew(works: Works, ahead: Ahead) -> None:
     ahead.worker()
     run_id = ahead.submit("add", HOUR / 2, a=1)
     Container(works.engine, ahead.ready(run_id)).remove()
     ahead.set(HOUR // 2)
     works.check((run_id, "completed", None))
-    assert works.store.run(run_id).attempt == 2
+    run = works.store.run(run_id)
+    assert (run.attempt, run.record.name.endswith("-2")) == (2, True)
 
 
 def test_schedules_are_looked_ahead_for_and_what_is_changed_meanwhile_is_withdrawn(works: Works, ahead: Ahead) -> None:
