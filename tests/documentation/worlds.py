@@ -115,7 +115,7 @@ WORLDS = {
     "docs/tutorial.md": World(needs=("installed",), nothing=True),
     "docs/how-to/private-index.md": World(nothing=True),
     "docs/how-to/base-matrix.md": World(nothing=True),
-    "docs/how-to/corporate-ca.md": World(needs=("site",)),
+    "docs/how-to/corporate-ca.md": World(needs=("site",), images=False),
     "docs/how-to/conda.md": World(needs=("installed", "conda")),
     "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\n"}),
     "docs/advise.md": World(
