@@ -18,6 +18,7 @@ import typer
 import imagekit.errors
 from imagekit.cli.app import app
 from imagekit.cli.commands import COMMANDS
+from imagekit.cli.exit_codes import EXIT_CODES
 from imagekit.errors import ImagekitError
 
 PACKAGE = Path(imagekit.errors.__file__).parent
@@ -164,3 +165,15 @@ def test_what_a_terminal_would_obey_is_written_out(name: str) -> None:
         assert text.isprintable()
         text.encode()
     assert ImagekitError("ü — 日本 'a'").message == "ü — 日本 'a'"
+
+
+def test_every_exit_code_is_in_the_table_of_the_help() -> None:
+    errors = [each for each in vars(imagekit.errors).values() if isinstance(each, type) and hasattr(each, "exit_code")]
+    assert len(errors) > 40
+    assert {each.exit_code for each in errors} <= set(EXIT_CODES)
+    # An error of no kind of its own would end like a flow that failed.
+    assert {each.__name__ for each in errors if each.exit_code == 1} == {
+        "ImagekitError",
+        "FlowFailed",
+        "ResultNotSerializable",
+    }

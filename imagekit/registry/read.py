@@ -138,7 +138,7 @@ def _descriptors(held: HeldManifest, name: str) -> tuple[Descriptor, list[Descri
         raise _unusable(name, "its manifest is not an image's (schema version 2)") from None
     for found in (config, *layers):
         if not is_digest(found.digest) or not isinstance(found.size, int) or found.size < 0:
-            raise _unusable(name, "its manifest has a descriptor that is none")
+            raise _unusable(name, "its manifest has a descriptor that cannot be read")
     for layer in layers:
         media_type = _LAYERS.get(layer.media_type, layer.media_type)
         if not media_type.startswith(LAYER_TAR):
