@@ -238,7 +238,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": "git+https://me:canary@example.com/r"}, "has a user or password in it"),
     ({"source": "git+https://example.com/r", "source_secret": "no-such-one"}, "there is no secret 'no-such-one'"),
     ({"source": "orders", "source_secret": "token"}, "a directory takes no secret"),
-    ({"source_secret": "token"}, "nothing without source"),
+    ({"source_secret": "token"}, "goes with source, and none is given"),
     ({"source": "orders", "parameters": {"m": 1}}, "takes no parameter 'm'"),
     ({"source": "git+file:orders@nowhere"}, "no branch, tag or commit 'nowhere'"),
     ({"source": "git+file:orders#subdirectory=flow.py"}, "has no directory 'flow.py'"),
