@@ -16,12 +16,12 @@ from . import bases
 from .conftest import Imagekit, Inside, WriteProject
 from .wheels import write_wheel
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("own_engine")
+
 # All that is in the places of packages, bytecode too, and what installers count of it.
 LOOK = """
 import importlib.metadata as m, json, os, sys
-
-# What they share is dear to make: one worker has them all.
-pytestmark = pytest.mark.xdist_group("own_engine")
 found = {}
 for d in m.distributions():
     found.setdefault(d.metadata["Name"], []).append(d.version)

@@ -181,10 +181,19 @@ def test_what_fails_in_the_middle_leaves_the_old_image(tmp_path: Path, error: Ba
 PROGRAM = """
 import sys
 from pathlib import Path
+from imagekit.oci.content import Blob, ImageContent
 from imagekit.export.layout import write_layout
 from tests.export.images import make_image
 root, place, mark = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 image = make_image(root, mark, count=int(sys.argv[4]))
+if "stops" in sys.argv[5:]:
+    # All but the last of it is written; then it waits for a word that never comes.
+    class Waits:
+        def chunks(self, start=0):
+            sys.stdin.readline()
+            yield b""
+    waits = Blob(descriptor=image.layers[-1].descriptor, content=Waits())
+    image = ImageContent(config=image.config, layers=(*image.layers[:-1], waits))
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(3):
@@ -192,10 +201,10 @@ for _ in range(3):
 """
 
 
-def _start(root: Path, place: Path, mark: str, count: int) -> subprocess.Popen[str]:
+def _start(root: Path, place: Path, mark: str, count: int, *words: str) -> subprocess.Popen[str]:
     repository = Path(__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(root), str(place), mark, str(count)],
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(root), str(place), mark, str(count), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -222,7 +231,7 @@ def test_a_killed_writer_leaves_the_old_image_and_its_rests_are_swept(tmp_path: 
     place = tmp_path / LAYOUT
     old = make_image(tmp_path, "old")
     digest = write_layout([old], place, "orders:old")
-    process = _start(tmp_path, place, "new", 150)
+    process = _start(tmp_path, place, "new", 150, "stops")
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdout.readline()

@@ -18,12 +18,12 @@ from ..e2e import bases
 from ..e2e.wheels import write_wheel
 from .conftest import Machine, Output
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 LOOK = """
 import importlib.metadata as m, json, os, sys
 import plug
-
-# What they share is dear to make: one worker has them all.
-pytestmark = pytest.mark.xdist_group("extras")
 found = sorted((d.metadata["Name"], d.version) for d in m.distributions())
 print(json.dumps({"installed": found, "file": plug.__file__, "cached": plug.__cached__, "user": os.getuid()}))
 assert os.path.exists(plug.__cached__), "without bytecode"

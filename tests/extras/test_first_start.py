@@ -42,12 +42,13 @@ from ..lock.indexed import Telling
 from ..own_engine import OwnEngine
 from .conftest import Machine, Output
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("extras")
+
 # All that lies where packages do, but for what other tests' images have: the same in a container and in the image.
 FLOW = """
 import time
 
-# What they share is dear to make: one worker has them all.
-pytestmark = pytest.mark.xdist_group("extras")
 
 
 def see(top="plug"):

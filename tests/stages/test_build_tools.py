@@ -29,11 +29,11 @@ from imagekit.stages.in_base import InBase
 from imagekit.stages.probe import read_base
 from imagekit.stages.source_build import build_wheels
 
-BACKEND = """
-import os, zipfile
-
 # What they share is dear to make: one worker has them all.
 pytestmark = pytest.mark.xdist_group("build_tools")
+
+BACKEND = """
+import os, zipfile
 
 def get_requires_for_build_wheel(settings=None):
     return ["tinyhelper >= 1"]

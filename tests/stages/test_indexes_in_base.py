@@ -21,13 +21,13 @@ from imagekit.stages.probe import read_base
 from tests.certificates import Authority
 from tests.lock.conftest import wheel_bytes
 
+# What they share is dear to make: one worker has them all.
+pytestmark = pytest.mark.xdist_group("in_base")
+
 URL = "https://localhost:8443/simple"
 # Its own loopback is all the network that the program needs: the index runs beside it.
 SERVER = """
 import base64, http.server, ssl, subprocess, sys, threading
-
-# What they share is dear to make: one worker has them all.
-pytestmark = pytest.mark.xdist_group("in_base")
 wanted = "Basic " + base64.b64encode(b"reader:" + open("password", "rb").read()).decode()
 name = "alpha-1.0-py3-none-any.whl"
 pages = {"/simple/alpha/": f'<a href="/files/{name}">{name}</a>'.encode(), f"/files/{name}": open(name, "rb").read()}
