@@ -61,7 +61,8 @@ def _write(
 
     compilable = set(map(id, sources))
     # Bytecode that a wheel brings is of its builder's files, and stale here: it would be compiled anew at each start.
-    brought = {member.path: member for member in members if member.path in set(expected)}
+    replaceable = set(expected)
+    brought = {member.path: member for member in members if member.path in replaceable}
     for member in members:
         if member.path in brought:
             continue
