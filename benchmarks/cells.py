@@ -2,7 +2,8 @@
 
 Both begin with nothing but the bare bases, and what one cell fetched or made serves the next: here the layer cache,
 there uv's cache in a mount that all share. imagekit resolves what each cell asks for; the peer is told the versions
-that this came to, so that both hold the same.
+that this came to, so that both hold the same. Each new image is then seen to work, by the cell's check in a container
+of it, on either side.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from benchmarks.sets import PackageSet, Pin
 from benchmarks.surroundings import Surroundings
 
 JOBS = 2
-STORE: Store = "classic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Cell:
     category: str
     image: str
     packages: tuple[str, ...]  # name==version
+    check: str  # a program that must end well in the image
 
     @property
     def base(self) -> str:
@@ -62,9 +63,16 @@ class Matrix:
     with the peers' Dockerfiles. ``imports`` are by category; ``name`` is the directory's."""
 
     def __init__(
-        self, at: Surroundings, file: Path, select: Sequence[str], imports: Mapping[str, Sequence[str]], name: str
+        self,
+        at: Surroundings,
+        file: Path,
+        select: Sequence[str],
+        imports: Mapping[str, Sequence[str]],
+        name: str,
+        store: Store = "classic",
     ) -> None:
         self.at = at
+        self.store = store
         self.file = file
         self.select = select
         self.imports = imports
@@ -80,10 +88,15 @@ class Matrix:
 
     def prepare(self) -> None:
         """Which cells can be had is asked with a cache that no measured build sees."""
+        from imagekit.matrix.base_image_matrix import BaseImageMatrix
+        from imagekit.matrix.cells import program
+
         for python in self.pythons:
             self.at.ensure_base(python)
         command = self.at.imagekit.matrix("plan", self.file, self.select, JOBS)
         planned = json.loads(self.at.timed(command, self._env(self.directory / "asked")).stdout)
+        declared = BaseImageMatrix.load(self.file)
+        checks_of = {cell.label: program(declared.table, cell) for cell in declared.cells()}
         ready = [cell for cell in planned["cells"] if cell["state"] == "ready" and cell["tags"]]
         self.cells = tuple(
             Cell(
@@ -92,6 +105,7 @@ class Matrix:
                 category=cell["category"],
                 image=f"{planned['name']}:{cell['tags'][0]}",
                 packages=tuple(cell["packages"]),
+                check=checks_of[cell["label"]],
             )
             for cell in ready
         )
@@ -103,9 +117,9 @@ class Matrix:
 
     def empty(self, _: int) -> None:
         """An engine that has the bare bases and uv's image, and no cache anywhere."""
-        self.at.empty(STORE)
+        self.at.empty(self.store)
         for python in sorted({cell.python for cell in self.cells} or self.pythons):
-            self.at.bring(STORE, f"imagekit/python:{python}")
+            self.at.bring(self.store, f"imagekit/python:{python}")
 
     def build_ours(self) -> dict[str, float]:
         before = self._disk()
@@ -129,26 +143,31 @@ class Matrix:
     def build_peer(self) -> dict[str, float]:
         before = self._disk()
         os.sync()
-        with Resident(self.at.engine(STORE).processes) as resident:
-            seconds = self._build_peers(resident)
+        with Resident(self.at.engine(self.store).processes) as resident:
+            seconds = self._build_peers(resident, is_new=True)
         after = self._disk()
-        again = self._build_peers(None)
+        again = self._build_peers(None, is_new=False)
         return {**_more(before, after, 0), "build": seconds, "again": again, "memory": resident.together}
 
     def check(self, _: int) -> None:
         """Each cell's two images hold the same files, and work."""
         for cell in self.cells:
             packages = CellSet(cell, self.imports[cell.category])
-            checks.same_content(self.at, STORE, packages, (cell.image, cell.peer))
+            checks.same_content(self.at, self.store, packages, (cell.image, cell.peer))
 
     def _build(self) -> Finished:
         command = self.at.imagekit.matrix("build", self.file, self.select, JOBS)
-        return self.at.timed(command, self._env(self.cache), beside=self.at.engine(STORE).processes)
+        return self.at.timed(command, self._env(self.cache), beside=self.at.engine(self.store).processes)
 
-    def _build_peers(self, resident: Resident | None) -> float:
+    def _build_peers(self, resident: Resident | None, *, is_new: bool) -> float:
+        env = self.at.engine(self.store).env
+
         def build(cell: Cell) -> None:
             words = uv_dockerfile.build(self._context(cell), cell.peer, self.at.ca_bundle)
-            self.at.run(words, self.at.engine(STORE).env, resident=resident)
+            self.at.run(words, env, resident=resident)
+            if is_new:
+                run = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "python", cell.peer]
+                self.at.run([*run, "-c", cell.check], env, resident=resident)
 
         began = time.perf_counter()
         with ThreadPoolExecutor(JOBS) as pool:
@@ -159,13 +178,13 @@ class Matrix:
         return self.directory / "peers" / cell.label
 
     def _disk(self) -> dict[str, float]:
-        engine = self.at.engine(STORE)
+        engine = self.at.engine(self.store)
         return {"images": float(engine.layer_bytes()), "all": float(used(engine.data))}
 
     def _env(self, cache: Path) -> dict[str, str]:
-        if STORE not in self.at.engines:
+        if self.store not in self.at.engines:
             self.empty(0)
-        return self.at.ours_env(STORE, cache)
+        return self.at.ours_env(self.store, cache)
 
 
 def _more(before: Mapping[str, float], after: Mapping[str, Any], cache: int) -> dict[str, float]:

@@ -11,8 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -33,6 +33,8 @@ _GRACE = 30.0  # seconds in which an interrupted job takes away its containers
 class _Named(Protocol):
     @property
     def label(self) -> str: ...
+    @property
+    def base(self) -> str: ...
 
 
 _Job = TypeVar("_Job", bound=_Named)
@@ -68,14 +70,15 @@ class Workers:
         jobs: Sequence[_Job],
         lost: Callable[[_Job, str, str | None], _Done],
     ) -> Iterator[_Done]:
-        """What ``do``, a function of a module, makes of each of ``jobs``, as they end.
+        """What ``do``, a function of a module, makes of each of ``jobs``, as they end; in which order, ``following`` says.
 
         ``lost(job, message, details)`` stands for one whose process ended, or in which something unforeseen was raised.
         """
-        waiting, busy = deque(jobs), dict[_Worker, _Job]()
+        waiting, busy = list(jobs), dict[_Worker, _Job]()
         while waiting or busy:
             while waiting and len(busy) < self._count:
-                worker, job = self._free(busy), waiting.popleft()
+                worker, job = self._free(busy), following(waiting, busy.values())
+                waiting.remove(job)
                 busy[worker] = job
                 worker.begin(do, job)
                 self._reporter.waiting([job.label for job in waiting])
@@ -166,6 +169,17 @@ class _Worker:
         for context, _ in self._tasks.values():
             context.__exit__(None, None, None)
         self._tasks.clear()
+
+
+def following(waiting: Sequence[_Job], busy: Collection[_Job]) -> _Job:
+    """Which of ``waiting`` is to be begun beside ``busy``.
+
+    Two on the same base would each read it, and send the engine the layers that they have in common, at the same time;
+    one after the other the second finds them. So another base's is taken where there is one, of that with most to do.
+    """
+    taken = {job.base for job in busy}
+    left = Counter(job.base for job in waiting)
+    return max(waiting, key=lambda job: (job.base not in taken, left[job.base]))
 
 
 def _with_news(busy: dict[_Worker, Any]) -> list[_Worker]:

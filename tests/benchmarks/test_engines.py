@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks import uv_dockerfile
-from benchmarks.cells import JOBS, STORE
+from benchmarks.cells import JOBS
 from benchmarks.matrix_case import MATRIX
 from benchmarks.surroundings import Surroundings
 from imagekit.matrix.reading import read_matrix
@@ -24,15 +24,15 @@ def test_the_peers_build_on_every_base_and_several_at_once() -> None:
         place.mkdir()
         for name, text in uv_dockerfile.files_of_versions(f"imagekit/python:{python}", (), at.ca_bundle).items():
             (place / name).write_text(text)
-        at.run(uv_dockerfile.build(place, f"peer:{python}", at.ca_bundle), at.engine(STORE).env)
+        at.run(uv_dockerfile.build(place, f"peer:{python}", at.ca_bundle), at.engine("classic").env)
 
     try:
         for python in pythons:
             at.ensure_base(python)
-            at.bring(STORE, f"imagekit/python:{python}")
+            at.bring("classic", f"imagekit/python:{python}")
         with ThreadPoolExecutor(JOBS) as pool:
             list(pool.map(build, pythons))
-        made = at.docker(STORE, "images", "peer", "--format", "{{.Tag}}").split()
+        made = at.docker("classic", "images", "peer", "--format", "{{.Tag}}").split()
         assert sorted(made) == sorted(pythons)
     finally:
         at.close()

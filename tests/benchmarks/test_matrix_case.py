@@ -13,7 +13,7 @@ from benchmarks.uv_dockerfile import files_of_versions
 
 
 def test_a_cell_is_checked_like_a_set() -> None:
-    cell = Cell(label="1.0-python3.11-full", python="3.11", category="full", image="a:1", packages=("a==1",))
+    cell = Cell(label="1.0-python3.11-full", python="3.11", category="full", image="a:1", packages=("a==1",), check="")
     found = CellSet(cell, IMPORTS[cell.category])
     assert (cell.base, cell.peer) == ("imagekit/python:3.11", "imagekit-bench/matrix:1.0-python3.11-full")
     assert found.pins == {}

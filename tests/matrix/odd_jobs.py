@@ -18,6 +18,7 @@ class OddJob:
 
     label: str
     what: str
+    base: str = ""
     place: str = ""
 
 

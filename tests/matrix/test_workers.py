@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit.matrix.workers import Workers
+from imagekit.matrix.workers import Workers, following
 from imagekit.progress import SilentReporter, Task
 from imagekit.settings import Settings
 
@@ -111,7 +111,7 @@ def test_leaving_interrupts_what_is_under_way(tmp_path: Path) -> None:
 
 PARENT = """
 from pathlib import Path
-from imagekit.matrix.workers import Workers
+from imagekit.matrix.workers import Workers, following
 from imagekit.progress import SilentReporter
 from imagekit.settings import Settings
 from tests.matrix.odd_jobs import OddJob, do
@@ -135,3 +135,18 @@ def test_none_outlives_who_started_it(tmp_path: Path) -> None:
     while not gone(worker):
         time.sleep(0.01)
     assert (tmp_path / "tidied").exists()
+
+
+def test_what_lies_on_another_base_comes_next() -> None:
+    """Two on one base at once would both send what they have in common."""
+    waiting = [OddJob(label=f"{base}{n}", what="pass", base=base) for base in "abc" for n in range(1 + (base == "b"))]
+    order, busy = [], list[OddJob]()
+    while waiting:
+        job = following(waiting, busy[-1:])
+        waiting.remove(job)
+        busy.append(job)
+        order.append(job.label)
+    # Of those with as much to do the first; the same base again where there is no other.
+    assert order == ["b0", "a0", "b1", "c0"]
+    same = [OddJob(label=label, what="pass", base="a") for label in "xy"]
+    assert following(same, same[1:]).label == "x"
