@@ -70,7 +70,9 @@ class Workers:
         jobs: Sequence[_Job],
         lost: Callable[[_Job, str, str | None], _Done],
     ) -> Iterator[_Done]:
-        """What ``do``, a function of a module, makes of each of ``jobs``, as they end; in which order, ``following`` says.
+        """What ``do``, a function of a module, makes of each of ``jobs``, as they end.
+
+        Which is begun next, ``following`` says.
 
         ``lost(job, message, details)`` stands for one whose process ended, or in which something unforeseen was raised.
         """
