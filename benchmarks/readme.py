@@ -52,7 +52,7 @@ def block(runs: Sequence[Results]) -> str:
     """The Markdown: the picture, and the same figures as a table."""
     rows = key_rows(latest_cases(runs))
     dates = sorted({run.started[:10] for run in runs})
-    machine = max(runs, key=lambda run: run.started).machine
+    machines = dict.fromkeys(f"{run.machine['cores']} cores ({run.machine['cpu']})" for run in runs)
     lines = [
         f"![Key figures beside those of the peers, as the table below has them]({PICTURE})",
         "",
@@ -66,7 +66,7 @@ def block(runs: Sequence[Results]) -> str:
         assert row.theirs is not None
         theirs = f"{amount(row.theirs.median, row.unit)} ({row.peer})"
         lines.append(f"| {headed(row.title)} | {amount(row.ours_at, row.unit)} | {theirs} | {relation(row)} |")
-    told = f"Medians, measured {' and '.join(dates)} on {machine['cores']} cores ({machine['cpu']})."
+    told = f"Medians, measured {' and '.join(dates)} on {' or '.join(machines)}."
     return "\n".join([*lines, "", *beside_all(latest_cases(runs)), told, ""])
 
 

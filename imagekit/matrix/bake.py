@@ -67,6 +67,11 @@ def bake_file(name: str, targets: Sequence[Target], *, uv_image: str | None = No
     return "\n".join(lines)
 
 
+def contexts_of(text: str) -> frozenset[str]:
+    """The directories that a file of ``bake_file`` names."""
+    return frozenset(re.findall(r'^  context = "([^"\\$%]+)"$', text, re.MULTILINE))
+
+
 def target_names(targets: Sequence[Target]) -> list[str]:
     """A name for each target: what bake takes has letters, digits, ``_`` and ``-`` alone."""
     found: list[str] = []

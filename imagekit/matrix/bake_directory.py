@@ -9,7 +9,7 @@ from pathlib import Path
 from imagekit.atomic import write_whole
 from imagekit.errors import InvalidProject
 from imagekit.lock.uv import find_uv
-from imagekit.matrix.bake import BAKE_FILE, TITLE, UV_DIRECTORY, UV_DOCKERFILE, Target, bake_file
+from imagekit.matrix.bake import BAKE_FILE, TITLE, UV_DIRECTORY, UV_DOCKERFILE, Target, bake_file, contexts_of
 
 
 def prepare(directory: Path, uv_image: str | None) -> None:
@@ -36,7 +36,12 @@ def prepare(directory: Path, uv_image: str | None) -> None:
 
 
 def write_bake_file(directory: Path, name: str, targets: Sequence[Target], uv_image: str | None) -> Path:
-    """Write the file, whole or not at all."""
+    """Write the file, whole or not at all; contexts that the former one named, and this one does not, are removed."""
     file = directory / BAKE_FILE
-    write_whole(file, bake_file(name, targets, uv_image=uv_image).encode(), mode=0o644)
+    text, former = bake_file(name, targets, uv_image=uv_image), file.read_text("utf-8")
+    write_whole(file, text.encode(), mode=0o644)
+    for context in contexts_of(former) - contexts_of(text):
+        # A directory in this one, whatever somebody wrote into the file.
+        if Path(context).name == context != "..":
+            shutil.rmtree(directory / context, ignore_errors=True)
     return file

@@ -87,7 +87,7 @@ class Request:
 @cache
 def program_sources() -> dict[str, bytes]:
     """The bootstrap and what it imports, by their names beside it."""
-    names = ("bootstrap.py", "bootstrap_json.py", "bootstrap_ends.py")
+    names = ("bootstrap.py", "bootstrap_json.py", "bootstrap_ends.py", "bootstrap_usage.py")
     found = {name: (Path(__file__).parent / name).read_bytes() for name in names}
     # In a directory of its own, which is looked into last.
     return {**found, "stand_in/imagekit.py": (Path(__file__).parent / "stand_in.py").read_bytes()}

@@ -8,7 +8,7 @@ import pytest
 
 from imagekit.errors import InvalidProject
 from imagekit.matrix.bake import Target, bake_file, target_names
-from imagekit.matrix.bake_directory import prepare
+from imagekit.matrix.bake_directory import prepare, write_bake_file
 
 
 def targets(*labels: str) -> list[Target]:
@@ -40,3 +40,18 @@ def test_a_directory_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InvalidProject, match="cannot be written"):
         prepare(tmp_path / "file", "uv:1")
     assert (tmp_path / "docker-bake.hcl").read_text() == "# mine\n"
+
+
+def test_contexts_of_a_former_choice_go(tmp_path: Path) -> None:
+    def bake(*labels: str, uv_image: str | None = None) -> set[str]:
+        prepare(tmp_path, uv_image)
+        for label in labels:
+            (tmp_path / label).mkdir(exist_ok=True)
+        write_bake_file(tmp_path, "a/b", targets(*labels), uv_image)
+        return {each.name for each in tmp_path.iterdir() if each.is_dir()}
+
+    assert bake("1.0-core", "1.0-full") == {"1.0-core", "1.0-full", "uv"}
+    # What nobody's file names is somebody else's.
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "docker-bake.hcl").open("a").write('  context = ".."\n  context = "../x"\n')
+    assert bake("1.0-full", "2.0+local", uv_image="uv:1") == {"1.0-full", "2.0+local", "mine"}

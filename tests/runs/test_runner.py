@@ -63,11 +63,19 @@ def test_json_goes_there_and_back(run: Ran) -> None:
         ("flow.py:exiting", {"code": 0}, None),
         ("flow.py:orphans", {}, 0),
         ("flow.py:result_and_then_crash", {}, "kept"),
+        ("collecting_itself.py:found", {}, [[123, 4], False]),
     ],
 )
 def test_callables_of_all_kinds(run: Ran, entrypoint: str, parameters: dict[str, object], expected: object) -> None:
     result = run(entrypoint, parameters=parameters)
     assert (result.state, result.result) == ("completed", expected)
+
+
+def test_what_is_imported_is_not_searched_for_cycles_all_the_time(run: Ran) -> None:
+    found = run("collecting.py:found").result
+    assert found["meanwhile"][0] > 100 * found["usual"][0]
+    assert found["in the flow"] == found["usual"]
+    assert found["on"] is True
 
 
 def test_a_flow_that_raises(run: Ran) -> None:
