@@ -159,8 +159,9 @@ def _prefect(somebody: Reader, request: pytest.FixtureRequest) -> None:
 
 
 def _clone(somebody: Reader, request: pytest.FixtureRequest) -> None:
-    """What is committed of this repository, at the address that README.md gives."""
+    """What is committed of this repository, at the address that README.md gives; and a clone that is there already."""
     somebody.stand_ins["https://example.com/imagekit.git"] = ROOT.as_uri()
+    somebody.stand_ins["PATH_OF_A_CLONE_OF_THIS_REPOSITORY"] = str(ROOT)
 
 
 NEEDS: dict[str, Callable[[Reader, pytest.FixtureRequest], None]] = {

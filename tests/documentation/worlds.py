@@ -112,12 +112,12 @@ _HISTORY = (
 )
 WORLDS = {
     "README.md": World(needs=("clone",), images=False, before=('ln -s "$PWD" ~/orders',)),
-    "docs/tutorial.md": World(needs=("installed",), nothing=True),
+    "docs/tutorial.md": World(needs=("installed", "clone"), nothing=True),
     "docs/how-to/private-index.md": World(nothing=True),
     "docs/how-to/base-matrix.md": World(nothing=True),
     "docs/how-to/corporate-ca.md": World(needs=("site",), images=False),
     "docs/how-to/conda.md": World(needs=("installed", "conda")),
-    "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\n"}),
+    "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\ntabulate\n"}),
     "docs/advise.md": World(
         files={"requirements.txt": "tabulate==0.9.0\nrich==14.2.0\nhttpx==0.28.1\nsqlalchemy==2.0.44\n"},
         before=("imagekit lock -q", *_HISTORY),
@@ -126,7 +126,10 @@ WORLDS = {
     "docs/conda.md": World(needs=("installed", "conda")),
     "docs/flow-sources.md": World(needs=("git",)),
     "docs/indexes.md": World(
-        before=("echo machine packages.example.com login reader password TOKEN > ~/.netrc",),
+        before=(
+            "echo machine packages.example.com login reader password TOKEN > ~/.netrc",
+            'cp "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" /etc/ssl/site.pem',
+        ),
     ),
     "docs/matrix.md": World(
         before=('export MATRIX_CA="${SSL_CERT_FILE:-}"',),
