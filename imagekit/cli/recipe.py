@@ -234,6 +234,7 @@ def _fitted(fitted: Any) -> dict[str, Any]:
     found = {key: value for key, value in asdict(fitted).items() if value}
     for repository in found.get("repositories", ()):
         repository["key"] = repository["key"].partition("\n")[0]
+        del repository["where"]
     return found
 
 

@@ -11,7 +11,7 @@ from imagekit.errors import InputError, InvalidConfig
 from imagekit.nearest import nearest_hint
 from imagekit.recipes.conditions import Condition
 from imagekit.recipes.fields import FIELDS, fields_in, unknown_fields
-from imagekit.recipes.openpgp import NotAKey, fingerprints
+from imagekit.recipes.openpgp import ARMOR, NotAKey, fingerprints, is_armored
 from imagekit.spec.requirement import parse_requirement
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _SUITE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9._+/-]*")
 _URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
-_ARMOR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUESTION = re.compile(r"([a-z0-9][a-z0-9+.-]* )?[A-Za-z0-9][A-Za-z0-9+._-]*(/[A-Za-z0-9+._-]+)+")
 _TYPES = ("string", "boolean", "select", "multiselect", "note", "text", "title", "error")
@@ -43,6 +42,8 @@ _PATH = re.compile(r"/[^\x00-\x1f\x7f\\:]*")
 _MODE = re.compile(r"[0-7]{3,4}")
 # A file system of its own stands there while a step runs.
 _NO_PLACE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp")  # noqa: S108
+# The engine lays files of its own over these, in a step and in every container.
+_ENGINES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 _LONGEST = 1 << 20  # characters of a text
 
 
@@ -230,9 +231,9 @@ def _repository(found: _Problems, at: Path, repository: RepositoryTable) -> None
 
 
 def _key(found: _Problems, at: Path, key: str, pinned: str) -> None:
-    if _ARMOR not in key:
+    if not is_armored(key):
         if not _URL.fullmatch(key) or "@" in key.split("/")[2]:
-            found.wrong(at, f"{_shown(key)!r} is neither a URL nor an armored key", f"write a URL, or {_ARMOR} …")
+            found.wrong(at, f"{_shown(key)!r} is neither a URL nor an armored key", f"write a URL, or {ARMOR} …")
         return
     try:
         known = fingerprints(key.encode())
@@ -258,6 +259,10 @@ def _place(value: str, where: str) -> None:
     _absolute(value, where)
     if taken := next((place for place in _NO_PLACE if value == place or value.startswith(f"{place}/")), None):
         raise InvalidConfig(f"{where}: {value!r}: nothing that lies in {taken} stays", hint="choose another directory")
+    if value in _ENGINES:
+        raise InvalidConfig(
+            f"{where}: {value!r} is the engine's own in every container", hint="say it where containers are started"
+        )
 
 
 def _debconf(question: str, answer: str, where: str) -> None:

@@ -19,13 +19,14 @@ Parts = Sequence[tuple[At, RecipeTable | WhenTable]]
 
 
 def clashes(fitted: Sequence[tuple[Source, Parts, Fitted]], fields: Mapping[str, str]) -> list[InputError]:
-    """Files that two of them write, variables that they set to different values, repositories of different keys.
+    """Files that two of them write, variables and answers of different values, repositories of different keys.
 
     ``fields`` are the distribution's.
     """
     problems: list[InputError] = []
     paths: dict[str, str] = {}
     variables: dict[str, tuple[str, str]] = {}
+    answers: dict[str, tuple[str, str]] = {}
     signed: dict[tuple[str, str], tuple[str, str]] = {}
     for source, parts, each in fitted:
         for file in each.files:
@@ -43,6 +44,16 @@ def clashes(fitted: Sequence[tuple[Source, Parts, Fitted]], fields: Mapping[str,
                 problems.append(
                     InvalidConfig(
                         f"{source.where(_setting(parts, name))}: {owner} sets it to another value",
+                        hint="leave one of the two recipes out",
+                    )
+                )
+        for question, answer in each.debconf:
+            owner, known = answers.setdefault(question, (each.name, answer))
+            # A package asks when it is installed: which of the two it hears hangs on the order alone.
+            if known != answer:
+                problems.append(
+                    InvalidConfig(
+                        f"{source.where(_answering(parts, question))}: {owner} answers it otherwise",
                         hint="leave one of the two recipes out",
                     )
                 )
@@ -64,6 +75,18 @@ def _setting(parts: Parts, name: str) -> At:
     """Where the variable ``name`` is set: the last part that has it decides."""
     at = next((at for at, part in reversed(parts) if name in (part.env or {})), ())
     return (*at, "env", name)
+
+
+def owned(question: str) -> str:
+    """A question with its owner, which is the part before the first slash unless it is said."""
+    return question if " " in question else f"{question.partition('/')[0]} {question}"
+
+
+def _answering(parts: Parts, question: str) -> At:
+    """Where the question is answered: the last part that has it decides."""
+    return next(
+        (*at, "debconf", each) for at, part in reversed(parts) for each in part.debconf or {} if owned(each) == question
+    )
 
 
 def _writing(parts: Parts, path: str, fields: Mapping[str, str]) -> At:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.recipes.checks import spelled
-from imagekit.recipes.clashes import At, Parts, clashes
+from imagekit.recipes.clashes import At, Parts, clashes, owned
 from imagekit.recipes.conditions import Condition
 from imagekit.recipes.declared import AptTable, Recipe, RepositoryTable, WhenTable
 from imagekit.recipes.distribution import Distribution
@@ -29,6 +29,7 @@ class Repository:
     key: str  # a URL, or armored text; empty where ``keyring`` is
     fingerprint: str  # 40 hexadecimal digits
     keyring: str  # a file of the base
+    where: str = ""  # of its key, for whoever tells that it is another one: ours.toml:9: apt.repository[0].key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,8 @@ class Fitted:
     def digest(self) -> Digest:
         """Of all that decides what it makes: neither its summary nor what it does elsewhere."""
         decisive: dict[str, Any] = {**asdict(self), "summary": "", "accepts": ""}
+        for repository in decisive["repositories"]:
+            del repository["where"]
         return digest_of_json(decisive)
 
     @property
@@ -180,7 +183,7 @@ def _fitted(recipe: Recipe, parts: Parts, distribution: Distribution, problems: 
             for number, each in enumerate(part.apt.repository)
         ),
         debconf=tuple(
-            (_owned(question), answer) for question, answer in pairs("debconf", (part.debconf for _, part in parts))
+            (owned(question), answer) for question, answer in pairs("debconf", (part.debconf for _, part in parts))
         ),
         env=pairs("env", (part.env for _, part in parts)),
         build_env=pairs("build-env", (part.build_env for _, part in parts)),
@@ -244,6 +247,10 @@ class _Filling:
             )
         return self.known(text)
 
+    def where(self, at: At) -> str:
+        """The file, line and name of the key ``at`` there."""
+        return self._recipe.source.where(at)
+
     def known(self, text: str) -> str:
         """``text`` with the fields that have a value filled in."""
         return filled(text, self._distribution.fields)
@@ -260,9 +267,5 @@ def _repository(table: RepositoryTable, fill: _Filling, at: At) -> Repository:
         key=table.key or "",
         fingerprint=spelled(table.fingerprint or ""),
         keyring=table.keyring or "",
+        where=fill.where((*at, "key")) if table.key is not None else "",
     )
-
-
-def _owned(question: str) -> str:
-    """A question with its owner, which is the part before the first slash unless it is said."""
-    return question if " " in question else f"{question.partition('/')[0]} {question}"

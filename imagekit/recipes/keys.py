@@ -9,7 +9,7 @@ from pathlib import Path
 from imagekit.atomic import write_whole
 from imagekit.errors import BuildError, DiskFull
 from imagekit.recipes.fitted import Fitted
-from imagekit.recipes.openpgp import NotAKey, fingerprints, only
+from imagekit.recipes.openpgp import NotAKey, fingerprints, is_armored, only
 
 # Of a key: keyrings of whole distributions have some hundred kilobytes.
 LIMIT = 4 << 20
@@ -27,13 +27,14 @@ def signing_keys(recipes: Iterable[Fitted], cache: Path, fetch: Fetch) -> dict[s
             fingerprint = repository.fingerprint
             if not fingerprint or fingerprint in found:
                 continue
-            if "://" not in repository.key.partition("\n")[0]:
-                found[fingerprint] = _taken(recipe.name, repository.key.encode(), fingerprint, "its recipe")
+            where = repository.where or f"the recipe {recipe.name}"
+            if is_armored(repository.key):
+                found[fingerprint] = _taken(where, repository.key.encode(), fingerprint, "the text")
                 continue
             kept = cache / f"{fingerprint}.gpg"
             key = _kept(kept, fingerprint)
             if key is None:
-                key = _taken(recipe.name, fetch(repository.key, recipe.name), fingerprint, repository.key)
+                key = _taken(where, fetch(repository.key, recipe.name), fingerprint, repository.key)
                 with suppress(OSError, DiskFull):
                     write_whole(kept, key)
             found[fingerprint] = key
@@ -47,7 +48,7 @@ def _kept(path: Path, fingerprint: str) -> bytes | None:
         return None
 
 
-def _taken(name: str, data: bytes, fingerprint: str, where: str) -> bytes:
+def _taken(where: str, data: bytes, fingerprint: str, origin: str) -> bytes:
     try:
         key = only(data, fingerprint)
         if key is not None:
@@ -55,9 +56,9 @@ def _taken(name: str, data: bytes, fingerprint: str, where: str) -> bytes:
         known = ", ".join(fingerprints(data))
     except NotAKey as problem:
         raise BuildError(
-            f"the recipe {name}: what {where} gives is no key: {problem}", hint="look at the URL in a browser"
+            f"{where}: what {origin} gives is no key: {problem}", hint="look at the URL in a browser"
         ) from None
     raise BuildError(
-        f"the recipe {name}: {where} gives the key {known}, and {fingerprint} is named",
+        f"{where}: {origin} gives the key {known}, and {fingerprint} is named",
         hint="the key was exchanged, or somebody is in between: ask its owner for the fingerprint",
     )

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+ARMOR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _BLOCK = re.compile(
     rb"-----BEGIN PGP PUBLIC KEY BLOCK-----[ \t]*\r?\n(?P<headers>(?:[A-Za-z]+: [^\n]*\n)*)[ \t]*\r?\n?"
     rb"(?P<body>[A-Za-z0-9+/=\s]*?)-----END PGP PUBLIC KEY BLOCK-----"
@@ -19,6 +20,11 @@ _VERSION = 4
 
 class NotAKey(ValueError):
     """Bytes that are no public key."""
+
+
+def is_armored(text: str) -> bool:
+    """Whether ``text`` has an armored key in it, whatever else it says; else it is the place of one."""
+    return ARMOR in text
 
 
 def fingerprints(data: bytes) -> list[str]:

@@ -245,6 +245,39 @@ def test_what_two_of_them_have(tmp_path: Path) -> None:
     ]
 
 
+def test_a_question_is_answered_once(tmp_path: Path) -> None:
+    one = write(tmp_path, "one", "[debconf]\n'krb5-config/default_realm' = 'string A'\n'b/c' = 'boolean true'\n")
+    same = write(tmp_path, "same", "[debconf]\n'b b/c' = 'boolean true'\n'x b/c' = 'boolean false'\n")
+    two = write(
+        tmp_path,
+        "two",
+        "[debconf]\n'b b/c' = 'boolean false'\n[[when]]\ndistribution = 'debian'\n"
+        "[when.debconf]\n'krb5-config/default_realm' = 'string B'\n",
+    )
+    on = Distribution.parse("debian:12", AMD64)
+    assert fit(find_recipes([str(one), str(same)]), on)
+    with pytest.raises(InvalidConfig) as raised:
+        fit(find_recipes([str(one), str(two)]), on)
+    name = tmp_path.name
+    assert [each.message for each in raised.value.problems] == [
+        f"{name}/two.toml:3: debconf.'b b/c': one answers it otherwise",
+        f"{name}/two.toml:7: when[0].debconf.'krb5-config/default_realm': one answers it otherwise",
+    ]
+
+
+def test_where_a_key_stands_is_said_and_decides_nothing(tmp_path: Path) -> None:
+    text = (
+        "[[apt.repository]]\nurl = 'https://example.com/debian'\nkey = 'https://example.com/key'\n"
+        f"fingerprint = '{'A' * 40}'\n"
+    )
+    on = Distribution.parse("debian:12", AMD64)
+    (before,) = fit(find_recipes([str(write(tmp_path, "one", text))]), on)
+    (after,) = fit(find_recipes([str(write(tmp_path, "one", f"# moved\n{text}"))]), on)
+    assert before.repositories[0].where == f"{tmp_path.name}/one.toml:4: apt.repository[0].key"
+    assert after.repositories[0].where == f"{tmp_path.name}/one.toml:5: apt.repository[0].key"
+    assert before.digest == after.digest
+
+
 def test_one_repository_has_one_key(tmp_path: Path) -> None:
     text = "[[apt.repository]]\nurl = 'https://example.com/{}'\nkey = 'https://example.com/key'\nfingerprint = '{}'\n"
     one = write(tmp_path, "one", text.format("debian", "A" * 40))

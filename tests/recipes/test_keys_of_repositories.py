@@ -81,10 +81,10 @@ def test_a_secret_key_is_refused() -> None:
         fingerprints(key(b"a")[1] + packet(5, b"\x04secret"))
 
 
-def with_repository(fingerprint: str, place: str) -> Fitted:
+def with_repository(fingerprint: str, place: str, where: str = "") -> Fitted:
     repository = Repository(
         url="https://example.com", suite="./", components=(), architectures=(), key=place, fingerprint=fingerprint,
-        keyring="",
+        keyring="", where=where,
     )  # fmt: skip
     return Fitted(
         name="r", summary="", accepts="", packages=(), build=(), repositories=(repository,), debconf=(), env=(),
@@ -121,3 +121,18 @@ def test_another_key_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     inline = with_repository(FINGERPRINT, KEY)
     assert list(signing_keys([inline], tmp_path, lambda url, name: b"")) == [FINGERPRINT]
+
+
+def test_another_key_is_told_by_the_line_that_names_it(tmp_path: Path) -> None:
+    _, packets = key(b"other")
+    recipe = with_repository("A" * 40, "https://example.com/key.asc", "recipes/r.toml:9: apt.repository[0].key")
+    with pytest.raises(BuildError) as raised:
+        signing_keys([recipe], tmp_path, lambda url, name: packets)
+    assert raised.value.message.startswith(
+        "recipes/r.toml:9: apt.repository[0].key: https://example.com/key.asc gives the key "
+    )
+
+
+def test_words_before_an_armored_key_are_no_place_of_one(tmp_path: Path) -> None:
+    inline = with_repository(FINGERPRINT, f"of https://example.com/key.asc\n{KEY}")
+    assert list(signing_keys([inline], tmp_path, lambda url, name: b"<html>404</html>")) == [FINGERPRINT]

@@ -85,6 +85,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "[[file]]\npath = 'etc/a'\ncontent = ''\n[[file]]\npath = '/proc/a'\ncontent = ''\nmode = '0999'\n",
         ["r.toml:3: file[0].path", "r.toml:6: file[1].path", "r.toml:8: file[1].mode"],
     ),
+    "file of the engine": (
+        "[[file]]\npath = '/etc/hosts'\ncontent = ''\n[[edit]]\npath = '/etc/resolv.conf'\nappend = 'x'\n",
+        ["r.toml:3: file[0].path: '/etc/hosts' is the engine's own", "r.toml:6: edit[0].path: '/etc/resolv.conf' is"],
+    ),
     "edit of nothing": ("[[edit]]\npath = '/etc/a'\n", ["r.toml:2: edit[0] has both"]),
     "edit of all": ("[[edit]]\npath = '/etc/a'\nreplace = 'x'\n", ["r.toml:2: edit[0] has no match"]),
     "expression": ("[[edit]]\npath = '/etc/a'\nmatch = '('\nreplace = 'x'\n", ["r.toml:4: edit[0].match is no reg"]),
