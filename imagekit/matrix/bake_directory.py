@@ -17,7 +17,7 @@ def prepare(directory: Path, uv_image: str | None) -> None:
     file = directory / BAKE_FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        is_ours = file.is_file() and file.read_text("utf-8").startswith(TITLE)
+        is_ours = file.is_file() and file.read_text("utf-8", "replace").startswith(TITLE)
         if any(directory.iterdir()) and not is_ours:
             raise InvalidProject(f"{directory} is not empty, and not imagekit's", hint="name a directory of its own")
         # By it the directory is known again, should this end here.
@@ -38,7 +38,7 @@ def prepare(directory: Path, uv_image: str | None) -> None:
 def write_bake_file(directory: Path, name: str, targets: Sequence[Target], uv_image: str | None) -> Path:
     """Write the file, whole or not at all; contexts that the former one named, and this one does not, are removed."""
     file = directory / BAKE_FILE
-    text, former = bake_file(name, targets, uv_image=uv_image), file.read_text("utf-8")
+    text, former = bake_file(name, targets, uv_image=uv_image), file.read_text("utf-8", "replace")
     write_whole(file, text.encode(), mode=0o644)
     for context in contexts_of(former) - contexts_of(text):
         # A directory in this one, whatever somebody wrote into the file.

@@ -19,7 +19,7 @@ from imagekit.matrix.destination import Destination, destination
 from imagekit.matrix.jobs import job_of
 from imagekit.matrix.nesting import nested
 from imagekit.matrix.reading import read_matrix
-from imagekit.matrix.results import BakeResult, CellPlan, CellResult, MatrixPlan, MatrixResult
+from imagekit.matrix.results import UNAVAILABLE, BakeResult, CellPlan, CellResult, MatrixPlan, MatrixResult
 from imagekit.matrix.tags import rivals, tags_of
 from imagekit.matrix.values import Cell
 from imagekit.matrix.workers import Workers
@@ -135,9 +135,10 @@ class BaseImageMatrix:
         """
         from imagekit.matrix.bake_directory import prepare, write_bake_file
 
-        prepare(directory, uv_image)
+        selected = self._selected(select)
         with self._at_work(settings, reporter, jobs, work.ENGINE, ()) as at:
-            plan, found = self._planned(at, self._selected(select))
+            prepare(directory, uv_image)
+            plan, found = self._planned(at, selected)
             wanted = [each for each in plan.cells if each.reason is None and each.tags]
             beneath = self._nested(at, wanted, found)
             todo = [
@@ -146,6 +147,7 @@ class BaseImageMatrix:
             ]
             done = {each.label: each for each in at.each(work.write_context, todo, _not_built, "Writing")}
         failed = {label: each.error for label, each in done.items() if each.error is not None}
+        failed |= {each.cell.label: (each.reason or "", None, None) for each in plan.cells if each.state == UNAVAILABLE}
         targets = [
             Target(label=each.cell.label, directory=each.cell.label, tags=each.tags)
             for each in wanted
@@ -174,7 +176,7 @@ class BaseImageMatrix:
         select = (select,) if isinstance(select, str) else select
         labels = [cell.label for cell in self.cells()]
         problems = [
-            InputError(f"no cell of {self.path.name} is called {pattern!r}", hint=_label_hint(pattern, labels))
+            self._none_called(pattern, labels)
             for pattern in select
             if not any(fnmatchcase(label, pattern) for label in labels)
         ]
@@ -183,6 +185,14 @@ class BaseImageMatrix:
         return tuple(
             cell for cell in self.cells() if not select or any(fnmatchcase(cell.label, each) for each in select)
         )
+
+    def _none_called(self, pattern: str, labels: Sequence[str]) -> InputError:
+        words = f"no cell of {self.path.name} is called {pattern!r}"
+        reasons = [each.reason for each in self.excluded() if fnmatchcase(each.cell.label, pattern)]
+        if reasons:
+            words += f" but what it excludes: {'; '.join(dict.fromkeys(reasons))}"
+            return InputError(words, hint="choose another one (imagekit matrix ls), or change its [[exclude]]")
+        return InputError(words, hint=_label_hint(pattern, labels))
 
     def _planned(self, at: _AtWork, selected: Sequence[Cell]) -> tuple[MatrixPlan, Mapping[str, work.Found]]:
         """The plan of the selected cells, and what is known of all that were asked about, by label."""

@@ -44,18 +44,27 @@ def read_matrix(path: Path) -> MatrixTable:
         place = source.where(found.place(path)) if path else source.shown
         between.append(InvalidConfig(f"{place}: {words}", hint=hint))
 
+    _lists(found, wrong)
     _axes(found, wrong)
     _rules(found, wrong)
     if found.table.framework is None and found.knows("framework"):
         _without_framework(found.table, wrong)
-    if found.table.base is not None:
-        _base(found, found.table.base, wrong)
     # Cells are looked at where the axes are right: else each mistake would be told once for every cell.
     if not between and found.knows(*_OF_CELLS):
         _cells(found.table, wrong)
+    # Nothing of it decides which cells there are.
+    if found.table.base is not None:
+        _base(found, found.table.base, wrong)
     if problems or between:
         raise InputError.join(in_order([*problems, *between]))
     return found.table
+
+
+def _lists(found: Partly, wrong: _Wrong) -> None:
+    if not found.table.category and found.knows("category"):
+        wrong((), "there is no category, and so no image", 'add [[category]] with name = "core" and requirements = []')
+    if not found.table.tag and found.knows("tag"):
+        wrong((), "there is no tag, and so no image has a name", 'add [[tag]] with name = "python{python}"')
 
 
 def _axes(found: Partly, wrong: _Wrong) -> None:
@@ -144,12 +153,6 @@ def _base(found: Partly, base: BaseTable, wrong: _Wrong) -> None:
 
 
 def _cells(table: MatrixTable, wrong: _Wrong) -> None:
-    if not table.category:
-        wrong((), "there is no category, and so no image", 'add [[category]] with name = "core" and requirements = []')
-        return
-    if not table.tag:
-        wrong((), "there is no tag, and so no image has a name", 'add [[tag]] with name = "python{python}"')
-        return
     cells, excluded = expand(table)
     if not cells:
         wrong(("exclude",), "every cell is excluded", "leave one in")

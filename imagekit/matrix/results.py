@@ -9,6 +9,9 @@ from typing import Any
 from imagekit.matrix.bases import Drift
 from imagekit.matrix.values import Cell
 
+# States of a cell that cannot be had: there are no versions that fit, or whoever knows of them could not be asked.
+UNSATISFIABLE, UNAVAILABLE = "unsatisfiable", "unavailable"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellPlan:
@@ -24,7 +27,7 @@ class CellPlan:
     def state(self) -> str:
         if self.reason is None:
             return "ready"
-        return "unsatisfiable" if self.is_unsatisfiable else "unavailable"
+        return UNSATISFIABLE if self.is_unsatisfiable else UNAVAILABLE
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -112,7 +115,7 @@ class MatrixResult:
     @property
     def failed(self) -> tuple[CellResult, ...]:
         """Those that could be had and were not built."""
-        return tuple(cell for cell in self.cells if cell.state in ("failed", "unavailable"))
+        return tuple(cell for cell in self.cells if cell.state in ("failed", UNAVAILABLE))
 
     def to_json(self) -> dict[str, Any]:
         once, in_all = self.sizes

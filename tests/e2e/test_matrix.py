@@ -215,7 +215,7 @@ def test_a_base_of_a_registry_is_pinned_and_its_drift_is_told(
 
 
 def test_a_base_of_the_engine_alone(
-    imagekit: Imagekit, family: Family, python_image: str, build_image: BuildImage, inside: Inside
+    imagekit: Imagekit, family: Family, python_image: str, build_image: BuildImage, inside: Inside, tmp_path: Path
 ) -> None:
     base = build_image(f"FROM {python_image}\nRUN echo {secrets.token_hex(8)} > /etc/mark\n", {})
     family.release("1.0")
@@ -225,6 +225,11 @@ def test_a_base_of_the_engine_alone(
     family.declare("1.0", more=f'[base]\nsource = "local"\nimage = "{base}-not"\n')
     found = build(imagekit, family, code=5)
     assert found["cells"][0]["reason"].startswith(f"the engine has no image {base}-not (docker pull ")
+    # Nor is a bake file without it what was asked for.
+    baked = imagekit("matrix", "bake", family.file, "-o", tmp_path / "baked", "--json", env=family.env)
+    assert baked.returncode == 5
+    (failed,) = json.loads(baked.stdout)["failed"]
+    assert (failed["label"], failed["message"]) == ("1.0-python3.11-core", found["cells"][0]["reason"])
 
 
 def test_an_image_in_a_layout_under_all_its_names(imagekit: Imagekit, family: Family, tmp_path: Path) -> None:

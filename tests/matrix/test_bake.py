@@ -33,9 +33,10 @@ def test_uv_of_an_image_needs_no_target() -> None:
 
 
 def test_a_directory_of_someone_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "docker-bake.hcl").write_text("# mine\n")
-    with pytest.raises(InvalidProject, match="not imagekit's"):
-        prepare(tmp_path, "uv:1")
+    for text in (b"# \xff\n", b"# mine\n"):
+        (tmp_path / "docker-bake.hcl").write_bytes(text)
+        with pytest.raises(InvalidProject, match="not imagekit's"):
+            prepare(tmp_path, "uv:1")
     (tmp_path / "file").touch()
     with pytest.raises(InvalidProject, match="cannot be written"):
         prepare(tmp_path / "file", "uv:1")

@@ -192,6 +192,20 @@ def test_every_fault_is_told_and_nothing_else(tmp_path: Path, wrong: set[int]) -
     assert told == sorted({*wrong, 29} - {6} if 6 in wrong else wrong)
 
 
+def test_what_there_is_none_of_is_told_beside_all_else(tmp_path: Path) -> None:
+    """Neither a base nor an axis keeps back that there is no category, nor that a tag is of two cells."""
+    base = '[base]\nsource = "registry"\n'
+    told = [problem.message for problem in read(tmp_path, HEAD + 'default-python = "3.12"\n' + base)]
+    assert [message.partition(",")[0] for message in told] == [
+        "m.toml: there is no category",
+        "m.toml: there is no tag",
+        "m.toml:3: default-python: '3.12' is none of python",
+        "m.toml:5: base.source: 'registry' needs an image",
+    ]
+    told = [problem.message for problem in read(tmp_path, HEAD + CORE + '[[tag]]\nname = "x"\n' + base)]
+    assert [message.partition(": ")[0] for message in told] == ["m.toml:7", "m.toml:9"]
+
+
 def test_of_broken_lists_the_rest_is_told_where_it_stands(tmp_path: Path) -> None:
     text = (
         HEAD + CORE + '[[tag]]\nname = "{pyton}"\n[[tag]]\nname = "x"\ncategory = "cor"\n[[tag]]\nname = "{version}"\n'
@@ -237,12 +251,23 @@ def test_a_tag_for_commits_waits_for_the_first_of_them(tmp_path: Path) -> None:
         ([""], "no cell of m.toml is called ''", "without --select all are taken"),
         (["*-python3.9*"], "no cell of m.toml is called '*-python3.9*'", "a pattern fits a whole name"),
         ("python3.11-cor", "no cell of m.toml is called 'python3.11-cor'", "did you mean 'python3.11-core'?"),
+        (
+            "python3.13-f*",
+            "no cell of m.toml is called 'python3.13-f*' but what it excludes: too new; excluded by the matrix",
+            "change its [[exclude]]",
+        ),
     ],
 )
 def test_a_selection_that_fits_nothing(tmp_path: Path, select: list[str] | str, message: str, hint: str) -> None:
-    (tmp_path / "m.toml").write_text(HEAD + CORE + TAG)
+    more = "".join(CORE.replace("core", name) for name in ("fine", "full")) + "".join(
+        f'[[exclude]]\npython = ["3.13"]\ncategory = ["{name}"]\n{reason}'
+        for name, reason in (("fine", 'reason = "too new"\n'), ("full", ""))
+    )
+    (tmp_path / "m.toml").write_text(HEAD + CORE + TAG.replace('"\n', '-{category}"\n') + more)
     matrix = BaseImageMatrix.load(tmp_path / "m.toml")
     with pytest.raises(InputError) as caught:
-        matrix._selected(select)
+        matrix.bake(tmp_path / "out", select=select)
+    # Nothing was begun.
+    assert not (tmp_path / "out").exists()
     assert caught.value.message == message
     assert hint in (caught.value.hint or "")
