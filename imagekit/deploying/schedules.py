@@ -98,8 +98,13 @@ class Interval:
         anchor = _ANCHOR if self.anchor_date is None else self.anchor_date
         if not isinstance(anchor, datetime):
             raise wrong_type(anchor, "anchor_date", "a datetime", "write anchor_date=datetime(2026, 1, 1, 9)")
+        anchor = anchor if anchor.tzinfo else anchor.replace(tzinfo=zone)
+        try:
+            anchor.astimezone(timezone.utc)
+        except OverflowError:
+            raise InputError(f"anchor_date: {anchor} is no year's of UTC", hint="name one of this century") from None
         object.__setattr__(self, "interval", float(seconds))
-        object.__setattr__(self, "anchor_date", anchor if anchor.tzinfo else anchor.replace(tzinfo=zone))
+        object.__setattr__(self, "anchor_date", anchor)
 
     def after(self, moment: datetime) -> datetime | None:
         """The next time after ``moment``, in UTC."""
@@ -112,7 +117,9 @@ class Interval:
             return self._on_the_wall(moment, anchor, int(seconds // _DAY))
         start = anchor.astimezone(timezone.utc)
         count = int((moment - start).total_seconds() // seconds) + 1
-        return start + timedelta(seconds=count * seconds)
+        found = start + timedelta(seconds=count * seconds)
+        # A fraction's multiples are not exact: the quotient may be a whole number too low.
+        return found if found > moment else start + timedelta(seconds=(count + 1) * seconds)
 
     def _on_the_wall(self, moment: datetime, anchor: datetime, days: int) -> datetime:
         zone = _zone(self.timezone)
@@ -175,8 +182,11 @@ def schedules_of(given: Mapping[str, Any]) -> tuple[Schedule, ...]:
 
 
 def written(moment: datetime | None) -> str | None:
-    """As the store has times: ISO 8601, UTC, to the millisecond."""
-    return None if moment is None else moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    """As the store has times: ISO 8601, UTC, to the millisecond; rounded up, or what is due after it would be it."""
+    if moment is None:
+        return None
+    moment = moment.astimezone(timezone.utc)
+    return (moment + timedelta(microseconds=-moment.microsecond % 1000)).isoformat(timespec="milliseconds")
 
 
 def _zone(name: str | None) -> tzinfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagekit import Cron, Interval
@@ -79,3 +79,28 @@ def test_a_zone_that_is_none() -> None:
 def test_times_are_written_as_the_store_sorts_them() -> None:
     assert written(datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-01T07:00:00.000+00:00"
     assert written(None) is None
+
+
+@given(
+    seconds=st.floats(1, 40 * 86_400),
+    anchor=st.datetimes(datetime(2019, 1, 1), datetime(2026, 1, 1)),
+    moment=st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1), timezones=st.just(timezone.utc)),
+)
+@example(seconds=1.1, anchor=datetime(2020, 1, 1), moment=datetime(2026, 5, 5, 5, 5, 5, tzinfo=timezone.utc))
+def test_an_interval_goes_on_behind_each_time_as_it_is_written(
+    seconds: float, anchor: datetime, moment: datetime
+) -> None:
+    """With parts of a millisecond, in the interval or in its anchor, which the store has not: otherwise a worker that
+    looks ahead would find the same occurrence due without end."""
+    schedule = Interval(seconds, anchor)
+    for _ in range(3):
+        found = written(schedule.after(moment))
+        assert found is not None
+        due = datetime.fromisoformat(found)
+        assert moment < due
+        moment = due
+
+
+def test_an_anchor_that_utc_does_not_have() -> None:
+    with pytest.raises(InputError, match="anchor_date: 9999"):
+        Interval(86_400, datetime(9999, 12, 31, 23), "America/New_York")
