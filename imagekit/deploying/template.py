@@ -46,7 +46,20 @@ def check_template(found: object) -> dict[str, Any]:
     except SchemaError as error:
         at = ".".join(map(str, ("variables", *error.absolute_path)))
         problems.append(InvalidConfig(f"base job template: {at}: {error.message}", hint="variables is a JSON Schema"))
-    known = set(variables.get("properties") or {})
+    properties = variables.get("properties") or {}
+    known = set(properties) if isinstance(properties, Mapping) else set()
+    problems += [
+        InvalidConfig(f"base job template: variables.properties.{name} is no object", hint="write {} for any value")
+        for name in sorted(known)
+        if not isinstance(properties[name], Mapping)
+    ]
+    problems += [
+        InvalidConfig(
+            f"base job template: {reference!r} refers to nothing in variables", hint="write it as '#/$defs/NAME'"
+        )
+        for reference in _references(variables)
+        if not _is_there(reference, variables)
+    ]
     for name, value in job.items():
         if name not in NAMES:
             problems.append(
@@ -80,13 +93,15 @@ def defaults(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Job variables of a pool, a deployment, a run: the later goes before, and variables of ``env`` are joined."""
+    """Job variables of a pool, a deployment, a run: the later goes before, and variables of ``env`` are joined.
+
+    An ``env`` that is no mapping is for ``check_variables`` to refuse."""
     found: dict[str, Any] = {}
     for layer in layers:
-        env = {**(found.get("env") or {}), **(layer.get("env") or {})}
+        below, above = found.get("env"), layer.get("env")
         found.update(layer)
-        if env:
-            found["env"] = env
+        if isinstance(below, Mapping) and isinstance(above, (Mapping, type(None))):
+            found["env"] = {**below, **(above or {})}
     return found
 
 
@@ -133,7 +148,7 @@ def run_settings(
         filled = _filled(value, values)
         if filled is not _UNSET and filled is not None:
             settings[name] = filled
-    if "env" in settings:
+    if isinstance(settings.get("env"), Mapping):
         settings["env"] = {name: _secret_or(value, secret) for name, value in settings["env"].items()}
     credentials = settings.get("registry_credentials")
     if isinstance(credentials, Mapping):
@@ -164,6 +179,26 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     return value
 
 
+def _references(value: Any) -> list[str]:
+    """What a schema refers to, in any part of it."""
+    if isinstance(value, Mapping):
+        own = [value[key] for key in ("$ref", "$dynamicRef") if isinstance(value.get(key), str)]
+        return own + [each for item in value.values() for each in _references(item)]
+    return [each for item in value for each in _references(item)] if isinstance(value, (list, tuple)) else []
+
+
+def _is_there(reference: str, schema: Any) -> bool:
+    """Whether ``reference`` is a part of ``schema``, by its path: nothing is fetched from anywhere."""
+    if reference != "#" and not reference.startswith("#/"):
+        return False
+    for part in reference.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(schema, Mapping) or key not in schema:
+            return False
+        schema = schema[key]
+    return isinstance(schema, (Mapping, bool))
+
+
 def _places(value: Any) -> list[str]:
     if isinstance(value, str):
         return _PLACE.findall(value)
@@ -187,9 +222,15 @@ def _problem(error: Any) -> InputError:
 
 def _exposed(given: Mapping[str, Any]) -> list[InputError]:
     """What is kept would be read by everyone who has the store, or a copy of it."""
+    from imagekit.runs.concealing import CONCEALED, without_credentials
     from imagekit.secrets.telling import credential
 
     found: list[InputError] = []
+    for name in ("command", "labels", "container_create_kwargs"):
+        value = given.get(name)
+        if str(without_credentials(value, name)).count(CONCEALED) > str(value).count(CONCEALED):
+            hint = "imagekit secret set NAME; a variable of env is it: {'env': {'TOKEN': {'secret': 'NAME'}}}"
+            found.append(CredentialExposed(f"job variable {name}: it shows a credential, and would be kept", hint=hint))
     env = given.get("env")
     for name, value in env.items() if isinstance(env, Mapping) else ():
         if isinstance(value, str) and credential(str(name), value) is not None:

@@ -117,6 +117,8 @@ def test_a_template_of_ones_own() -> None:
         ({"volumes": ["/:/host"]}, "/", ""),
         ({"auto_remove": "yes"}, "'yes' is not of type 'boolean'", ""),
         ({"env": {"A": 3}}, "job variable env.A: its value is of the wrong kind", "env:"),
+        ({"env": ["A=3"]}, "job variable env: its value is of the wrong kind", "env:"),
+        ({"env": 5}, "job variable env: its value is of the wrong kind", "env:"),
     ],
 )
 def test_what_cannot_be_meant(given: dict[str, Any], words: str, hint: str) -> None:
@@ -138,6 +140,10 @@ def test_all_problems_are_told_at_once() -> None:
         {"env": {"API_TOKEN": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"}},
         {"env": {"INDEX": "https://me:hunter22@example.com/simple"}},
         {"registry_credentials": {"username": "u", "password": "hunter22", "registry_url": "example.com"}},
+        {"command": "curl https://me:hunter22@example.com"},
+        {"command": ["mysql", "--password", "hunter22"]},
+        {"labels": {"token": "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"}},
+        {"container_create_kwargs": {"extra_hosts": {"a": "https://me:hunter22@example.com"}}},
     ],
 )
 def test_a_credential_is_kept_nowhere(given: dict[str, Any]) -> None:
@@ -149,10 +155,33 @@ def test_a_credential_is_kept_nowhere(given: dict[str, Any]) -> None:
         changed(new_pool("etl"), defaults=given)
 
 
+def test_what_is_no_credential_may_be_kept() -> None:
+    check_variables(TEMPLATE, {"command": ["sh", "-c", "ls /***"], "labels": {"token": "***"}})
+
+
+REFERENCE: dict[str, Any] = {"image": {"$ref": "#/$defs/name"}}
+
+
+def test_a_template_may_refer_to_parts_of_itself() -> None:
+    variables = {"properties": REFERENCE, "$defs": {"name": {"type": "string"}}}
+    template = {"variables": variables, "job_configuration": {"image": "{{ image }}"}}
+    assert check_template(template) == template
+    with pytest.raises(InputError, match="job variable image"):
+        check_variables(template, {"image": 3})
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [
         ({}, "an object with variables"),
+        ({"variables": {"properties": {"image": True}}, "job_configuration": {}}, "properties.image is no object"),
+        ({"variables": {"properties": [{}]}, "job_configuration": {}}, "variables.properties"),
+        ({"variables": {"properties": REFERENCE}, "job_configuration": {}}, "'#/$defs/name' refers to nothing"),
+        (
+            {"variables": {"properties": {"image": {"$ref": "http://127.0.0.1:1/x"}}}, "job_configuration": {}},
+            "'http://127.0.0.1:1/x' refers to nothing",
+        ),
+        ({"variables": {}, "job_configuration": {"env": "A=1"}}, "env must be"),
         ({"variables": {}, "job_configuration": 3}, "no job_configuration"),
         ({"variables": {"type": "objct"}, "job_configuration": {}}, "variables.type"),
         ({"variables": {}, "job_configuration": {"imag": "x"}}, "no setting 'imag'"),
