@@ -90,11 +90,6 @@ class Deployments:
         """Name, schedule's position and time of what was due in ``pool`` at ``moment`` and made no run yet."""
         return [(name, position, time) for name, position, time in self._file.rows(sql.DUE_SCHEDULES, (pool, moment))]
 
-    def next_due(self, pool: str) -> str | None:
-        """When something is due in ``pool`` next."""
-        found = self._file.rows(sql.NEXT_TIMES, (pool,))
-        return found[0][0] if found else None
-
 
 def _row(deployment: Deployment) -> dict[str, Any]:
     names = ("id", "name", "pool", "concurrency_limit", "created", "updated")

@@ -68,6 +68,11 @@ class Queue:
             connection.execute(sql.CLAIM, values)
             return run_of(connection.execute(runs_sql.RUN_BY_ID, row).fetchone())
 
+    def next_time(self, pool: str, after: str) -> str | None:
+        """When something is due in ``pool`` next, a schedule or a run that waits; ``None``: nothing that is known."""
+        found = self._file.rows(sql.NEXT_TIME, {"pool": pool, "after": after})
+        return found[0][0] if found else None
+
     def may_begin(self, run_id: str, attempt: int) -> bool | None:
         """Whether a run that was claimed ahead of its time may begin, now that it has come. ``False``: its pool or its
         deployment has as many as it may, or is paused, and it waits again. ``None``: it is not this claim's any more.

@@ -17,6 +17,13 @@ def now(*, ahead: float = 0) -> str:
     return (datetime.now(timezone.utc) + timedelta(seconds=ahead)).isoformat(timespec="milliseconds")
 
 
+def seconds_until(time: str) -> float:
+    """From this moment to ``time``, which is to come."""
+    left = (datetime.fromisoformat(time) - datetime.now(timezone.utc)).total_seconds()
+    # Times have milliseconds, and the clock has more: it may be a part of one too early.
+    return max(left, 0.001)
+
+
 def new_run_id() -> str:
     """A random UUID (RFC 9562, version 4), as Prefect's flow runs have; without the import of ``uuid``."""
     digits = bytearray(os.urandom(16))

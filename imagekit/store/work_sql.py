@@ -69,9 +69,15 @@ DUE_SCHEDULES = """
      WHERE deployment.pool = ? AND NOT deployment.is_paused AND schedule.next_time <= ?
      ORDER BY schedule.next_time
 """
-NEXT_TIMES = """
-    SELECT min(schedule.next_time) FROM schedule JOIN deployment ON deployment.id = schedule.deployment_id
-     WHERE deployment.pool = ? AND NOT deployment.is_paused
+# What is due later than :after, of schedules and of runs that wait. What was due before waits for something else.
+NEXT_TIME = """
+    SELECT min(time)
+      FROM (SELECT min(schedule.next_time) AS time
+              FROM schedule JOIN deployment ON deployment.id = schedule.deployment_id
+             WHERE deployment.pool = :pool AND NOT deployment.is_paused AND schedule.next_time > :after
+             UNION ALL
+            SELECT min(scheduled_for) FROM flow_run
+             WHERE pool = :pool AND state = 'scheduled' AND scheduled_for > :after)
 """
 NEXT_OF_DEPLOYMENT = "SELECT position, next_time FROM schedule WHERE deployment_id = ? ORDER BY position"
 MOVE_SCHEDULE = "UPDATE schedule SET next_time = ? WHERE deployment_id = ? AND position = ? AND next_time = ?"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from imagekit.runs.recording import NotOurs
 from imagekit.runs.watch import Happening, StopAsked, Unstarted
 from imagekit.store.queue import Queue
+from imagekit.store.values import seconds_until
 
 if TYPE_CHECKING:
     from imagekit.worker.jobs import Job
@@ -34,7 +34,7 @@ class UntilDue:
         self.on_ready()
         while not run.is_due:
             try:
-                happening = happenings.get(timeout=min(_seconds_until(str(run.scheduled_for)), LOOK_SECONDS))
+                happening = happenings.get(timeout=min(seconds_until(str(run.scheduled_for)), LOOK_SECONDS))
             except Empty:
                 continue
             if isinstance(happening, StopAsked):
@@ -48,9 +48,3 @@ class UntilDue:
         if not may_begin:
             raise Unstarted
         return None
-
-
-def _seconds_until(time: str) -> float:
-    left = (datetime.fromisoformat(time) - datetime.now(timezone.utc)).total_seconds()
-    # Times have milliseconds, and the clock has more: it may be a part of one too early.
-    return max(left, 0.001)

@@ -2,9 +2,10 @@
 
 What is due within its ``prefetch`` seconds is claimed and made ready where a place is free.
 
-It is woken by the database's file (one ``stat`` twenty times a second), by the end of a job, and at least every two
-seconds. The first signal ends the claiming, and it ends with its last run; the second lets go of the runs: their
-containers go on, and the next worker adopts them. What waits for its time is put back with the first.
+It is woken by the database's file (one ``stat`` twenty times a second), by the end of a job, when something comes to be
+due, and at least every two seconds. The first signal ends the claiming, and it ends with its last run; the second lets
+go of the runs: their containers go on, and the next worker adopts them. What waits for its time is put back with the
+first.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from imagekit.store.ownership import machine as machine_id
 from imagekit.store.ownership import owner
 from imagekit.store.pools import Pools
 from imagekit.store.queue import Queue
-from imagekit.store.values import new_run_id, now
+from imagekit.store.values import new_run_id, now, seconds_until
 from imagekit.store.work_values import HEARTBEAT, ONLINE, STOPPED, STOPPING, WorkerSeen
 from imagekit.worker.ahead import UntilDue
 from imagekit.worker.jobs import Job, Jobs
@@ -143,6 +144,8 @@ class Worker:
                 said = True
                 self._told.stopping(self._jobs.put_back())
             found = 0
+            # Before it looks: what is written, or comes to be due, meanwhile is looked at next.
+            mark, looked = self._mark(), time.monotonic()
             if not self._signals:
                 try:
                     found = self._poll()
@@ -153,16 +156,16 @@ class Worker:
                     self._told.trouble(error)
             if not self._jobs and (self._signals or (self._once and not found)):
                 return
-            self._wait()
+            self._wait(mark, looked)
 
     def _poll(self) -> int:
-        """Claim while there is room; how many runs there were."""
+        """Claim while there is room; how many runs there were. ``InputError`` where somebody deleted the pool."""
+        self._pools.get(self._pool)
         if (self._engine_away and not self._engine_is_back()) or time.monotonic() < self._not_before:
             return 0
         found = 0
         while not self._signals and not self._engine_away:
-            # Of what schedules will be due for, no more is made than there is room for.
-            ahead = self._prefetch if self._jobs.has_room(ahead=True) else 0
+            ahead = self._ahead()
             job = self._next(ahead)
             if job is not None:
                 found += 1
@@ -170,6 +173,10 @@ class Worker:
             elif not self._submit_due(ahead):
                 break
         return found
+
+    def _ahead(self) -> float:
+        """For how many seconds: of what schedules will be due for, no more is made than there is room for."""
+        return self._prefetch if self._jobs.has_room(ahead=True) else 0
 
     def _submit_due(self, ahead: float) -> int:
         return submit_due(self._store, self._deployments, self._pools, self._queue, self._pool, self._told, ahead=ahead)
@@ -209,13 +216,13 @@ class Worker:
 
         threading.Thread(target=work, name=f"imagekit-run-{run.id[:8]}", daemon=True).start()
 
-    def _wait(self) -> None:
-        """Until something may have to be done."""
-        mark = self._mark()
+    def _wait(self, mark: tuple[int, int], looked: float) -> None:
+        """Until something may have to be done; ``mark`` is as it was at ``looked``."""
         signals = len(self._signals)
-        for _ in range(int(POLL_SECONDS / LOOK_SECONDS)):
+        until = time.monotonic() + self._idle_seconds(looked)
+        while (left := until - time.monotonic()) > 0:
             try:
-                rung = self._bell.get(timeout=LOOK_SECONDS)
+                rung = self._bell.get(timeout=min(left, LOOK_SECONDS))
             except Empty:
                 if len(self._signals) != signals:
                     return
@@ -227,6 +234,15 @@ class Worker:
                 return
         if self._jobs:
             self._ask_cancelled()
+
+    def _idle_seconds(self, looked: float) -> float:
+        """Until it looks again, whatever happens: at once when something comes to be due."""
+        ahead = self._ahead()
+        try:
+            due = self._queue.next_time(self._pool, now(ahead=ahead + looked - time.monotonic()))
+        except (StoreError, DiskFull):
+            return POLL_SECONDS
+        return POLL_SECONDS if due is None else min(max(seconds_until(due) - ahead, 0.001), POLL_SECONDS)
 
     def _done(self, job: Job, end: JobEnd) -> None:
         self._jobs.remove(job)

@@ -391,3 +391,23 @@ def test_a_clock_that_is_set_back_keeps_nothing_that_was_due(store: Store) -> No
     assert run is not None
     assert run.is_due
     assert queue.may_begin(run.id, 1) is True
+
+
+def test_when_something_is_due_next(store: Store) -> None:
+    """Of schedules and of runs that wait; what was due before waits for something else than its time."""
+    from imagekit.store.deployments import Deployments
+
+    queue, kept = Queue(store), Deployments(store.file)
+    assert queue.next_time("docker", now()) is None
+    past, soon, later = now(ahead=-10), now(ahead=100), now(ahead=200)
+    deployment = Deployment(name="etl/nightly", pool="docker", entrypoint="f.py:f", schedules=({"cron": "@daily"},))
+    kept.put(deployment, [later])
+    assert queue.next_time("docker", now()) == later
+    queue.submit(submission("past", scheduled_for=past))
+    queue.submit(submission("soon", scheduled_for=soon))
+    queue.submit(submission("of another pool", scheduled_for=now(ahead=1), pool="other"))
+    assert [queue.next_time("docker", after) for after in (now(), soon, later)] == [soon, later, None]
+    assert [queue.claim("docker", ahead=150) is not None for _ in range(2)] == [True, True]
+    assert queue.next_time("docker", now()) == later
+    kept.put(replace(kept.get("etl/nightly"), is_paused=True), [later])
+    assert queue.next_time("docker", now()) is None

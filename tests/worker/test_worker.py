@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+import imagekit.worker.worker as worker_module
+from imagekit.deploying.pool import new_pool
+from imagekit.deploying.schedules import Interval
+from imagekit.progress import SilentReporter
+from imagekit.running import Machine
 from imagekit.store.deployments import Deployments
 from imagekit.store.pools import Pools
+from imagekit.store.values import now
+from imagekit.worker.told import Told
+from imagekit.worker.worker import Worker
 
 from .conftest import Works
 
@@ -123,8 +132,6 @@ def test_several_workers_run_each_once(works: Works) -> None:
 
 
 def test_schedules_make_runs_and_missed_ones_make_one(works: Works) -> None:
-    from imagekit.deploying.schedules import Interval
-
     kept = Deployments(works.store.file)
     known = kept.get("add/test")
     schedule = Interval(3600).to_json()
@@ -149,3 +156,42 @@ def test_what_with_options_changed_holds_in_the_container(works: Works, function
     assert works.worker("--run-once").wait() == 0
     runs = [works.store.run(run_id) for run_id in (patient, hasty)]
     assert [(run.state, run.end.result if run.end else None) for run in runs] == [("completed", 3), ("failed", None)]
+
+
+@pytest.mark.parametrize("when", ["comes to be due", "is submitted while it looks"])
+def test_a_worker_that_idles_begins_what(works: Works, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look by itself in an hour, and looks ahead for nothing; a schedule's run, or one of a moment."""
+    monkeypatch.setenv("XDG_STATE_HOME", works.environ["XDG_STATE_HOME"])
+    monkeypatch.setattr(worker_module, "POLL_SECONDS", 3600.0)
+    kept = Deployments(works.store.file)
+    known = replace(kept.get("add/test"), parameters={"a": 1})
+    if when == "comes to be due":
+        kept.put(replace(known, schedules=(Interval(24 * 3600).to_json(),)), [now(ahead=1)])
+    looked: list[int] = []
+
+    class Submits(Worker):
+        def _submit_due(self, ahead: float) -> int:
+            found = super()._submit_due(ahead)
+            if not looked and when == "is submitted while it looks":
+                works.submit("add", a=1)
+            looked.append(found)
+            return found
+
+    def say(line: str) -> None:
+        if line.endswith(": completed"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with Machine.here(SilentReporter()) as machine:
+        assert Submits(machine, works.store, "docker", Told(say)).run().ended == 1
+    (run,) = works.store.runs(deployment="add/test")
+    assert str(run.scheduled_for) <= str(run.started)
+
+
+def test_a_pool_that_is_deleted_ends_its_idle_worker(works: Works) -> None:
+    Pools(works.store.file).put(new_pool("other"))
+    worker = works.worker("--pool", "other")
+    works.until(lambda: "polls other" in works.told())
+    assert works.imagekit("work-pool", "delete", "other").returncode == 0
+    assert worker.wait() == 2
+    assert "there is no work pool 'other'" in works.told()
+    assert "FOREIGN KEY" not in works.told()
