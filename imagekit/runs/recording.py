@@ -98,7 +98,8 @@ class Recording:
                 python=result.python,
                 cpu_seconds=result.cpu_seconds,
                 peak_memory=result.peak_memory,
-                started=result.started,
+                # One that was stopped before its start has none.
+                started=result.started if self._is_started else None,
                 ended=result.ended,
                 container_id=result.container_id,
                 image_id=result.image,

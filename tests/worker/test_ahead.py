@@ -145,6 +145,13 @@ def test_cancelled_meanwhile(works: Works, ahead: Ahead) -> None:
     assert "its worker ends it" in done.stdout, done.stderr
     works.check((run_id, "cancelled", "cancel"))
     assert (works.log(run_id), run_id in works.most_alive) == (b"", False)
+    # What was never started has no start, and took no time.
+    run = works.store.run(run_id)
+    assert (run.started, run.seconds) == (None, None)
+    told = works.imagekit("flow-run", "inspect", run_id).stdout
+    assert "  ended " in told
+    assert "  started " not in told
+    assert "  took " not in told
 
 
 @pytest.mark.faults
