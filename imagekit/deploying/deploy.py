@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.deploying.image import Pinned, engine_of, held_by, pin, release
+from imagekit.deploying.image import Pinned, engine_of, held_by, pin, release, waited_for
 from imagekit.deploying.schedules import written
 from imagekit.deploying.spec import DeploymentSpec, as_declared
 from imagekit.deploying.template import check_variables, defaults
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imagekit.settings import Settings
     from imagekit.store.deployments import Deployments
     from imagekit.store.pools import Pools
+    from imagekit.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +104,13 @@ def deploy_all(
             pinned = pin(image, checked, settings, build=build, push=push)
         held = held_by(kept.all())
         done = [keep(each, pinned, kept) for each in checked]
-        if unused := held - held_by(kept.all()):
-            with suppress(EngineError), engine_of(settings) as engine:
-                release(engine, unused)
+        _let_go(held, store, kept, settings)
         return done, pinned
 
 
 def forget(names: Sequence[str], settings: Settings) -> int:
     """Delete deployments; how many of their runs waited, and are cancelled. Images that were kept for them alone lose
-    our name, where the engine can be reached."""
+    our name, where the engine can be reached and no run that did not end is to be in one."""
     from imagekit.store.deployments import Deployments
     from imagekit.store.store import Store
 
@@ -121,10 +120,16 @@ def forget(names: Sequence[str], settings: Settings) -> int:
             kept.get(name)
         held = held_by(kept.all())
         cancelled = sum(kept.delete(name) for name in dict.fromkeys(names))
-        if unused := held - held_by(kept.all()):
-            with suppress(EngineError), engine_of(settings) as engine:
-                release(engine, unused)
+        _let_go(held, store, kept, settings)
     return cancelled
+
+
+def _let_go(held: set[str], store: Store, kept: Deployments, settings: Settings) -> None:
+    """Release what of ``held`` is nobody's any more. A run that waits is in the image that it was accepted with; what
+    that was kept for goes with ``imagekit prune``."""
+    if unused := held - held_by(kept.all()) - waited_for(store):
+        with suppress(EngineError), engine_of(settings) as engine:
+            release(engine, unused)
 
 
 def check_all(

@@ -171,12 +171,18 @@ def release(engine: Engine, image_ids: Iterable[str]) -> None:
 def needed_images(store: Store, engine: Engine) -> set[str]:
     """The IDs of images in ``engine`` that deployments, or runs that did not end, are pinned to."""
     from imagekit.store.deployments import Deployments
-    from imagekit.store.values import OPEN_STATES
 
-    names = {each.pinned for each in Deployments(store.file).all()}
-    names |= {run.wanted.get("image") for run in store.runs(states=OPEN_STATES)}
+    names = {each.pinned for each in Deployments(store.file).all()} | waited_for(store)
     found = (engine.image(name) for name in sorted(name for name in names if name))
     return {image.id for image in found if image is not None}
+
+
+def waited_for(store: Store) -> set[str]:
+    """The images, as they are pinned, of runs that did not end."""
+    from imagekit.store.values import OPEN_STATES
+
+    pinned = (run.wanted.get("image") for run in store.runs(states=OPEN_STATES) if not run.cancel_asked)
+    return {str(name) for name in pinned if name}
 
 
 def held_by(deployments: Iterable[Deployment]) -> set[str]:

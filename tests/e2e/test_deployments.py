@@ -1,7 +1,7 @@
 """The examples of Prefect's guides to flows in Docker containers: imported from imagekit, and nothing else changed.
 
 Names of images, registries and repositories are the tests' own, and ``push`` is to a registry of the tests' own.
-docs/prefect-guides.md has each example and its test.
+docs/deployments.md has each example and its test.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pytest
 from imagekit import DockerImage
 from imagekit.deploying.create import create_from_file
 from imagekit.deploying.deploy import forget
+from imagekit.deploying.image import DEPLOYED
 from imagekit.deploying.pool import changed, new_pool
 from imagekit.deploying.submit import run_deployment
 from imagekit.engine.client import Engine
@@ -172,8 +173,18 @@ def test_an_image_that_stays_here_outlives_what_replaces_it(guide: Guide, engine
     DockerImage(image, stream_progress_to=None).build()
     assert guide.run("buy/prod-deploy", pool="my-other-docker-pool").record.image_id == pinned
     assert guide.deploy(TWO_POOLS, image=image).count("updated ") == 2
-    assert guide.deployment("buy/dev-deploy").pinned != pinned
+    second = guide.deployment("buy/dev-deploy").pinned
+    assert second is not None
+    assert second != pinned
     assert engine.image(pinned) is None
+    # A run that was accepted before is in the image that it was accepted with.
+    waiting = run_deployment(guide.store, "buy/dev-deploy")
+    (guide.root / "more.py").write_text("MORE = 2\n")
+    assert guide.deploy(TWO_POOLS, image=image).count("updated ") == 2
+    guide.work("my-docker-pool")
+    run = guide.store.run(waiting.id)
+    assert (run.state, run.record.image_id) == ("completed", second)
+    engine.remove_image(f"{DEPLOYED}:{second.partition(':')[2][:24]}")
 
 
 def test_two_flows_in_one_image(guide: Guide) -> None:
