@@ -161,7 +161,7 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         "base pin": CommandWorld(
             needs=("newer base",),
             files={"imagekit.toml": 'base-image = "registry.example.com/python:3.11"\n'},
-            before=(*_base_in_the_registry("3.11"), *_base_in_the_registry("3.13")),
+            before=(*_ANY_PYTHON, *_base_in_the_registry("3.11"), *_base_in_the_registry("3.13")),
             after=("grep -q 'python:3.13@sha256:' imagekit.toml",),
             images=False,
         ),
