@@ -68,8 +68,11 @@ def list_deployments(
     """List the deployments."""
     from imagekit.cli.output import clipped, put, put_json, put_table
     from imagekit.cli.periods import ago
+    from imagekit.store.pools import Pools
 
     with _store() as store:
+        if pool is not None:
+            Pools(store.file).get(pool)
         kept = _deployments(store)
         found = kept.all(pool)
         times = {each.id: _next(kept.next_times(each)) for each in found}
@@ -148,15 +151,15 @@ def run(
 
 
 @app.command(cls=Command, epilog=examples("imagekit deployment pause etl/nightly"))
-def pause(name: _Name) -> None:
+def pause(name: _Name, as_json: options.Json = False) -> None:
     """Let its schedules make no more runs."""
-    _pause(name, True)
+    _pause(name, True, as_json)
 
 
 @app.command(cls=Command, epilog=examples("imagekit deployment resume etl/nightly"))
-def resume(name: _Name) -> None:
+def resume(name: _Name, as_json: options.Json = False) -> None:
     """Let its schedules make runs again, from now on."""
-    _pause(name, False)
+    _pause(name, False, as_json)
 
 
 @app.command(cls=Command, epilog=examples("imagekit deployment delete etl/nightly"))
@@ -200,17 +203,21 @@ def _deployments(store: Store) -> Deployments:
     return Deployments(store.file)
 
 
-def _pause(name: str, is_paused: bool) -> None:
+def _pause(name: str, is_paused: bool, as_json: bool) -> None:
     from dataclasses import replace
 
-    from imagekit.cli.output import put
+    from imagekit.cli.output import put, put_json
     from imagekit.store.values import now
 
     with _store() as store:
         kept = _deployments(store)
         found = replace(kept.get(name), is_paused=is_paused, updated=now())
         kept.put(found, _times(found))
-    put(f"{'paused' if is_paused else 'resumed'} {name}")
+        times = kept.next_times(found)
+    if as_json:
+        put_json({**found.to_json(), "next_times": times})
+    else:
+        put(f"{'paused' if is_paused else 'resumed'} {name}")
 
 
 def _times(deployment: Deployment) -> list[str | None]:
@@ -230,11 +237,11 @@ def _moment(text: str) -> str:
     from imagekit.errors import InputError
 
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+        # As the clock here shows it, unless it says otherwise.
+        found = datetime.fromisoformat(text).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         raise InputError(f"--start-at: {text!r} is no time", hint="write it as 2026-01-31T09:00") from None
-    # As the clock here shows it, unless it says otherwise.
-    return found.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return found.isoformat(timespec="milliseconds")
 
 
 def _say_no_worker(store: Store, pool: str) -> None:

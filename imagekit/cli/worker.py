@@ -60,6 +60,7 @@ def start(
 
     from imagekit.cli.session import load_settings
     from imagekit.deploying.pool import new_pool
+    from imagekit.deploying.spec import check_name
     from imagekit.progress import SilentReporter
     from imagekit.running import Machine
     from imagekit.store.pools import Pools
@@ -67,6 +68,8 @@ def start(
     from imagekit.worker.told import Told
     from imagekit.worker.worker import Worker
 
+    if name is not None:
+        check_name(name, "a worker's name")
     settings = load_settings()
     # What is due alone, with --run-once: it ends when that has ended.
     ahead = prefetch if prefetch is not None else 0 if once else settings.worker_prefetch
@@ -91,6 +94,8 @@ def list_workers(
     from imagekit.store.store import Store
 
     with Store.open(load_settings().state_dir) as store:
+        if pool is not None:
+            Pools(store.file).get(pool)
         workers = Pools(store.file).workers(pool)
     if as_json:
         put_json({"workers": [worker.to_json() for worker in workers]})
@@ -116,7 +121,9 @@ def unit(pool: _Pool, limit: _Limit = 10, prefetch: _Prefetch = None) -> None:
     """Print a systemd unit that keeps a worker running."""
     from imagekit.cli.output import put
     from imagekit.cli.session import load_settings
+    from imagekit.deploying.spec import check_name
     from imagekit.worker.unit import systemd_unit
 
+    check_name(pool, "a work pool's name")
     text = systemd_unit(pool, limit, sys.executable, load_settings().variables, prefetch=prefetch)
     put(text.rstrip())

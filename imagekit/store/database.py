@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagekit.atomic import UNFINISHED
-from imagekit.errors import DiskFull, StoreBusy, StoreCorrupt, StoreError
+from imagekit.errors import DiskFull, InputError, StoreBusy, StoreCorrupt, StoreError
 from imagekit.store.sql import APPLICATION_ID, MIGRATIONS, QUICK_CHECK
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ def faults(path: Path) -> Iterator[None]:
         if any(words in text for words in _UNWRITABLE):
             raise _unusable(path, text) from error
         raise StoreError(f"the record of runs {path} cannot be used: {text}", hint=_ELSEWHERE) from error
+    except OverflowError as error:
+        # SQLite's integers have 64 bits.
+        raise InputError("a number is larger than the record of runs can hold", hint="write a smaller one") from error
     except FileNotFoundError:
         raise
     except OSError as error:

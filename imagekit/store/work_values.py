@@ -33,7 +33,8 @@ class WorkPool:
 
     def to_json(self) -> dict[str, Any]:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**found, "base_job_template": dict(found.pop("template"))}
+        template = dict(found.pop("template"))
+        return {**found, "base_job_template": template}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.deploying.pool import new_pool
 from imagekit.store.deployments import Deployments
 from imagekit.store.pools import Pools
 from imagekit.store.store import Store
@@ -25,7 +26,10 @@ def test_a_pool_from_its_making_to_its_end(imagekit: Imagekit, store: Store, tmp
     assert imagekit("work-pool", "ls").stdout.startswith("no work pools yet")
     assert not store.directory.exists()
     made = imagekit("work-pool", "create", "etl", "--set", "mem_limit=1g", "--concurrency-limit", "4", "--json")
-    assert json.loads(made.stdout)["concurrency_limit"] == 4
+    shown = json.loads(made.stdout)
+    assert shown["concurrency_limit"] == 4
+    assert shown["base_job_template"]["variables"]["properties"]["mem_limit"]["default"] == "1g"
+    assert "template" not in shown
     again = imagekit("work-pool", "create", "--type", "docker", "etl")
     assert (again.returncode, "imagekit work-pool update etl" in again.stderr) == (2, True)
     rows = [line.split() for line in imagekit("work-pool", "ls").stdout.splitlines()]
@@ -57,10 +61,18 @@ def test_a_pool_from_its_making_to_its_end(imagekit: Imagekit, store: Store, tmp
         (("create", "etl", "--set", "pids=many"), "'many' is not of type 'integer'", "pids:"),
         (("create", "etl", "--base-job-template", "none.json"), "none.json cannot be read", "get-default"),
         (("inspect", "none"), "there is no work pool 'none'", "imagekit work-pool create --type docker none"),
+        (("create", "etl", "--set", "env=5"), "job variable env: its value is of the wrong kind", "env:"),
+        (("create", "etl", "--concurrency-limit", str(1 << 64)), "larger than the record of runs", "a smaller one"),
+        (("worker", "ls", "--pool", "none"), "there is no work pool 'none'", "work-pool create"),
+        (("deployment", "ls", "--pool", "none"), "there is no work pool 'none'", "work-pool create"),
+        (("deployment", "run", "etl/x", "--start-at", "0001-01-01"), "'0001-01-01' is no time", "2026-01-31T09:00"),
+        (("flow-run", "ls", "--limit", str(1 << 64)), "larger than the record of runs", "a smaller one"),
     ],
 )
 def test_what_cannot_be_meant(here: Imagekit, store: Store, words: tuple[str, ...], message: str, hint: str) -> None:
-    done = here("work-pool", *words, "--json")
+    Pools(store.file).put(new_pool("known"))
+    command = words if words[0] in ("worker", "deployment", "flow-run") else ("work-pool", *words)
+    done = here(*command, "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 2
     assert message in found["message"]
@@ -95,7 +107,8 @@ def test_deployments_and_their_runs(imagekit: Imagekit, store: Store) -> None:
     assert "has ended: cancelled" in imagekit("flow-run", "cancel", run["id"]).stderr
     again = json.loads(imagekit("flow-run", "retry", run["id"], "--json").stdout)
     assert (again["state"], again["parameters"]) == ("scheduled", {"n": 3})
-    imagekit("deployment", "pause", "etl/nightly")
+    paused = json.loads(imagekit("deployment", "pause", "etl/nightly", "--json").stdout)
+    assert (paused["name"], paused["is_paused"], paused["next_times"]) == ("etl/nightly", True, [None])
     assert "paused" in imagekit("deployment", "ls").stdout
     assert imagekit("deployment", "resume", "etl/nightly").stdout == "resumed etl/nightly\n"
     (due,) = json.loads(imagekit("deployment", "inspect", "etl/nightly", "--json").stdout)["next_times"]
@@ -119,6 +132,10 @@ def test_a_systemd_unit(imagekit: Imagekit, store: Store) -> None:
     assert '-m imagekit worker start --pool "my pool" --limit 3\n' in told
     told = imagekit("worker", "unit", "--pool", "etl", "--prefetch-seconds", "0").stdout
     assert "-m imagekit worker start --pool etl --limit 10 --prefetch-seconds 0\n" in told
+    refused = imagekit("worker", "unit", "--pool", "a\nExecStartPre=true")
+    assert (refused.returncode, "a work pool's name cannot be" in refused.stderr) == (2, True)
+    refused = imagekit("worker", "start", "--pool", "etl", "--name", "a\nb")
+    assert (refused.returncode, "a worker's name cannot be" in refused.stderr) == (2, True)
     far = imagekit("worker", "unit", "--pool", "etl", "--prefetch-seconds", "3601")
     assert (far.returncode, "3601 is not in the range 0<=x<=3600" in far.stderr) == (2, True)
     unit = systemd_unit('a%b $x "y"', 2, "/opt/python", {"XDG_STATE_HOME": "/state dir", "SECRET": "x"})
