@@ -106,7 +106,7 @@ def plan(
     cls=Command,
     epilog=examples(
         "imagekit matrix build my-matrix.toml",
-        "imagekit matrix build --select '3.8.8-python3.13-*' --jobs 4",
+        "imagekit matrix build --select '*-python3.13-core' --jobs 4",
         "imagekit matrix build my-matrix.toml --push",
         "imagekit matrix build my-matrix.toml --output registry --platform linux/amd64,linux/arm64",
     ),
