@@ -57,6 +57,9 @@ _UNSATISFIABLE = (
 # pip-compile ends with its own traceback, which tells a user nothing that the lines above it do not.
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n.*", re.DOTALL | re.MULTILINE)
 NOTHING_FITS = "no set of versions fits: "
+_OTHER_PYTHON = re.compile(
+    r"the requested Python version \([^)]+\) does not satisfy Python(?P<wanted>[<>=!~]=?[\w.,<>=!~*]*\w)"
+)
 _NO_FILE = re.compile(r"\b(?:404 Not Found|410 Gone)\b")
 _POOL = re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)")
 _URL = re.compile(r"https?://[^\s`'\"()<>]+")
@@ -165,7 +168,10 @@ def _hint(words: str, access: IndexAccess) -> str:
         return f"pip's configuration names {places}, where uv does not look: name it in UV_INDEX or [tool.imagekit]"
     if "filtered by `exclude-newer`" in words:
         return "choose a later exclude-newer; an index that does not say when files were uploaded cannot go with it"
-    return "loosen one of the requirements named; the details say which need which"
+    loosen = "loosen one of the requirements named; the details say which need which"
+    if (python := _OTHER_PYTHON.search(words)) is not None:
+        return f"ask for a Python {python['wanted']}, with --python or `python` in the configuration; or {loosen}"
+    return loosen
 
 
 def _refusing(words: str) -> str:

@@ -271,9 +271,11 @@ def no_wheel(names: Sequence[str], target: Target, *, details: str | None = None
     """The error for packages of which no wheel fits ``target`` and none may be built."""
     listed = ", ".join(sorted(names))
     flags = " ".join(f"--allow-source-build {n}" for n in sorted(names))
+    key = ", ".join(f'"{n}"' for n in sorted(names))
     error = NoWheel(
         f"no wheel of {listed} fits Python {target.python} on {target.platform} ({target.libc} {target.libc_version})",
-        hint=f"allow building from source: add to `source-builds` in [tool.imagekit], or pass {flags} ('*' allows any)",
+        hint=f"allow building from source: source-builds = [{key}] in imagekit.toml or [tool.imagekit], "
+        f"or pass {flags} ('*' allows any)",
         details=details,
     )
     error.packages = tuple(sorted({canonicalize_name(name) for name in names}))

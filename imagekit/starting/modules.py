@@ -65,7 +65,10 @@ _THERE = sys.stdlib_module_names | {"imagekit"}
 
 def needed(module: Module, modules: Mapping[str, Module]) -> set[str]:
     """What must be installed so that ``module`` can be imported: what its own modules import counts, too."""
-    own = {name for path in modules for name in _importable_as(path)}
+    own: dict[str, list[Module]] = {}
+    for each in modules.values():
+        for name in _importable_as(each.path):
+            own.setdefault(name, []).append(each)
     seen: set[str] = set()
     pending = [module]
     found: set[str] = set()
@@ -74,11 +77,12 @@ def needed(module: Module, modules: Mapping[str, Module]) -> set[str]:
         if each.path in seen:
             continue
         seen.add(each.path)
-        found |= each.needs
-        pending += (
-            other for path, other in modules.items() if path in each.beside or _importable_as(path) & each.needs
-        )
-    return found - own - _THERE
+        # Modules of a large project import each other: each name is followed once, and not by each that has it.
+        new = each.needs - found
+        found |= new
+        pending += (modules[path] for path in each.beside if path in modules)
+        pending += (other for name in new for other in own.get(name, ()))
+    return found - own.keys() - _THERE
 
 
 def imported(modules: Iterable[Module]) -> set[str]:

@@ -131,6 +131,8 @@ def _entrypoints(found: Survey, distributions: set[str]) -> list[Proposal]:
     others: list[str] = []
     missing: set[str] = set()
     for module in found.modules.values():
+        if not module.flows:
+            continue
         lacking = {name for name in needed(module, found.modules) if not may_bring(name) & distributions}
         for flow in module.flows:
             if (text := _entrypoint(module, flow, found)) is not None:

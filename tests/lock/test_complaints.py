@@ -70,3 +70,24 @@ def test_what_is_missing_offline_is_named(words: str) -> None:
     said = f"error: No solution found when resolving dependencies\n  cause: {words}\n\nhint: Packages were unavailable "
     error = complaint(f"{said}because the network was disabled.", make_target(), access=IndexAccess(offline=True))
     assert error.message == "offline, and uv's cache does not have x"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (
+            "Because the requested Python version (>=3.11.2) does not satisfy Python>=3.12 and you require x==6",
+            ">=3.12",
+        ),
+        ("the requested Python version (>=3.13) does not satisfy Python>=3.8,<3.11 and x depends on y", ">=3.8,<3.11"),
+    ],
+)
+def test_where_the_python_does_not_fit_another_one_is_the_next_step(words: str, wanted: str) -> None:
+    error = complaint(f"error: No solution found when resolving dependencies\n  cause: {words}", make_target())
+    assert isinstance(error, Unsatisfiable)
+    assert str(error.hint).startswith(f"ask for a Python {wanted}, with --python or `python` in the configuration")
+
+
+def test_the_line_that_lets_a_package_be_built_is_there_to_be_copied() -> None:
+    error = complaint("Wheels are required for `uuid` because building from source is disabled", make_target())
+    assert 'source-builds = ["uuid"] in imagekit.toml' in str(error.hint)
