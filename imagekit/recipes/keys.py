@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,26 +19,44 @@ Fetch = Callable[[str, str], bytes]  # (URL, whose it is) → content
 def signing_keys(recipes: Iterable[Fitted], cache: Path, fetch: Fetch) -> dict[str, bytes]:
     """The key of each repository, by fingerprint: that key alone, not armored.
 
-    ``cache`` keeps what was fetched. Raises ``BuildError`` for a key that is another one, and what ``fetch`` raises.
+    ``cache`` keeps what was fetched. Raises what ``fetch`` raises, and ``BuildError`` for keys that are other ones, all
+    at once.
     """
     found: dict[str, bytes] = {}
+    others: list[BuildError] = []
     for recipe in recipes:
         for repository in recipe.repositories:
             fingerprint = repository.fingerprint
             if not fingerprint or fingerprint in found:
                 continue
             where = repository.where or f"the recipe {recipe.name}"
-            if is_armored(repository.key):
-                found[fingerprint] = _taken(where, repository.key.encode(), fingerprint, "the text")
-                continue
             kept = cache / f"{fingerprint}.gpg"
-            key = _kept(kept, fingerprint)
-            if key is None:
-                key = _taken(where, fetch(repository.key, recipe.name), fingerprint, repository.key)
+            if is_armored(repository.key):
+                data, origin = repository.key.encode(), "the text"
+            elif (key := _kept(kept, fingerprint)) is not None:
+                found[fingerprint] = key
+                continue
+            else:
+                data, origin = fetch(repository.key, recipe.name), repository.key
+            try:
+                found[fingerprint] = _taken(where, data, fingerprint, origin)
+            except BuildError as error:
+                others.append(error)
+                continue
+            if origin == repository.key:
                 with suppress(OSError, DiskFull):
-                    write_whole(kept, key)
-            found[fingerprint] = key
+                    write_whole(kept, found[fingerprint])
+    if others:
+        raise _together(others)
     return found
+
+
+def _together(errors: Sequence[BuildError]) -> BuildError:
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    lines = "\n".join(error.message for error in errors)
+    return BuildError(f"{len(errors)} problems: {first.message}", hint=first.hint, details=lines)
 
 
 def _kept(path: Path, fingerprint: str) -> bytes | None:

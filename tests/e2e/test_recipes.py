@@ -235,8 +235,16 @@ def test_a_key_that_is_another_one(library: Imagekit, root: Path, base: str) -> 
         own = root / "recipes" / f"{name}.toml"
         own.write_text(own.read_text().replace(found, "0" * 40))
     image = DockerImage(library.name(), "v1", context=root, base_image=base, stream_progress_to=None)
-    with pytest.raises(BuildError, match=f"gives the key {found}, and {'0' * 40} is named"):
+    with pytest.raises(BuildError, match=f"gives the key {found}, and {'0' * 40} is named") as raised:
         image.build()
+    # Each by its line, all at once.
+    lines = [
+        f"recipes/{name}.toml:{number}: apt.repository[0].key"
+        for name in ("below", "above")
+        for number, line in enumerate((root / "recipes" / f"{name}.toml").read_text().splitlines(), 1)
+        if line.startswith("key = ")
+    ]
+    assert [line.partition(": http")[0] for line in (raised.value.details or "").splitlines()] == lines
 
 
 def test_what_fails_is_told_in_a_line(library: Imagekit, project: WriteProject, base: str, token: str) -> None:

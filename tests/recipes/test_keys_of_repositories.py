@@ -133,6 +133,22 @@ def test_another_key_is_told_by_the_line_that_names_it(tmp_path: Path) -> None:
     )
 
 
+def test_several_that_are_other_ones_are_told_at_once(tmp_path: Path) -> None:
+    fingerprint, packets = key(b"right")
+    recipes = [
+        with_repository("A" * 40, "https://example.com/key.asc", "a.toml:9: key"),
+        with_repository(fingerprint, "https://example.com/key.asc"),
+        with_repository("B" * 40, KEY, "b.toml:4: key"),
+    ]
+    with pytest.raises(BuildError) as raised:
+        signing_keys(recipes, tmp_path, lambda url, name: packets)
+    assert raised.value.message.startswith("2 problems: a.toml:9: key: https://example.com/key.asc gives the key ")
+    told = (raised.value.details or "").splitlines()
+    assert [line.partition(": ")[0] for line in told] == ["a.toml:9", "b.toml:4"]
+    # The one that is right was kept, and an armored one is not: it stands in its recipe.
+    assert [path.stem for path in tmp_path.iterdir()] == [fingerprint]
+
+
 def test_words_before_an_armored_key_are_no_place_of_one(tmp_path: Path) -> None:
     inline = with_repository(FINGERPRINT, f"of https://example.com/key.asc\n{KEY}")
     assert list(signing_keys([inline], tmp_path, lambda url, name: b"<html>404</html>")) == [FINGERPRINT]
