@@ -66,6 +66,7 @@ def put_why(document: Mapping[str, Any]) -> None:
     since = document["since"]
     if since is None:
         put(f"{document['reference']}: the first build, {_count(document['layers'], 'layer')} on the base")
+        put("  no image of that name is here to be compared with; --since REF names another")
     elif document["up_to_date"]:
         same = since["reference"] == document["reference"]
         put(f"{document['reference']} is as {'it was built' if same else since['reference']}: nothing to rebuild")

@@ -208,7 +208,9 @@ def test_what_a_registry_has(imagekit: Imagekit, engine: Engine, root: Path, tmp
 
 def test_in_words(imagekit: Imagekit, root: Path) -> None:
     reference = f"{imagekit.name()}:v1"
-    assert "the first build" in imagekit("why", root, "--tag", reference).stdout
+    first = imagekit("why", root, "--tag", reference).stdout
+    assert "the first build" in first
+    assert "--since REF names another" in first
     imagekit.json("build", root, "--tag", reference)
     same = imagekit("why", root, "--tag", reference)
     assert (same.returncode, same.stdout) == (0, f"{reference} is as it was built: nothing to rebuild\n")
