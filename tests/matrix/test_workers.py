@@ -111,7 +111,7 @@ def test_leaving_interrupts_what_is_under_way(tmp_path: Path) -> None:
 
 PARENT = """
 from pathlib import Path
-from imagekit.matrix.workers import Workers, following
+from imagekit.matrix.workers import Workers
 from imagekit.progress import SilentReporter
 from imagekit.settings import Settings
 from tests.matrix.odd_jobs import OddJob, do
