@@ -115,6 +115,21 @@ PINNED = [
         has={"PyYAML==3.13": "requirements.txt:14", "wrapt==1.10.11": "requirements.txt:19"},
     ),
     Row(
+        project="healthchecks",
+        why="a service whose pins want a later Python, which no file of it says",
+        count=15,
+        has={"Django[argon2]==6.1": "requirements.txt:3"},
+        ends=End(error=Unsatisfiable, says=("no set of versions fits:", "django[argon2]==6.1", "a Python >=3.12")),
+    ),
+    Row(
+        project="healthchecks",
+        arguments={"source_builds": ["oncalendar"]},
+        python="3.14",
+        why="the same with such a Python, one package built from source; what was a build in C is a wheel (pycurl)",
+        count=15,
+        has={"pycurl==7.47.0": "requirements.txt:9"},
+    ),
+    Row(
         project="scikit-learn/binder",
         why="a requirements file of comments alone",
     ),
