@@ -16,6 +16,7 @@ def job_of(table: MatrixTable, cell: Cell, base: str, where: Destination, **more
     return Job(
         label=cell.label,
         base=base,
+        python=cell.python,
         requirements=requirements(table, cell),
         source_builds=next(each for each in table.category if each.name == cell.category).source_builds or (),
         labels=(("imagekit.matrix.cell", cell.label),),

@@ -31,6 +31,7 @@ class Job:
 
     label: str
     base: str  # a reference, or oci:DIRECTORY[:NAME]
+    python: str
     requirements: tuple[str, ...]
     source_builds: tuple[str, ...] = ()
     beneath: tuple[SharedWheels, ...] = ()  # what other cells have as well
@@ -189,6 +190,7 @@ def _spec(pipeline: Pipeline, job: Job, platform: str) -> ImageSpec:
         spec = pipeline.spec(
             Path(nothing),
             base_image=job.base,
+            python=job.python,
             packages=job.requirements,
             labels=dict(job.labels),
             include_source=False,

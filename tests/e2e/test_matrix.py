@@ -220,6 +220,8 @@ def test_a_base_of_the_engine_alone(
     base = build_image(f"FROM {python_image}\nRUN echo {secrets.token_hex(8)} > /etc/mark\n", {})
     family.release("1.0")
     family.declare("1.0", more=f'[base]\nsource = "local"\nimage = "{base}"\n')
+    # Of other images: a cell's Python is its own.
+    family.env["IMAGEKIT_PYTHON"] = "3.9"
     assert states(build(imagekit, family)) == {"1.0": ("built", ["1.0", "latest"])}
     assert inside(f"{family.name}:latest", "cat", "/etc/mark").strip()
     family.declare("1.0", more=f'[base]\nsource = "local"\nimage = "{base}-not"\n')

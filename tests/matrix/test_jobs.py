@@ -31,6 +31,8 @@ def test_all_that_the_file_says_of_a_cell(tmp_path: Path) -> None:
     table = read_matrix(tmp_path / "m.toml")
     where = destination(table, output="oci:x", platform=["linux/arm64", "linux/amd64"])
     standard, conda = (job_of(table, cell, "base:1", where, references=("a/b:1",)) for cell in expand(table)[0])
+    # The cell's, whatever this machine's configuration says of other images.
+    assert (standard.python, conda.python) == ("3.11", "3.11")
     assert (standard.requirements, standard.source_builds, standard.conda) == (("alpha",), ("alpha",), ())
     assert (standard.platforms, standard.output) == (("linux/arm64", "linux/amd64"), "oci:x")
     assert standard.program.endswith("import alpha # 3.11\n")
