@@ -189,14 +189,16 @@ def test_a_full_disk_of_the_engine_only_delays(engine: Engine, image: str, tmp_p
         works.environ["DOCKER_HOST"] = own.address
         try:
             works.worker()
-            under_way = works.submit("wait", seconds=2)
+            under_way = works.submit("wait", seconds=600)
             works.waiting(under_way)
             fill(own.data)
+            # Not when that one has ended: what its container had is free then.
             late = works.submit("add", a=1)
             works.until(lambda: "no space left where the Docker Engine keeps its data" in works.told())
+            assert works.store.run(late).end is None
+            works.let_end(under_way)
             assert (found := works.ended(under_way)).end is not None
             assert (found.state, found.end.result) == ("completed", "waited")
-            assert works.store.run(late).end is None
             (own.data / "filling").unlink()
             works.check((late, "completed", None))
         finally:
