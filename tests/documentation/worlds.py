@@ -135,6 +135,7 @@ WORLDS = {
         before=('export MATRIX_CA="${SSL_CERT_FILE:-}"',),
         files={"my-matrix.toml": MATRIX.format(name="registry.example.com/flows", base="")},
     ),
+    "docs/platforms.md": World(before=("export IMAGEKIT_PYTHON=",)),
     "docs/prefect.md": World(
         needs=("installed", "prefect"),
         files={"embedded.py": DEPLOYED},
