@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.errors import BaseNotFound, EngineError, ImagekitError, InputError
+from imagekit.errors import (
+    BaseNotFound,
+    EngineError,
+    EngineNotFound,
+    EnginePermission,
+    ImagekitError,
+    InputError,
+    NotAnEngine,
+)
 from imagekit.matrix.checks import PYTHON
 from imagekit.matrix.declared import MatrixTable
 from imagekit.matrix.values import DEBIAN, REGISTRY
@@ -59,11 +67,14 @@ def ensure(
     """Make sure of the base of each of ``pythons``; ``directory`` is that of the matrix's file.
 
     One of Debian's packages is made where it is missing, a registry's is pulled into the engine that builds on it.
+    Raises ``EngineError`` where there is no engine at all and one is needed.
     """
     references, missing = {}, {}
     for python in sorted(set(pythons), key=table.python.index):
         try:
             references[python] = _ensured(table, directory, python, where, pipeline)
+        except (EngineNotFound, EnginePermission, NotAnEngine):
+            raise  # no cell's own: none can be had
         except ImagekitError as error:
             missing[python] = f"{error.message} ({error.hint})" if error.hint else error.message
     return Bases(references=references, missing=missing)
