@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from imagekit.errors import InputError, InvalidConfig
@@ -29,7 +29,8 @@ class Repository:
     key: str  # a URL, or armored text; empty where ``keyring`` is
     fingerprint: str  # 40 hexadecimal digits
     keyring: str  # a file of the base
-    where: str = ""  # of its key, for whoever tells that it is another one: ours.toml:9: apt.repository[0].key
+    # Of its key, for whoever tells that it is another one: ours.toml:9: apt.repository[0].key
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
