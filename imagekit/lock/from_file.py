@@ -80,7 +80,7 @@ def _from_pylock(spec: ImageSpec, path: Path, target: Target, contents: Callable
     if file.inputs is not None and file.inputs != inputs:
         raise StaleLock(
             f"{path} was made from other requirements, or for another target, than those at hand",
-            hint="make it anew: imagekit lock",
+            hint=_remedy(file, path, target),
             details=_difference(file, target),
         )
     lock = _selected(spec, file, target, contents)
@@ -127,6 +127,13 @@ def _selected(spec: ImageSpec, file: LockFile, target: Target, contents: Callabl
 def _provided(names: tuple[str, ...], known: object) -> tuple[str, ...]:
     """Those of ``names`` that a lock tells apart; one made for certain extras and groups names none."""
     return tuple(name for name in names if isinstance(known, (list, tuple)) and name in known)
+
+
+def _remedy(file: LockFile, path: Path, target: Target) -> str:
+    platform = str(target.platform)
+    if (file.own or {}).get("platform") in (None, platform):
+        return "make it anew: imagekit lock"
+    return f"it is of one platform: imagekit lock --platform {platform}; or move {path.name} away, and each has its own"
 
 
 def _difference(file: LockFile, target: Target) -> str | None:

@@ -124,6 +124,19 @@ def test_the_users_own_lock_is_used_until_its_inputs_change(wheels, wanted, targ
         obtain(changed, target, cache_dir=tmp_path / "other", reporter=QUIET)
     assert "imagekit lock" in (caught.value.hint or "")
     assert str(path) in caught.value.message
+    assert caught.value.hint == "make it anew: imagekit lock"
+
+
+def test_a_lock_of_another_platform_is_not_made_anew_by_the_same_word(wheels, wanted, target, other_target, tmp_path):
+    wheels.add("alpha", "1.0")
+    spec = wanted("alpha", indexes=wheels.indexes)
+    path = tmp_path / "pylock.toml"
+    path.write_text(dump(obtain(spec, target, cache_dir=tmp_path / "cache", reporter=QUIET), relative_to=tmp_path))
+    other = other_target(architecture="arm64")
+    with pytest.raises(StaleLock) as caught:
+        obtain(replace(spec, lock_file=path), other, cache_dir=tmp_path / "other", reporter=QUIET)
+    assert caught.value.hint is not None
+    assert "imagekit lock --platform linux/arm64" in caught.value.hint
 
 
 def test_a_lock_that_uv_wrote_is_used_and_must_answer(wheels, wanted, target, tmp_path):
