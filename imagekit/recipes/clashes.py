@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imagekit.errors import InputError, InvalidConfig
@@ -38,25 +38,16 @@ def clashes(fitted: Sequence[tuple[Source, Parts, Fitted]], fields: Mapping[str,
                         hint="let one of the two recipes require the other and change the file by [[edit]]",
                     )
                 )
-        for name, value in each.env:
-            owner, known = variables.setdefault(name, (each.name, value))
-            if known != value:
-                problems.append(
-                    InvalidConfig(
-                        f"{source.where(_setting(parts, name))}: {owner} sets it to another value",
-                        hint="leave one of the two recipes out",
-                    )
-                )
-        for question, answer in each.debconf:
-            owner, known = answers.setdefault(question, (each.name, answer))
-            # A package asks when it is installed: which of the two it hears hangs on the order alone.
-            if known != answer:
-                problems.append(
-                    InvalidConfig(
-                        f"{source.where(_answering(parts, question))}: {owner} answers it otherwise",
-                        hint="leave one of the two recipes out",
-                    )
-                )
+        otherwise = [
+            f"{source.where(_setting(parts, name))}: {owner} sets it to another value"
+            for name, owner in _otherwise(variables, each.name, each.env)
+        ]
+        # A package asks when it is installed: which of two answers it hears hangs on the order alone.
+        otherwise += [
+            f"{source.where(_answering(parts, question))}: {owner} answers it otherwise"
+            for question, owner in _otherwise(answers, each.name, each.debconf)
+        ]
+        problems += [InvalidConfig(words, hint="leave one of the two recipes out") for words in otherwise]
         for at, repository in zip(_repositories(parts), each.repositories, strict=True):
             key = repository.fingerprint or repository.keyring
             owner, known = signed.setdefault((repository.url.rstrip("/"), repository.suite), (each.name, key))
@@ -69,6 +60,16 @@ def clashes(fitted: Sequence[tuple[Source, Parts, Fitted]], fields: Mapping[str,
                     )
                 )
     return problems
+
+
+def _otherwise(
+    said: dict[str, tuple[str, str]], owner: str, values: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Which of ``values`` another in ``said`` has otherwise, and who; all are in it then."""
+    for name, value in values:
+        first, known = said.setdefault(name, (owner, value))
+        if known != value:
+            yield name, first
 
 
 def _setting(parts: Parts, name: str) -> At:
