@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from benchmarks.layer_cases import layer_cases
 from benchmarks.listing import listing, seconds_of_rounds
 from benchmarks.machine import machine, now, versions
 from benchmarks.matrix_case import matrix_cases
-from benchmarks.measure import run_cases
+from benchmarks.measure import CaseResult, run_cases
 from benchmarks.ours import Imagekit
 from benchmarks.peers.cases import peer_cases
 from benchmarks.peers.environment import versions as peer_versions
@@ -63,10 +63,16 @@ def main() -> int:
         signal.signal(number, _end)
     program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
     at = Surroundings(arguments.base, arguments.directory, program)
+    output = arguments.output or RESULTS / "latest.json"
+    before = earlier(sorted(RESULTS.glob("*.json")))
+    results: list[CaseResult] = []
+    text, is_whole = "", False
     try:
         cases = list(all_cases(at, arguments.set or ["data", "api", "ml"]))
         wanted = [word for word in arguments.only.split(",") if word]
         cases = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
+        if not cases:
+            raise Failed(f"no case has one of {arguments.only} in its name: --list names them all")
         if arguments.list:
             kept = (json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json")))
             print(listing(cases, seconds_of_rounds(kept)))
@@ -76,31 +82,45 @@ def main() -> int:
             "machine": machine(at.has_own_filesystem),
             "versions": {**versions(), **peer_versions()},
             "base": at.base,
+            "full": arguments.full,
         }
-        results = run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say)
+        # Kept after each case: of hours, what ends them early takes one case and no more.
+        for result in run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say):
+            results.append(result)
+            text = _keep(output, document(results, **here, seconds=round(time.monotonic() - began, 1)))
+        is_whole = True
     except KeyboardInterrupt:
-        return 130
+        print("\nended early", file=sys.stderr)
     finally:
         at.close()
-    found = document(results, **here, full=arguments.full, seconds=round(time.monotonic() - began, 1))
-    RESULTS.mkdir(exist_ok=True)
-    output = arguments.output or RESULTS / "latest.json"
-    before = earlier(sorted(RESULTS.glob("*.json")))
-    text = json.dumps(found, indent=1) + "\n"
-    output.write_text(text)
-    print(table(results))
-    if grown := curves(results):
-        print(f"\n{grown}")
-    if lines := compared(before, read_results(text, output.name)):
-        print(f"\nbefore → now\n{lines}")
+    if not results:
+        return 0 if is_whole else 130
+    _tell(results, compared(before, read_results(text, output.name)))
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
     print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
     if missing := unavailable(results):
         print(f"\nnot measured here:\n{missing}")
     if failed := failures(results):
         print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
-        return 1
-    return 0
+    return 130 if not is_whole else 1 if failed else 0
+
+
+def _tell(results: Sequence[CaseResult], since: str) -> None:
+    print(table(results))
+    if grown := curves(results):
+        print(f"\n{grown}")
+    if since:
+        print(f"\nbefore → now\n{since}")
+
+
+def _keep(output: Path, found: Mapping[str, Any]) -> str:
+    """Write ``found`` whole or not at all; the text that is written."""
+    text = json.dumps(found, indent=1) + "\n"
+    output.parent.mkdir(exist_ok=True)
+    unfinished = output.with_name(f"{output.name}.part")
+    unfinished.write_text(text)
+    unfinished.replace(output)
+    return text
 
 
 def _end(number: int, _: object) -> None:

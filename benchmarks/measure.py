@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,16 +60,14 @@ class CaseResult:
     growth: Sequence[Grown] = ()
 
 
-def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, say: Say) -> list[CaseResult]:
-    """Run ``cases`` in their order; ``rounds`` is instead of what each says for itself."""
-    results = []
+def run_cases(cases: Iterable[Case], *, full: bool, rounds: int | None = None, say: Say) -> Iterator[CaseResult]:
+    """Run ``cases`` in their order, each given when it is done; ``rounds`` is instead of what each says for itself."""
     for case in cases:
         count = case.rounds.of(full) if rounds is None else rounds
         if count == 0:
             continue
         say(f"{case.name}: {case.title}, {count} rounds")
-        results.append(run_case(case, count, say))
-    return results
+        yield run_case(case, count, say)
 
 
 def run_case(case: Case, count: int, say: Say) -> CaseResult:

@@ -34,7 +34,7 @@ def peer_cases(at: Surroundings, packages: PackageSet, peers: Sequence[type[Buil
     chosen = peers or (DOCKERFILES if few else PEERS)
     beside = _Beside(at, packages, [Imagekit(at, packages), *(peer(at, packages) for peer in chosen)])
     # An hour of the three that make bench-full may take is the most that there is for them.
-    yield beside.cold(Rounds(quick=0, full=2))
+    yield beside.cold(Rounds(quick=0, full=1 if few else 2))
     yield beside.unchanged(Rounds(quick=0, full=5))
     yield beside.moved(Rounds(quick=0, full=1 if few else 2))
 

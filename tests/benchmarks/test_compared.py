@@ -47,7 +47,7 @@ def test_what_a_run_writes_fits_the_schema() -> None:
         rounds=Rounds(quick=2, full=2),
         images=lambda: images,
     )
-    done = run_cases([whole], full=False, say=lambda _: None)
+    done = list(run_cases([whole], full=False, say=lambda _: None))
     found = read(document(done, started="2026-11-21T00:00:00+00:00", machine={}, versions={}, base="b"))
     assert [(each.name, each.verdict, each.ratio) for each in found.cases[0].rows] == [
         ("s/a", "must", 1.0),

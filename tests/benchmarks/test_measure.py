@@ -133,7 +133,7 @@ def fail(_: object = None) -> float:
 )
 def test_what_fails_has_no_figures_and_stops_no_other(broken: Case) -> None:
     sound = case(lambda n: 1.0, lambda n: 4.0, rows=[row(name="s/sound")])
-    results = run_cases([broken, sound], full=False, say=lambda _: None)
+    results = list(run_cases([broken, sound], full=False, say=lambda _: None))
     assert [r.rows[0].verdict for r in results] == ["failed", "must"]
     assert results[0].rows[0].figures is None
     assert results[0].samples == {}
@@ -157,8 +157,8 @@ def test_a_further_side_fails_alone() -> None:
 
 def test_rounds_decide_what_is_run() -> None:
     full_only = case(lambda n: 1.0, lambda n: 1.0, rounds=Rounds(quick=0, full=2))
-    assert run_cases([full_only], full=False, say=lambda _: None) == []
-    (result,) = run_cases([full_only], full=True, say=lambda _: None)
+    assert list(run_cases([full_only], full=False, say=lambda _: None)) == []
+    (result,) = list(run_cases([full_only], full=True, say=lambda _: None))
     assert len(result.samples[OURS]) == 2
 
 

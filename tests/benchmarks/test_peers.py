@@ -106,7 +106,7 @@ def test_an_unavailable_peer_fails_nothing_and_says_why() -> None:
 
     said: list[str] = []
     first = Side(name="elsewhere", measure=missing)
-    results = run_cases([case(first)], full=True, say=said.append)
+    results = list(run_cases([case(first)], full=True, say=said.append))
     assert failures(results) == ""
     assert unavailable(results) == "s-peers-cold: no registry has its base"
     assert sum("UNAVAILABLE: no registry" in line for line in said) == 1
@@ -116,7 +116,7 @@ def test_an_unavailable_peer_fails_nothing_and_says_why() -> None:
         ("noted", ""),
         ("unavailable", "no registry has its base"),
     ]
-    both = run_cases([case(first, Side(name="broken", measure=broken))], full=True, say=said.append)
+    both = list(run_cases([case(first, Side(name="broken", measure=broken))], full=True, say=said.append))
     assert failures(both) == "s-peers-cold: it has not what was asked for"
 
 
