@@ -21,9 +21,12 @@ docs: $(BIN)/imagekit ## the site of docs/, in build/docs; a broken link is an e
 	@$(BIN)/sphinx-build -q -W --keep-going -E -b html docs build/docs
 	@echo build/docs/index.html
 
+# What tests start reads the bytecode of the package: where PYTHONDONTWRITEBYTECODE is set, each process would compile
+# anew what was edited since `make setup`.
 # A group of tests that shares something dear (a base image, an engine of its own) runs in one worker. While mypy has
 # one processor, another rewrites the tests' asserts: the workers find them done, and else each would do them all.
 test: setup ## lint, then the tests
+	@$(BIN)/python -m compileall -q imagekit
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only -qq >/dev/null 2>&1 & \
 	$(LINT); linted=$$?; wait; [ $$linted = 0 ] && \
 	$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
@@ -31,7 +34,7 @@ test: setup ## lint, then the tests
 bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
 	@$(BIN)/python -m benchmarks --only '$(ONLY)' $(BENCH_ARGS)
 
-bench-full: setup ## the same with all cases and sets and more rounds, some hours
+bench-full: setup ## the same with all cases and sets and more rounds, within three hours
 	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
 
 report: $(BIN)/imagekit ## a page of what was measured (benchmarks.html), and the figures of README.md; RESULTS=FILE…

@@ -31,7 +31,7 @@ from benchmarks.peers.environment import versions as peer_versions
 from benchmarks.process import Failed
 from benchmarks.report import curves, document, failures, table, unavailable
 from benchmarks.run_cases import run_cases as cases_of_runs
-from benchmarks.sets import SETS, PackageSet
+from benchmarks.sets import SETS, SETS_OF_BUILDS, PackageSet
 from benchmarks.start_cases import start_cases
 from benchmarks.surroundings import Surroundings
 from imagekit.report.results import read_results
@@ -39,7 +39,7 @@ from imagekit.report.results import read_results
 RESULTS = Path(__file__).with_name("results")
 
 
-def all_cases(at: Surroundings, sets: list[str]) -> Iterator[Case]:
+def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
     """Every case there is, in the order in which they are run; the first set is the main one."""
     for number, name in enumerate(sets):
         yield from layer_cases(at, PackageSet(name), main=number == 0)
@@ -59,16 +59,16 @@ def main() -> int:
     in_own_mounts()
     began = time.monotonic()
     # Ended by whichever signal, engines and registries of ours go too.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
     at = Surroundings(arguments.base, arguments.directory, program)
-    output = arguments.output or RESULTS / "latest.json"
+    output = arguments.output or RESULTS / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
     before = earlier(sorted(RESULTS.glob("*.json")))
     results: list[CaseResult] = []
     text, is_whole = "", False
     try:
-        cases = list(all_cases(at, arguments.set or ["data", "api", "ml"]))
+        cases = list(all_cases(at, arguments.set or SETS_OF_BUILDS))
         wanted = [word for word in arguments.only.split(",") if word]
         cases = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
         if not cases:
@@ -93,8 +93,10 @@ def main() -> int:
         print("\nended early", file=sys.stderr)
     finally:
         at.close()
+    if not results and is_whole:
+        raise Failed(f"no round of {', '.join(case.name for case in cases)}: make bench-full measures them")
     if not results:
-        return 0 if is_whole else 130
+        return 130
     _tell(results, compared(before, read_results(text, output.name)))
     print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
     print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
@@ -139,7 +141,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
     parser.add_argument("--directory", type=Path, help="where to work (40 GB; no overlay file system)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/latest.json")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/DATE.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases, their rounds and minutes, and end")
     return parser.parse_args()

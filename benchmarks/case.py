@@ -85,7 +85,8 @@ class Growing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One thing that is measured. Everything it needs is made in ``prepare``, in no round's time.
+    """One thing that is measured. Everything it needs is made in ``prepare``, in no round's time, and what would take
+    time from other cases is ended by ``close``, whatever happened.
 
     ``change(round)`` alters the world before a round; ``check(round)`` raises :class:`Failed` where a side did not do
     what it should; then the case has no figures at all.
@@ -99,6 +100,7 @@ class Case:
     prepare: Callable[[], object] = lambda: None
     change: Callable[[int], object] = lambda _: None
     check: Callable[[int], object] = lambda _: None
+    close: Callable[[], object] = lambda: None
     warm_up: int = 0  # rounds that do not count
     growing: Growing | None = None  # then a round is as many, numbered on, as there are points
     # An image of ours ``before`` the last change and ``after`` it, as ``imagekit inspect --json`` tells it.

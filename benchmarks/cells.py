@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -118,6 +119,7 @@ class Matrix:
     def empty(self, _: int) -> None:
         """An engine that has the bare bases and uv's image, and no cache anywhere."""
         self.at.empty(self.store)
+        shutil.rmtree(self.cache, ignore_errors=True)
         for python in sorted({cell.python for cell in self.cells} or self.pythons):
             self.at.bring(self.store, f"imagekit/python:{python}")
 

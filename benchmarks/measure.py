@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from benchmarks.case import OURS, PEER, Case, Failed, Row
+from benchmarks.case import Case, Failed, Row
 from benchmarks.growth import Grown, grown
 from benchmarks.process import Unavailable
 from benchmarks.summary import Summary, quantile
@@ -74,7 +74,7 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
     """``count`` rounds of ``case`` after those that do not count; of one that grows, each through all its points.
 
     A side that fails is left out from then on, and rows that it is in have no figures; where the preparation, a
-    change or a check fails, or a first side, no row has.
+    change or a check fails, or no row is left that has all its sides, no row has.
     """
     began = time.monotonic()
     samples: Samples = {side.name: [] for side in case.sides}
@@ -84,34 +84,43 @@ def run_case(case: Case, count: int, say: Say) -> CaseResult:
         for number in range(-case.warm_up, count * (len(case.growing.points) if case.growing else 1)):
             _round(case, number, samples, errors, say)
         images = case.images()
+        kept = {name: found for name, found in samples.items() if name not in errors}
+        return CaseResult(
+            case=case,
+            rows=[row_result(row, samples, errors, case.growing.by if case.growing else "") for row in case.rows],
+            samples=kept,
+            seconds=time.monotonic() - began,
+            images=images,
+            growth=list(grown(case.growing, kept)) if case.growing else (),
+        )
     except Exception as error:
         words = _words(error)
         say(f"  FAILED: {words}")
-        rows = [RowResult(row=row, error=words) for row in case.rows]
+        is_unavailable = isinstance(error, Unavailable)
+        rows = [RowResult(row=row, error=words, is_unavailable=is_unavailable) for row in case.rows]
         return CaseResult(case=case, rows=rows, seconds=time.monotonic() - began)
-    kept = {name: found for name, found in samples.items() if name not in errors}
-    return CaseResult(
-        case=case,
-        rows=[row_result(row, samples, errors, case.growing.by if case.growing else "") for row in case.rows],
-        samples=kept,
-        seconds=time.monotonic() - began,
-        images=images,
-        growth=list(grown(case.growing, kept)) if case.growing else (),
-    )
+    finally:
+        try:
+            case.close()
+        except Exception as error:
+            say(f"  at its end: {_words(error)}")
 
 
 def _round(case: Case, number: int, samples: Samples, errors: dict[str, Exception], say: Say) -> None:
     case.change(number)
     at: dict[str, float] = {case.growing.by: case.growing.at(number)} if case.growing else {}
-    for side in case.sides:
+    # In each second round the other way round: what one leaves to the next, an engine's memory say, is each one's.
+    # (Of a case that grows, one side takes what another has made.)
+    sides = case.sides if case.growing or number % 2 == 0 else case.sides[::-1]
+    for side in sides:
         if side.name in errors or number % side.every:
             continue
         try:
             measured = dict(side.measure(number))
         except Exception as error:
-            if side.name in (OURS, PEER):
-                raise
             errors[side.name] = error
+            if all({row.side, row.peer} & set(errors) for row in case.rows):
+                raise
             verdict = "UNAVAILABLE" if isinstance(error, Unavailable) else "FAILED"
             say(f"  {number:3d} {side.name} {verdict}: {_words(error)}")
             continue

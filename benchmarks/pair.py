@@ -138,9 +138,9 @@ class Pair:
             self.direct, self.pins = self.packages.direct, dict(self.packages.pins)
             self.base, self.locks = self.at.base, self.at.locks
             self.write()
-            if self._is_built:
-                shutil.rmtree(self.cache)
-                self._is_built = False
+            # What it has of other releases, or another Python, was seen.
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self._is_built = False
         self.ensure()
 
     def take_pristine(self) -> None:

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from benchmarks.sets import uv_program
 VERSION = "3.8.8"
 # A fresh server of this version does not start with the newest fastapi.
 FASTAPI = "fastapi==0.139.*"
+# Seconds. Nothing of this takes so long but what will never come.
+_LONGEST = 300
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -31,7 +33,7 @@ class PrefectServer:
         directory.mkdir(parents=True)
         self.directory = directory
         self._programs = directory / "environment" / "bin"
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}  # by the names of pools, and "server"
         python = str(self._programs / "python")
         base = dict(environment)
         run([uv_program(), "venv", "--quiet", "--python", sys.executable, str(self._programs.parent)], env=base)
@@ -49,10 +51,12 @@ class PrefectServer:
         # Bytecode of what it installed is there; what it writes by itself, it may.
         self.env.pop("PYTHONDONTWRITEBYTECODE", None)
         words = ["server", "start", "--host", "127.0.0.1", "--port", str(self._port), "--no-ui", "--analytics-off"]
-        self._start(words, self.env, directory / "server.log")
-        while not self._answers():
-            self._check()
-            time.sleep(0.1)
+        self._start("server", words, self.env, directory / "server.log")
+        try:
+            self._until(self._answers)
+        except BaseException:
+            self.close()
+            raise
 
     def command(self, *words: str) -> list[str]:
         """``prefect WORDS``."""
@@ -67,11 +71,19 @@ class PrefectServer:
         run(self.command("work-pool", "create", "--type", "docker", pool), env=self.env)
         log = self.directory / f"{pool}.log"
         words = ["worker", "start", "--pool", pool, "--name", pool, "--install-policy", "never"]
-        self._start(words, {**self.env, "DOCKER_HOST": engine, **variables}, log)
-        while not any(each["name"] == pool for each in self._call(f"/work_pools/{pool}/workers/filter", {})):
-            self._check()
-            time.sleep(0.1)
+        self._start(pool, words, {**self.env, "DOCKER_HOST": engine, **variables}, log)
+        path = f"/work_pools/{pool}/workers/filter"
+        self._until(lambda: any(each["name"] == pool for each in self._call(path, {})))
         return log
+
+    @contextmanager
+    def stopped(self, pool: str) -> Iterator[None]:
+        """The worker of ``pool`` stands still meanwhile."""
+        os.killpg(self._processes[pool].pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._processes[pool].pid, signal.SIGCONT)
 
     def until_line(self, line: str, command: list[str], log: Path) -> float:
         """Seconds from before ``command`` is started until ``line`` comes to the end of ``log``."""
@@ -83,6 +95,10 @@ class PrefectServer:
             seen = b""
             while wanted not in seen:
                 self._check()
+                if process.poll() not in (None, 0):
+                    raise Failed(f"{' '.join(command)} ended with {process.returncode}")
+                if time.perf_counter() - began > _LONGEST:
+                    raise Failed(f"{' '.join(command)}: no {line!r} in {log} after {_LONGEST} s")
                 seen += file.read()
                 time.sleep(0.005)
         seconds = time.perf_counter() - began
@@ -93,32 +109,36 @@ class PrefectServer:
     def idle(self) -> None:
         """Wait until no run is under way, so that the next one has the machine for itself."""
         states = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING"]}}}}
-        while self._call("/flow_runs/count", states) != 0:
-            self._check()
-            time.sleep(0.2)
+        self._until(lambda: self._call("/flow_runs/count", states) == 0)
 
     def close(self) -> None:
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             # Its session is its own: what it started goes with it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _start(self, words: list[str], env: Mapping[str, str], log: Path) -> None:
+    def _start(self, name: str, words: list[str], env: Mapping[str, str], log: Path) -> None:
         with open(log, "ab") as out:
-            self._processes.append(
-                subprocess.Popen(
-                    self.command(*words),
-                    env=dict(env),
-                    stdout=out,
-                    stderr=out,
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
+            self._processes[name] = subprocess.Popen(
+                self.command(*words),
+                env=dict(env),
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
+    def _until(self, found: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while not found():
+            self._check()
+            if time.monotonic() - began > _LONGEST:
+                raise Failed(f"Prefect's server was waited for in vain: see {self.directory}")
+            time.sleep(0.1)
+
     def _check(self) -> None:
-        for process in self._processes:
+        for process in self._processes.values():
             if process.poll() is not None:
                 raise Failed(f"{process.args!r} ended with {process.returncode}: see {self.directory}")
 

@@ -19,12 +19,14 @@ def registry_of(pair: Pair, side: str) -> str:
     return f"{pair.name}-{pair.store}-{_SLUGS[side]}"
 
 
-def hand_over(pair: Pair) -> None:
+def hand_over(pair: Pair, *, pulls: bool = True) -> None:
     """Both images were pushed once, and the second engine pulled them; in nobody's time."""
     for side in _SLUGS:
         registry = registry_of(pair, side)
         if not pair.at.registry(registry).blobs():
             push(pair, side, registry)
+        if not pulls:
+            continue
         try:
             pair.at.docker("second", "image", "inspect", "--format", ".", _name(pair, registry))
         except Failed:
@@ -33,8 +35,12 @@ def hand_over(pair: Pair) -> None:
 
 def deliver(pair: Pair, side: str) -> dict[str, float]:
     """Push the image of ``side`` to where the one before it is, and pull it into the second engine, which has that."""
-    registry = registry_of(pair, side)
-    return {**push(pair, side, registry), **pull(pair, registry)}
+    return {**push_again(pair, side), **pull(pair, registry_of(pair, side))}
+
+
+def push_again(pair: Pair, side: str) -> dict[str, float]:
+    """Push the image of ``side`` to where the one before it is."""
+    return push(pair, side, registry_of(pair, side))
 
 
 def pull(pair: Pair, registry: str) -> dict[str, float]:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from benchmarks.case import OURS
 from benchmarks.peers.cases import PEERS
+from benchmarks.sets import SETS_OF_BUILDS
 from imagekit.report.bench_page import key_rows
 from imagekit.report.drawing import svg
 from imagekit.report.figures import beside_peers, headed
 from imagekit.report.page import palette
-from imagekit.report.results import Case, Results, latest_cases, read_results
+from imagekit.report.results import Case, Results, Row, latest_cases, read_results
 from imagekit.report.words import amount, relation
 
 ROOT = Path(__file__).parents[1]
@@ -31,8 +32,10 @@ _ALL = {
     "tail": "one package moves",
     "tail-bytes": "pushed after it",
     "size": "image",
+    "packages": "packages in it",
 }
 _NONE = "–"
+_MAIN = SETS_OF_BUILDS[0]
 
 
 def kept_results() -> list[Results]:
@@ -58,16 +61,31 @@ def block(runs: Sequence[Results]) -> str:
         "",
         "A bar that ends before the mark takes less than the peer does.",
         "",
-        "| | imagekit | its peer | |",
-        "|---|---|---|---|",
+        "| | imagekit | its peer | | rounds |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
+        assert row.ours is not None
         assert row.ours_at is not None
         assert row.theirs is not None
-        theirs = f"{amount(row.theirs.median, row.unit)} ({row.peer})"
-        lines.append(f"| {headed(row.title)} | {amount(row.ours_at, row.unit)} | {theirs} | {relation(row)} |")
-    told = f"Medians, measured {' and '.join(dates)} on {' or '.join(machines)}."
+        cells = (
+            f"{headed(row.title)}{_other_set(row)}",
+            amount(row.ours_at, row.unit),
+            f"{amount(row.theirs.median, row.unit)} ({row.peer})",
+            relation(row),
+            f"{row.ours.count}/{row.theirs.count}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    told = (
+        f"Builds are of the set `{_MAIN}` (122 wheels) where no other is named. Medians, of the drawn ones that of the "
+        f"ratios of single rounds; measured {' and '.join(dates)} on {' or '.join(machines)}."
+    )
     return "\n".join([*lines, "", *beside_all(latest_cases(runs)), told, ""])
+
+
+def _other_set(row: Row) -> str:
+    name = row.name.partition("/")[0]
+    return f" (set `{name}`)" if name in SETS_OF_BUILDS and name != _MAIN else ""
 
 
 def beside_all(cases: Sequence[Case]) -> list[str]:

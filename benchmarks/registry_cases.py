@@ -8,7 +8,17 @@ from typing import Any
 from benchmarks import checks
 from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Side
 from benchmarks.pair import Pair
-from benchmarks.pushing import DIRECT, build_directly, deliver, hand_over, pull, push, put_base, registry_of
+from benchmarks.pushing import (
+    DIRECT,
+    build_directly,
+    deliver,
+    hand_over,
+    pull,
+    push,
+    push_again,
+    put_base,
+    registry_of,
+)
 from benchmarks.sides import build, row
 
 NO_ENGINE = "imagekit, no engine"
@@ -53,21 +63,21 @@ def first_push(pair: Pair, *, rounds: Rounds) -> Case:
 
 
 def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
-    """One small package moves; the image is built. In the classic store it is pushed, too, to where the one before
-    it is, and a third side builds the same straight into a registry, with a cache of its own and no engine.
+    """One small package moves; the image is built, and pushed to where the one before it is. From the classic store's
+    it is then pulled, and a third side builds the same straight into a registry, with a cache of its own and no engine.
 
     The peer, which takes a minute and a half, is measured ``every`` so many rounds.
     """
     at, moves = pair.at, pair.packages.moves("tail")
-    pushes = pair.store == "classic"
+    is_classic = pair.store == "classic"
     direct = f"{pair.name}-direct"
     before: dict[str, Any] = {}
 
     def prepare() -> None:
         pair.restore()
-        if pushes:
+        hand_over(pair, pulls=is_classic)
+        if is_classic:
             pair.cache_before_moves(DIRECT)
-            hand_over(pair)
             put_base(pair, direct)
             with suppress(Failed):  # the side that needs it will say why
                 build_directly(pair, direct)
@@ -78,14 +88,13 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
 
     def build_ours(number: int) -> dict[str, float]:
         found = build(pair, OURS)
-        if not pushes:
-            return found
+        if not is_classic:
+            return {**found, **push_again(pair, OURS)}
         own = checks.own_layer_bytes(at, pair.store, pair.ours_image, moves[number].package)
         return {**found, **deliver(pair, OURS), "own layer": own}
 
     def build_peer(_: int) -> dict[str, float]:
-        found = build(pair, PEER)
-        return {**found, **deliver(pair, PEER)} if pushes else found
+        return {**build(pair, PEER), **(deliver if is_classic else push_again)(pair, PEER)}
 
     def check(number: int) -> None:
         pair.check_version(moves[number], pair.ours_image)
@@ -100,8 +109,10 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
     title = f"one small dependency moves, {pair.store} store"
     rows = [row(pair, f"tail-{pair.store}", title, must=1 / 12, aim=1 / 25)]
     sides = [Side(name=OURS, measure=build_ours), Side(name=PEER, measure=build_peer, every=every)]
-    if pushes:
-        after = "push after one small dependency moved"
+    after = f"push after one small dependency moved, {pair.store} store"
+    if not is_classic:
+        rows.append(row(pair, "tail-push-containerd", f"{after}: time", "push"))
+    else:
         own: dict[str, Any] = {"peer": OURS, "theirs": ("own layer",), "unit": "B"}
         straight: dict[str, Any] = {"side": NO_ENGINE, "theirs": ("build", "push"), "must": 1 / 20, "aim": 1 / 60}
         rows += [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import ours, uv_dockerfile
@@ -45,7 +47,6 @@ class Surroundings:
         self._places: dict[Store, Path] = {}  # of their file systems
         self._engines_made = 0
         self._registries: dict[str, Registry] = {}
-        self._ends: list[Callable[[], object]] = []
 
     def timed(
         self,
@@ -153,6 +154,16 @@ class Surroundings:
         self._end(store)
         self.engine(store)
 
+    def begin_again(self, store: Store) -> None:
+        """As ``empty``, and no other engine nor a registry is there: disks have room for one set at a time."""
+        for each in tuple(self._engines):
+            self._end(each)
+        for name in tuple(self._registries):
+            self.close_registry(name)
+        if self.has_own_filesystem:
+            give_back(self.directory)
+        self.engine(store)
+
     def remove_images(self, store: Store) -> None:
         """Take every image but the base and uv's from the engine with ``store``."""
         names = self.docker(store, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
@@ -190,19 +201,12 @@ class Surroundings:
         found = ours.environment(cache, self.directory / "config.toml", engine)
         return {**found, "UV_CACHE_DIR": str(cache / "uv"), "DOCKER_HOST": found["IMAGEKIT_ENGINE"]}
 
-    def at_the_end(self, end: Callable[[], object]) -> None:
-        """Have ``end`` called before the engines go."""
-        self._ends.append(end)
-
     def close(self) -> None:
-        for end in reversed(self._ends):
-            with suppress(Failed):
+        # Whatever one of them says of its end, the others end too.
+        ends = [registry.close for registry in self._registries.values()]
+        for end in (*ends, *(partial(self._end, store) for store in tuple(self._engines))):
+            with suppress(Failed, OSError, subprocess.SubprocessError):
                 end()
-        for registry in self._registries.values():
-            registry.close()
-        for store in tuple(self._engines):
-            with suppress(Failed):
-                self._end(store)
         if self.has_own_filesystem:
             # All of it goes with the last process that has it open.
             unmount(self.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ def flow():
 '''
 
 
-class Builder:
+class Builder(ABC):
     """Makes an image of a set's project. What ``build`` and ``push`` take is measured, the rest is in nobody's time."""
 
     name: ClassVar[str]  # as rows and bars have it
@@ -62,13 +63,13 @@ class Builder:
             if not path.exists() or path.read_text() != text:
                 path.write_text(text)
 
+    @abstractmethod
     def files(self, pins: Mapping[str, Pin]) -> Mapping[str, str]:
         """The project's files beside its code."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self) -> Finished:
         """Make the image :attr:`image`."""
-        raise NotImplementedError
 
     def push(self, name: str) -> Finished:
         """Push the image, which is called ``name``, too."""

@@ -76,11 +76,14 @@ def test_a_row_is_of_its_point() -> None:
     assert at_5.figures.ratio == (1 + 4) / 2
 
 
-def test_a_side_that_fails_has_no_line_and_what_fails_has_none_at_all() -> None:
+def test_a_side_that_fails_has_no_line_and_where_ours_does_none_has() -> None:
     def fail(_: int) -> float:
         raise Failed("no")
 
     result = measured(lambda _: 1.0, fail)
+    assert [each.side for each in result.growth] == [OURS]
+    assert [row.verdict for row in result.rows] == ["failed", "noted"]
+    result = measured(fail, lambda _: 1.0)
     assert (result.growth, [row.verdict for row in result.rows]) == ((), ["failed", "failed"])
 
 

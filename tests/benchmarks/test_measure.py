@@ -56,11 +56,15 @@ def test_sides_take_turns_after_each_change() -> None:
             prepare=lambda: seen.append("prepare"),
             change=noted("change"),
             check=noted("check"),
+            close=lambda: seen.append("close"),
             warm_up=1,
         ),
         rounds=2,
     )
-    assert seen == ["prepare", *(f"{word}{n}" for n in (-1, 0, 1) for word in ("change", "ours", "peer", "check"))]
+    # What the first leaves to the second is each one's in turn.
+    turns = {-1: ("peer", "ours"), 0: ("ours", "peer"), 1: ("peer", "ours")}
+    told = [f"{word}{n}" for n, sides in turns.items() for word in ("change", *sides, "check")]
+    assert seen == ["prepare", *told, "close"]
 
 
 def test_the_ratio_is_of_medians_and_warm_up_does_not_count() -> None:
@@ -153,6 +157,34 @@ def test_a_further_side_fails_alone() -> None:
     result = run_one(case(lambda n: 0, lambda n: 0, sides=sides, rows=[row(), row(side="third")]))
     assert [r.verdict for r in result.rows] == ["must", "failed"]
     assert "third" not in result.samples
+
+
+def test_a_peer_that_fails_leaves_the_others_their_rows() -> None:
+    sides = [
+        Side(name=OURS, measure=lambda _: {"build": 1.0}),
+        Side(name=PEER, measure=lambda _: {"build": fail()}),
+        Side(name="third", measure=lambda _: {"build": 4.0}),
+    ]
+    closed: list[int] = []
+    rows = [row(), row(name="s/third", peer="third")]
+    result = run_one(case(lambda n: 0, lambda n: 0, sides=sides, rows=rows, close=lambda: closed.append(1)))
+    assert [r.verdict for r in result.rows] == ["failed", "must"]
+    assert closed == [1]
+
+
+def test_a_case_is_closed_whatever_happened_and_a_close_that_fails_takes_no_figures() -> None:
+    said: list[str] = []
+    result = run_case(case(lambda n: 1.0, lambda n: 4.0, close=fail), 1, said.append)
+    assert result.rows[0].verdict == "must"
+    assert said[-1] == "  at its end: not what it should be"
+    closed: list[int] = []
+    run_one(case(fail, lambda n: 1.0, close=lambda: closed.append(1)))
+    assert closed == [1]
+
+
+def test_a_peer_that_takes_no_time_is_no_end_of_the_run() -> None:
+    (result,) = run_cases([case(lambda n: 1.0, lambda n: 0.0)], full=False, say=lambda _: None)
+    assert result.rows[0].verdict == "failed"
 
 
 def test_rounds_decide_what_is_run() -> None:

@@ -42,11 +42,11 @@ def test_all_peers_stand_in_a_table_with_what_was_measured_of_them() -> None:
     text = json.dumps(results(first, case("api-peers-tail", push, moved)))
     lines = [line for line in beside_all(read_results(text, "x.json").cases) if line.startswith("|")]
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in (lines[0], lines[2], *lines[-1:])] == [
-        ["", "cold", "code edit", "no change", "one package moves", "pushed after it", "image"],
-        ["imagekit", "2.00 s", "–", "–", "3.00 s", "–", "–"],
-        ["BentoML", *"––––––"],
+        ["", "cold", "code edit", "no change", "one package moves", "pushed after it", "image", "packages in it"],
+        ["imagekit", "2.00 s", "–", "–", "3.00 s", "–", "–", "–"],
+        ["BentoML", *"–––––––"],
     ]
-    assert "| pip Dockerfile | 9.00 s | – | – | 6.00 s | – | – |" in lines
+    assert "| pip Dockerfile | 9.00 s | – | – | 6.00 s | – | – | – |" in lines
     assert beside_all(read_results(json.dumps(results(case("a", row("api/cold")))), "x.json").cases) == []
 
 
