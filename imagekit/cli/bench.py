@@ -33,7 +33,7 @@ def _group() -> None:
     cls=Command,
     epilog=examples(
         "imagekit bench report",
-        "imagekit bench report benchmarks/results/latest.json -o latest.html",
+        "imagekit bench report benchmarks/results/reference.json -o kept.html",
     ),
 )
 def report(

@@ -23,8 +23,9 @@ from imagekit.report.words import amount, relation
 
 # What is shown first where it was measured, by the rows' names without their set.
 KEY_ROWS = (
-    *("tail-push", "tail-classic", "drawn", "large", "no-op", "edit", "other-project", "cold", "size"),
-    *("medium-warm-pip", "medium-warm", "empty-flow"),
+    *("tail-push", "tail-push-containerd", "tail-classic", "tail-containerd", "drawn", "large", "no-op", "edit"),
+    *("other-project", "cold", "first-push-classic", "first-push-containerd", "size", "build", "first-line"),
+    *("medium-warm-pip", "medium-warm", "medium-cold", "empty-flow"),
 )
 
 

@@ -45,8 +45,9 @@ class Figure:
 
 
 def against_targets(cases: Iterable[Case]) -> Figure | None:
-    """Every row that has a target: its ratio as a share of what it must not exceed."""
-    rows = [row for case in cases for row in case.rows if row.ratio is not None and (row.must or row.aim)]
+    """Every row that has a target: its ratio as a share of what it must not exceed. One that failed has not met it."""
+    rows = [row for case in cases for row in case.rows if not (row.must is None and row.aim is None)]
+    rows = [row for row in rows if row.verdict != "unavailable"]
     if not rows:
         return None
     items = []
@@ -54,18 +55,15 @@ def against_targets(cases: Iterable[Case]) -> Figure | None:
         title for title, count in Counter((row.name.partition("/")[0], row.title) for row in rows).items() if count > 1
     ]
     for row in rows:
-        limit = row.must or row.aim
+        limit = row.aim if row.must is None else row.must
         assert limit is not None
-        assert row.ratio is not None
-        text = f"{measured(row)} of {bound(limit, row)}"
-        marks = (row.aim / limit,) if row.must and row.aim is not None else ()
         items.append(
             Bar(
                 label=_named(row, several),
-                text=text,
-                value=row.ratio / limit,
+                text=f"{measured(row)} of {bound(limit, row)}" if row.ratio is not None else "failed",
+                value=_share(row.ratio, limit) if row.ratio is not None else 0.0,
                 colour=_COLOURS[row.verdict],
-                marks=marks,
+                marks=(row.aim / limit,) if row.must and row.aim is not None else (),
             )
         )
     met = sum(row.verdict in ("aim", "must") for row in rows)
@@ -79,6 +77,11 @@ def against_targets(cases: Iterable[Case]) -> Figure | None:
         narrow=bars(items, NARROW, at=1.0, most=_TWICE),
         table=row_table(rows),
     )
+
+
+def _share(ratio: float, limit: float) -> float:
+    """Of a limit of nothing at all, nothing is nothing, and anything is far beyond it."""
+    return ratio / limit if limit else 0.0 if ratio <= 0 else 2 * _TWICE
 
 
 def beside_peers(rows: Sequence[Row], width: int) -> Spec:
@@ -105,8 +108,9 @@ def scenarios(case: Case) -> Iterator[Figure]:
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in case.rows:
         if row.ours is not None and row.ours_at is not None:
-            # Several peers of one measure are several rows.
-            groups.setdefault((row.side, row.unit, row.ours_at, row.ours), []).append(row)
+            # Several peers of one measure are several rows; what has no peer may be as much as something else.
+            alone = row.title if row.peer is None else None
+            groups.setdefault((alone, row.side, row.unit, row.ours_at, row.ours), []).append(row)
     for rows in groups.values():
         row = rows[0]
         assert row.ours is not None

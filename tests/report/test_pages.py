@@ -99,6 +99,29 @@ def test_targets_are_shares_of_what_must_be_kept() -> None:
     assert values["data: title of data/cold"] == pytest.approx(0.75 / 0.8)
     assert values["data: title of data/tail-push"] == pytest.approx(0.5)
     assert "data: title of data/files" not in values
+    # What failed has met no target.
+    assert values["data: title of data/broken"] == 0
+    assert figure.words.startswith(f"{len(values) - 1} of {len(values)} targets are met.")
+
+
+def test_nothing_may_be_left_and_something_is_far_beyond_that() -> None:
+    none = {"theirs": None, "must": 0, "aim": None, "unit": "n"}
+    kept, left = documents.row("run/threads", ours=0, **none), documents.row("run/files", ours=3, **none)
+    cases = read(documents.results(documents.case("run-many", kept, {**left, "verdict": "missed"}))).cases
+    figure = against_targets(cases)
+    assert figure is not None
+    first, second = (row["value"] for row in figure.wide["data"]["values"])
+    assert first == 0
+    assert second > 1
+    assert [each.title for each in scenarios(cases[0])] == ["Title of run/threads", "Title of run/files"]
+
+
+def test_what_has_no_peer_has_a_chart_of_its_own() -> None:
+    none = {"theirs": None, "must": 0, "aim": None, "unit": "n", "ours": 0}
+    names = ("run/containers", "run/threads")
+    case = documents.case("run-many", *(documents.row(name, **none) for name in names))
+    found = list(scenarios(read(documents.results(case)).cases[0]))
+    assert [len(each.table.rows) for each in found] == [1, 1]
 
 
 def test_peers_of_one_measure_stand_in_one_chart() -> None:
