@@ -59,6 +59,7 @@ def change_python(pair: Pair, *, rounds: Rounds) -> Case:
     """The same versions on another Python, of which neither side has seen a file; after it the engine is of no use."""
     at = pair.at
     base = f"imagekit/python:{OTHER_PYTHON}"
+    packages = pair.packages.on(OTHER_PYTHON)
 
     def prepare() -> None:
         at.ensure_base(OTHER_PYTHON)
@@ -70,13 +71,13 @@ def change_python(pair: Pair, *, rounds: Rounds) -> Case:
             at.empty(pair.store)
             pair.restore()
         at.bring(pair.store, base)
-        pair.change_python(base, at.locks_of(OTHER_PYTHON), pair.packages.pins_on(OTHER_PYTHON))
+        pair.change_python(base, at.locks_of(OTHER_PYTHON), packages.pins)
 
     def check(_: int) -> None:
         for image in pair.images:
             if OTHER_PYTHON not in (found := checks.python(at, pair.store, image, "import sys; print(sys.version)")):
                 raise Failed(f"{image} has Python {found}")
-        checks.same_content(at, pair.store, pair.packages, pair.images)
+        checks.same_content(at, pair.store, packages, pair.images)
 
     return _case(
         pair,

@@ -1,9 +1,9 @@
 """Makes a set's files anew: ``python -m benchmarks.relock [--keep] NAME …``. What they hold is committed.
 
 From ``requirements.in`` and ``set.toml`` come ``pins.txt`` (one version of each package, the hashes of
-its wheels for the platforms below, no place to get it from), ``pins-X.Y.txt`` (the same for another Python) and
-``moves.json``: other versions of packages with which the set still resolves to the same names. ``--keep`` leaves
-``pins.txt`` and the moves that there are, and makes what is missing.
+its wheels for the platforms below, no place to get it from), ``pins-X.Y.txt`` (the same versions for another Python,
+and what is needed there alone) and ``moves.json``: other versions of packages with which the set still resolves to the
+same names. ``--keep`` leaves ``pins.txt`` and the moves that there are, and makes what is missing.
 
 * ``tail`` and ``large``: releases before the pinned one, the newest first, each for itself.
 * ``drawn``: ``random.Random(20)`` shuffles all names; one after the other moves to its previous release, *on top of
@@ -55,7 +55,7 @@ def relock(directory: Path, *, keep: bool) -> None:
             pins = _ordered(direct, pins, settings["points"])
         _write_pins(directory / "pins.txt", pins, PYTHON)
     if not (keep and (directory / f"pins-{OTHER_PYTHON}.txt").exists()):
-        _write_pins(directory / f"pins-{OTHER_PYTHON}.txt", pins, OTHER_PYTHON)
+        _write_pins(directory / f"pins-{OTHER_PYTHON}.txt", _elsewhere(direct, pins, OTHER_PYTHON), OTHER_PYTHON)
     moves: dict[str, Any] = json.loads((directory / "moves.json").read_text()) if keep else {"seed": SEED}
     roles: dict[str, Callable[[], Iterable[dict[str, Any]]]] = {
         **{role: partial(_released, direct, pins, settings[role], most) for role, most in VERSIONS.items()},
@@ -67,6 +67,16 @@ def relock(directory: Path, *, keep: bool) -> None:
             moves[role] = list(make())
     (directory / "moves.json").write_text(json.dumps(moves, indent=1) + "\n")
     print(f"{directory.name}: {len(pins)} packages, " + ", ".join(f"{role} {len(moves[role])}" for role in roles))
+
+
+def _elsewhere(direct: str, pins: Pins, python: str) -> Pins:
+    """What ``direct`` comes to on another Python with the same versions; what it needs there alone, by its newest."""
+    constraints = "".join(f"{name}=={version}\n" for name, version in pins.items())
+    found = _resolved(direct, constraints, python)
+    if found is None:
+        raise SystemExit(f"the pins do not resolve on Python {python}")
+    # In the order that they have, which says what needs what.
+    return {name: found[name] for name in (*pins, *found) if name in found}
 
 
 def _ordered(direct: str, pins: Pins, points: list[int]) -> Pins:
@@ -135,11 +145,11 @@ def _earlier(direct: str, pins: Pins, package: str) -> Iterator[str]:
         yield version
 
 
-def _resolved(requirements: str, constraints: str = "") -> Pins | None:
+def _resolved(requirements: str, constraints: str = "", python: str = PYTHON) -> Pins | None:
     """The versions of it all for both platforms, or ``None`` where they do not agree."""
     found: list[Pins] = []
     for platform in PLATFORMS:
-        packages = _compile(requirements, platform, constraints=constraints)
+        packages = _compile(requirements, platform, constraints=constraints, python=python)
         if packages is None:
             return None
         found.append({p["name"]: p["version"] for p in packages})

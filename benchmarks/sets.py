@@ -78,9 +78,12 @@ class PackageSet:
     def pins(self) -> dict[str, Pin]:
         return self._read("pins.txt")
 
-    def pins_on(self, python: str) -> dict[str, Pin]:
-        """The same versions with the hashes of their wheels for another Python, ``X.Y``."""
-        return self._read(f"pins-{python}.txt")
+    def on(self, python: str) -> PackageSet:
+        """The same versions for another Python, ``X.Y``, with their hashes there, and what is needed there alone."""
+        other = PackageSet(self.name)
+        # What a cached property has kept is what it is.
+        vars(other).update(pins=self._read(f"pins-{python}.txt"))
+        return other
 
     def _read(self, name: str) -> dict[str, Pin]:
         found = {}

@@ -33,12 +33,15 @@ def test_what_is_added_is_new_and_another_python_has_the_same_versions(name: str
     packages = PackageSet(name)
     assert [pin.package for pin in packages.moves("add")] == packages.settings["add"]
     assert not {pin.package for pin in packages.moves("add")} & set(packages.pins)
-    other = packages.pins_on(OTHER_PYTHON)
-    assert {n: p.version for n, p in other.items()} == {n: p.version for n, p in packages.pins.items()}
+    other = packages.on(OTHER_PYTHON).pins
+    both = other.keys() & packages.pins.keys()
+    assert {n: other[n].version for n in both} == {n: packages.pins[n].version for n in both}
+    # But for what is needed on one of them alone.
+    assert len(both) > 0.9 * len(packages.pins)
     assert all(pin.hashes for pin in (*other.values(), *packages.moves("add")))
     # Of a package without compiled files it is the same wheel.
-    assert any(pin.hashes == packages.pins[n].hashes for n, pin in other.items())
-    assert any(pin.hashes != packages.pins[n].hashes for n, pin in other.items())
+    assert any(other[n].hashes == packages.pins[n].hashes for n in both)
+    assert any(other[n].hashes != packages.pins[n].hashes for n in both)
 
 
 def test_a_set_that_grows_has_its_first_packages_in_order() -> None:
