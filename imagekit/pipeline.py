@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit.building.inputs import Inputs
 from imagekit.building.naming import asked_reference, content_tag
 from imagekit.building.workplace import Workplace
+from imagekit.explaining.next_step import next_step
 from imagekit.explaining.results import BuildResult, ImageReport, WrittenResult
 from imagekit.oci.reference import Reference
 from imagekit.sharing.leases import in_use
@@ -186,7 +187,7 @@ class Pipeline(Workplace):
         try:
             planned = self.planned(spec, making=True)
             sweep_loading(self.engine)
-            return build_in_engine(
+            built = build_in_engine(
                 self.engine,
                 planned,
                 str(reference),
@@ -199,6 +200,7 @@ class Pipeline(Workplace):
                 began=began,
                 **self._with_commands(planned, steps, fresh=no_cache),
             )
+            return replace(built, next=next_step(spec, built.reference))
         finally:
             self.bases.forget_compiler()
 
@@ -259,7 +261,7 @@ class Pipeline(Workplace):
         def accept(image_id: str) -> None:
             check_built(self.engine, spec, planned, image_id, self._cache.path, self.reporter)
 
-        return build_reference(
+        built = build_reference(
             self.engine,
             planned,
             str(reference),
@@ -272,6 +274,7 @@ class Pipeline(Workplace):
             accept=accept,
             beneath=self.bases.beneath(spec, planned.plan.base),
         )
+        return replace(built, next=next_step(spec, built.reference))
 
     def build_dockerfile(self, path: Path, **options: Any) -> BuildResult | WrittenResult:
         """Build a user's own Dockerfile by BuildKit; ``options`` as ``building.user_dockerfile`` takes them."""

@@ -217,7 +217,10 @@ def retry(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show its output, and end as it does.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Have a run of a deployment run again, with the same image and parameters."""
+    """Have a run of a deployment run again, with the same image and parameters.
+
+    Where the image is the work pool's to name, it is what that names by now.
+    """
     from imagekit.cli.output import put, put_json
     from imagekit.deploying.submit import retry as submit_again
 

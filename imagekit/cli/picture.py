@@ -32,8 +32,9 @@ def put_build(result: Mapping[str, Any]) -> None:
     facts += [("written", f"{each['output']}: {each['digest']}") for each in result.get("written") or ()]
     facts.append(("took", f"{took}{sent}"))
     put_facts(facts)
-    put()
-    put(_dim(f"next: imagekit run FILE.py:FUNCTION --image {result['reference']}"))
+    if result.get("next"):
+        put()
+        put(_dim(f"next: {result['next']}"))
 
 
 def put_push(result: Mapping[str, Any]) -> None:

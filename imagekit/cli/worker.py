@@ -61,6 +61,7 @@ def start(
     from imagekit.cli.session import load_settings
     from imagekit.deploying.pool import new_pool
     from imagekit.deploying.spec import check_name
+    from imagekit.errors import EngineError
     from imagekit.progress import SilentReporter
     from imagekit.running import Machine
     from imagekit.store.pools import Pools
@@ -79,6 +80,8 @@ def start(
         stopped = Worker(machine, store, pool, Told(), limit=limit, prefetch=ahead, once=once, name=name).run()
     if stopped.signal is not None:
         raise typer.Exit(TERMINATED if stopped.signal == signal.SIGTERM else INTERRUPTED)
+    if once and stopped.was_kept:
+        raise typer.Exit(EngineError.exit_code)
 
 
 @app.command("ls", cls=Command, epilog=examples("imagekit worker ls", "imagekit worker ls --pool etl --json"))

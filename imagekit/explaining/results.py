@@ -46,6 +46,7 @@ class BuildResult:
     lock_digest: Digest | None = None
     up_to_date: bool = False  # nothing had to be done
     sent: int = 0  # bytes of layers that the engine lacked
+    next: str | None = None  # the command that runs something in it; None where that is not known
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +59,7 @@ class BuildResult:
             "sent": self.sent,
             "up_to_date": self.up_to_date,
             "seconds": round(self.seconds, 3),
+            "next": self.next,
         }
 
 

@@ -1,4 +1,4 @@
-"""Which Python an image gets when nobody says."""
+"""Which Python an image may have, and which it gets when nobody says."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from packaging.specifiers import SpecifierSet
 
 from imagekit.errors import InvalidProject
 
+OLDEST = (3, 8)  # what runs in containers keeps to its syntax
 KNOWN = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9")
 
 
 def check_python(version: str, requires_python: str) -> str:
     """``version`` (``3.11``, ``3.11.4``), which ``requires_python`` must allow."""
-    if not re.fullmatch(r"3\.\d{1,2}(\.\d{1,3})?", version):
+    if not re.fullmatch(r"[23]\.\d{1,2}(\.\d{1,3})?", version):
         raise InvalidProject(f"{version!r} is no Python version", hint='write "3.11"')
+    if tuple(int(number) for number in version.split(".")[:2]) < OLDEST:
+        raise InvalidProject(f"Python {version} is asked for, which is too old", hint="ask for 3.8 or later")
     if not _allows(requires_python, version):
         raise InvalidProject(
             f"Python {version} is asked for, and the project requires {requires_python}",

@@ -11,6 +11,7 @@ from imagekit.errors import BaseUnusable
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.manifest import Descriptor
 from imagekit.spec.base import BaseImage, PythonInfo
+from imagekit.spec.python_version import OLDEST
 from imagekit.stages import installed
 
 _CHOOSE = "choose a base with CPython 3.8 or later: --base-image, or base-image in [tool.imagekit]"
@@ -32,7 +33,7 @@ def checked_probe(reference: str, found: Mapping[str, Any]) -> Mapping[str, Any]
     """``found``, if it is of a Python that imagekit can use; ``BaseUnusable`` otherwise."""
     if found["implementation"] != "cpython":
         raise BaseUnusable(f"{reference} has {found['implementation']}, and only CPython is supported", hint=_CHOOSE)
-    if tuple(int(n) for n in found["markers"]["python_version"].split(".")) < (3, 8):
+    if tuple(int(n) for n in found["markers"]["python_version"].split(".")) < OLDEST:
         raise BaseUnusable(f"{reference} has Python {found['version']}, which is too old", hint=_CHOOSE)
     return found
 

@@ -54,9 +54,10 @@ class Told:
             runs = "1 run" if count == 1 else f"{count} runs"
             self._line(f"no more runs are begun; waiting for {runs} (once more: leave them to the next worker)")
 
-    def stopped(self, ended: int, let_go: int) -> None:
+    def stopped(self, ended: int, let_go: int, *, was_kept: bool) -> None:
         left = f", {let_go} left to the next worker" if let_go else ""
-        self._line(f"stopped after {ended} run{'' if ended == 1 else 's'}{left}")
+        waiting = "; what was due waits" if was_kept else ""
+        self._line(f"stopped after {ended} run{'' if ended == 1 else 's'}{left}{waiting}")
 
     def trouble(self, error: ImagekitError) -> None:
         """Once, for as long as it is the same."""

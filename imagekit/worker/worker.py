@@ -56,6 +56,7 @@ class Stopped:
 
     ended: int
     let_go: int
+    was_kept: bool  # from some of what was due: it waits
     signal: int | None = None  # that ended it
 
 
@@ -91,6 +92,7 @@ class Worker:
         self._signals: list[int] = []
         self._over = threading.Event()
         self._ended = 0
+        self._kept: set[str] = set()  # runs that it was kept from, and has not got again
         self._engine_away = False
         self._not_before = 0.0
         self._pause = 0.0
@@ -130,9 +132,10 @@ class Worker:
                 self._pools.seen(replace(self._seen, last_polled=now(), state=STOPPED))
             for number, handler in before.items():
                 signal.signal(number, handler)
-        self._told.stopped(self._ended, let_go)
+        was_kept = self._engine_away or bool(self._kept)
+        self._told.stopped(self._ended, let_go, was_kept=was_kept)
         forced = self._signals[0] if len(self._signals) > 1 or let_go else None
-        return Stopped(ended=self._ended, let_go=let_go, signal=forced)
+        return Stopped(ended=self._ended, let_go=let_go, was_kept=was_kept, signal=forced)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signals.append(number)
@@ -248,7 +251,9 @@ class Worker:
         self._jobs.remove(job)
         self._engine_away = end.engine_away
         self._ended += end.how == ENDED
+        self._kept.discard(job.run.id)
         if end.how in (HANDED_BACK, LET_GO):
+            self._kept.add(job.run.id)
             # What kept it from its start is most likely still so.
             self._pause = min(self._pause * 2 or POLL_SECONDS, LONGEST_PAUSE)
             self._not_before = time.monotonic() + self._pause

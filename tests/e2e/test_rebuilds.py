@@ -39,7 +39,7 @@ def test_nothing_changed_so_nothing_is_done(imagekit: Imagekit, root: Path) -> N
     second = imagekit.json("build", root, "--tag", first["reference"])
     assert (second["up_to_date"], second["sent"]) == (True, 0)
     assert all(layer["cached"] for layer in second["layers"])
-    same = ("reference", "image_id", "digest", "lock_digest", "base")
+    same = ("reference", "image_id", "digest", "lock_digest", "base", "next")
     assert {key: second[key] for key in same} == {key: first[key] for key in same}
 
 

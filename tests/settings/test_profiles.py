@@ -173,6 +173,7 @@ def test_variables_of_every_kind(
     ("variable", "text", "words"),
     [
         ("PYTHON", "3", "IMAGEKIT_PYTHON: '3' is no Python version"),
+        ("PYTHON", "2.7", "IMAGEKIT_PYTHON: Python 2.7 is asked for, which is too old"),
         ("HEALTH_CHECK", "maybe", "IMAGEKIT_HEALTH_CHECK is 'maybe', and neither true nor false"),
         ("RESOLVER", "pip", "IMAGEKIT_RESOLVER: unknown resolver 'pip'"),
         ("PACKAGES", "[1]", "IMAGEKIT_PACKAGES is not a list of strings, as JSON has it"),

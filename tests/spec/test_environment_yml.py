@@ -232,3 +232,10 @@ def test_problems_of_both_parts_are_told_in_the_order_of_their_lines(tmp_path: P
     assert [p.message.split(":")[1] for p in caught.value.problems] == list("3456")
     hints = [p.hint or "" for p in caught.value.problems]
     assert all(word in hint for word, hint in zip(("netrc", "'=='", "NAME=VERSION", "known"), hints, strict=True))
+
+
+def test_a_python_that_nothing_runs_on_is_refused_before_a_base_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "environment.yml").write_text("dependencies: [python=3.7, {pip: [idna]}]\n")
+    with pytest.raises(InvalidProject, match=r"Python 3\.7 is asked for, which is too old") as caught:
+        read_spec(tmp_path)
+    assert caught.value.hint == "ask for 3.8 or later"

@@ -53,6 +53,29 @@ def test_runs_wait_for_an_engine_that_is_away(
 
 
 @pytest.mark.xdist_group("own_engine")
+def test_run_once_says_that_what_was_due_waits(
+    own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
+) -> None:
+    own = own_engine()
+    works = Works(loaded(own, engine, image), image, tmp_path)
+    works.environ["DOCKER_HOST"] = own.address
+    try:
+        under_way = works.submit("wait")
+        worker = works.worker("--run-once", "--limit", "1")
+        works.waiting(under_way)
+        waiting = works.submit("add", a=1)
+        own.kill()
+        assert worker.wait() == 3
+        assert "; what was due waits" in works.told()
+        own.start()
+        assert works.worker("--run-once").wait() == 0
+        works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
+    finally:
+        own_engine()
+        works.close()
+
+
+@pytest.mark.xdist_group("own_engine")
 def test_the_machine_is_started_again(
     own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
 ) -> None:
