@@ -7,6 +7,7 @@ from typing import Any
 
 from imagekit.report.figures import (
     COLOURED,
+    Figure,
     Table,
     against_targets,
     growth,
@@ -73,19 +74,25 @@ def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Sectio
             words="Medians, all on one engine and one base; the thin line is from quartile to quartile.",
             figures=figures,
         )
-    if figures := [figure for case in few if not case.name.startswith("start-") for figure in scenarios(case)]:
-        yield Section(
-            title="Scenarios",
-            words="Medians; the thin line is from quartile to quartile. Blue is who is measured, grey its peers.",
-            figures=figures,
-            is_grid=True,
-        )
+    # What is measured of several sets has the same titles in each.
+    by_group: dict[str, list[Figure]] = {}
+    for case in few:
+        if not case.name.startswith("start-"):
+            by_group.setdefault(_group(case), []).extend(scenarios(case))
+    for group, figures in by_group.items():
+        if figures:
+            yield Section(
+                title=f"Scenarios: {group}",
+                words="Medians; the thin line is from quartile to quartile. Blue is who is measured, grey its peers.",
+                figures=figures,
+                is_grid=True,
+            )
     if grown := [figure for case in cases for figure in growth(case)]:
         yield Section(title="Growth", figures=grown)
     for case in cases:
         if case.before is not None and case.after is not None:
             yield Section(
-                title=f"Layers: {case.title}",
+                title=f"Layers: {_group(case)}, {case.title}",
                 figures=[layer_change(case.before, case.after), layer_map(case.after)],
                 key=[(COLOURS[kind], words) for kind, words in KINDS.items()],
             )
@@ -97,6 +104,11 @@ def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Sectio
         words="Whole processes from outside, in turns, on engines of their own; benchmarks/README.md tells all of it.",
         tables=[(f"The run of {_date(run.started)}: {run.source}", _facts(run)) for run in runs],
     )
+
+
+def _group(case: Case) -> str:
+    """What the names of its rows begin with: the set that it is of, or what else it measures."""
+    return next((row.name.partition("/")[0] for row in case.rows), case.name)
 
 
 def _lead(run: Results) -> str:

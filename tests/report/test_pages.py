@@ -84,6 +84,19 @@ def test_every_chart_is_described_and_has_a_table(tree: Any) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_the_same_measured_of_two_sets_is_told_apart() -> None:
+    rows = [documents.row(f"{name}/cold", title="cold") for name in ("data", "api")]
+    images = {"before": image(), "after": image(moved="1.1")}
+    cases = [documents.case(f"x-{n}", row, images=images, title="moved") for n, row in enumerate(rows)]
+    tree = parsed(html(bench_page([read(documents.results(*cases))])))
+    labels = [each.get("aria-label") for each in tree.iter() if each.get("role") == "region"]
+    assert len(labels) == len(set(labels))
+    assert {"Scenarios: data: Cold", "Scenarios: api: Cold"} < set(labels)
+    headings = ["".join(each.itertext()) for each in tree.iter("h2")]
+    assert "Layers: api, moved" in headings
+    assert len(headings) == len(set(headings))
+
+
 def test_the_same_results_are_the_same_page(page: str) -> None:
     assert html(bench_page([read(everything())])) == page
 
