@@ -51,7 +51,8 @@ def _relation(row: Row) -> tuple[str, str]:
         return "the same", "as"
     if row.ratio < 1:
         words, joined = _LESS[row.unit]
-        return f"{_digits(1 / row.ratio, 2)} {words}", joined
+        times = _digits(1 / row.ratio, 2)
+        return ("the same", "as") if times == "1" else (f"{times} {words}", joined)
     words, joined = _MORE[row.unit]
     return f"{row.ratio:.2f} {words}", joined
 
