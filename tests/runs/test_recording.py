@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from imagekit.store.values import StoredRun, new_run_id
 
 from .conftest import Ran
 from .ordering import run_flow
-from .test_faults import Script
+from .test_faults import Script, go_on
 
 
 @pytest.fixture
@@ -156,11 +157,18 @@ def ended(store: Store) -> StoredRun:
     return stored
 
 
+def under_way(script: Script, store: Store) -> None:
+    """It has said its first word, and its start is recorded, which another thread of its process sees to."""
+    script.until_asleep()
+    while ended(store).state != "running":
+        time.sleep(0.01)
+
+
 def test_a_run_whose_process_was_killed_is_stopped_and_recorded(
     killed: Callable[..., Script], engine: Engine, store: Store
 ) -> None:
     script = killed("flow.py:sleeping", {"seconds": 3600})
-    script.until_asleep()
+    under_way(script, store)
     script.process.send_signal(signal.SIGKILL)
     script.process.communicate()
     assert ended(store).state == "running"
@@ -176,21 +184,22 @@ def test_a_run_whose_process_was_killed_is_stopped_and_recorded(
 def test_a_run_that_ended_after_its_process_was_killed_is_what_it_says(
     killed: Callable[..., Script], engine: Engine, store: Store
 ) -> None:
-    script = killed("flow.py:saying_and_then", {"seconds": 1, "value": [1, "x"]})
-    script.until_asleep()
+    script = killed("flow.py:waiting", {})
+    under_way(script, store)
     script.process.send_signal(signal.SIGKILL)
     script.process.communicate()
     (container,) = script.containers()
+    go_on(engine, container["Id"])
     engine.api.wait(container["Id"])
     assert reconcile(store, engine) == 1
     stored = ended(store)
-    assert (stored.state, stored.end and stored.end.result) == ("completed", [1, "x"])
+    assert (stored.state, stored.end and stored.end.result) == ("completed", "told")
     assert script.containers() == []
 
 
 def test_a_run_whose_container_is_gone_as_well(killed: Callable[..., Script], engine: Engine, store: Store) -> None:
     script = killed("flow.py:sleeping", {"seconds": 3600})
-    script.until_asleep()
+    under_way(script, store)
     script.process.send_signal(signal.SIGKILL)
     script.process.communicate()
     for each in script.containers():

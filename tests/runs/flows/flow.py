@@ -121,17 +121,17 @@ def greedy_child():
 
 
 def orphans():
-    """Leaves a grandchild behind that process 1 has to reap."""
+    """Leaves a grandchild behind that process 1 has to reap; how many are there in the end."""
     import subprocess
 
+    before = set(os.listdir("/proc"))
     subprocess.run(["sh", "-c", "sleep 0.05 & exit 0"], check=True)
-    time.sleep(0.3)
-    states = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with open(f"/proc/{entry}/stat") as file:
-                states.append(file.read().rpartition(")")[2].split()[0])
-    return states.count("Z")
+    until = time.monotonic() + 60
+    while (left := [name for name in os.listdir("/proc") if name.isdigit() and name not in before]) and (
+        time.monotonic() < until
+    ):
+        time.sleep(0.05)
+    return len(left)
 
 
 def silent(seconds):
@@ -140,8 +140,8 @@ def silent(seconds):
     return seconds
 
 
-def waiting():
-    print("asleep", flush=True)
+def waiting(flush=True):
+    print("asleep", flush=flush)
     while not os.path.exists("/.imagekit/out/go"):
         time.sleep(0.05)
     print("awake", flush=True)
@@ -244,12 +244,6 @@ def busy():
     while time.process_time() < until:
         pass
     return len(held)
-
-
-def saying_and_then(seconds, value):
-    print("asleep", flush=True)
-    time.sleep(seconds)
-    return value
 
 
 def sparse(name):
