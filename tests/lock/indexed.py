@@ -57,7 +57,7 @@ class Machine:
             "PIP_CONFIG_FILE": "/dev/null",
             "IMAGEKIT_CACHE_DIR": str(directory / "cache"),
             "UV_CACHE_DIR": str(directory / "uv"),
-            "UV_HTTP_TIMEOUT": "2",
+            "UV_HTTP_TIMEOUT": "30",
             "UV_HTTP_RETRIES": "0",
             "PIP_RETRIES": "0",
             "DOCKER_HOST": "unix:///nowhere/docker.sock",
@@ -92,7 +92,7 @@ class Machine:
             self.directory / "wheels",
             access=self.access(spec, **(variables or {})).of(spec),
             pause=0.001,
-            read_seconds=2,
+            read_seconds=30,
         )
         return {p.name: path.read_bytes() for p, path in fetch_all(lock.packages, store, reporter=self.told)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,16 +34,21 @@ class Session:
 
     def __init__(self, index: FaultyIndex, wanted: Wanted, target: Target, tmp_path: Path) -> None:
         self.index, self.wanted, self.target, self.directory = index, wanted, target, tmp_path
+        # No answer of this machine's is that late, however busy it is.
+        self.be_patient_for(30)
+
+    def be_patient_for(self, seconds: float) -> None:
+        """An answer that stalls for longer is given up."""
         # uv waits between its tries for seconds; it is asked for fewer of them.
         self.access = IndexAccess(
             variables={
                 **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-                "UV_CACHE_DIR": str(tmp_path / "uv"),
-                "UV_HTTP_TIMEOUT": "1",
+                "UV_CACHE_DIR": str(self.directory / "uv"),
+                "UV_HTTP_TIMEOUT": str(math.ceil(seconds)),
                 "UV_HTTP_RETRIES": "2",
             }
         )
-        self.store = WheelStore(tmp_path / "wheels", access=self.access, pause=0.001, read_seconds=0.5)
+        self.store = WheelStore(self.directory / "wheels", access=self.access, pause=0.001, read_seconds=seconds)
 
     def lock(self, *requirements: str) -> Lock:
         spec = self.wanted(*requirements, indexes=Indexes(default=self.index.url))
@@ -83,6 +89,7 @@ def test_an_index_that_always_fails(session: Session) -> None:
 def test_an_index_that_stalls(session: Session) -> None:
     session.index.add("alpha", "1.0")
     session.index.always["/simple/alpha/"] = session.index.stall
+    session.be_patient_for(1)
     with pytest.raises(IndexUnreachable, match="/simple/alpha/"):
         session.lock("alpha")
 
@@ -93,6 +100,8 @@ def test_a_file_that_never_comes(fault: str, session: Session) -> None:
     lock = session.lock("alpha")
     asked = session.index.asked.count(path)
     session.index.always[path] = {"503": status(503), "cut": cut, "stalls": session.index.stall}[fault]
+    if fault == "stalls":
+        session.be_patient_for(1)
     with pytest.raises(IndexUnreachable) as caught:
         session.fetch(lock)
     assert caught.value.message.startswith("alpha: ")
@@ -101,6 +110,7 @@ def test_a_file_that_never_comes(fault: str, session: Session) -> None:
     assert session.left() == []
     # And when it is well again, nothing has to be cleaned up.
     del session.index.always[path]
+    session.be_patient_for(30)
     assert session.fetch(lock) == {"alpha": session.index.pages[path]}
 
 
@@ -108,6 +118,7 @@ def test_a_file_that_stalls_once(session: Session) -> None:
     path = session.index.add("alpha", "1.0")
     lock = session.lock("alpha")
     session.index.faults[path] = [session.index.stall, cut]
+    session.be_patient_for(1)
     assert session.fetch(lock) == {"alpha": session.index.pages[path]}
 
 
@@ -116,6 +127,7 @@ def test_a_slow_file_is_waited_for(session: Session) -> None:
     path = session.index.add("alpha", "1.0")
     lock = session.lock("alpha")
     session.index.always[path] = slow
+    session.be_patient_for(1.5)
     assert session.fetch(lock) == {"alpha": session.index.pages[path]}
 
 

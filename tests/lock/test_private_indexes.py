@@ -123,9 +123,12 @@ def test_no_keyring_is_asked_unless_a_provider_is_named(machine: Machine, privat
 def test_the_library_of_the_keyring(
     machine: Machine, private: FaultyIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import keyring
+    import keyring.core
     from keyring.backend import KeyringBackend
     from keyring.credentials import Credential, SimpleCredential
+
+    # No other test of this process is to find it.
+    monkeypatch.setattr(KeyringBackend, "_classes", set(KeyringBackend._classes))
 
     class Known(KeyringBackend):
         priority = 1.0  # type: ignore[assignment]
@@ -139,20 +142,24 @@ def test_the_library_of_the_keyring(
         def get_credential(self, service: str, username: str | None) -> Credential | None:
             return SimpleCredential(*LOGIN) if service == private.url else None
 
-    before = keyring.get_keyring()
-    keyring.set_keyring(Known())
-    try:
-        variables = {"PIP_KEYRING_PROVIDER": "import"}
-        assert machine.both("alpha", toml=f'index-url = "{private.url}"\n', variables=variables) == BOTH
-    finally:
-        keyring.set_keyring(before)
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Known())
+    variables = {"PIP_KEYRING_PROVIDER": "import"}
+    assert machine.both("alpha", toml=f'index-url = "{private.url}"\n', variables=variables) == BOTH
+
+
+def without_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none on this machine, whatever other tests of this process have found before."""
+    import keyring.core
+
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 def test_a_login_that_is_a_stored_secret(
     machine: Machine, private: FaultyIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(machine.home))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    without_keyring(monkeypatch)
     Secret(CANARY).save("corp-token")
     toml = (
         f'[[index]]\nname = "corp"\nurl = "{private.url}"\nusername = "{LOGIN[0]}"\nsecret = "corp-token"\n'
@@ -187,7 +194,7 @@ def test_what_is_not_needed_is_not_looked_for(machine: Machine, private: FaultyI
 def test_a_secret_that_is_not_stored_is_named_when_it_is_needed(
     machine: Machine, private: FaultyIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    without_keyring(monkeypatch)
     toml = f'[[index]]\nname = "corp"\nurl = "{private.url}"\nsecret = "corp-token"\ndefault = true\n'
     with pytest.raises(InputError, match="corp-token") as caught:
         machine.lock("alpha", toml=toml)
