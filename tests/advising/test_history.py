@@ -52,8 +52,10 @@ def repository(tmp_path: Path) -> Path:
 
 def test_days_with_changes_are_counted(repository: Path) -> None:
     commit(repository, 100, flow__py="too long ago")
-    commit(repository, 40.02, requirements__txt="b")
-    commit(repository, 40.01, requirements__txt="c", flow__py="c")
+    # At noon, so that both are of one day.
+    days_ago = 40 + (NOW - NOW.replace(hour=12)) / timedelta(days=1)
+    commit(repository, days_ago, requirements__txt="b")
+    commit(repository, days_ago - 0.01, requirements__txt="c", flow__py="c")
     commit(repository, 20, flow__py="d")
     commit(repository, 10, notes__md="no source")
     assert look(repository) == History(days=90.0, dependencies=1, source=2, is_repository=True)

@@ -22,11 +22,11 @@ DEAD = {"IMAGEKIT_ENGINE": "unix:///nowhere/docker.sock"}
 
 @pytest.fixture
 def plugged(project: WriteProject, tmp_path: Path) -> Path:
-    """A project that needs one small package of its own index, with a git history of a hundred days."""
-    mark = secrets.token_hex(8)
-    write_wheel(tmp_path / "offered", "plug", "1.0", {"plug.py": f"MARK = {mark!r}\n"})
-    lines = f"--no-index\n--find-links {tmp_path / 'offered'}\nplug\n"
-    root = project({"flow.py": f"def etl():\n    import plug\n    return {mark!r}\n", "requirements.txt": lines})
+    """A project that needs one small package, which nobody else has, with a git history of a hundred days."""
+    mark, name = secrets.token_hex(8), f"plug{secrets.token_hex(4)}"
+    write_wheel(tmp_path / "offered", name, "1.0", {f"{name}.py": f"MARK = {mark!r}\n"})
+    lines = f"--no-index\n--find-links {tmp_path / 'offered'}\n{name}\n"
+    root = project({"flow.py": f"def etl():\n    import {name}\n    return {mark!r}\n", "requirements.txt": lines})
     commit(root, 100, "init", "-q")
     commit(root, 100, "add", ".")
     commit(root, 100, "commit", "-qm", "all")
@@ -85,8 +85,9 @@ def test_measured_and_nothing_of_it_stays(imagekit: Imagekit, engine: Engine, pl
     assert not any("could not" in note for note in found["notes"])
     left = {tag for image in engine.api.images() for tag in image["RepoTags"] or ()} - before
     assert [tag for tag in left if tag.startswith("imagekit/advise")] == []
-    # Other tests derive images at the same time: of this one's packages there is none.
-    assert [tag for tag in left if tag.startswith("imagekit/extras") and "plug" in str(engine.image(tag))] == []
+    # Other tests derive images at the same time: of this one's package there is none.
+    package = (plugged / "requirements.txt").read_text().split()[-1]
+    assert [tag for tag in left if tag.startswith("imagekit/extras") and package in str(engine.image(tag))] == []
     assert labelled(engine, "imagekit.kind=measure") == []
 
 

@@ -27,7 +27,7 @@ def test_a_connection_that_is_refused_is_closed(engine: Engine) -> None:
     # What is raised holds the frames that it came through, and what they hold.
     with pytest.raises(EngineError, match=r"attaching: .*there-is-none") as caught:
         SocketWire(engine.address, 60.0).hijack("attaching", ATTACH)
-    assert open_files() == before, caught
+    assert open_files() <= before, caught
 
 
 def test_a_connection_that_is_hung_up_is_closed(tmp_path: Path) -> None:
@@ -46,4 +46,4 @@ def test_a_connection_that_is_hung_up_is_closed(tmp_path: Path) -> None:
         with pytest.raises(EngineLost) as caught:
             SocketWire(f"unix://{tmp_path / 's'}", 60.0).hijack("attaching", ATTACH)
         thread.join()
-        assert open_files() == before, caught
+        assert open_files() <= before, caught

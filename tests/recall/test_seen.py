@@ -77,4 +77,6 @@ def test_any_other_change_is_one_too_many(root: Path, change: Callable[[Path], o
 def test_what_was_changed_a_moment_ago_is_not_settled(root: Path) -> None:
     assert _sights(root).settled(time.time_ns())
     (root / "flow.py").write_text("2")
-    assert not _sights(root).settled(time.time_ns())
+    changed = (root / "flow.py").stat().st_ctime_ns
+    assert not _sights(root).settled(changed + TICK)
+    assert _sights(root).settled(changed + TICK + 1)

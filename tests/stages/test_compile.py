@@ -112,7 +112,8 @@ def test_a_container_that_dies_ends_every_wait(engine: Engine, base: BaseImage) 
     with ContainerCompiler(engine, base) as compiler:
         compiler.submit(SOURCES).result()
         (container,) = _ours(engine)
-        waiting = [compiler.submit(SOURCES * 20) for _ in range(4)]
+        # More than is compiled until it is killed.
+        waiting = [compiler.submit(SOURCES * 200) for _ in range(4)]
         engine.api.kill(container)
         with pytest.raises(BaseUnusable, match="stopped while compiling"):
             waiting[-1].result()
