@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -38,7 +39,7 @@ def add(a: int, b: int = 1):
     return a + b
 
 @flow
-def wait(seconds: float = 60, name: str = ""):
+def wait(seconds: float = 600, name: str = ""):
     print("waiting", name)
     end = time.time() + seconds
     while time.time() < end and not os.path.exists("/dev/shm/over"):
@@ -139,6 +140,15 @@ class Works:
         self.workers.append(worker)
         return worker
 
+    def freeze(self, worker: subprocess.Popen[bytes]) -> None:
+        """It stands still, and holds no lock of the store meanwhile: whoever writes next would wait for it in vain."""
+        other = sqlite3.connect(self.store.path, isolation_level=None, timeout=60)
+        other.execute("BEGIN EXCLUSIVE")
+        worker.send_signal(signal.SIGSTOP)
+        os.waitpid(worker.pid, os.WUNTRACED)
+        other.execute("ROLLBACK")
+        other.close()
+
     def imagekit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "imagekit", *arguments]
         return subprocess.run(argv, env=self.environ, cwd=self.directory, capture_output=True, text=True, check=False)
@@ -204,9 +214,11 @@ class Works:
         with suppress(Exception):  # the engine of a test may end
             for event in Engine.connect(self.engine.address).api.events(filters=filters, decode=True):
                 run_id = event["Actor"]["Attributes"]["imagekit.run"]
-                change = alive[run_id].add if event["Action"] == "start" else alive[run_id].discard
-                change(event["Actor"]["ID"])
+                # One that dies was alive, also where its start came before this thread listened.
+                alive[run_id].add(event["Actor"]["ID"])
                 self.most_alive[run_id] = max(len(alive[run_id]), self.most_alive.get(run_id, 0))
+                if event["Action"] == "die":
+                    alive[run_id].discard(event["Actor"]["ID"])
 
     def close(self) -> None:
         for worker in self.workers:

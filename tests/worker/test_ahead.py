@@ -126,7 +126,7 @@ def test_a_worker_that_stands_still_meanwhile_begins_nothing_when_it_wakes(works
     first = ahead.worker()
     run_id = ahead.submit("add", HOUR / 2, a=4)
     ahead.ready(run_id)
-    first.send_signal(signal.SIGSTOP)
+    works.freeze(first)
     works.run_out()
     ahead.worker()
     works.until(lambda: "ready, and begins" in works.told(1))
@@ -192,7 +192,7 @@ def test_what_is_due_goes_before_it(works: Works, ahead: Ahead) -> None:
     ahead.ready(later)
     assert works.ended(works.submit("add", a=2)).state == "completed"
     # At its time there is no place for it: it waits as any other.
-    longer = works.submit("wait", seconds=60)
+    longer = works.submit("wait")
     works.waiting(longer)
     ahead.set(HOUR // 2)
     works.until(lambda: works.store.run(later).state == "scheduled")
@@ -261,7 +261,7 @@ def test_a_worker_that_stands_still_is_shown_as_stale(works: Works) -> None:
     worker = works.worker()
     pools = Pools(works.store.file)
     works.until(lambda: pools.workers("docker"))
-    worker.send_signal(signal.SIGSTOP)
+    works.freeze(worker)
     with works.store.file.writing() as connection:
         connection.execute("UPDATE worker SET last_polled = ?", (now(ahead=-60),))
     assert [each.status for each in pools.workers("docker")] == ["stale"]

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -134,7 +135,8 @@ def test_several_workers_run_each_once(works: Works) -> None:
 def test_schedules_make_runs_and_missed_ones_make_one(works: Works) -> None:
     kept = Deployments(works.store.file)
     known = kept.get("add/test")
-    schedule = Interval(3600).to_json()
+    # Many are missed, and the next one is an hour from now: none comes to be due meanwhile.
+    schedule = Interval(3600, datetime.now(timezone.utc) - timedelta(days=30)).to_json()
     kept.put(replace(known, parameters={"a": 20}, schedules=(schedule,)), ["2026-01-01T00:00:00.000+00:00"])
     assert works.worker("--run-once").wait() == 0
     (run,) = works.store.runs(deployment="add/test")
@@ -166,7 +168,7 @@ def test_a_worker_that_idles_begins_what(works: Works, when: str, monkeypatch: p
     kept = Deployments(works.store.file)
     known = replace(kept.get("add/test"), parameters={"a": 1})
     if when == "comes to be due":
-        kept.put(replace(known, schedules=(Interval(24 * 3600).to_json(),)), [now(ahead=1)])
+        kept.put(replace(known, schedules=(Interval(24 * 3600, datetime.now(timezone.utc)).to_json(),)), [now(ahead=1)])
     looked: list[int] = []
 
     class Submits(Worker):
