@@ -14,7 +14,7 @@ def load_rattler() -> ModuleType:
     except ImportError as error:
         raise ResolveError(
             "conda's packages are solved by py-rattler, which is not installed",
-            hint="install it: pip install 'imagekit[conda]'",
+            hint="install it: pip install 'py-rattler>=0.28'",
             details=str(error),
         ) from error
     return rattler

@@ -16,7 +16,7 @@ try:
     import prefect
     from prefect.docker import DockerImage as _PrefectsImage
 except ImportError as error:
-    raise ImportError("imagekit.prefect is for where Prefect 3 is: pip install 'imagekit[prefect]'") from error
+    raise ImportError("imagekit.prefect is for where Prefect 3 is: pip install 'prefect>=3,<4'") from error
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline

@@ -62,7 +62,7 @@ def _sent(wanted: Translated, *, replace_pool: bool) -> Moved:
         from prefect.exceptions import ObjectNotFound
         from prefect.settings import PREFECT_API_URL
     except ImportError as error:
-        raise ImagekitError("Prefect 3 is not installed here", hint="pip install 'imagekit[prefect]'") from error
+        raise ImagekitError("Prefect 3 is not installed here", hint="pip install 'prefect>=3,<4'") from error
     address = PREFECT_API_URL.value()
     if not address:
         raise InputError("no Prefect server is named", hint="prefect config set PREFECT_API_URL=http://HOST:4200/api")

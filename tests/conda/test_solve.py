@@ -236,7 +236,9 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "rattler", None)
     with pytest.raises(ResolveError, match="py-rattler, which is not installed") as caught:
         solved(wanted("tool", channels=("file:///nowhere",)), tmp_path / "cache")
-    assert caught.value.hint == "install it: pip install 'imagekit[conda]'"
+    assert caught.value.hint == "install it: pip install 'py-rattler>=0.28'"
+    # As the extra has it.
+    assert '\nconda = ["py-rattler>=0.28"]\n' in (Path(__file__).parents[2] / "pyproject.toml").read_text()
 
 
 class _Guarded(SimpleHTTPRequestHandler):

@@ -116,8 +116,10 @@ def test_prefect_is_not_needed_until_it_is_asked_for(imagekit: Imagekit) -> None
     refused = imagekit.refused("deployment", "to-prefect", "etl/nightly")
     assert (refused["message"], refused["hint"]) == (
         "Prefect 3 is not installed here",
-        "pip install 'imagekit[prefect]'",
+        "pip install 'prefect>=3,<4'",
     )
+    # As the extra has it.
+    assert '\nprefect = ["prefect>=3,<4"]\n' in (Path(__file__).parents[2] / "pyproject.toml").read_text()
 
 
 def test_what_with_options_changed_goes_along() -> None:
