@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .blocks import ROOT
-from .worlds import MATRIX, OUR_DRIVER, RUNS, VALID_JOB
+from .worlds import MATRIX, OUR_DRIVER, RUNS, VALID_JOB, WITH_PREFECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         "preflight": CommandWorld(needs=("newer base",), before=_ANY_PYTHON),
         # Within the project, and once more: what lies there is no part of the source.
         "dockerfile": CommandWorld(
-            after=("imagekit dockerfile -o in -q && imagekit dockerfile -o in", "! ls in/source/in")
+            after=("imagekit dockerfile -o in -q && imagekit dockerfile -o in", "test ! -e in/source/in")
         ),
         "check": CommandWorld(before=("imagekit build -q -t example.com/team/image:3 --package 'prefect==3.*'",)),
         "lint": CommandWorld(
@@ -203,10 +203,16 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
             files=_BAKED, before=(*_ETL, "python deploy.py"), after=("grep -q ConfigMap job.yml", VALID_JOB)
         ),
         "deployment to-prefect": CommandWorld(
-            needs=("installed", "prefect"),
+            needs=("environment", "clone", "prefect"),
             files=_BAKED_WITH_PREFECT,
-            before=("pip install -q 'imagekit[prefect]'", *_ETL, "python deploy.py"),
+            before=(
+                f"pip install -q {WITH_PREFECT}",
+                "export PREFECT_API_URL=http://prefect.example.com:4200/api",
+                *_ETL,
+                "python deploy.py",
+            ),
             after=("prefect deployment inspect etl/nightly",),
+            images=False,
         ),
     },
 )

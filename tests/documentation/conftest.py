@@ -13,7 +13,7 @@ from tests.lock.faulty_index import FaultyIndex
 from tests.own_engine import OwnEngine
 from tests.own_registry import OwnRegistry
 
-from .machine import NEEDS, installed_into, loaded
+from .machine import NEEDS, loaded
 from .reader import TYPED, Reader
 
 BASE = "imagekit/python:3.11"
@@ -44,12 +44,6 @@ def connected_engine(engine: Engine, python_image: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def readers_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("readers-cache")
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``bin`` of an environment that a reader has installed imagekit into."""
-    return installed_into(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture

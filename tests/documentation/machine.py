@@ -40,20 +40,16 @@ def loaded(ours: Engine, other: Engine, image: str, *names: str) -> None:
         ours.tag(found.id, name)
 
 
-def installed_into(directory: Path) -> Path:
-    """An environment with imagekit, out of this checkout by pip, as a clone's reader has it; its ``bin``."""
-    programs = directory / "environment" / "bin"
-    subprocess.run([sys.executable, "-m", "venv", str(programs.parent)], check=True)
-    subprocess.run([programs / "pip", "install", "--quiet", str(ROOT)], check=True)
-    return programs
-
-
-def _installed(somebody: Reader, request: pytest.FixtureRequest) -> None:
-    somebody.programs = request.getfixturevalue("installed")
+def _environment(somebody: Reader, request: pytest.FixtureRequest) -> None:
+    """An environment of the reader's own, in which nothing is installed, imagekit neither."""
+    directory = request.getfixturevalue("tmp_path") / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
+    somebody.programs = directory / "bin"
     # The versions that pages name, of what moves on from day to day.
     constraints = somebody.home / "constraints.txt"
     constraints.write_text("\n".join(each for each in REQUIREMENTS if "==" in each))
-    somebody.variables = {**somebody.variables, "PIP_CONSTRAINT": str(constraints)}
+    kept = os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+    somebody.variables = {**somebody.variables, "PIP_CONSTRAINT": str(constraints), "PIP_CACHE_DIR": kept}
 
 
 def _newer_base(somebody: Reader, request: pytest.FixtureRequest) -> None:
@@ -124,14 +120,12 @@ def _until_the_end(request: pytest.FixtureRequest, context: object, somebody: Re
 
 
 def _site(somebody: Reader, request: pytest.FixtureRequest) -> None:
-    """An index whose certificate is of a site's own authority; ``site.pem`` and ``ca.pem`` have that one as well."""
+    """An index whose certificate is of a site's own authority; ``site.pem`` has that one as well."""
     authority = Authority(request.getfixturevalue("tmp_path") / "authority")
     index = FaultyIndex(tls=authority.server())
     request.addfinalizer(index.close)
     index.add("acme", "1.0")
-    site = Path(somebody.stand_ins["/etc/ssl/site.pem"])
-    site.write_text(_bundle(authority))
-    shutil.copy(site, somebody.directory / "ca.pem")
+    Path(somebody.stand_ins["/etc/ssl/site.pem"]).write_text(_bundle(authority))
     (somebody.directory / "imagekit.toml").write_text(
         f'packages = ["acme"]\n\n[[index]]\nname = "corp"\nurl = "{index.url}"\nexplicit = true\npackages = ["acme"]\n'
     )
@@ -150,12 +144,11 @@ def _bundle(authority: Authority) -> str:
 
 
 def _prefect(somebody: Reader, request: pytest.FixtureRequest) -> None:
-    """A Prefect server, with the Docker pools that pages name."""
+    """A Prefect server at the address that pages give; it has no pool."""
     server = Server(environment(), request.getfixturevalue("tmp_path") / "server")
     request.addfinalizer(server.close)
-    for pool in ("docker", "my-docker-pool"):
-        server.make_pool(pool)
-    somebody.variables = {**somebody.variables, "PREFECT_API_URL": server.api, "DO_NOT_TRACK": "1"}
+    somebody.stand_ins["http://prefect.example.com:4200/api"] = server.api
+    somebody.variables = {**somebody.variables, "DO_NOT_TRACK": "1"}
 
 
 def _clone(somebody: Reader, request: pytest.FixtureRequest) -> None:
@@ -165,7 +158,7 @@ def _clone(somebody: Reader, request: pytest.FixtureRequest) -> None:
 
 
 NEEDS: dict[str, Callable[[Reader, pytest.FixtureRequest], None]] = {
-    "installed": _installed,
+    "environment": _environment,
     "newer base": _newer_base,
     "layout": _layout,
     "conda": _conda,

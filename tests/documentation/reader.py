@@ -23,7 +23,8 @@ TYPED = "s3cret-of-the-page"
 class Reader:
     """``home`` is a user's, ``directory`` where the terminal is; ``stand_ins`` take the place of hosts of examples.
 
-    ``programs`` is a directory that goes before all others of ``PATH``: the ``bin`` of an environment with imagekit.
+    ``programs`` is a directory that goes before all others of ``PATH``: unless it is another, the ``bin`` of the
+    environment that the tests run in, where imagekit is installed.
     """
 
     home: Path
@@ -45,7 +46,7 @@ class Reader:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         return {
             **kept,
-            "PATH": os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), kept["PATH"]]),
+            "PATH": os.pathsep.join([str(self.programs), kept["PATH"]]),
             "UV_CACHE_DIR": kept.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
             "HOME": str(self.home),
             "IMAGEKIT_PYTHON": "3.11",

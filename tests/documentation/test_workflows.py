@@ -26,6 +26,9 @@ from .worlds import PROJECT
 PAGE = "docs/how-to/ci.md"
 COMMIT = "5f3c1de"
 FILES = {"github": ".github/workflows/image.yml", "gitlab": ".gitlab-ci.yml"}
+# Where each has its base and its image; a job of GitLab's may write below its own project's name and nowhere else.
+BASES = {"github": "team/python", "gitlab": "shop/tills/python"}
+IMAGES = {"github": "team/orders", "gitlab": "shop/tills"}
 # How a machine reaches package indexes; a job has nothing else of it.
 _NETWORK = re.compile(r"(?i)\A((https?|all|no)_proxy|ssl_cert_(file|dir)|(pip|uv)_(cert|index_url|default_index))\Z")
 
@@ -70,18 +73,19 @@ def gitlab(checkout: Path) -> Step:
 
 
 @pytest.fixture
-def registry(start_registry: Callable[..., OwnRegistry], engine: Engine, python_image: str, tmp_path: Path) -> str:
-    """A registry that wants a login, with a base in it."""
-    name = start_registry(auth=with_password(tmp_path / "auth")).name
-    archive = tmp_path / "base.tar"
+def registry(start_registry: Callable[..., OwnRegistry], tmp_path: Path) -> OwnRegistry:
+    """A registry that wants a login."""
+    return start_registry(auth=with_password(tmp_path / "auth"))
+
+
+def put_base(engine: Engine, image: str, reference: str, archive: Path) -> None:
+    """Once, by whoever keeps the project."""
     with archive.open("wb") as file:
-        file.writelines(engine.save(python_image))
+        file.writelines(engine.save(image))
     words = ["--dest-tls-verify=false", f"--dest-creds={USER}:{PASSWORD}"]
-    copied = f"docker://{name}/team/python:3.11"
     copy = ["skopeo", "--insecure-policy", "copy", "--quiet", *words]
-    subprocess.run([*copy, f"docker-archive:{archive}", copied], check=True)
+    subprocess.run([*copy, f"docker-archive:{archive}", f"docker://{reference}"], check=True)
     archive.unlink()
-    return name
 
 
 @dataclass(kw_only=True)
@@ -121,17 +125,22 @@ def runner(tmp_path: Path) -> Runner:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", FILES)
-def test_a_job_builds_and_pushes(kind: str, registry: str, runner: Runner) -> None:
+def test_a_job_builds_and_pushes(
+    kind: str, registry: OwnRegistry, runner: Runner, engine: Engine, python_image: str, tmp_path: Path
+) -> None:
+    base = f"{registry.name}/{BASES[kind]}:3.11"
+    put_base(engine, python_image, base, tmp_path / "base.tar")
     values = {
         "github.sha": COMMIT,
-        "vars.REGISTRY": registry,
+        "vars.REGISTRY": registry.name,
         "vars.IMAGEKIT": str(ROOT),
         "secrets.REGISTRY_USER": USER,
         "secrets.REGISTRY_PASSWORD": PASSWORD,
     }
     given = {
         "IMAGEKIT": str(ROOT),
-        "CI_REGISTRY": registry,
+        "CI_REGISTRY": registry.name,
+        "CI_REGISTRY_IMAGE": f"{registry.name}/{IMAGES[kind]}",
         "CI_REGISTRY_USER": USER,
         "CI_REGISTRY_PASSWORD": PASSWORD,
         "CI_COMMIT_SHA": COMMIT,
@@ -147,16 +156,19 @@ def test_a_job_builds_and_pushes(kind: str, registry: str, runner: Runner) -> No
     login = runner.home / ".docker" / "config.json"
     login.parent.mkdir()
     auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    login.write_text(json.dumps({"auths": {registry: {"auth": auth}}}))
+    login.write_text(json.dumps({"auths": {registry.name: {"auth": auth}}}))
     own = Path(sys.executable).with_name("imagekit")
-    runner.carries_out(Step(script=f"{own} lock --base-image {registry}/team/python:3.11"))
+    runner.carries_out(Step(script=f"{own} lock --base-image {base}"))
     shutil.rmtree(login.parent)
     for step in steps:
         runner.carries_out(step)
     words = ["--tls-verify=false", f"--creds={USER}:{PASSWORD}"]
-    reference = f"docker://{registry}/team/orders:{COMMIT}"
+    reference = f"docker://{registry.name}/{IMAGES[kind]}:{COMMIT}"
     looked = subprocess.run(["skopeo", "inspect", *words, reference], capture_output=True, text=True)
     assert looked.returncode == 0, looked.stderr
+    held = registry.storage / "docker" / "registry" / "v2" / "repositories"
+    written = {path.parent.relative_to(held).as_posix() for path in held.rglob("_manifests")}
+    assert written == {BASES[kind], IMAGES[kind]}
 
 
 @pytest.mark.soak
@@ -183,3 +195,5 @@ def test_what_stands_in_the_workflows() -> None:
     assert set(actions) == {"name", True, "permissions", "jobs"}
     # "image" alone would be GitLab's keyword, and no job.
     assert set(document(FILES["gitlab"])) == {"build-image"}
+    # pip needs git for the address of a repository, and the slim one has none.
+    assert document(FILES["gitlab"])["build-image"]["image"] == "python:3.11"

@@ -76,6 +76,7 @@ VALID_JOB = (
     f"{sys.executable} -c 'import yaml, kubernetes_validate as k; [k.validate(each, k.latest_version(), strict=True)"
     ' for each in yaml.safe_load(open("job.yml"))["items"]]\''
 )
+WITH_PREFECT = "'PATH_OF_A_CLONE_OF_THIS_REPOSITORY[prefect]'"
 # The run of that number, the last one first.
 RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"][:8])\''
 
@@ -99,6 +100,8 @@ class World:
 
 
 _DEFAULT = World()
+# A login that is no matter of the page's.
+_OTHER_LOGIN = "machine other.example.com login me password q8Jd2Lq9sPz0XwVbN4"
 # Dates on which the project changed, as `imagekit advise` counts them.
 _HISTORY = (
     "git init -q",
@@ -112,18 +115,29 @@ _HISTORY = (
 )
 WORLDS = {
     "README.md": World(needs=("clone",), images=False, before=('ln -s "$PWD" ~/orders',)),
-    "docs/tutorial.md": World(needs=("installed", "clone"), nothing=True),
-    "docs/how-to/private-index.md": World(nothing=True),
+    "docs/tutorial.md": World(needs=("environment", "clone"), nothing=True),
+    "docs/how-to/private-index.md": World(
+        nothing=True,
+        before=(f"echo {_OTHER_LOGIN} > ~/.netrc", "chmod 600 ~/.netrc"),
+        after=(f"grep -qx '{_OTHER_LOGIN}' ~/.netrc", "test $(wc -l < ~/.netrc) = 1"),
+    ),
     "docs/how-to/base-matrix.md": World(nothing=True),
     "docs/how-to/corporate-ca.md": World(needs=("site",), images=False),
-    "docs/how-to/conda.md": World(needs=("installed", "conda")),
-    "docs/how-to/prefect.md": World(needs=("installed", "prefect"), files={"requirements.txt": "prefect\ntabulate\n"}),
+    "docs/how-to/conda.md": World(needs=("environment", "clone", "conda"), images=False),
+    "docs/how-to/prefect.md": World(
+        needs=("environment", "clone", "prefect"),
+        # What docs/prefect.md says of a Prefect that is not the newest.
+        files={"requirements.txt": "tabulate==0.9.0\nfastapi==0.139.*\n"},
+        images=False,
+    ),
+    "docs/how-to/ci.md": World(images=False),
+    "docs/how-to/sql-server.md": World(images=False),
     "docs/advise.md": World(
         files={"requirements.txt": "tabulate==0.9.0\nrich==14.2.0\nhttpx==0.28.1\nsqlalchemy==2.0.44\n"},
         before=("imagekit lock -q", *_HISTORY),
         images=False,
     ),
-    "docs/conda.md": World(needs=("installed", "conda")),
+    "docs/conda.md": World(needs=("environment", "clone", "conda"), images=False),
     "docs/flow-sources.md": World(needs=("git",)),
     "docs/indexes.md": World(
         before=(
@@ -137,10 +151,11 @@ WORLDS = {
     ),
     "docs/platforms.md": World(before=("export IMAGEKIT_PYTHON=",)),
     "docs/prefect.md": World(
-        needs=("installed", "prefect"),
+        needs=("environment", "clone", "prefect"),
         files={"embedded.py": DEPLOYED},
+        images=False,
         before=(
-            "pip install -q 'imagekit[prefect]'",
+            f"pip install -q {WITH_PREFECT}",
             "imagekit work-pool create --type docker my-docker-pool",
             "python embedded.py",
         ),
