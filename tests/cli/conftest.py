@@ -28,7 +28,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def imagekit(environ: dict[str, str], tmp_path: Path) -> Imagekit:
+def process(environ: dict[str, str], tmp_path: Path) -> Imagekit:
+    """The program in a process of its own, also where a module's ``imagekit`` is the one of this process."""
+
     def start(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Completed:
         return subprocess.run(
             [sys.executable, "-m", "imagekit", *arguments],
@@ -43,6 +45,11 @@ def imagekit(environ: dict[str, str], tmp_path: Path) -> Imagekit:
 
 
 @pytest.fixture
+def imagekit(process: Imagekit) -> Imagekit:
+    return process
+
+
+@pytest.fixture
 def here(environ: dict[str, str], tmp_path: Path) -> Imagekit:
     """The same in this process, for long tables: a tenth of the time. It has what its caller has imported already."""
     from typer.testing import CliRunner
@@ -50,13 +57,17 @@ def here(environ: dict[str, str], tmp_path: Path) -> Imagekit:
     from imagekit.cli.app import app
 
     def start(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Completed:
-        with pytest.MonkeyPatch.context() as patched:
-            for name in [*os.environ]:
-                patched.delenv(name)
-            for name, value in {**environ, **(env or {})}.items():
-                patched.setenv(name, value)
-            patched.chdir(cwd or tmp_path)
-            done = CliRunner().invoke(app, [*arguments], prog_name="imagekit")
+        # Options write to the environment, too: --profile does.
+        before = dict(os.environ)
+        try:
+            os.environ.clear()
+            os.environ.update({**environ, **(env or {})})
+            with pytest.MonkeyPatch.context() as patched:
+                patched.chdir(cwd or tmp_path)
+                done = CliRunner().invoke(app, [*arguments], prog_name="imagekit")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Completed(arguments, done.exit_code, done.stdout, done.stderr)
 

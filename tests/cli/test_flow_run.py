@@ -23,6 +23,12 @@ def store(environ: dict[str, str], tmp_path: Path) -> Store:
     return Store.open(tmp_path / "state" / "imagekit")
 
 
+@pytest.fixture
+def imagekit(here: Imagekit) -> Imagekit:
+    """In this process: that one of its own says the same is looked at in ``test_refusals``."""
+    return here
+
+
 def put(store: Store, name: str, state: str = "completed", *, created: str | None = None, **end: object) -> str:
     given = {"created": created} if created else {}
     run = RunRecord(name=name, entrypoint="flows/etl.py:etl", reference="orders:v1", env_names=("TOKEN",), **given)  # type: ignore[arg-type]
@@ -88,12 +94,13 @@ def test_inspect(imagekit: Imagekit, store: Store) -> None:
     assert "did you mean 'nightly'?" in done.stderr
 
 
-def test_logs(imagekit: Imagekit, store: Store) -> None:
+def test_logs(imagekit: Imagekit, process: Imagekit, store: Store) -> None:
     run = put(store, "nightly")
     with store.log_writer(run) as log:
         for stream, data in ((1, b"one\ntw"), (2, b"oh\n"), (1, b"o\n")):
             log.write(stream, data)
-    done = imagekit("flow-run", "logs", "nightly")
+    # Bytes, to the streams of a process.
+    done = process("flow-run", "logs", "nightly")
     assert (done.stdout, done.stderr) == ("one\ntwo\n", "oh\n")
     lines = imagekit("flow-run", "logs", "nightly", "--times").stdout.splitlines()
     assert [line.split()[1:] for line in lines] == [["one"], ["two"]]
@@ -145,7 +152,7 @@ def test_a_damaged_record_is_said_and_left(imagekit: Imagekit, store: Store) -> 
     assert store.path.stat().st_size == 5000
 
 
-def test_cancel_and_retry_in_every_state(imagekit: Imagekit, store: Store) -> None:
+def test_cancel_and_retry_in_every_state(imagekit: Imagekit, process: Imagekit, store: Store) -> None:
     """But for those in which a worker has it: ``tests/worker``."""
     Pools(store.file).put(WorkPool(name="docker"))
     given: dict[str, Any] = {
@@ -175,8 +182,8 @@ def test_cancel_and_retry_in_every_state(imagekit: Imagekit, store: Store) -> No
     again = json.loads(imagekit("flow-run", "retry", "waiting", "--json").stdout)
     assert (again["state"], again["parameters"], again["deployment"]) == ("scheduled", {"n": 3}, "etl/nightly")
     assert store.run(again["id"]).wanted == waiting.wanted
-    # Begun by a worker that lives, this process: it is told.
+    # Begun by a worker that lives, this process: another tells it.
     claimed = Queue(store).claim("docker")
     assert claimed is not None
-    assert imagekit("flow-run", "cancel", claimed.id).stdout.endswith(": its worker ends it\n")
+    assert process("flow-run", "cancel", claimed.id).stdout.endswith(": its worker ends it\n")
     assert Queue(store).cancelled({claimed.id: 1}) == {claimed.id}

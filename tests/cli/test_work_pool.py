@@ -22,6 +22,12 @@ def store(environ: dict[str, str], tmp_path: Path) -> Store:
     return Store.open(tmp_path / "state" / "imagekit")
 
 
+@pytest.fixture
+def imagekit(here: Imagekit) -> Imagekit:
+    """In this process: that one of its own says the same is looked at in ``test_refusals``."""
+    return here
+
+
 def test_a_pool_from_its_making_to_its_end(imagekit: Imagekit, store: Store, tmp_path: Path) -> None:
     assert imagekit("work-pool", "ls").stdout.startswith("no work pools yet")
     assert not store.directory.exists()
@@ -118,13 +124,13 @@ def test_deployments_and_their_runs(imagekit: Imagekit, store: Store) -> None:
     assert imagekit("deployment", "delete", "etl/nightly").stdout == "deleted etl/nightly; 1 waiting run is cancelled\n"
 
 
-def test_a_worker_says_what_is_missing(imagekit: Imagekit, store: Store) -> None:
-    done = imagekit("worker", "start", "--pool", "etl")
+def test_a_worker_says_what_is_missing(process: Imagekit, store: Store) -> None:
+    done = process("worker", "start", "--pool", "etl")
     assert (done.returncode, "imagekit work-pool create --type docker etl" in done.stderr) == (2, True)
-    done = imagekit("worker", "start", "--pool", "etl", "--type", "docker")
+    done = process("worker", "start", "--pool", "etl", "--type", "docker")
     assert done.returncode == 3
     assert Pools(store.file).get("etl").type == "docker"
-    assert imagekit("worker", "ls").stdout == "no workers: imagekit worker start --pool NAME starts one\n"
+    assert process("worker", "ls").stdout == "no workers: imagekit worker start --pool NAME starts one\n"
 
 
 def test_a_systemd_unit(imagekit: Imagekit, store: Store) -> None:
