@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,14 +113,20 @@ def shown() -> list[tuple[str, str]]:
     return sorted(found)
 
 
-@pytest.mark.parametrize(("page", "text"), shown())
-def test_every_command_that_a_page_shows_is_one(page: str, text: str) -> None:
+@cache
+def program() -> Any:
     import typer
 
     from imagekit.cli.app import app
+
+    return typer.main.get_command(app)
+
+
+@pytest.mark.parametrize(("page", "text"), shown())
+def test_every_command_that_a_page_shows_is_one(page: str, text: str) -> None:
     from imagekit.cli.offline_option import offline_option
 
-    command = typer.main.get_command(app)
+    command = program()
     words = text.split()[1:]
     while hasattr(command, "commands"):
         while words and words[0].startswith("--"):  # --profile NAME

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, MutableMapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -128,6 +129,18 @@ class Root(TyperGroup):
         raise typer.Exit(code)
 
 
+@cache
+def _command(name: str) -> Any:
+    module = import_module(COMMANDS[name][0])
+    found = getattr(module, "app", None)
+    if found is None:
+        found = typer.Typer(rich_markup_mode=None, add_completion=False)
+        found.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, name))
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
+
 class _Loaded(MutableMapping[str, Any]):
     """The commands by name, each imported when it is taken out."""
 
@@ -135,15 +148,7 @@ class _Loaded(MutableMapping[str, Any]):
         self._found: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._found:
-            module = import_module(COMMANDS[name][0])
-            found = getattr(module, "app", None)
-            if found is None:
-                found = typer.Typer(rich_markup_mode=None, add_completion=False)
-                found.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, name))
-            self._found[name] = typer.main.get_command(found)
-            self._found[name].name = name
-        return self._found[name]
+        return self._found[name] if name in self._found else _command(name)
 
     def __setitem__(self, name: str, command: Any) -> None:
         self._found[name] = command
