@@ -12,6 +12,8 @@ import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseUnusable
+from imagekit.oci.config import ImageConfig
+from imagekit.oci.content import ImageContent
 from imagekit.progress import SilentReporter
 from imagekit.stages.probe import read_base, read_contents
 from imagekit.stages.probe_files import base_from_content, contents_from_content, unpacked_base
@@ -43,7 +45,10 @@ PUT = (
 BASES = {
     "as it is": "",
     "with packages": PUT,
-    "with a path of its own": PUT + "ENV PYTHONPATH=/nowhere:/opt/beside\n",
+    "with a path of its own, and by the name python": PUT
+    + "ENV PYTHONPATH=/nowhere:/opt/beside\n"
+    + "RUN cp /usr/bin/python3.11 /usr/bin/python-real && rm /usr/bin/python3* /usr/bin/python"
+    " && mv /usr/bin/python-real /usr/bin/python\n",
     "with a virtual environment": "RUN python3 -m venv --without-pip /opt/venv\nENV PATH=/opt/venv/bin:/usr/bin:/bin\n",
     "with a virtual environment that sees the rest": PUT
     + "RUN python3 -m venv --without-pip --system-site-packages /srv/env\nENV PATH=/srv/env/bin:/usr/bin:/bin\n",
@@ -51,8 +56,6 @@ BASES = {
     "RUN useradd -u 1234 jo && chmod -R a+rX /home\nUSER jo\n",
     "in /usr/local": "RUN cp -a /usr/lib/python3.11 /usr/local/lib/ && cp /usr/bin/python3.11 /usr/local/bin/"
     " && ln -s python3.11 /usr/local/bin/python3 && rm /usr/bin/python3*\n",
-    "by the name python": "RUN cp /usr/bin/python3.11 /usr/bin/python-real && rm /usr/bin/python3* /usr/bin/python"
-    " && mv /usr/bin/python-real /usr/bin/python\n",
     "of conda": "RUN mkdir -p /opt/conda/lib /opt/conda/bin /opt/conda/conda-meta"
     " && cp -a /usr/lib/python3.11 /opt/conda/lib/ && cp /usr/bin/python3.11 /opt/conda/bin/python3\n"
     "COPY METADATA /opt/conda/lib/python3.11/dist-packages/s-1.5.dist-info/METADATA\n"
@@ -62,6 +65,12 @@ BASES = {
     "RUN rm /odd && mkdir /odd && chmod 1777 /odd && rm -r /opt/deep && touch /opt/deep && chown 5:6 /srv\n"
     "RUN rm /opt/deep && mkdir -m 2750 /opt/deep && chown 0:8 /opt/deep && ln -s /dev/shm /shm && ln -s /proc /opt/p\n",
 }
+
+
+@pytest.fixture(scope="session")
+def python_content(engine: Engine, python_image: str, tmp_path_factory: pytest.TempPathFactory) -> ImageContent:
+    """The base as the engine saves it: 125 MB. Those who take it are in one worker, and leave it as it is."""
+    return content_of_engine(engine, python_image, tmp_path_factory.mktemp("python-content"))
 
 
 @pytest.mark.parametrize("kind", BASES)
@@ -131,15 +140,22 @@ def test_bases_that_are_none(members: tuple[tuple[str, str]], words: str, tmp_pa
     assert not list(tmp_path.glob("*/.new-*"))
 
 
-def test_onbuild_is_refused(engine: Engine, python_image: str, build_image: BuildImage, tmp_path: Path) -> None:
-    content = content_of_engine(engine, build_image(f"FROM {python_image}\nONBUILD RUN true\n", {}), tmp_path)
+@pytest.mark.xdist_group("python_content")
+def test_onbuild_is_refused(
+    engine: Engine, python_image: str, build_image: BuildImage, python_content: ImageContent, tmp_path: Path
+) -> None:
+    built = engine.image(build_image(f"FROM {python_image}\nONBUILD RUN true\n", {}))
+    assert built is not None
+    document = python_content.config.document
+    steps = {"OnBuild": built.settings["OnBuild"]}
+    odd = replace(python_content, config=ImageConfig({**document, "config": {**document["config"], **steps}}))
     with pytest.raises(BaseUnusable, match="ONBUILD"):
-        base_from_content(content, "the-base", tmp_path / "cache")
+        base_from_content(odd, "the-base", tmp_path / "cache")
 
 
-def test_a_base_of_another_processor_than_it_says(engine: Engine, python_image: str, tmp_path: Path) -> None:
-    content = content_of_engine(engine, python_image, tmp_path)
-    document = {**content.config.document, "architecture": "arm64"}
-    odd = replace(content, config=type(content.config)(document))
+@pytest.mark.xdist_group("python_content")
+def test_a_base_of_another_processor_than_it_says(python_content: ImageContent, tmp_path: Path) -> None:
+    document = {**python_content.config.document, "architecture": "arm64"}
+    odd = replace(python_content, config=ImageConfig(document))
     with pytest.raises(BaseUnusable, match="its Python is for x86_64"):
         base_from_content(odd, "the-base", tmp_path / "cache")

@@ -96,20 +96,26 @@ VARIETY: dict[str, Plan] = {
 }
 
 
-@pytest.mark.parametrize("title", VARIETY)
-@pytest.mark.parametrize("uv_image", [None, "registry.example.com/uv:0.8"])
-def test_hadolint_has_nothing_to_say(title: str, uv_image: str | None, tmp_path: Path) -> None:
-    path = tmp_path / "Dockerfile"
-    path.write_text(reference_dockerfile(VARIETY[title], uv_image=uv_image), "utf-8")
-    done = subprocess.run([HADOLINT, "--no-color", "--", path], capture_output=True, text=True, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, ""), path.read_text()
+def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
+    # One start for all of them; it names the file of which it has something to say.
+    for title, plan in VARIETY.items():
+        for uv_image in (None, "registry.example.com/uv:0.8"):
+            path = tmp_path / f"{title}, {'by an image of uv' if uv_image else 'by uv'}.Dockerfile"
+            path.write_text(reference_dockerfile(plan, uv_image=uv_image), "utf-8")
+    paths = sorted(tmp_path.iterdir())
+    assert len(paths) == 2 * len(VARIETY)
+    done = subprocess.run([HADOLINT, "--no-color", "--", *paths], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_hadolint_would_say_something(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM debian\nRUN cd /tmp\nRUN apt-get install python3\n")
-    done = subprocess.run([HADOLINT, "--", tmp_path / "Dockerfile"], capture_output=True, text=True)
+    """Of the last of several files, too."""
+    good, bad = tmp_path / "good.Dockerfile", tmp_path / "bad.Dockerfile"
+    good.write_text(reference_dockerfile(VARIETY["plain"]), "utf-8")
+    bad.write_text("FROM debian\nRUN cd /tmp\nRUN apt-get install python3\n")
+    done = subprocess.run([HADOLINT, "--no-color", "--", good, bad], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "DL3006" in done.stdout
+    assert f"{bad}:1 DL3006" in done.stdout
 
 
 @pytest.mark.parametrize("title", VARIETY)
