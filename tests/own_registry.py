@@ -16,6 +16,7 @@ from typing import Any
 USER, PASSWORD = "floor", "canary-2718"
 # htpasswd -Bbn floor canary-2718
 _HTPASSWD = "floor:$2y$05$IT.DPTyTXOdkntJcG/R/uOspoRata/hPTy6R8X.jzw/wN0pj72Zxa\n"
+_held: list[socket.socket] = []
 
 
 class OwnRegistry:
@@ -100,6 +101,12 @@ def with_password(directory: Path) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nobody else on this machine is given until this process ends.
+
+    It stays bound, which hinders none who listens with ``SO_REUSEADDR``; until somebody does, connections are refused.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held.append(held)
+    return int(held.getsockname()[1])
