@@ -190,7 +190,7 @@ def _done(*words: str) -> None:
 
 def _removed(group: Path) -> None:
     # A killed process leaves its group a moment after its namespace is gone.
-    for _ in range(100):
+    for _ in range(1200):
         try:
             return group.rmdir()
         except FileNotFoundError:
