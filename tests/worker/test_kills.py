@@ -144,9 +144,8 @@ def test_a_container_that_went_with_its_worker_is_a_crash(works: Works) -> None:
     works.check((run_id, "crashed", "worker"))
 
 
-@pytest.mark.parametrize(
-    ("workers", "runs"), [pytest.param(8, 48, marks=pytest.mark.soak), pytest.param(3, 8)], ids=["many", "few"]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("workers", "runs"), [(8, 48), (3, 8)], ids=["many", "few"])
 def test_several_workers_run_each_once(works: Works, workers: int, runs: int) -> None:
     wanted = [works.submit("add", a=n) for n in range(runs)]
     started = [works.worker("--run-once", "--limit", "1") for _ in range(workers)]

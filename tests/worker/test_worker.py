@@ -130,6 +130,7 @@ def test_several_workers_run_each_once(works: Works) -> None:
     runs = [works.ended(run_id) for run_id in wanted]
     assert [(run.state, run.attempt) for run in runs] == [("completed", 1)] * 8
     assert Counter(works.log(run_id) for run_id in wanted) == {f"adding {n} 1\n".encode(): 1 for n in range(8)}
+    works.check()
 
 
 def test_schedules_make_runs_and_missed_ones_make_one(works: Works) -> None:
