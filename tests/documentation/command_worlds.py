@@ -149,7 +149,7 @@ WORLDS: dict[str, CommandWorld] = defaultdict(
         "preflight": CommandWorld(needs=("newer base",), before=_ANY_PYTHON),
         # Within the project, and once more: what lies there is no part of the source.
         "dockerfile": CommandWorld(
-            after=("imagekit dockerfile -o in -q && imagekit dockerfile -o in", "test ! -e in/source/in")
+            after=("imagekit dockerfile -o in -q && imagekit dockerfile -o in", 'test -z "$(ls -A in/source/in)"')
         ),
         "check": CommandWorld(before=("imagekit build -q -t example.com/team/image:3 --package 'prefect==3.*'",)),
         "lint": CommandWorld(
