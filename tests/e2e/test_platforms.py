@@ -20,6 +20,7 @@ from imagekit.engine.client import Engine
 from imagekit.explaining.results import WrittenResult
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
+from imagekit.export.layout_read import find_image
 from imagekit.layers.blobs import BlobCache
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob, Data, ImageContent
@@ -101,12 +102,20 @@ def root(project: WriteProject, native: Path) -> Path:
 
 
 @pytest.fixture
-def given(engine: Engine) -> Iterator[None]:
-    """The engine forgets the bases that it is given in a test."""
-    before = set(engine.tags(LAID_OUT))
+def given(request: pytest.FixtureRequest, engine: Engine) -> Iterator[None]:
+    """The engine forgets the base that it is given in a test, and none of those that others are given meanwhile."""
+    bases = [request.getfixturevalue(name) for name in ("trixie", "bookworm") if name in request.fixturenames]
     yield
-    for name in set(engine.tags(LAID_OUT)) - before:
-        engine.remove_image(name, force=True)
+    for base in bases:
+        for platform in (HOST, OTHER):
+            engine.remove_image(laid_out(base, platform), force=True)
+
+
+def laid_out(base: str, platform: Platform = HOST) -> str:
+    """What an engine that was given ``base`` for ``platform`` calls it."""
+    _, directory, name = base.split(":", 2)
+    digest = find_image(Path(directory), name, platform).config.digest
+    return f"{LAID_OUT}:{digest.removeprefix('sha256:')[:16]}"
 
 
 def built_and_run(imagekit: Imagekit, root: Path, base: str) -> Any:
@@ -126,11 +135,15 @@ def test_another_python_than_this_machines(imagekit: Imagekit, root: Path, trixi
 @pytest.mark.soak
 @pytest.mark.parametrize(("python", "names"), [("3.9", ["native", "older"]), ("3.14", ["native", "newer"])])
 def test_the_other_pythons_of_debian(
-    imagekit: Imagekit, root: Path, tmp_path: Path, given: None, python: str, names: list[str]
+    imagekit: Imagekit, engine: Engine, root: Path, tmp_path: Path, python: str, names: list[str]
 ) -> None:
     where = f"oci:{tmp_path / 'bases'}"
     imagekit.json("base", "build", "--python", python, "-o", where)
-    found = built_and_run(imagekit, root, f"{where}:imagekit/python:{python}")
+    base = f"{where}:imagekit/python:{python}"
+    try:
+        found = built_and_run(imagekit, root, base)
+    finally:
+        engine.remove_image(laid_out(base), force=True)
     tag = python.replace(".", "")
     assert found[0] == [int(part) for part in python.split(".")]
     assert found[1:] == [f"cp{tag}-cp{tag}-manylinux_2_17_{HOST.machine}", names]
