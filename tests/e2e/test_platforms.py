@@ -44,7 +44,7 @@ import importlib.metadata
 import sys
 
 def etl():
-    names = sorted(d.name for d in importlib.metadata.distributions())
+    names = sorted(d.metadata["Name"] for d in importlib.metadata.distributions())
     import native
     return list(sys.version_info[:2]), native.FOR, [name for name in names if name in ("native", "newer", "older")]
 """
