@@ -49,7 +49,7 @@ PASSING = [
 BROKEN = [("POST", 0), *((s, n) for s in ("PATCH", "PUT blob", "PUT manifest", "PUT tag") for n in (0, 1000, 500_000))]
 # The tag has moved by then.
 LATE = {"HEAD tag"}
-SHORT = dataclasses.replace(PATIENCE, answer=1.0, commit=1.0, connect=1.0, attempts=2)
+SHORT = dataclasses.replace(PATIENCE, answer=1.0, commit=1.0, connect=1.0, attempts=4)
 
 
 class Case:
