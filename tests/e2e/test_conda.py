@@ -16,7 +16,6 @@ from imagekit.engine.client import Engine
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
 from imagekit.export.layout_read import find_image
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.content import ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
@@ -24,6 +23,7 @@ from imagekit.recall.look import Recalled, recall
 from imagekit.stages.layer_stream import layer_tar
 from imagekit.stages.probe import find_base
 
+from ..base_blobs import base_blobs
 from ..conda.channel import PLACEHOLDER, Link, Package, module_package, python_package, write_channel
 from ..conftest import BuildImage
 from .conftest import Imagekit, Inside, WriteProject, own_flow
@@ -299,11 +299,17 @@ def test_a_base_without_a_python(
 
 
 def test_without_an_engine(
-    imagekit: Imagekit, engine: Engine, channel: Channel, python_image: str, project: WriteProject, tmp_path: Path
+    imagekit: Imagekit,
+    engine: Engine,
+    channel: Channel,
+    python_image: str,
+    project: WriteProject,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """The same in a layout, on a base of a layout: the environment's Python compiles without a container."""
     found = find_base(engine, python_image, "", Platform.host(), tmp_path / "cache", SilentReporter())
-    blobs = engine_base_blobs(engine, found, BlobCache(tmp_path / "blobs"))
+    blobs = engine_base_blobs(engine, found, base_blobs(tmp_path_factory))
     write_layout([ImageContent(config=found.config, layers=blobs)], tmp_path / "base", "team/base:1")
     root = project({"flow.py": own_flow()})
     (root / "imagekit.toml").write_text(

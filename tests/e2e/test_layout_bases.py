@@ -19,12 +19,12 @@ from imagekit.engine.client import Engine
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
 from imagekit.export.layout_read import find_image
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.content import ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
 from imagekit.stages.probe import find_base
 
+from ..base_blobs import base_blobs
 from ..conftest import BuildImage
 from ..own_engine import OwnEngine
 from ..own_registry import OwnRegistry
@@ -48,12 +48,16 @@ def build_wheel(directory, settings=None, metadata=None):
 
 @pytest.fixture
 def base(
-    engine: Engine, python_image: str, build_image: BuildImage, tmp_path: Path, session_directory: Path
+    engine: Engine,
+    python_image: str,
+    build_image: BuildImage,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """A base that no engine has but in a layout, named as ``--base-image`` takes it."""
     tag = build_image(f"FROM {python_image}\nENV MARK={secrets.token_hex(8)}\nRUN echo $MARK > /etc/mark\n", {})
     found = find_base(engine, tag, "", Platform.host(), tmp_path / "cache", SilentReporter())
-    blobs = engine_base_blobs(engine, found, BlobCache(session_directory / "base-blobs"))
+    blobs = engine_base_blobs(engine, found, base_blobs(tmp_path_factory))
     write_layout([ImageContent(config=found.config, layers=blobs)], tmp_path / "base", "team/base:1")
     engine.remove_image(tag, force=True)
     where = f"oci:{tmp_path / 'base'}:team/base:1"

@@ -14,12 +14,12 @@ import pytest
 from imagekit.engine.client import Engine
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.content import ImageContent
 from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
 from imagekit.stages.probe import find_base
 
+from ..base_blobs import base_blobs
 from ..own_registry import OwnRegistry
 from .conftest import Imagekit, Inside, WriteProject
 
@@ -42,7 +42,7 @@ def base_layout(engine: Engine, python_image: str, tmp_path_factory: pytest.Temp
     """The base image as a layout, named as ``--base-image`` takes it."""
     directory = tmp_path_factory.mktemp("base")
     base = find_base(engine, python_image, "", Platform.host(), directory / "cache", SilentReporter())
-    blobs = engine_base_blobs(engine, base, BlobCache(directory / "cache" / "blobs"))
+    blobs = engine_base_blobs(engine, base, base_blobs(tmp_path_factory))
     write_layout([ImageContent(config=base.config, layers=blobs)], directory / "layout", python_image)
     return f"oci:{directory / 'layout'}:{python_image}"
 

@@ -21,7 +21,6 @@ from imagekit.explaining.results import WrittenResult
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
 from imagekit.export.layout_read import find_image
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob, Data, ImageContent
 from imagekit.oci.digest import digest_of
@@ -32,6 +31,7 @@ from imagekit.progress import SilentReporter
 from imagekit.stages.debian import DebianRootfs
 from imagekit.stages.probe import find_base
 
+from ..base_blobs import base_blobs
 from ..own_registry import OwnRegistry
 from .conftest import PROGRAM, Imagekit, WriteProject, clean_environment
 from .wheels import write_wheel
@@ -208,7 +208,7 @@ def contents(data: bytes, suffix: str) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def musl(engine: Engine, python_image: str, tmp_path: Path, session_directory: Path) -> str:
+def musl(engine: Engine, python_image: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A base in a layout whose interpreter asks for musl's loader, which is there and tells a version.
 
     No Python that really runs on musl can be had here; what is read of one, these two files say.
@@ -230,7 +230,7 @@ def musl(engine: Engine, python_image: str, tmp_path: Path, session_directory: P
     layer = upper.getvalue()
     document = {**base.config.document, "rootfs": {"type": "layers", "diff_ids": []}}
     document["rootfs"]["diff_ids"] = [*base.config.diff_ids, digest_of(layer)]
-    blobs = engine_base_blobs(engine, base, BlobCache(session_directory / "base-blobs"))
+    blobs = engine_base_blobs(engine, base, base_blobs(tmp_path_factory))
     described = Descriptor(media_type=LAYER_TAR, digest=digest_of(layer), size=len(layer))
     content = ImageContent(
         config=ImageConfig(document), layers=(*blobs, Blob(descriptor=described, content=Data(layer)))

@@ -13,7 +13,6 @@ from imagekit.check.comparison import compare_images
 from imagekit.engine.client import Engine
 from imagekit.export.base_content import engine_base_blobs
 from imagekit.export.layout import write_layout
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.content import ImageContent
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
@@ -23,6 +22,7 @@ from imagekit.stages.probe import find_base, read_base
 from imagekit.verifying.rebuild import Remade
 from imagekit.verifying.verification import CIRCUMSTANCES, remade_differences
 
+from ..base_blobs import base_blobs
 from ..conftest import BuildImage
 from .bases import build, install
 from .conftest import Imagekit, clean_environment
@@ -197,9 +197,11 @@ def test_a_layer_that_depends_on_circumstances_is_found(tricky: Tricky, tmp_path
     assert any("made first" in words and "made again" in words for words in said), found["differences"]
 
 
-def test_without_an_engine_it_says_what_it_could_not_do(tricky: Tricky, engine: Engine, tmp_path: Path) -> None:
+def test_without_an_engine_it_says_what_it_could_not_do(
+    tricky: Tricky, engine: Engine, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     base = find_base(engine, tricky.base, "", Platform.host(), tmp_path / "cache", SilentReporter())
-    blobs = engine_base_blobs(engine, base, BlobCache(tmp_path / "cache" / "blobs"))
+    blobs = engine_base_blobs(engine, base, base_blobs(tmp_path_factory))
     write_layout([ImageContent(config=base.config, layers=blobs)], tmp_path / "layout", "base:1")
     nowhere = {"IMAGEKIT_ENGINE": f"unix://{tmp_path}/none.sock"}
     where = f"oci:{tmp_path / 'layout'}:base:1"

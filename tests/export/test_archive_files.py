@@ -19,7 +19,6 @@ from imagekit.engine.client import Engine
 from imagekit.errors import AssemblyFailed, BaseUnusable, InputError, InvalidReference
 from imagekit.export.archive_files import write_docker_archive, write_oci_archive
 from imagekit.export.base_layers import base_layers
-from imagekit.layers.blobs import BlobCache
 from imagekit.oci.config import History
 from imagekit.oci.content import Blob, Data, ImageContent
 from imagekit.oci.digest import digest_of
@@ -27,6 +26,7 @@ from imagekit.oci.manifest import LAYER_GZIP, LAYER_TAR, Descriptor
 from imagekit.progress import SilentReporter
 from imagekit.stages.probe import read_base
 
+from ..base_blobs import base_blobs
 from ..own_engine import OwnEngine
 from .images import check_blobs, config_of, make_image, make_layer, make_layers, members
 from .test_layout import skopeo
@@ -251,7 +251,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def on_base(engine: Engine, python_image: str, tmp_path: Path) -> tuple[ImageContent, Path]:
+def on_base(
+    engine: Engine, python_image: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ImageContent, Path]:
     """An image of the base and a layer, and a directory with its archives."""
     found = engine.image(python_image)
     assert found is not None
@@ -259,7 +261,7 @@ def on_base(engine: Engine, python_image: str, tmp_path: Path) -> tuple[ImageCon
     below = base_layers(engine, base, tmp_path)
     top = make_layer(tmp_path / "top.tar", {"srv/word": b"whole\n"})
     config = base.config.extended(layers=[(top.diff_id, History("test"))], settings={}, env={}, labels={}, created=None)
-    cache = BlobCache(tmp_path / "blobs")
+    cache = base_blobs(tmp_path_factory)
     image = ImageContent(config=config, layers=tuple(map(cache.gzip, (*below, top))))
     write_oci_archive([image], tmp_path / "oci.tar", "imagekit-test/archived:oci")
     write_docker_archive(config, image.layers[:-1], [top], tmp_path / "docker.tar", "imagekit-test/archived:docker")
