@@ -8,9 +8,10 @@ import io
 import json
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Package:
     entry_points: tuple[str, ...] = ()
     info: Mapping[str, bytes] = field(default_factory=dict)  # in place of what is written
     legacy: bool = False  # .tar.bz2, with files and has_prefix in place of paths.json
+    packed: bytes = b""  # its file, where that is made already
 
     @property
     def dist(self) -> str:
@@ -87,12 +89,14 @@ def write_package(directory: Path, package: Package) -> Path:
     """The package's file in the channel at ``directory``."""
     place = directory / package.place
     place.mkdir(parents=True, exist_ok=True)
+    path = place / f"{package.dist}.{'tar.bz2' if package.legacy else 'conda'}"
+    if package.packed:
+        path.write_bytes(package.packed)
+        return path
     info = _info(package)
     if package.legacy:
-        path = place / f"{package.dist}.tar.bz2"
         path.write_bytes(bz2.compress(_tar({**package.files, **info}, package.executable), 1))
         return path
-    path = place / f"{package.dist}.conda"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
         archive.writestr(f"pkg-{package.dist}.tar.zst", zstd.compress(_tar(package.files, package.executable), 1))
@@ -125,7 +129,10 @@ def write_channel(directory: Path, packages: Iterable[Package]) -> str:
 
 
 def python_package(image: str) -> Package:
-    """``python`` of conda's kind, out of Debian's in ``image``: it finds its prefix by where it lies."""
+    """``python`` of conda's kind, out of Debian's in ``image``: it finds its prefix by where it lies.
+
+    It is packed here, once: a whole Python takes seconds.
+    """
     program = (
         "cd /usr && tar -c -h --exclude=__pycache__ --exclude=lib2to3 --exclude=pydoc_data --exclude='config-3*' "
         "bin/python3.11 lib/python3.11"
@@ -147,7 +154,7 @@ def python_package(image: str) -> Package:
     files["lib/python3.11/sitecustomize.py"] = _SITE
     files["bin/python3"] = files["bin/python"] = Link("python3.11")
     files["lib/python3.11/site-packages/README.txt"] = "packages go here\n"
-    return Package(
+    package = Package(
         name="python",
         version="3.11.2",
         build="0_cpython",
@@ -155,6 +162,8 @@ def python_package(image: str) -> Package:
         files=files,
         executable=frozenset({"bin/python3.11"}),
     )
+    with tempfile.TemporaryDirectory() as directory:
+        return replace(package, packed=write_package(Path(directory), package).read_bytes())
 
 
 def module_package(name: str, version: str = "1.0", **more: Any) -> Package:
