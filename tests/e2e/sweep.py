@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -21,6 +21,7 @@ from urllib.parse import quote, quote_plus
 from imagekit.engine.client import Engine
 
 PIECE = 1 << 24
+_END_OF_ZIP = b"PK\x05\x06"
 
 
 class Canaries:
@@ -29,7 +30,7 @@ class Canaries:
     def __init__(self) -> None:
         self.mark = f"Zq{secrets.token_hex(8)}"
         self._named: dict[str, str] = {}
-        self._more: list[str] = []
+        self._forms = sorted(_forms_of(self.mark))
 
     def new(self, name: str) -> str:
         self._named[name] = f"{self.mark}/{name}+&{secrets.token_hex(4)}"
@@ -40,14 +41,11 @@ class Canaries:
 
     def watch(self, value: str) -> None:
         """Look for a value that was not made here, too."""
-        self._more.append(value)
+        self._forms = sorted({*self._forms, *_forms_of(value)})
 
     def forms(self) -> list[bytes]:
         """What is looked for: the mark, which stays as it is in a URL, and all of each in base64 and URL-encoded."""
-        found: set[bytes] = set()
-        for text in (self.mark, *self._more):
-            found |= set(_in_base64(text)) | {text.encode(), quote(text, safe="").encode(), quote_plus(text).encode()}
-        return sorted(found)
+        return self._forms
 
     def which(self, data: bytes) -> str:
         """The name of a canary in ``data``, for the test's own report."""
@@ -56,6 +54,10 @@ class Canaries:
                 if form in data:
                     return name
         return "some"
+
+
+def _forms_of(text: str) -> set[bytes]:
+    return {*_in_base64(text), text.encode(), quote(text, safe="").encode(), quote_plus(text).encode()}
 
 
 def _in_base64(text: str) -> Iterator[bytes]:
@@ -97,12 +99,15 @@ class Sweep:
                 which = self.canaries.which(data[max(0, at - 200) : at + 400])
                 self.found.append(f"{where}: {which} canary: …{data[max(0, at - 60) : at + 30]!r}")
 
-    def look_through(self, where: str, pieces: Iterable[bytes]) -> None:
-        """As ``look``, in what comes in pieces."""
-        before = b""
+    def look_through(self, where: str, pieces: Iterable[bytes]) -> bool:
+        """As ``look``, in what comes in pieces; whether the end of a zip archive is in it."""
+        before, is_zip = b"", False
         for piece in pieces:
-            self.look(where, before + piece)
+            data = before + piece
+            self.look(where, data)
+            is_zip = is_zip or _END_OF_ZIP in data
             before = piece[-200:]
+        return is_zip
 
     def look_below(self, directory: Path, *, but: Iterable[Path] = ()) -> int:
         """In every file below ``directory``, its name, and the members of zip archives; how many files there are."""
@@ -112,14 +117,17 @@ class Sweep:
                 self.look(f"the name {root}/{name}", name)
             for name in names:
                 path = Path(root, name)
-                if os.path.realpath(path) in excluded or not path.is_file() or path.is_symlink():
+                if (excluded and os.path.realpath(path) in excluded) or not path.is_file() or path.is_symlink():
                     continue
                 number += 1
+                # What cannot be read to its end is tried as an archive all the same.
+                is_zip = True
                 with suppress(OSError), open(path, "rb") as stream:
-                    self.look_through(str(path), iter(lambda stream=stream: stream.read(PIECE), b""))  # type: ignore[misc]
-                with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-                    for member in archive.namelist():
-                        self.look(f"{path}!{member}", archive.read(member))
+                    is_zip = self.look_through(str(path), iter(lambda stream=stream: stream.read(PIECE), b""))  # type: ignore[misc]
+                if is_zip:
+                    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                        for member in archive.namelist():
+                            self.look(f"{path}!{member}", archive.read(member))
         return number
 
     def look_into_engine(self, address: str, references: Iterable[str]) -> None:
@@ -164,9 +172,6 @@ def saw_itself() -> None:
     """That the sweep finds what is there: each form, in each place."""
     canaries = Canaries()
     value = canaries.new("itself")
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr("a", "x" * 1000 + value)
     for before in range(3):
         for data in (
             b"x" * before + value.encode(),
@@ -177,6 +182,15 @@ def saw_itself() -> None:
             sweep = Sweep(canaries, Path("/nowhere"))
             sweep.look("data", data)
             assert sweep.found, data
+    with tempfile.TemporaryDirectory() as directory:
+        # Packed, and behind what is no archive: it is not in the file as it is.
+        path = Path(directory, "archive")
+        path.write_bytes(b"#!/bin/sh\n")
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as out:
+            out.writestr("a", "x" * 1000 + value)
+        sweep = Sweep(canaries, Path("/nowhere"))
+        assert sweep.look_below(path.parent) == 1
+        assert [found.partition(": ")[0] for found in sweep.found] == [f"{path}!a"]
     program = "import sys, time; time.sleep(1)"
     with Sweep(canaries, Path("/nowhere")) as sweep:
         subprocess.run([sys.executable, "-c", program, value], check=True)
