@@ -64,13 +64,16 @@ def test_a_build_shows_new_layers_and_folds_cached_ones(
     cached = [{"title": f"p{n}", "packages": [f"p{n}==1"], "size": 5_000_000, "cached": True} for n in range(118)]
     new = [{"title": "rich 15", "packages": ["rich==15.0"], "size": 2_000_000, "cached": False}]
     result = {"reference": "x:v1", "image_id": "sha256:1", "digest": "sha256:1", "base": "b", "seconds": 1.25}
-    put_build({**result, "layers": [*cached, *new], "sent": 2_000_000})
+    put_build({**result, "layers": [*cached, *new], "sent": 2_000_000, "next": "imagekit run flow.py:etl --image x:v1"})
     out = capsys.readouterr().out
     assert "2.0 MB  new  rich 15.0\n" in out
     assert "118 cached layers, 590 MB\n" in out
     assert "p7" not in out
-    assert "imagekit run" in out
+    assert out.endswith("\nnext: imagekit run flow.py:etl --image x:v1\n")
     assert "\x1b" not in out
+    # Of a Dockerfile's image nobody knows what it is for.
+    put_build({**result, "layers": new})
+    assert "next:" not in capsys.readouterr().out
 
 
 Seen = Callable[..., None]
