@@ -124,12 +124,7 @@ WORLDS = {
     "docs/how-to/base-matrix.md": World(nothing=True),
     "docs/how-to/corporate-ca.md": World(needs=("site",), images=False),
     "docs/how-to/conda.md": World(needs=("environment", "clone", "conda"), images=False),
-    "docs/how-to/prefect.md": World(
-        needs=("environment", "clone", "prefect"),
-        # What docs/prefect.md says of a Prefect that is not the newest.
-        files={"requirements.txt": "tabulate==0.9.0\nfastapi==0.139.*\n"},
-        images=False,
-    ),
+    "docs/how-to/prefect.md": World(needs=("environment", "clone", "prefect"), images=False),
     "docs/how-to/ci.md": World(images=False),
     "docs/how-to/sql-server.md": World(images=False),
     "docs/advise.md": World(
