@@ -301,9 +301,7 @@ KEYWORDS: tuple[Keyword, ...] = (
     _nowhere("prefect_directory", "storage.Docker", "it is called workdir here: workdir='/opt/prefect'"),
     _nowhere("stored_as_script", "storage.Docker", "leave it out: the project's files are always in the image"),
     _nowhere("base_url", "storage.Docker", "set the engine's address: DOCKER_HOST, or imagekit config set engine=…"),
-    _nowhere(
-        "tls_config", "storage.Docker", "set the engine's address and certificates as docker has them: DOCKER_HOST"
-    ),
+    _nowhere("tls_config", "storage.Docker", "reach the engine by ssh and not by TLS: DOCKER_HOST=ssh://HOST"),
     _nowhere("build_kwargs", "storage.Docker", "give its entries as keywords of their own"),
 )
 BY_NAME: Mapping[str, Keyword] = {keyword.name: keyword for keyword in KEYWORDS}

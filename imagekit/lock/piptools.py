@@ -156,7 +156,7 @@ def compile_pins(
         return as_seen_from_host(_without(links, done.outputs[COMPILED].decode()), wheels)
     if importlib.util.find_spec("piptools") is None:
         raise ResolveError(
-            "pip-tools is not installed", hint="install it beside imagekit: python -m pip install 'imagekit[pip-tools]'"
+            "pip-tools is not installed", hint="install it beside imagekit: python -m pip install 'pip-tools>=7.4'"
         )
     with tempfile.TemporaryDirectory(prefix="imagekit-resolve-") as directory:
         write_files(Path(directory), files)

@@ -52,7 +52,7 @@ def missing(error: ImportError) -> InputError:
     """What to say where the libraries that draw are not there."""
     return InputError(
         "pages are drawn by vl-convert-python and jinja2, which are not installed",
-        hint="install them: pip install 'imagekit[report]'",
+        hint="install them: pip install 'jinja2>=3.1' 'vl-convert-python>=1.7'",
         details=str(error),
     )
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import html5lib
@@ -218,4 +219,6 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch, library:
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(InputError) as caught:
         html(image_page(pictured(image())))
-    assert caught.value.hint == "install them: pip install 'imagekit[report]'"
+    assert caught.value.hint == "install them: pip install 'jinja2>=3.1' 'vl-convert-python>=1.7'"
+    asked = '\nreport = ["jinja2>=3.1", "vl-convert-python>=1.7"]\n'
+    assert asked in (Path(__file__).parents[2] / "pyproject.toml").read_text()
