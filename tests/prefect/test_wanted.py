@@ -129,7 +129,7 @@ def test_an_imagekit_that_is_installed_goes_before(image: Path) -> None:
 def test_without_prefect_it_says_what_to_install() -> None:
     import imagekit.prefect
 
-    with pytest.raises(ImportError, match=r"pip install 'imagekit\[prefect\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'prefect>=3,<4'"):
         _ = imagekit.prefect.DockerImage
     with pytest.raises(AttributeError, match="has no attribute 'DokerImage'"):
         _ = imagekit.prefect.DokerImage
