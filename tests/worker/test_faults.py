@@ -30,49 +30,46 @@ def loaded(own: OwnEngine, engine: Engine, image: str) -> Engine:
     return there
 
 
-@pytest.mark.xdist_group("own_engine")
-def test_runs_wait_for_an_engine_that_is_away(
+@pytest.fixture
+def on_own(
     own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
-) -> None:
+) -> Iterator[tuple[Works, OwnEngine]]:
+    """Workers on an engine of the tests' own, which may be killed: the next test finds it running."""
     own = own_engine()
     works = Works(loaded(own, engine, image), image, tmp_path)
     works.environ["DOCKER_HOST"] = own.address
-    try:
-        works.worker()
-        under_way = works.submit("wait")
-        works.waiting(under_way)
-        own.kill()
-        waiting = works.submit("add", a=1)
-        works.until(lambda: "handed back" in works.told())
-        assert works.store.run(waiting).end is None
-        own.start()
-        works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
-    finally:
-        own_engine()
-        works.close()
+    yield works, own
+    own_engine()
+    works.close()
 
 
 @pytest.mark.xdist_group("own_engine")
-def test_run_once_says_that_what_was_due_waits(
-    own_engine: Callable[..., OwnEngine], engine: Engine, image: str, tmp_path: Path
-) -> None:
-    own = own_engine()
-    works = Works(loaded(own, engine, image), image, tmp_path)
-    works.environ["DOCKER_HOST"] = own.address
-    try:
-        under_way = works.submit("wait")
-        worker = works.worker("--run-once", "--limit", "1")
-        works.waiting(under_way)
-        waiting = works.submit("add", a=1)
-        own.kill()
-        assert worker.wait() == 3
-        assert "; what was due waits" in works.told()
-        own.start()
-        assert works.worker("--run-once").wait() == 0
-        works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
-    finally:
-        own_engine()
-        works.close()
+def test_runs_wait_for_an_engine_that_is_away(on_own: tuple[Works, OwnEngine]) -> None:
+    works, own = on_own
+    works.worker()
+    under_way = works.submit("wait")
+    works.waiting(under_way)
+    own.kill()
+    waiting = works.submit("add", a=1)
+    works.until(lambda: "handed back" in works.told())
+    assert works.store.run(waiting).end is None
+    own.start()
+    works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
+
+
+@pytest.mark.xdist_group("own_engine")
+def test_run_once_says_that_what_was_due_waits(on_own: tuple[Works, OwnEngine]) -> None:
+    works, own = on_own
+    under_way = works.submit("wait")
+    worker = works.worker("--run-once", "--limit", "1")
+    works.waiting(under_way)
+    waiting = works.submit("add", a=1)
+    own.kill()
+    assert worker.wait() == 3
+    assert "; what was due waits" in works.told()
+    own.start()
+    assert works.worker("--run-once").wait() == 0
+    works.check((under_way, "crashed", "engine"), (waiting, "completed", None))
 
 
 @pytest.mark.xdist_group("own_engine")
