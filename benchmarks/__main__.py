@@ -140,7 +140,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", action="append", choices=sorted(p.name for p in SETS.iterdir()), help="instead of all")
     parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
-    parser.add_argument("--directory", type=Path, help="where to work (40 GB; no overlay file system)")
+    parser.add_argument("--directory", type=Path, help="where to work (80 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/DATE.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases, their rounds and minutes, and end")
