@@ -41,17 +41,18 @@ RESULTS = Path(__file__).with_name("results")
 
 def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
     """Every case there is, in the order in which they are run; the first set is the main one."""
+    # First what empties engines that others would have what they need on; a set's cases begin by emptying all.
+    for packages in map(PackageSet, sets):
+        # By all peers a heavy set takes more than an hour.
+        if not packages.is_heavy:
+            yield from peer_cases(at, packages)
+    yield from growth_cases(at)
     for number, name in enumerate(sets):
         yield from layer_cases(at, PackageSet(name), main=number == 0)
     yield from cases_of_runs(at)
     yield from start_cases(at)
-    yield from matrix_cases(at)
     yield from deployment_cases(at)
-    yield from growth_cases(at)
-    # Last: each empties an engine that others have what they need on. By all peers a heavy set takes more than an hour.
-    for packages in map(PackageSet, sets):
-        if not packages.is_heavy:
-            yield from peer_cases(at, packages)
+    yield from matrix_cases(at)
 
 
 def main() -> int:
@@ -94,7 +95,8 @@ def main() -> int:
     finally:
         at.close()
     if not results and is_whole:
-        raise Failed(f"no round of {', '.join(case.name for case in cases)}: make bench-full measures them")
+        how = "--rounds 1" if arguments.full else "make bench-full"
+        raise Failed(f"no round of {', '.join(case.name for case in cases)}: {how} measures them")
     if not results:
         return 130
     _tell(results, compared(before, read_results(text, output.name)))
