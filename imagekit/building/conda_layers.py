@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -122,8 +122,3 @@ class CondaLayers:
         for line in (*lines(clashes), *remarks((pin, entry.paths()) for pin, entry in owned)):
             self.reporter.line(line)
         self.cache.note(key)
-
-
-def without_compiler(_: Sequence[Layer]) -> AbstractContextManager[Compiler | None]:
-    """No bytecode: for those who have no way to run the environment's Python."""
-    return nullcontext()

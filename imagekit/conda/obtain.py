@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +157,3 @@ def _kept(path: Path, cache_dir: Path) -> CondaLock | None:
         return lock_of(read_toml(path, InvalidProject).get(KEY), str(path)) if path.is_file() else None
     except InvalidProject:
         return None
-
-
-def with_previous(wanted: CondaWanted, previous: Path | None, *, newest: bool) -> CondaWanted:
-    """``wanted``, to be solved anew where that is asked for, and else as near to ``previous`` as can be."""
-    return replace(wanted, newest=newest, previous=None if newest else previous)
