@@ -41,7 +41,11 @@ def push_engine_image(
     """
     image = engine.image(str(reference))
     if image is None:
-        raise PushError(f"{reference} is not in the engine", hint="build it first: imagekit build")
+        raise PushError(
+            f"{reference} is not in the engine",
+            hint=f"build it under that name: imagekit build -t {reference}; "
+            f"or give an image that name: docker tag IMAGE {reference}",
+        )
     made = made_image(cache, image.id)
     if made is not None and _is_of(made, engine, image.id):
         try:

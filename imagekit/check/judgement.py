@@ -93,7 +93,10 @@ def _import_hint(error: Mapping[str, Any]) -> str:
         return "do nothing at import that waits: no network is there during the check, and no input"
     if error["kind"] == "entrypoint":
         return "check the entrypoint's path and name, and that .dockerignore lets the file in"
-    return "run the file in the image to see more, or build without the health check"
+    return (
+        "the details say where; after a build that this stopped, imagekit build --no-health-check makes the image "
+        "nevertheless, to run the file in it"
+    )
 
 
 def _distributions(
@@ -112,7 +115,7 @@ def _distributions(
             yield Finding(
                 kind="version",
                 message=f"{name} is installed as {entry['version']} ({entry['location']}) and locked as {version}",
-                hint="lock again for this base image",
+                hint="make the lock anew for this base image: imagekit lock",
                 subject=name,
             )
     for name, version in sorted(base.items()):
@@ -197,7 +200,7 @@ def _requirements(
                 yield Finding(
                     kind="requirement",
                     message=f"{name} requires {requirement.name}{requirement.specifier}; {other['version']} is there",
-                    hint="lock again; a constraint or override holds it at that version",
+                    hint="loosen the constraint or override that holds it at that version, then: imagekit lock",
                     subject=name,
                 )
 

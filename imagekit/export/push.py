@@ -22,7 +22,11 @@ def push_image(engine: Engine, reference: Reference, reporter: Reporter) -> Push
     name = str(reference)
     image = engine.image(name)
     if image is None:
-        raise PushError(f"{name} is not in the engine", hint="build it first: imagekit build")
+        raise PushError(
+            f"{name} is not in the engine",
+            hint=f"build it under that name: imagekit build -t {name}; "
+            f"or give an image that name: docker tag IMAGE {name}",
+        )
     began = time.monotonic()
     last: dict[str, Any] = {}
     done: set[str] = set()

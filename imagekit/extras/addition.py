@@ -92,7 +92,9 @@ def _origin(engine: Engine, image: EngineImage, reference: str) -> tuple[EngineI
     origin = engine.image(image.labels[LABEL_ORIGIN])
     if origin is None:
         raise BaseNotFound(
-            f"{reference} was derived from {image.labels[LABEL_ORIGIN]}, which is gone, and packages are added to that",
-            hint="name the image itself, or make one of this by: imagekit promote",
+            f"packages cannot be added to {reference}: "
+            f"the image that it was derived from ({image.labels[LABEL_ORIGIN]}) is gone",
+            hint=f"name another image, or make this one an image of its own: "
+            f"imagekit promote {reference} --tag NAME:TAG",
         )
     return origin, next(iter(given_names(origin)), origin.id)

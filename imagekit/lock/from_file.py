@@ -133,7 +133,10 @@ def _remedy(file: LockFile, path: Path, target: Target) -> str:
     platform = str(target.platform)
     if (file.own or {}).get("platform") in (None, platform):
         return "make it anew: imagekit lock"
-    return f"it is of one platform: imagekit lock --platform {platform}; or move {path.name} away, and each has its own"
+    return (
+        f"make it anew for this one: imagekit lock --platform {platform}; "
+        f"without {path.name} each platform is resolved for itself"
+    )
 
 
 def _difference(file: LockFile, target: Target) -> str | None:
@@ -167,4 +170,4 @@ def _check_answers(spec: ImageSpec, lock: Lock, path: Path, target: Target) -> N
 def _hint(line: RequirementLine, remedy: str) -> str:
     if line.origin.startswith("pyproject.toml"):
         return remedy
-    return f"add it to what is locked and {remedy}, or name the one file that is meant: --requirement FILE"
+    return f"add it to what is locked and {remedy}, or name the one file that is meant: -r FILE"

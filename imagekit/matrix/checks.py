@@ -163,7 +163,7 @@ def base_image(value: str, where: str) -> str:
     if "@" in value and not value.startswith(OCI_LAYOUT):
         raise InvalidConfig(
             f"{where}: {value!r} has a digest, and there is one for each Python",
-            hint="write it below [base.digest], or have it written: imagekit matrix pin",
+            hint="write it below [base.digest], or have it written: imagekit matrix pin FILE",
         )
     return value
 

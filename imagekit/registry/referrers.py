@@ -46,7 +46,7 @@ def _attach(registry: Registry, repository: str, attachment: Attachment) -> None
     if entry["digest"] not in [each["digest"] for each in referrers(registry, repository, subject)]:
         raise PushError(
             f"{registry.name} acknowledged a document about {short(subject)}, and does not list it",
-            hint="attach it again: imagekit push --attest",
+            hint=f"attach it again: imagekit push --attest {registry.name}/{repository}:TAG",
         )
 
 

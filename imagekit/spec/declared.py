@@ -91,7 +91,7 @@ def read_declared(
     if is_dynamic and lock is not None and lock.name in FOREIGN_LOCKS and not locked:
         raise InvalidProject(
             f"the project's dependencies are dynamic, so that {lock.name} does not say which of it they are",
-            hint="list them in pyproject.toml, or name another file: --requirement FILE",
+            hint="list them in pyproject.toml, or name another file: -r FILE",
         )
     is_built = is_dynamic and not locked
     lines = pyproject.select(() if is_dynamic else extras, groups, unknown)

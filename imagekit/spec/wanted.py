@@ -31,7 +31,7 @@ _REFUSED = {
 _UNLOCKED = {
     "Pipfile": "lock it: pipenv lock",
     "requirements.in": "lock it: uv pip compile --generate-hashes -o requirements.txt requirements.in; "
-    "or take it as it is: --requirement requirements.in",
+    "or take it as it is: -r requirements.in",
     "conda-lock.yml": "keep the environment.yml that it was made from beside it",
     "pixi.toml": "make an environment.yml of it: pixi workspace export conda-environment environment.yml",
     "setup.cfg": 'have it built, by a pyproject.toml with [build-system] requires = ["setuptools"]',
@@ -115,7 +115,7 @@ def read_wanted(
 
 def unlocked_error(name: str) -> InvalidProject:
     """The error for a project of which ``name`` alone says what it needs."""
-    how = _UNLOCKED.get(name) or f'name it: --requirement {name}, or requirements = ["{name}"] in imagekit.toml'
+    how = _UNLOCKED.get(name) or f'name it: -r {name}, or requirements = ["{name}"] in imagekit.toml'
     return InvalidProject(
         f"{name} says what the project needs, and is not installed from as it is",
         hint=f"{how}. Where the image needs none of it: requirements = [] in imagekit.toml",

@@ -58,7 +58,8 @@ def base_declaration(python: str, variant: str = SLIM) -> BaseDeclaration:
     if python not in declared:
         raise InputError(
             f"no base image of Python {python} can be made from Debian packages",
-            hint=f"known: {', '.join(declared) or 'none'}; name another base with --base-image",
+            hint=f"known are {', '.join(declared) or 'none'}; "
+            "to build on another image: imagekit build --base-image REF",
         )
     path = declarations_directory() / f"debian-{SUITES[python]}.toml"
     document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))

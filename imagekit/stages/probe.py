@@ -64,7 +64,7 @@ def find_base(
         raise BaseNotFound(
             f"offline, and the engine does not have {' or '.join(names)} for {platform}",
             hint=f"with the network: docker pull {name}"
-            + (f", or imagekit base build {python}" if reference is None else ""),
+            + (f", or imagekit base build --python {python}" if reference is None else ""),
         )
     try:
         with reporter.task(f"pulling {name}"):
@@ -207,7 +207,8 @@ def _look(engine: Engine, reference: str, image_id: str, user: str) -> tuple[Map
         if found is None:
             raise BaseUnusable(
                 f"the packages of {reference} cannot be read",
-                hint="its Python, or a package in it, is damaged: try python3 -m pip list in it",
+                hint="its Python, or a package in it, is damaged: "
+                f"docker run --rm --entrypoint {python} {reference} -m pip list",
                 details=words.strip(),
             )
         return probe, found

@@ -62,7 +62,9 @@ class Deployments:
             flow = name.partition("/")[0]
             known = [deployment.name for deployment in self.all()]
             near = nearest(name, known) or next((each for each in known if each.startswith(f"{flow}/")), None)
-            hint = "imagekit deployment ls shows them" if known else "flow.deploy(...) makes one: docs/deployments.md"
+            hint = "imagekit deployment ls shows them"
+            if not known:
+                hint = "there are none yet: imagekit deployment create FILE makes those that FILE specifies"
             raise InputError(f"there is no deployment {name!r}", hint=f"did you mean {near!r}?" if near else hint)
         return _deployment_of(found[0])
 

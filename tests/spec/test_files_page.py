@@ -198,7 +198,7 @@ FILES: dict[str, Callable[[Path], bool]] = {
     "setup.py": is_read({"setup.py": SETUP}, ["old"]),
     "environment.yml": is_read({"environment.yml": "dependencies: [{pip: [idna]}]\n"}, ["idna"]),
     "requirements-prod.txt": is_refused(
-        "requirements-prod.txt", "--requirement requirements-prod.txt", is_named=False, content="six\n"
+        "requirements-prod.txt", "name it: -r requirements-prod.txt", is_named=False, content="six\n"
     ),
     "pixi.toml": is_refused("pixi.toml", "pixi workspace export conda-environment environment.yml"),
     "conda-lock.yml": is_refused("conda-lock.yml", "environment.yml"),
