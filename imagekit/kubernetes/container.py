@@ -19,7 +19,7 @@ from imagekit.runs.request import check_environment
 from imagekit.runs.settings import RunSettings
 from imagekit.secrets.telling import credential
 
-_TEMPLATE = "give it by job_template: it is the cluster's own affair"
+_TEMPLATE = "it is the cluster's own affair: give it by job_template (--job-template FILE)"
 CARRIED = frozenset(
     """command name env labels image image_pull_policy network_mode mem_limit privileged cpus gpus shm_size timeout
     stop_grace user workdir read_only serializer cap_add allow_new_privileges""".split()
@@ -27,11 +27,11 @@ CARRIED = frozenset(
 # The engine's part of them, or the machine's that waits for a run.
 WITHOUT_MEANING = frozenset({"auto_remove", "stream_output", "allow_engine_socket", "allow_host_root"})
 REFUSED: Mapping[str, str] = {
-    "registry_credentials": "a pod pulls with a secret: image_pull_secrets=['NAME']",
+    "registry_credentials": "a pod pulls with a secret: image_pull_secrets=['NAME'] (--image-pull-secret NAME)",
     "networks": _TEMPLATE,
     "volumes": _TEMPLATE,
     "memswap_limit": "a node's kubelet decides about swap: leave it out",
-    "container_create_kwargs": "they are docker-py's; job_template takes what a Job may have",
+    "container_create_kwargs": "they are docker-py's; job_template (--job-template FILE) takes what a Job may have",
     "pids": "a node's kubelet limits processes: leave it out",
 }
 
@@ -74,7 +74,8 @@ def environment(settings: RunSettings, secret_env: Mapping[str, str]) -> list[di
             problems.append(
                 CredentialExposed(
                     f"env: {name} is a credential, and a manifest is read by many",
-                    hint=f"put it into a secret of the cluster, and write secret_env={{{name!r}: 'SECRET/KEY'}}",
+                    hint=f"put it into a secret of the cluster, and write secret_env={{{name!r}: 'SECRET/KEY'}} "
+                    f"(--secret-env {name}=SECRET/KEY)",
                 )
             )
         else:

@@ -31,7 +31,8 @@ def deployment_manifest(
     """
     if deployment.source is not None:
         raise InputError(
-            f"{deployment.name}: its flow's source is not in its image", hint="deploy it with image=…: that has it"
+            f"{deployment.name}: its flow's source is not in its image",
+            hint="deploy it from its project, without from_source: FLOW.deploy(…, image='REGISTRY/NAME:TAG')",
         )
     run = submission_of(deployment, pool, parameters=parameters, job_variables=job_variables)
     # Which secret it is, is the cluster's to say; none is read here.

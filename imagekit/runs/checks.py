@@ -28,7 +28,7 @@ _MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 def text(value: object, name: str) -> str:
     if value == "":
-        raise InputError(f"{name} is empty", hint=f"write {name}='…', or leave it out")
+        raise InputError(f"{name} is empty", hint="give a text, or leave it out")
     if not isinstance(value, str):
         raise wrong_type(value, name, "a string", f"write {name}='…'")
     if "\0" in value:
@@ -63,12 +63,15 @@ def command(value: object, name: str) -> tuple[str, ...]:
         try:
             value = shlex.split(value)
         except ValueError as error:
-            raise InputError(f"{name}: {value!r} cannot be split into arguments: {error}", hint="give a list") from None
+            raise InputError(
+                f"{name}: {value!r} cannot be split into arguments: {error}",
+                hint="close its quotes, or give a list of arguments (in Python)",
+            ) from None
     hint = f"write {name}=['PROGRAM', 'ARGUMENT']"
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise wrong_type(value, name, "a list of strings, or one string", hint)
     if not value:
-        raise InputError(f"{name} is empty", hint=hint)
+        raise InputError(f"{name} is empty", hint="give a program and its arguments, or leave it out")
     for number, each in enumerate(value):
         if not isinstance(each, str):
             raise wrong_type(each, f"{name}[{number}]", "a string", hint)
@@ -145,7 +148,7 @@ def user(value: object, name: str) -> str:
 
 def directory(value: object, name: str) -> str:
     if not text(value, name).startswith("/"):
-        raise InputError(f"{name}: {value!r} is not an absolute path", hint=f"write {name}='/app'")
+        raise InputError(f"{name}: {value!r} is not an absolute path", hint="give the whole path, such as /app")
     return str(value)
 
 
@@ -220,7 +223,7 @@ def _number(value: object, name: str, what: str) -> float:
         try:
             value = float(value)
         except ValueError:
-            raise InputError(f"{name}: {value!r} is not {what}", hint=f"write {name}=2.5") from None
+            raise InputError(f"{name}: {value!r} is not {what}", hint="give a number, such as 2.5") from None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise wrong_type(value, name, what, f"write {name}=2.5")
     return float(value)

@@ -47,7 +47,7 @@ def check_names(given: Mapping[str, Any]) -> None:
     problems: list[InputError] = []
     for name in given:
         if name in _OWN:
-            hint = f"give {_OWN[name]} beside container_create_kwargs"
+            hint = f"leave it out there, and give {_OWN[name]} (imagekit run --help lists its option)"
             problems.append(InputError(f"container_create_kwargs: {name!r} is a setting of its own", hint=hint))
         elif name in _REFUSED:
             hint = "leave it out: a run's output is streamed, and its container is made and ended by imagekit"

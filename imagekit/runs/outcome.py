@@ -12,6 +12,11 @@ from typing import Any
 from imagekit.runs.values import CANCELLED, COMPLETED, CRASHED, FAILED, TIMED_OUT, RunProblem, SerializedResult
 
 _LONE = re.compile("[\ud800-\udfff]")
+_WROTE = "imagekit flow-run logs RUN shows what it wrote (imagekit flow-run ls lists runs)"
+_LEAVE = f"{_WROTE}; imagekit run --keep leaves the container"
+_MORE_MEMORY = (
+    "give the run more: --memory 2g (mem_limit='2g'); where it has no limit, the engine's machine has too little"
+)
 _SIGNALS = {2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 
 
@@ -146,7 +151,7 @@ def _with_hint(error: RunProblem | None, document: Mapping[str, Any], *, demoted
     problem = error or RunProblem(kind="flow", message="the flow failed and did not say how")
     hint = None
     if document.get("oom_kills"):
-        hint = "a process in the container was killed for want of memory: give the run more"
+        hint = f"a process in the container was killed for want of memory; {_MORE_MEMORY}"
     elif problem.module and problem.type == "ModuleNotFoundError":
         hint = f"add the distribution that provides {problem.module} to the image's requirements"
     elif problem.type == "PermissionError" and demoted:
@@ -161,9 +166,9 @@ def _with_hint(error: RunProblem | None, document: Mapping[str, Any], *, demoted
 def _crash(facts: Facts, document: Mapping[str, Any]) -> tuple[str, RunProblem]:
     state = facts.state or {}
     if document.get("cause") == "oom" or (not document and state.get("OOMKilled")):
-        return "oom", _crashed("the flow was killed for want of memory", "give the run more memory")
+        return "oom", _crashed("the flow was killed for want of memory", _MORE_MEMORY)
     if document.get("cause") == "signal":
-        return "signal", _crashed(f"the flow's process was killed by {document.get('signal')}")
+        return "signal", _crashed(f"the flow's process was killed by {document.get('signal')}", _LEAVE)
     if document.get("cause") == "exit":
         code = document.get("exit_code")
         return "exit", _crashed(
@@ -174,13 +179,14 @@ def _crash(facts: Facts, document: Mapping[str, Any]) -> tuple[str, RunProblem]:
         # Without live-restore, an engine that starts again stops what it finds running.
         return "engine", _crashed("the Docker Engine went away during the run", "start it, and run the flow again")
     if facts.outcome is not None and facts.state is None:
-        return "exit", _crashed("the flow's process ended, and what was written as its outcome is none")
+        return "exit", _crashed("the flow's process ended, and the outcome that it left cannot be read", _LEAVE)
     if facts.state is None or state.get("Status") in ("removing", "dead"):
-        return "removed", _crashed("the container was removed by somebody else during the run")
+        return "removed", _crashed("the container was removed by somebody else during the run", _WROTE)
     code = facts.exit_code
     if code is not None and code > 128:
-        return "signal", _crashed(f"the container was killed by {_SIGNALS.get(code - 128, f'signal {code - 128}')}")
-    return "exit", _crashed(f"the container ended with exit code {code} and without a result")
+        name = _SIGNALS.get(code - 128, f"signal {code - 128}")
+        return "signal", _crashed(f"the container was killed by {name}", _LEAVE)
+    return "exit", _crashed(f"the container ended with exit code {code} and without a result", _LEAVE)
 
 
 def _crashed(message: str, hint: str | None = None) -> RunProblem:

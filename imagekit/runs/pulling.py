@@ -39,8 +39,8 @@ def present(
         # A registry that has something of that name has it from somebody else.
         if found is None:
             raise EngineError(
-                f"{reference} is not in the engine, and what is called so is pulled from nowhere",
-                hint="build it, or name the image that it was made of; docker.io/ before it means Docker Hub's",
+                f"{reference} is not in the engine, and names that begin with {MADE_HERE} are never pulled",
+                hint=f"make it here (imagekit build, imagekit base build); Docker Hub's is docker.io/{reference}",
             )
         return found
     policy = policy or default_policy(parsed, found)
@@ -93,7 +93,7 @@ def _pulled(
         if any(word in words.lower() for word in _DENIED):
             from imagekit.registry.hosts import registry_of
 
-            hint = f"docker login {registry_of(reference)}, or give registry_credentials"
+            hint = f"docker login {registry_of(reference)}, or --registry-credentials FILE (registry_credentials)"
             raise AuthError(f"the registry gives {name} to nobody without a login", hint=hint, details=words) from error
         hint = "check its name, and whether the registry can be reached; build it, if it is to be made here"
         raise EngineError(f"{name} cannot be pulled", hint=hint, details=words) from error

@@ -29,47 +29,53 @@ _SHOWN = ("command", "labels", "container_create_kwargs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """Checked where it is made: ``InputError`` tells of all that cannot be meant, before anything is asked.
+    """How a run is run. ``None`` leaves a setting at its default, which is said at it.
 
-    Sizes are bytes or ``512m``, ``1.5g``, ``1GiB`` (powers of 1024).
+    Sizes are bytes or ``512m``, ``1.5g``, ``1GiB`` (powers of 1024). Times are in seconds.
+
+    Raises ``InputError``'s kinds where it is made, for all that cannot be meant at once; nothing is asked.
     """
 
     # The worker's variables.
-    command: Sequence[str] | str | None = None  # instead of the Python that starts the flow
-    name: str | None = None  # the container's; by default FLOW and six digits
-    # None takes one of the image's away; what is a Secret is shown nowhere, nor kept.
+    command: Sequence[str] | str | None = None  #: instead of the Python that starts the flow; a text is split as by sh
+    name: str | None = None  #: the container's; by default ``imagekit-run-FLOW-`` and six hex digits
+    #: Variables. ``None`` takes one of the image's away; what is a ``Secret`` is shown nowhere, nor kept.
     env: Mapping[str, str | Holder | None] = field(default_factory=dict, repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    image: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)  #: the container's; ``imagekit.…`` are imagekit's own
+    image: str | None = None  #: a reference, or an ID (``sha256:…``); a call's own ``image`` goes before it
+    #: ``username``, ``password`` and ``registry_url``, for pulling; by default what ``docker login`` keeps.
     registry_credentials: RegistryCredentials | Mapping[str, Any] | None = field(default=None, repr=False)
-    image_pull_policy: str | None = None  # by default Always for :latest or no tag, else IfNotPresent
-    networks: Sequence[str] = ()
-    network_mode: str | None = None  # host, bridge, none, container:NAME; not with networks
-    auto_remove: bool = True  # the worker's is False; a run here is recorded without its container
-    volumes: Sequence[str] = ()  # SOURCE:TARGET[:ro|rw]; ./SOURCE is below the working directory
-    stream_output: bool = True
-    mem_limit: str | int | None = None
-    memswap_limit: str | int | None = None  # memory and swap together; -1 is any amount of swap
-    privileged: bool = False
-    container_create_kwargs: Mapping[str, Any] | None = None  # further arguments of docker-py's containers.create
+    #: ``Always``, ``IfNotPresent``, ``IfPossible`` or ``Never``; by default ``Always`` for ``:latest`` or no tag, else
+    #: ``IfNotPresent``.
+    image_pull_policy: str | None = None
+    networks: Sequence[str] = ()  #: user-defined ones, all of which it joins
+    network_mode: str | None = None  #: ``host``, ``bridge``, ``none``, ``container:NAME``; not with ``networks``
+    auto_remove: bool = True  #: the worker's is False; a run here is recorded without its container
+    volumes: Sequence[str] = ()  #: ``SOURCE:TARGET[:ro|rw]``; ``./SOURCE`` is below the working directory
+    stream_output: bool = True  #: show what the flow prints; it is kept in any case
+    mem_limit: str | int | None = None  #: a size; by default nine tenths of this machine's memory
+    memswap_limit: str | int | None = None  #: memory and swap together, a size; -1 is any amount of swap
+    privileged: bool = False  #: as Docker has it; an image's root stays root then
+    #: Further arguments of docker-py's ``containers.create``.
+    container_create_kwargs: Mapping[str, Any] | None = None
 
     # Further limits.
-    cpus: float | str | None = None
-    pids: int = 4096
-    gpus: str | int | None = None  # all, a number, device=ID,…
-    shm_size: str | int | None = None
-    timeout: float | None = None  # seconds from the start; then SIGTERM
-    stop_grace: float = 10  # seconds from SIGTERM to SIGKILL
-    user: str | int | None = None  # by default the image's, or 65534:65534 where that is root
-    workdir: str | None = None
-    read_only: bool = False  # the root filesystem; /tmp is in memory then
-    serializer: str = "json"  # of the result: json, pickle, PACKAGE.MODULE:NAME
+    cpus: float | str | None = None  #: processors, 0.01 at least; by default all
+    pids: int = 4096  #: processes and threads at a time, 2 at least; -1 is any number
+    gpus: str | int | None = None  #: ``all``, a number, ``device=ID,…``; by default none
+    shm_size: str | int | None = None  #: of /dev/shm, a size; by default the engine's (64 MiB)
+    timeout: float | None = None  #: seconds from the start; then SIGTERM. By default none
+    stop_grace: float = 10  #: whole seconds from SIGTERM to SIGKILL
+    user: str | int | None = None  #: ``USER[:GROUP]``; by default the image's, or 65534:65534 where that is root
+    workdir: str | None = None  #: an absolute path in the container; by default the image's, or the source's
+    read_only: bool = False  #: the root file system; /tmp is in memory then
+    serializer: str = "json"  #: of the result: ``json``, ``pickle``, ``PACKAGE.MODULE:NAME``
 
     # What is off unless it is turned on by name.
-    cap_add: Sequence[str] = ()  # capabilities(7): NET_ADMIN
-    allow_new_privileges: bool = False  # setuid programs work
-    allow_engine_socket: bool = False  # a mount may hold it
-    allow_host_root: bool = False  # a mount may be of /
+    cap_add: Sequence[str] = ()  #: capabilities(7), such as ``NET_ADMIN``; a container has none
+    allow_new_privileges: bool = False  #: setuid programs work
+    allow_engine_socket: bool = False  #: a mount may hold the engine's socket
+    allow_host_root: bool = False  #: a mount may be of ``/``
 
     def __post_init__(self) -> None:
         problems: list[InputError] = []
@@ -170,13 +176,23 @@ class RunSettings:
     def _contradictions(self) -> list[InputError]:
         found = []
         if self.networks and self.network_mode:
-            found.append(InputError("networks and network_mode contradict each other", hint="give one of them"))
+            found.append(
+                InputError(
+                    "networks (--network) and network_mode (--network-mode) contradict each other",
+                    hint="give one of them",
+                )
+            )
         swap, memory = self.memory_and_swap, self.memory
         if swap is not None and memory is None:
-            found.append(InputError("memswap_limit is nothing without mem_limit", hint="give mem_limit, too"))
+            found.append(
+                InputError(
+                    "memswap_limit (--memory-swap) means nothing without mem_limit (--memory)",
+                    hint="give mem_limit (--memory), too",
+                )
+            )
         if swap is not None and memory is not None and swap != UNLIMITED and swap < memory:
-            hint = "it is memory and swap together: give mem_limit for no swap at all"
-            found.append(InputError("memswap_limit is less than mem_limit", hint=hint))
+            hint = "it is memory and swap together: give the value of mem_limit (--memory) for no swap at all"
+            found.append(InputError("memswap_limit (--memory-swap) is less than mem_limit (--memory)", hint=hint))
         try:
             taken = [mount.target for mount in self.mounts()] + targets(self.container_create_kwargs or {})
             if twice := next((target for target in taken if taken.count(target) > 1), None):

@@ -45,9 +45,28 @@ def test_half_a_character_is_told_as_python_writes_it() -> None:
     assert verdict.error.message == "caf\\udce9 \U0001f600"
 
 
-def test_an_outcome_that_was_written_over_is_told_as_such() -> None:
-    verdict = judge(Facts(exit_code=0, outcome=b"NaN"))
-    assert (verdict.state, verdict.cause) == ("crashed", "exit")
+@pytest.mark.parametrize(
+    ("facts", "cause", "message", "next_step"),
+    [
+        (Facts(exit_code=0, outcome=b"NaN"), "exit", "cannot be read", "imagekit run --keep"),
+        (Facts(exit_code=3, state={}), "exit", "exit code 3 and without a result", "imagekit run --keep"),
+        (Facts(exit_code=139, state={}), "signal", "killed by SIGSEGV", "imagekit run --keep"),
+        (Facts(exit_code=None), "removed", "removed by somebody else", "imagekit flow-run logs RUN"),
+        (Facts(exit_code=137, state={"OOMKilled": True}), "oom", "want of memory", "--memory 2g"),
+        (
+            Facts(exit_code=1, outcome=b'{"cause": "signal", "signal": "SIGABRT"}', state={}),
+            "signal",
+            "killed by SIGABRT",
+            "imagekit run --keep",
+        ),
+    ],
+)
+def test_every_crash_says_what_to_do_next(facts: Facts, cause: str, message: str, next_step: str) -> None:
+    verdict = judge(facts)
+    assert (verdict.state, verdict.cause) == ("crashed", cause)
+    assert verdict.error is not None
+    assert message in verdict.error.message
+    assert next_step in (verdict.error.hint or "")
 
 
 @given(st.recursive(st.none() | st.floats() | st.integers() | st.text(st.characters()), st.lists, max_leaves=3))

@@ -86,7 +86,7 @@ def test_what_is_made_here_is_pulled_from_nowhere(
     engine: Engine, build_image: Callable[..., str], policy: str | None
 ) -> None:
     reference = f"imagekit/extras:{secrets.token_hex(16)}"
-    with pytest.raises(EngineError, match="is pulled from nowhere"):
+    with pytest.raises(EngineError, match="names that begin with imagekit/ are never pulled"):
         got(engine, reference, policy)
     image = engine.image(build_image(f"FROM scratch\nLABEL test={secrets.token_hex(8)}\n", {}))
     assert image is not None
@@ -101,7 +101,7 @@ def test_logins(engine: Engine, registry: OwnRegistry, published: Callable[[], s
     image, reference = published(), f"{registry.name}/flows:1"
     with pytest.raises(AuthError) as caught:
         got(engine, reference, "Always")
-    assert caught.value.hint == f"docker login {registry.name}, or give registry_credentials"
+    assert caught.value.hint == f"docker login {registry.name}, or --registry-credentials FILE (registry_credentials)"
     wrong = RegistryCredentials(username=USER, password="canary-wrong", registry_url=registry.name)
     with pytest.raises(AuthError) as caught:
         got(engine, reference, "Always", credentials=wrong)
