@@ -165,10 +165,7 @@ class CondaFile:
             self._places[path] = (archive, info)
 
     def _damaged(self, error: BaseException) -> CondaRefused:
-        return CondaRefused(
-            f"{self.filename} is damaged ({error})",
-            hint="fetch it anew: remove it from imagekit's cache, wheels/, and build again",
-        )
+        return CondaRefused(f"{self.filename} is damaged ({error})")
 
 
 class _Readable(Protocol):

@@ -122,7 +122,7 @@ class Git(GitProgram):
         if self.offline and urlsplit(url).scheme != "file":
             raise RepositoryError(
                 f"offline, and {shown(url)} is asked for",
-                hint="build once with the network: wheels made of a commit are kept",
+                hint="run it once with the network: what is fetched of a commit is kept",
             )
 
     def _all_of(self, url: str, directory: str) -> list[str]:

@@ -34,10 +34,7 @@ def opened(path: Path, prefix: Prefix) -> Iterator[Wheel]:
         with Wheel(path, prefix) as wheel:
             yield wheel
     except DAMAGED as error:
-        raise WheelRefused(
-            f"{path.name} is damaged ({error})",
-            hint="fetch it anew: remove it from imagekit's cache, wheels/, and build again",
-        ) from error
+        raise WheelRefused(f"{path.name} is damaged ({error})") from error
 
 
 def _write(

@@ -85,7 +85,11 @@ def complaint(
     access = access or IndexAccess()
     words = _TRACEBACK.sub("", redacted(words)).strip()
     if "No space left on device" in words:
-        return DiskFull("no space left on the device while resolving", hint="free some space", details=words)
+        return DiskFull(
+            "no space left on the device while resolving",
+            hint="imagekit doctor shows how much is free where",
+            details=words,
+        )
     if any(phrase in words for phrase in _HASH):
         return HashMismatch(
             f"a file that {program} fetched is not what its hash says",
@@ -157,7 +161,8 @@ def _offline(words: str) -> IndexUnreachable:
     what = ", ".join(names) if names else "what is wanted"
     return IndexUnreachable(
         f"offline, and uv's cache does not have {what}",
-        hint="resolve once with the network, or use a lock: imagekit lock",
+        hint="run it once with the network (without --offline, IMAGEKIT_OFFLINE or offline = true); "
+        "a pylock.toml made there needs no resolving",
         details=words,
     )
 

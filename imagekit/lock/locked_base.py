@@ -75,7 +75,7 @@ def hold_to_base(spec: ImageSpec, lock: Lock, base: BaseImage, reporter: Reporte
     """Say that the base has moved since ``lock``; ``frozen``: ``StaleLock`` for that, and where there is no lock."""
     if frozen and spec.lock_file is None:
         raise StaleLock(
-            "there is no lock, and the build is to be a frozen one",
+            "there is no lock, and the build is a frozen one (--frozen, or frozen = true)",
             hint="make one, and keep it with the project: imagekit lock",
         )
     line = moved(lock, base)

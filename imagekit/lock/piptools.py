@@ -126,7 +126,8 @@ def compile_pins(
     if access.offline and not access.indexes.no_index:
         raise ResolveError(
             "pip-tools has no cache of indexes to resolve from offline",
-            hint="resolve with uv, from directories of wheels (--no-index --find-links), or use a lock: imagekit lock",
+            hint="resolve with uv, from directories of wheels (--no-index --find-links), "
+            "or make a pylock.toml once with the network: imagekit lock",
         )
     constraints = CONSTRAINTS in files
     if run_in_base is not None:

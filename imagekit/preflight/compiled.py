@@ -64,7 +64,7 @@ def compiled_in_wheel(path: Path, prefix: Prefix) -> tuple[CompiledFile, ...]:
                 if may_be_compiled(member.path):
                     _add_member(found, wheel, member, prefix.site_path)
     except DAMAGED as error:
-        raise WheelRefused(f"{path.name} is damaged ({error})", hint="imagekit cache verify") from error
+        raise WheelRefused(f"{path.name} is damaged ({error})") from error
     return tuple(sorted(found, key=lambda file: file.path))
 
 
