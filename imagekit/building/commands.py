@@ -53,7 +53,8 @@ def refuse_commands(spec: ImageSpec) -> None:
     """``InputError`` for instructions of an image that no engine gets."""
     if spec.extra_dockerfile_commands:
         raise InputError(
-            "extra_dockerfile_commands are run in an engine, and this image goes elsewhere",
+            "extra_dockerfile_commands (--dockerfile-command) are run in an engine, "
+            "and this image goes elsewhere (--output)",
             hint="build it in the engine and push it (push=True, --push), or leave them out",
         )
 

@@ -64,7 +64,7 @@ def platforms_of(text: str | None, outputs: Sequence[Output]) -> list[str | None
         if len(found) > 1 and output.kind in (ENGINE, DOCKER_ARCHIVE):
             raise InputError(
                 f"{output} takes one platform, and there are {len(found)}",
-                hint=f"write them to a registry or a layout: output {REGISTRY} or {LAYOUT}:DIRECTORY",
+                hint=f"write them elsewhere: --output {REGISTRY}, or --output {LAYOUT}:DIRECTORY (output=…)",
             )
     return found
 

@@ -70,7 +70,7 @@ class Planning:
         if spec.python and base.python.minor != spec.python and spec.conda is None:
             raise InvalidProject(
                 f"{base.reference} has Python {base.python.version}, and {spec.python} is asked for",
-                hint="choose another base image, or leave one of the two out",
+                hint=f"name a base with it: --base-image python:{spec.python}-slim; or leave python (--python) out",
             )
         return base
 

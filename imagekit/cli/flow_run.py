@@ -141,7 +141,7 @@ def delete(
     from imagekit.errors import InputError
 
     if bool(runs) == (older_than is not None):
-        raise InputError("either runs or --older-than is needed", hint="imagekit flow-run ls shows the runs")
+        raise InputError("name runs or give --older-than, one of the two", hint="imagekit flow-run ls shows the runs")
     with _store() as store:
         if older_than is not None:
             until = datetime.now(timezone.utc).timestamp() - seconds_of(older_than, "--older-than")

@@ -271,7 +271,10 @@ class Engine:
             ) from error
         image = self.image(reference)
         if image is None:
-            raise BaseNotFound(f"{reference} was pulled for {platform} and is not there", hint="check its platforms")
+            raise BaseNotFound(
+                f"{reference} was pulled for {platform} and is not there",
+                hint=f"see which it is for: docker manifest inspect {reference}",
+            )
         return image
 
     def push(self, reference: str, auth: Mapping[str, str] | None = None) -> Iterator[Mapping[str, Any]]:

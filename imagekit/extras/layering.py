@@ -65,7 +65,7 @@ def _groups(wheels: Sequence[PlannedWheel], free: int, base: BaseImage) -> Seque
     if free < 1:
         raise BaseUnusable(
             f"{base.reference} has {len(base.config.diff_ids)} layers, and an image may have {LAYER_LIMIT} in all",
-            hint="build it with fewer: imagekit leaves room for runtime extras",
+            hint="take an image with fewer layers: those that imagekit builds leave room for EXTRA_PIP_PACKAGES",
         )
     if len(wheels) <= free or free >= LEAST:
         return arrange(wheels, free)

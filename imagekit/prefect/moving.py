@@ -90,8 +90,8 @@ def _sent(wanted: Translated, *, replace_pool: bool) -> Moved:
             identity = client.create_deployment(flow_id=client.create_flow_from_name(wanted.flow), **fields)
     except httpx.HTTPError as error:
         raise ImagekitError(
-            f"the Prefect server at {address} did not take it",
-            hint="prefect version says whether it answers",
+            f"the Prefect server at {address} did not take {wanted.flow}/{wanted.deployment['name']}",
+            hint=f"whether it answers: curl {address.rstrip('/')}/health",
             details=str(error),
         ) from error
     return Moved(id=identity, told=tuple(told))

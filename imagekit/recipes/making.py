@@ -106,7 +106,10 @@ def put_on(
             build_dockerfile(build, engine.address, reporter)
             image = engine.image(loading)
             if image is None:
-                raise BuildError("what BuildKit made of the recipes did not reach the engine", hint="docker info")
+                raise BuildError(
+                    "what BuildKit made of the recipes did not reach the engine",
+                    hint="docker info shows whether the engine is well; then build again",
+                )
             engine.tag(image.id, name)
         except DockerfileFailed as error:
             raise explained(error, base.reference) from None

@@ -54,7 +54,9 @@ class HeldManifest:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise RegistryError("a manifest in the registry is no JSON object", hint="push it anew")
+            raise RegistryError(
+                f"the manifest {short(self.digest)} in the registry is no JSON object", hint="push the image again"
+            )
         return value
 
     @property

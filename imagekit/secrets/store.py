@@ -155,7 +155,8 @@ class SecretStore:
             return
         except OSError as error:
             raise InvalidSecret(
-                f"{self._directory} cannot be made: {error.strerror}", hint="set XDG_DATA_HOME to a directory that can"
+                f"{self._directory} cannot be made: {error.strerror}",
+                hint="set XDG_DATA_HOME to a directory that can be written",
             ) from None
         if held is None:
             raise InvalidSecret(f"another process holds {self._directory / 'lock'}", hint="wait for its end")

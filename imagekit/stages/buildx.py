@@ -61,7 +61,11 @@ def buildx_fault(words: str) -> ImagekitError | None:
     ):
         return BuildxMissing("docker has no buildx plug-in", hint=_HINT)
     if "no space left on device" in words:
-        return DiskFull("no space left where the engine keeps its data", hint="docker system df", details=words)
+        return DiskFull(
+            "no space left where the engine keeps its data",
+            hint="docker system df shows what uses it; docker builder prune makes room",
+            details=words,
+        )
     if any(word in words for word in _ENGINE_GONE):
         return EngineLost(
             "the engine went away during a build step",

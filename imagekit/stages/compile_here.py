@@ -30,7 +30,7 @@ from imagekit.stages.compile_client import ALONE, ServedCompiler, server_program
 from imagekit.stages.local_python import Bytecode, LocalPython, python_of_base, python_of_host
 from imagekit.stages.probe_files import unpacked_base, unpacked_store
 
-_HINT = "imagekit cache prune --all, and build again"
+_HINT = "imagekit cache prune --all empties the whole cache, this interpreter too; then build again"
 
 
 class ProcessCompiler(ServedCompiler):

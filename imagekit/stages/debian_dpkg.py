@@ -62,7 +62,7 @@ def _run(what: str, path: Path, out: object) -> None:
     if done.returncode != 0:
         raise BaseBuildFailed(
             f"{path.name} could not be unpacked",
-            hint="fetch it anew: imagekit cache prune --all, and make the base again",
+            hint="imagekit cache verify removes it if it is damaged; then make the base again",
             details=done.stderr.decode(errors="replace"),
         )
     out.seek(0)  # type: ignore[attr-defined]

@@ -257,8 +257,8 @@ def _failed(base: BaseImage, words: str) -> BuildError | BaseNotFound:
             details=words,
         )
     return BuildError(
-        f"a stage of {base.reference} could not be run",
-        hint="docker info shows whether the engine is well; then build again",
+        f"a build step in the base image {base.reference} could not be run",
+        hint="what stands above is BuildKit's own words; docker info shows whether the engine is well",
         details=words,
     )
 

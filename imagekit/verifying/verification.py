@@ -198,7 +198,10 @@ def _elsewhere(spec: ImageSpec, settings: Settings, circumstances: Circumstances
             who = f"{circumstances.user}"
             command = ["unshare", "--user", f"--map-user={who}", f"--map-group={who}", "--", *command]
             if shutil.which(command[0]) is None:
-                raise BuildError("unshare is not installed, which changes the user", hint="apt-get install util-linux")
+                raise BuildError(
+                    "unshare, by which verify builds as another user, is not installed",
+                    hint="apt-get install util-linux",
+                )
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -130,7 +130,7 @@ def asked_of(run: StoredRun, pool: WorkPool, machine: Machine, *, is_begun: bool
     image = wanted.get("image") or settings.image or image_of_versions_in_use()
     if image is None:
         raise InputError(
-            "the deployment has no image, and neither has its work pool",
+            f"the deployment {run.deployment} has no image, and neither has its work pool {pool.name}",
             hint=f"imagekit work-pool update {pool.name} --set image=NAME:TAG",
         )
     name = run.record.name
