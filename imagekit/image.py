@@ -119,17 +119,20 @@ class DockerImage:
 
     @property
     def name(self) -> str:
-        """Registry, namespace and repository, the default namespace included."""
+        """Registry, namespace and repository, the default namespace included. Raises ``InvalidConfig``."""
         return self._named().name
 
     @property
     def tag(self) -> str:
-        """The tag asked for, or the one that says what goes in (then the project's files are read)."""
+        """The tag asked for, or the one that says what goes in: then as ``reference``."""
         return self._tagged.rpartition(":")[2]
 
     @property
     def reference(self) -> str:
-        """``name:tag``. Without a tag of its own, the project's files are read; nothing is resolved or run."""
+        """``name:tag``. Without a tag of its own, the project's files are read; nothing is resolved or run.
+
+        Raises ``InputError``'s kinds for what is wrong with those files, or with the configuration.
+        """
         return self._tagged
 
     @property
@@ -148,7 +151,10 @@ class DockerImage:
 
     @property
     def image_id(self) -> str:
-        """The engine's ID of the built image."""
+        """The engine's ID of the built image.
+
+        Raises ``BuildError`` before ``build()``, and where the image was written elsewhere and is in no engine.
+        """
         from imagekit.explaining.results import BuildResult
 
         result = self._result
@@ -161,12 +167,16 @@ class DockerImage:
         """After a push, the manifest's in the registry; before, the image configuration's.
 
         Of several platforms it is the index's, and one that was written elsewhere alone has the digest from there.
+        Raises ``BuildError`` before ``build()`` or ``push()``.
         """
         return self._pushed or self._result.digest
 
     @property
     def layers(self) -> tuple[BuiltLayer, ...]:
-        """The built image's layers above the base, the lowest first; of several platforms, the first one's."""
+        """The built image's layers above the base, the lowest first; of several platforms, the first one's.
+
+        Raises ``BuildError`` before ``build()``.
+        """
         from imagekit.explaining.results import BuildResult
 
         result = self._result
@@ -174,7 +184,12 @@ class DockerImage:
 
     def build(self) -> BuildResult | WrittenResult:
         """Build the image, in the engine unless ``output`` or several platforms say otherwise; quick where nothing
-        changed. With ``push=True`` it is in the registry, too, when this returns."""
+        changed. With ``push=True`` it is in the registry, too, when this returns.
+
+        Raises ``InputError``'s kinds for what the project's files or the configuration say wrong; ``EngineError``'s
+        where the engine or the base is not to be had; ``ResolveError``'s; ``BuildError``'s; ``CheckFailed``, and then
+        no tag has moved; ``RegistryError``'s where a registry is read or written.
+        """
         from imagekit.explaining.results import BuildResult
 
         self._content = self._pushed = None
@@ -192,14 +207,17 @@ class DockerImage:
     def push(self) -> Digest:
         """Push the image with the credentials of ``docker login``; the digest of its manifest in the registry.
 
-        One that ``build()`` has pushed is not pushed again.
+        One that ``build()`` has pushed is not pushed again. Raises ``RegistryError``'s kinds: ``AuthError``,
+        and ``PushError`` where the image is not in the engine or did not arrive whole; ``EngineError``'s where no
+        engine answers; ``BuildError`` for one that was written elsewhere; and as ``reference`` does.
         """
         if self._pushed is None:
             if self._built is not None and not self._where.engine:
                 raise BuildError(
                     f"{self._asked} was written elsewhere", hint="output='registry' writes to the registry"
                 )
-            self._pushed = self._pipeline().push(self._tagged).digest
+            with self._pipeline() as pipeline:
+                self._pushed = pipeline.push(self._tagged).digest
         return self._pushed
 
     def __repr__(self) -> str:

@@ -139,22 +139,25 @@ class BreakEven:
 class Advice:
     """Which strategy, why, and by which numbers."""
 
-    facts: Facts
-    costs: Costs
-    strategies: tuple[Strategy, ...]  # all four, in the order of the recommendations that they are from
-    recommended: str  # a strategy's name
-    reason: str  # one sentence
-    break_evens: tuple[BreakEven, ...]
-    notes: tuple[str, ...] = ()  # what is not known, or was assumed, one line each
-    next_steps: tuple[str, ...] = ()  # commands
+    facts: Facts  #: what is known of the project
+    costs: Costs  #: what each step costs, in seconds, and whether that was measured
+    strategies: tuple[Strategy, ...]  #: all four, in the order of the recommendations that they are from
+    recommended: str  #: a strategy's name
+    reason: str  #: one sentence
+    break_evens: tuple[BreakEven, ...]  #: from how many starts in 30 days on another strategy costs no more
+    notes: tuple[str, ...] = ()  #: what is not known, or was assumed, one line each
+    next_steps: tuple[str, ...] = ()  #: commands
 
     def with_next_steps(self, steps: tuple[str, ...]) -> Advice:
+        """The same advice with these commands."""
         return replace(self, next_steps=steps)
 
     def strategy(self, name: str) -> Strategy:
+        """``default``, ``extras``, ``shared`` or ``self-contained``."""
         return next(each for each in self.strategies if each.name == name)
 
     def to_json(self) -> Mapping[str, Any]:
+        """What ``imagekit advise --json`` prints."""
         return {
             "recommended": self.recommended,
             "reason": self.reason,

@@ -27,6 +27,9 @@ class Flow(Generic[P, R]):
     ``name`` is by default the function's, with ``-`` for ``_``. ``log_prints`` is taken for Prefect's sake: all that
     a run writes is kept in its log. ``timeout_seconds`` is the time limit of its runs, with all their ``retries``:
     a call that raises is made again so many times, ``retry_delay_seconds`` after, in the same process.
+
+    Raises ``UnknownKeyword`` for what flows here do not take, and ``InputError``'s other kinds for values that cannot
+    be meant.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class Flow(Generic[P, R]):
 
     @property
     def fn(self) -> Callable[P, R]:
-        """The function. A flow that is elsewhere has none here."""
+        """The function. Raises ``InputError`` for a flow that is elsewhere, which has none here; so does calling it."""
         if self._fn is None:
             from imagekit.errors import InputError
 
@@ -110,7 +113,10 @@ class Flow(Generic[P, R]):
         return f"Flow({self.name!r})"
 
     def with_options(self, *, name: str | None = None, **options: Any) -> Flow[P, R]:
-        """The same flow with some of its options changed; ``None`` leaves one as it is. Deployments of it run so."""
+        """The same flow with some of its options changed; ``None`` leaves one as it is. Deployments of it run so.
+
+        Raises as ``Flow`` does.
+        """
         names = (*_OPTIONS[1:], "entrypoint", "source", "source_secret")
         kept = {each: getattr(self, each) for each in names}
         given = {each: value for each, value in options.items() if value is not None}
@@ -197,7 +203,7 @@ class Flow(Generic[P, R]):
     ) -> str:
         """Build the image with this flow in it, push it, and keep a deployment that is pinned to it; its ID.
 
-        ``options`` are those of ``to_deployment``; for all else see ``imagekit.deploy``.
+        ``options`` are those of ``to_deployment``; for all else, what it raises too, see ``imagekit.deploy``.
         """
         from imagekit.deploying.deploy import deploy
 
@@ -215,7 +221,10 @@ class Flow(Generic[P, R]):
 
 
 class _Decorator:
-    """``@flow`` and ``@flow(name=…)``; ``flow.from_source`` gives a flow that is elsewhere."""
+    """``@flow`` and ``@flow(name=…)``: a function becomes a ``Flow``; ``flow.from_source`` gives one that is elsewhere.
+
+    Raises as ``Flow`` does: ``UnknownKeyword``, and ``InputError``'s other kinds, where the function stands.
+    """
 
     from_source = staticmethod(Flow.from_source)
 

@@ -44,10 +44,13 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Five fields as in crontab(5), in ``timezone`` (by default UTC): ``Cron("0 9 * * MON-FRI", "Europe/Berlin")``."""
+    """Five fields as in crontab(5), in ``timezone``: ``Cron("0 9 * * MON-FRI", "Europe/Berlin")``.
 
-    cron: str
-    timezone: str | None = None
+    Raises ``InputError``'s kinds for what is no such expression, or no time zone.
+    """
+
+    cron: str  #: minute, hour, day of the month, month, day of the week; or ``@hourly``, ``@daily``, ``@weekly`` …
+    timezone: str | None = None  #: a name of the IANA database; by default UTC
 
     def __post_init__(self) -> None:
         _zone(self.timezone)
@@ -81,11 +84,16 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Every ``interval`` (seconds, or a ``timedelta``), counted from ``anchor_date``."""
+    """Every ``interval``, counted from ``anchor_date``. One of whole days with a ``timezone`` keeps to its clock.
 
-    interval: float | timedelta
-    anchor_date: datetime | None = None  # without a time zone of its own it is in ``timezone``
-    timezone: str | None = None
+    Raises ``InputError``'s kinds for less than a second, what is no date, and what is no time zone.
+    """
+
+    interval: float | timedelta  #: seconds, or a ``timedelta``: 1 s at least; kept as seconds
+    #: By default midnight of 1 January 2020, so that each deployment of it says the same. Without a time zone of its
+    #: own it is in ``timezone``.
+    anchor_date: datetime | None = None
+    timezone: str | None = None  #: a name of the IANA database; by default UTC
 
     def __post_init__(self) -> None:
         zone, given = _zone(self.timezone), self.interval

@@ -37,20 +37,22 @@ class DeploymentSpec:
     Raises ``InputError``'s kinds.
     """
 
-    name: str
-    flow: Flow[Any, Any] | Callable[..., Any] = field(repr=False)
+    name: str  #: the deployment's own: ``FLOW/NAME`` finds it
+    flow: Flow[Any, Any] | Callable[..., Any] = field(repr=False)  #: a ``Flow``, or any function
+    #: For ``imagekit deployment create``: the image, and the settings of the runs, which ``job_variables`` go before.
     flow_runner: DockerFlowRunner | None = field(default=None, repr=False)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)  #: what runs are called with, where nobody says; JSON
+    #: Settings of the runs by the names of the pool's template (``RunSettings``'s in a new pool); JSON, no credentials.
     job_variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    schedules: tuple[Schedule, ...] = ()
-    schedule: Schedule | None = None
-    paused: bool | None = None  # None: as it is, where it is deployed already
-    concurrency_limit: int | None = None
-    description: str | None = None
-    tags: tuple[str, ...] = ()
-    version: str | None = None
-    enforce_parameter_schema: bool = True
-    work_pool_name: str | None = None
+    schedules: tuple[Schedule, ...] = ()  #: ``Cron`` and ``Interval``; each makes runs of its own
+    schedule: Schedule | None = None  #: in place of ``schedules``, where there is one; kept as that
+    paused: bool | None = None  #: no runs are made by schedules; ``None``: as it is, where it is deployed already
+    concurrency_limit: int | None = None  #: runs at a time, 1 at least; ``None``: any number
+    description: str | None = None  #: by default the flow's
+    tags: tuple[str, ...] = ()  #: for people to find it by
+    version: str | None = None  #: any text; by default the flow's
+    enforce_parameter_schema: bool = True  #: whether parameters of a run that the flow does not take are refused
+    work_pool_name: str | None = None  #: whose workers carry out the runs; by default what ``deploy`` names
 
     def __post_init__(self) -> None:
         from imagekit.deploying.flow import Flow
@@ -105,6 +107,7 @@ class DeploymentSpec:
 
     @property
     def flow_name(self) -> str:
+        """The flow's name: the function's, with ``-`` for ``_``, where it has no other."""
         name: str = self.flow.name  # type: ignore[union-attr]
         return name
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 class BuiltLayer:
     """One layer of an image, base layers left out."""
 
-    digest: Digest  # of the uncompressed layer (diff ID)
-    size: int  # bytes, uncompressed
-    title: str
-    packages: tuple[str, ...] = ()  # name==version
-    cached: bool = False
+    digest: Digest  #: of the uncompressed layer (diff ID)
+    size: int  #: bytes, uncompressed
+    title: str  #: what is in it, in short: ``pandas==2.2.3``, ``3 packages``, ``source``
+    packages: tuple[str, ...] = ()  #: ``name==version`` of each
+    cached: bool = False  #: it was in the layer cache, and was not made now
 
     def to_json(self) -> dict[str, Any]:
+        """The fields by their names."""
         return {
             "digest": self.digest,
             "size": self.size,
@@ -37,18 +38,19 @@ class BuiltLayer:
 class BuildResult:
     """An image that an engine holds."""
 
-    reference: str
-    image_id: str  # the engine's ID
-    digest: Digest  # of the image's configuration: the same in every store and registry
-    layers: tuple[BuiltLayer, ...]
-    seconds: float
-    base: str
-    lock_digest: Digest | None = None
-    up_to_date: bool = False  # nothing had to be done
-    sent: int = 0  # bytes of layers that the engine lacked
-    next: str | None = None  # the command that runs something in it; None where that is not known
+    reference: str  #: ``NAME:TAG``
+    image_id: str  #: the engine's ID
+    digest: Digest  #: of the image's configuration: the same in every store and registry
+    layers: tuple[BuiltLayer, ...]  #: above the base, the lowest first
+    seconds: float  #: that the build took
+    base: str  #: the image that it is built on
+    lock_digest: Digest | None = None  #: of the lock; ``None`` where a Dockerfile was built
+    up_to_date: bool = False  #: nothing had to be done
+    sent: int = 0  #: bytes of layers that the engine lacked
+    next: str | None = None  #: the command that runs something in it; ``None`` where that is not known
 
     def to_json(self) -> dict[str, Any]:
+        """As ``imagekit build --json`` has it, which tells of a push besides."""
         return {
             "reference": self.reference,
             "digest": self.digest,
@@ -67,13 +69,14 @@ class BuildResult:
 class PlatformImage:
     """One platform's image that was written somewhere."""
 
-    platform: str
-    digest: Digest  # of its configuration
-    layers: tuple[BuiltLayer, ...]
-    base: str
-    lock_digest: Digest
+    platform: str  #: ``linux/amd64``
+    digest: Digest  #: of its configuration
+    layers: tuple[BuiltLayer, ...]  #: above the base, the lowest first
+    base: str  #: the image that it is built on
+    lock_digest: Digest  #: of the lock
 
     def to_json(self) -> dict[str, Any]:
+        """The fields by their names."""
         return {
             "platform": self.platform,
             "digest": self.digest,
@@ -87,10 +90,10 @@ class PlatformImage:
 class WrittenResult:
     """Images that registries, layouts and archives hold, and no engine."""
 
-    reference: str
-    images: tuple[PlatformImage, ...]
-    written: tuple[Mapping[str, Any], ...]  # a destination each: output, digest, and what a push tells
-    seconds: float
+    reference: str  #: ``NAME:TAG``
+    images: tuple[PlatformImage, ...]  #: one for each platform
+    written: tuple[Mapping[str, Any], ...]  #: a destination each: ``output``, ``digest``, and what a push tells
+    seconds: float  #: that the build took
 
     @property
     def pushed(self) -> Digest | None:
@@ -103,6 +106,7 @@ class WrittenResult:
         return self.pushed or Digest(self.written[0]["digest"])
 
     def to_json(self) -> dict[str, Any]:
+        """What ``imagekit build --json`` prints."""
         return {
             "reference": self.reference,
             "images": [image.to_json() for image in self.images],

@@ -23,17 +23,18 @@ class RunProblem:
     ``timeout`` or ``crash``; in the record also ``name`` (it was taken) and ``refused``, of runs that were not begun.
     """
 
-    kind: str
-    message: str
-    type: str | None = None  # the exception's, or the value's, class with its module
-    traceback: str | None = None
-    module: str | None = None  # the module that could not be imported
-    file: str | None = None  # in the container
-    line: int | None = None
-    where: str | None = None  # the place in the result: result['rows'][3]
-    hint: str | None = None
+    kind: str  #: one of those above
+    message: str  #: what happened, in the exception's own words where there was one; any number of lines
+    type: str | None = None  #: the exception's, or the value's, class with its module
+    traceback: str | None = None  #: Python's, without imagekit's own frames
+    module: str | None = None  #: the module that could not be imported
+    file: str | None = None  #: in the container
+    line: int | None = None  #: of ``file``, from 1
+    where: str | None = None  #: the place in the result: ``result['rows'][3]``
+    hint: str | None = None  #: what to do next
 
     def to_json(self) -> dict[str, Any]:
+        """The fields by their names."""
         names = ("kind", "message", "type", "traceback", "module", "file", "line", "where", "hint")
         return {name: getattr(self, name) for name in names}
 
@@ -57,8 +58,8 @@ _TEXTS = ("kind", "message", "type", "traceback", "module", "file", "where")
 class SerializedResult:
     """What a flow returned, as ``serializer`` wrote it. Nothing of it is read before ``load()``."""
 
-    serializer: str  # pickle, or PACKAGE.MODULE:NAME
-    data: bytes = field(repr=False)
+    serializer: str  #: ``pickle``, or ``PACKAGE.MODULE:NAME``
+    data: bytes = field(repr=False)  #: what it wrote
 
     def load(self) -> Any:
         """The value. Unpickling runs what the flow's image says: do it only where that image is trusted.
@@ -77,6 +78,7 @@ class SerializedResult:
             ) from error
 
     def to_json(self) -> dict[str, Any]:
+        """How it was written, and how many bytes it has; not what it is."""
         return {"serializer": self.serializer, "bytes": len(self.data)}
 
 
@@ -90,35 +92,40 @@ class RunResult:
     ``timeout`` for ``timed-out``.
     """
 
-    state: str  # completed, failed, crashed, cancelled, timed-out
-    exit_code: int | None  # of the flow's process; None where nobody can say
-    result: Any  # JSON; a SerializedResult where another serializer was asked for
-    image: str  # the ID of the image that ran
-    reference: str  # the image as it was asked for
-    name: str  # the container's
-    seconds: float  # from the container's start to its end, on this machine's clock
-    started: str  # ISO 8601, UTC
-    ended: str
-    cause: str | None = None
-    error: RunProblem | None = None
-    python: str | None = None  # the version that ran the flow
-    id: str = ""  # of the run: a UUID, and the container's label imagekit.run
-    container_id: str = ""
-    repo_digest: str | None = None  # NAME@sha256:… of the image, where it is of a registry
-    lock_digest: str | None = None  # of the lock that the image was built from
+    state: str  #: ``completed``, ``failed``, ``crashed``, ``cancelled``, ``timed-out``
+    exit_code: int | None  #: of the flow's process; ``None`` where nobody can say
+    result: Any  #: JSON; a ``SerializedResult`` where another serializer was asked for
+    image: str  #: the ID of the image that ran
+    reference: str  #: the image as it was asked for
+    name: str  #: the container's
+    seconds: float  #: from the container's start to its end, on this machine's clock
+    started: str  #: ISO 8601, UTC
+    ended: str  #: ISO 8601, UTC
+    cause: str | None = None  #: one of those above
+    error: RunProblem | None = None  #: what went wrong, where it did not complete
+    python: str | None = None  #: the version that ran the flow
+    id: str = ""  #: of the run: a UUID, and the container's label ``imagekit.run``
+    container_id: str = ""  #: the engine's, in full
+    repo_digest: str | None = None  #: ``NAME@sha256:…`` of the image, where it is of a registry
+    lock_digest: str | None = None  #: of the lock that the image was built from
+    #: Where the flow's files came from: ``kind`` is ``baked``, ``mounted`` (with its ``path``) or ``git`` (``url``,
+    #: ``ref``, ``commit``).
     source: Mapping[str, Any] = field(default_factory=lambda: {"kind": "baked"})
-    extras: Mapping[str, Any] | None = None  # packages that were added for this run
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    cpu_seconds: float | None = None  # of all processes in the container
-    peak_memory: int | None = None  # bytes of the container at its largest, its file cache included
-    oom_kills: int = 0  # processes that the kernel killed for want of memory
-    warnings: tuple[str, ...] = ()  # what went wrong beside the flow: its end could not be recorded, …
+    #: Packages that were added for this run: ``requirements``, ``packages``, ``lock_digest``, ``image``.
+    extras: Mapping[str, Any] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)  #: what the flow was called with
+    cpu_seconds: float | None = None  #: of all processes in the container
+    peak_memory: int | None = None  #: bytes of the container at its largest, its file cache included
+    oom_kills: int = 0  #: processes that the kernel killed for want of memory
+    warnings: tuple[str, ...] = ()  #: what went wrong beside the flow: its end could not be recorded, …
 
     @property
     def ok(self) -> bool:
+        """Whether the flow completed."""
         return self.state == COMPLETED
 
     def to_json(self) -> dict[str, Any]:
+        """What ``imagekit run --json`` prints, but for secrets, which that does not show."""
         return {
             "state": self.state,
             "exit_code": self.exit_code,
