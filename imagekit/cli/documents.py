@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagekit.cli.option_sets import given
+from imagekit.cli.option_sets import given, spelling
 
 if TYPE_CHECKING:
     from imagekit.cli.options import ProjectOptions
@@ -38,7 +38,7 @@ def document_about(pipeline: Pipeline, target: str, kind: str, project: ProjectO
     others = sorted(set(asked) - {"platform"})
     if others:
         raise InputError(
-            f"--{others[0].replace('_', '-')} goes with a project, and {target} is an image",
+            f"{spelling(type(project), others[0])} goes with a project, and {target} is an image",
             hint="name the project's directory, or leave the option out",
         )
     return pipeline.image_document(target, kind, Platform.parse(platform) if platform else Platform.host())

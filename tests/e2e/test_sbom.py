@@ -249,7 +249,8 @@ def test_arguments_are_told_by_name(imagekit: Imagekit, project: WriteProject, n
     [
         (("sbom", "--format", "spd", "x:1"), "--format 'spd' is unknown"),
         (("sbom", "orders:a b"), "not an image reference"),
-        (("sbom", "x:1", "--package", "rich"), "goes with a project"),
+        (("sbom", "x:1", "--package", "rich"), "--package goes with a project, and x:1 is an image"),
+        (("sbom", "x:1", "--allow-source-build", "rich"), "--allow-source-build goes with a project"),
         (("sbom", "oci:/nowhere/layout"), "is no OCI image layout"),
         (("sbom", "127.0.0.1:1/x:1"), "127.0.0.1:1/x:1 can be asked of no engine; reading the manifest"),
     ],
