@@ -17,7 +17,7 @@ from imagekit.plan.user import account_files
 from imagekit.plan.values import User
 from imagekit.spec.base import BaseImage, real_directory, real_path
 from imagekit.spec.image import FileMapping
-from imagekit.spec.source_tree import SourceTree
+from imagekit.spec.source_tree import SourceTree, unreadable
 
 _PIECE = 1 << 20
 
@@ -165,7 +165,7 @@ def _copy(source: Path, path: str, uid: int, gid: int, executable: bool, writer:
     try:
         stream = open(source, "rb")  # noqa: SIM115 (a full disk, below, is another error)
     except OSError as problem:
-        raise InvalidProject(f"{source} cannot be read: {problem.strerror}", hint="build again") from None
+        raise unreadable(source, problem) from None
     with stream:
         size = os.fstat(stream.fileno()).st_size
         mode = 0o755 if executable else 0o644

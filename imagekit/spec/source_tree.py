@@ -69,8 +69,16 @@ class SourceTree:
                 while chunk := stream.read(_CHUNK):
                     hashed.update(chunk)
         except OSError as problem:
-            raise InvalidProject(f"{file.path} cannot be read: {problem.strerror}", hint="build again") from None
+            raise unreadable(self.root / file.path, problem) from None
         return hashed.hexdigest()
+
+
+def unreadable(path: Path, problem: OSError) -> InvalidProject:
+    """The error for a file of the project that cannot be read when it is to go into the image."""
+    return InvalidProject(
+        f"{path} cannot be read: {problem.strerror}",
+        hint=f"see: ls -l {path}; leave it out by .dockerignore, or build again if it was just being changed",
+    )
 
 
 def scan(context: Path, dockerignore: Path | None = None, *, by_default: bool = True) -> SourceTree:
