@@ -26,6 +26,13 @@ FILLED = "\N{REPLACEMENT CHARACTER}"  # where a value is filled in
 ERRORS = {name for name, each in vars(imagekit.errors).items() if isinstance(each, type)}
 # Those that say themselves what to do next.
 WITH_USUAL = {name for name in ERRORS if getattr(getattr(imagekit.errors, name), "usual_hint", None)}
+# Options of other programs, of Dockerfiles and of requirements files; and variables of CSS.
+OF_OTHERS = set(
+    """--armor --break-system-packages --build-context --compile-bytecode --driver --entrypoint --export --find-links
+    --force-reinstall --from --generate-hashes --hash --link --mount --name-only --no-index --no-install-recommends
+    --no-sync --no-trunc --print-uris --progress --rm --security-opt --unshallow
+    --ink --line --paper""".split()
+)
 # Their end is all there is to say.
 ENDS = {"terminated", "interrupted"}
 # Words of the inside, which nobody knows who has not read the source.
@@ -93,8 +100,8 @@ def test_messages_have_no_words_of_the_inside() -> None:
     assert found == []
 
 
-def named() -> Iterator[tuple[str, str]]:
-    """Each ``imagekit COMMAND …`` in a text of the package that is no docstring, with its place."""
+def literals() -> Iterator[tuple[str, str]]:
+    """Each text of the package that is no docstring, with its place."""
     for name, tree in TREES.items():
         documented = {id(body[0].value) for n in ast.walk(tree) if (body := getattr(n, "body", None)) and _is_doc(body)}
         for node in ast.walk(tree):
@@ -104,9 +111,15 @@ def named() -> Iterator[tuple[str, str]]:
                 str(part.value) if isinstance(part, ast.Constant) else FILLED
                 for part in (node.values if isinstance(node, ast.JoinedStr) else [node])
             )
-            for command in re.findall(r"\bimagekit ([a-z][^;,()`]*)", text):
-                if command.split()[0] in COMMANDS:
-                    yield f"{name}:{node.lineno}", command
+            yield f"{name}:{node.lineno}", text
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """Each ``imagekit COMMAND …`` in a text, with its place."""
+    for place, text in literals():
+        for command in re.findall(r"\bimagekit ([a-z][^;,()`]*)", text):
+            if command.split()[0] in COMMANDS:
+                yield place, command
 
 
 def _is_doc(body: object) -> bool:
@@ -143,6 +156,29 @@ def test_commands_that_texts_name_are_there() -> None:
     every = list(named())
     assert len(every) > 120
     assert [(place, command, wrong) for place, command in every if (wrong := wrong_in(command))] == []
+
+
+def options() -> set[str]:
+    """Those of every command."""
+    found, left = set(), [program()]
+    while left:
+        command = left.pop()
+        left += getattr(command, "commands", {}).values()
+        context = command.make_context("imagekit", [], resilient_parsing=True)
+        found |= {name for each in command.get_params(context) for name in (*each.opts, *each.secondary_opts)}
+    return found
+
+
+def test_options_that_texts_name_are_there() -> None:
+    known = options() | OF_OTHERS
+    # A word alone is an argument of a program, and no text for people.
+    found = [
+        (place, option)
+        for place, text in literals()
+        for option in re.findall(r"(?<=[ (])--[a-z][a-z-]*", text)
+        if option not in known
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
