@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from imagekit.atomic import write_whole
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseBuildFailed, BaseNotFound, EngineError, InputError
 from imagekit.export.engine_load import load_image
@@ -27,6 +29,7 @@ from imagekit.stages.declared import SLIM
 # Bases out of layouts, each under a tag that its content says.
 LAID_OUT = "imagekit/laid-out"
 _PIECE = 1 << 20
+_NAME_LOCK = "name a file: --lock debian.lock.toml"
 
 
 def make(
@@ -62,7 +65,10 @@ def lay_out(
     """
     bases = [DebianBase(python=python, platform=platform, variant=variant) for platform in platforms]
     if lock_file is not None and len(bases) > 1:
-        raise InputError("a lock is of one platform's packages", hint="make the platforms one by one")
+        raise InputError(
+            "a lock is of one platform's packages",
+            hint="give --platform one platform at a time, each with its own --lock FILE",
+        )
     blobs = BlobCache(cache / "blobs")
     images = []
     with ThreadPoolExecutor(thread_name_prefix="imagekit-compress") as pool:
@@ -101,18 +107,32 @@ def load_base(engine: Engine, content: ImageContent, reference: str, reporter: R
 
 def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | None) -> DebianRootfs:
     """The base made from the packages that ``lock_file`` names, or from the newest, which are then written there."""
-    lock = None
-    if lock_file is not None and lock_file.exists():
-        lock = DebianLock.from_bytes(lock_file.read_bytes())
-        if lock.python != base.python:
-            raise BaseBuildFailed(
-                f"{lock_file} locks Python {lock.python}, and {base.python} is asked for",
-                hint=f"lock it in a file of its own, or remove {lock_file}: then it is locked anew",
-            )
+    lock = None if lock_file is None else _read_lock(lock_file)
+    if lock is not None and lock.python != base.python:
+        raise BaseBuildFailed(
+            f"{lock_file} locks Python {lock.python}, and {base.python} is asked for",
+            hint=f"name another file, or remove {lock_file}: then it is locked anew",
+        )
     rootfs = build_base(base, cache=cache, lock=lock, reporter=reporter)
     if lock_file is not None and lock is None:
-        lock_file.write_bytes(rootfs.lock.to_bytes())
+        try:
+            write_whole(lock_file.resolve(), rootfs.lock.to_bytes(), mode=0o644)
+        except OSError as error:
+            raise InputError(f"{lock_file} cannot be written: {error.strerror}", hint=_NAME_LOCK) from error
     return rootfs
+
+
+def _read_lock(file: Path) -> DebianLock | None:
+    """What ``file`` locks; ``None`` where it is not there. That it can be written is seen before minutes of work."""
+    try:
+        return DebianLock.from_bytes(file.read_bytes(), file)
+    except FileNotFoundError:
+        above = next(each for each in file.resolve().parents if each.exists())
+        if above.is_dir() and os.access(above, os.W_OK):
+            return None
+        raise InputError(f"{file} cannot be written: {above} cannot be written to", hint=_NAME_LOCK) from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}", hint=_NAME_LOCK) from None
 
 
 def ensure(engine: Engine, python: str, cache: Path, reporter: Reporter, *, variant: str = SLIM) -> EnsuredBase:

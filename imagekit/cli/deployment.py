@@ -80,7 +80,7 @@ def list_deployments(
         put_json({"deployments": [{**each.to_json(), "next_run": times[each.id]} for each in found]})
         return
     if not found:
-        put("no deployments yet: docs/deployments.md")
+        put("no deployments yet: imagekit deployment create FILE makes those that FILE specifies")
         return
     rows = [["NAME", "POOL", "IMAGE", "NEXT RUN", "UPDATED"]]
     for each in found:

@@ -119,7 +119,8 @@ def _made(pipeline: Pipeline, extra: Extra) -> str:
     origin = pipeline.engine.image(extra.origin_id) if extra.origin_id is not None else None
     if origin is None:
         raise BaseNotFound(
-            f"the engine has no image {extra.reference} with extra packages", hint="run it once more, or build: --write"
+            f"the engine has no image {extra.reference} with extra packages",
+            hint="run it once more, or: imagekit promote RUN --write && imagekit build",
         )
     wanted = check_extras(pipeline.settings, "\n".join(extra.requirements))
     name = next(iter(given_names(origin)), origin.id)
@@ -127,7 +128,7 @@ def _made(pipeline: Pipeline, extra: Extra) -> str:
     if derived.lock_digest != extra.lock_digest:
         raise BaseNotFound(
             f"the image that {extra.reference} had with extra packages is gone, and today they come to other versions",
-            hint="run it once more, or build: --write --pin",
+            hint="run it once more, or: imagekit promote RUN --write --pin && imagekit build",
         )
     return derived.image_id
 

@@ -121,7 +121,8 @@ class Settings:
                 raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
             raise InvalidConfig(
                 f"the cache directory {path} ({self.origin('cache-dir')}) cannot be written: {error.strerror}",
-                hint="set IMAGEKIT_CACHE_DIR to a directory that can",
+                hint="set IMAGEKIT_CACHE_DIR to a directory that can be written, "
+                "or: imagekit config set cache-dir=DIRECTORY",
             ) from error
 
     @property

@@ -84,7 +84,8 @@ def build_base(
         # Compilers are other packages on another processor, so its files cannot be exchanged for theirs.
         raise BaseBuildFailed(
             f"a base with a compiler is made on its own processor, and not here for {base.platform}",
-            hint="make it there; images for it are built on the slim one",
+            hint=f"run it on a machine of {base.platform.architecture}, or leave --variant build out: "
+            "images are built on the slim one",
         )
     require_debian()
     if lock is None:
@@ -93,11 +94,12 @@ def build_base(
     if lock.architecture != base.platform.architecture:
         raise BaseBuildFailed(
             f"the lock is of packages for {lock.architecture}, and the base is to be for {base.platform}",
-            hint="lock it anew, in a file of its own for each platform",
+            hint=f"name another file for {base.platform}: --lock FILE (written if it is not there)",
         )
     if set(lock.wanted) != set(declaration.packages) and _is_of_other_variant(base, lock):
         raise BaseBuildFailed(
-            f"the lock is of another variant of the base than {base.variant}", hint="lock each in a file of its own"
+            f"the lock is of another variant of the base than {base.variant}",
+            hint=f"name another file for the variant {base.variant}: --lock FILE (written if it is not there)",
         )
     store = cache / "debian"
     store.mkdir(parents=True, exist_ok=True)
@@ -142,7 +144,7 @@ def require_debian() -> None:
     if missing:
         raise BaseBuildFailed(
             f"base images from Debian packages are made on Debian; {missing[0]} is not here",
-            hint="name a base image that the engine has or can pull with --base",
+            hint="build on another image: imagekit build --base-image REF",
         )
 
 
@@ -150,7 +152,7 @@ def _require_root() -> None:
     if os.geteuid() != 0:
         raise BaseBuildFailed(
             "making a base image from Debian packages needs root",
-            hint="run it with sudo, or name a base image with --base-image",
+            hint="run it with sudo, or build on another image: imagekit build --base-image REF",
         )
 
 

@@ -13,7 +13,14 @@ from urllib.parse import quote
 
 from imagekit.errors import BaseBuildFailed, HashMismatch
 from imagekit.progress import Reporter
-from imagekit.stages.debian_lock import DebianLock, DebPackage, apt_with, network_settings_of_host, run_words
+from imagekit.stages.debian_lock import (
+    LOCK_ANEW,
+    DebianLock,
+    DebPackage,
+    apt_with,
+    network_settings_of_host,
+    run_words,
+)
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
 
@@ -85,7 +92,7 @@ def _fetch(packages: Sequence[DebPackage], directory: Path) -> None:
         try:
             shutil.copyfile(source, directory / f"{package.sha256}.deb")
         except OSError as error:
-            raise BaseBuildFailed(f"{source}: {error.strerror}", hint="lock the base anew") from error
+            raise BaseBuildFailed(f"{source}: {error.strerror}", hint=LOCK_ANEW) from error
     triples: list[str] = []
     for package in packages:
         if package not in local:
@@ -98,7 +105,7 @@ def _fetch(packages: Sequence[DebPackage], directory: Path) -> None:
             run_words(
                 [*apt_with(config), APT_HELPER, "download-file", *triples],
                 failure="Debian packages could not be fetched",
-                hint="mirrors drop superseded versions: lock the base anew; or see whether apt-get works here",
+                hint=f"see whether apt-get update works here; mirrors drop superseded versions: {LOCK_ANEW}",
             )
         except BaseBuildFailed as error:
             if "Hash Sum mismatch" in (error.details or ""):
@@ -107,7 +114,7 @@ def _fetch(packages: Sequence[DebPackage], directory: Path) -> None:
 
 
 def _mismatch(what: str, details: str | None = None) -> HashMismatch:
-    hint = "lock the base anew; if it happens again, the mirror is not to be trusted"
+    hint = f"{LOCK_ANEW}; if it happens again, the mirror is not to be trusted"
     return HashMismatch(f"{what} is not the file that the lock names", hint=hint, details=details)
 
 

@@ -25,7 +25,7 @@ from imagekit.errors import BaseBuildFailed
 from imagekit.progress import Reporter
 from imagekit.stages.debian_dpkg import OneDeb, info_files, open_deb, status_of
 from imagekit.stages.debian_fetch import fetch_debs, newest_change
-from imagekit.stages.debian_lock import DebianLock, DebPackage
+from imagekit.stages.debian_lock import LOCK_ANEW, DebianLock, DebPackage
 from imagekit.stages.debian_rootfs import RootfsTar, require_locked, write_rootfs
 from imagekit.stages.declared import BaseDeclaration
 
@@ -138,7 +138,7 @@ def require_same(native: DebianLock, foreign: DebianLock) -> None:
     if odd:
         raise BaseBuildFailed(
             f"{', '.join(odd)}: not of the same version for {native.architecture} and {foreign.architecture}",
-            hint=f"make the base on a machine of {foreign.architecture}, or lock it anew later",
+            hint=f"make the base on a machine of {foreign.architecture}; or later, when mirrors have both: {LOCK_ANEW}",
         )
 
 

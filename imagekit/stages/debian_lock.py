@@ -27,6 +27,8 @@ else:
 
 LOCK_VERSION = 1
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# What to do where packages are not, or no longer, as they were locked; without a file nothing is kept of a lock.
+LOCK_ANEW = "run it again (with --lock FILE: remove FILE first, and it is written anew)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,8 @@ class DebianLock:
         return tomli_w.dumps(document).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> DebianLock:
-        """Read what ``to_bytes`` wrote; ``BaseBuildFailed`` for anything else."""
+    def from_bytes(cls, data: bytes, file: Path) -> DebianLock:
+        """Read what ``to_bytes`` wrote; ``BaseBuildFailed``, which names ``file``, for anything else."""
         try:
             document = tomllib.loads(data.decode())
             if document["lock-version"] != LOCK_VERSION:
@@ -97,7 +99,11 @@ class DebianLock:
                 packages=tuple(DebPackage(**p) for p in document["packages"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise BaseBuildFailed(f"not a lock of Debian packages: {error}", hint="lock the base anew") from error
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise BaseBuildFailed(
+                f"{file} is no lock of Debian packages: {what}",
+                hint=f"remove {file}, or name another: imagekit base build --lock FILE writes one that is not there",
+            ) from error
 
     @property
     def digest(self) -> Digest:
@@ -111,7 +117,7 @@ def run_words(argv: Sequence[str], *, failure: str, hint: str | None = None) -> 
     except FileNotFoundError as error:
         raise BaseBuildFailed(
             f"{failure}: {error.filename} is not installed",
-            hint="base images are made from Debian packages on Debian; or name a base image with --base-image",
+            hint="base images are made on Debian; elsewhere build on another image: imagekit build --base-image REF",
         ) from error
     if done.returncode != 0:
         raise BaseBuildFailed(failure, hint=hint, details=(done.stderr.strip() or done.stdout.strip())[-4000:])
@@ -158,7 +164,8 @@ def repositories_for(declaration: BaseDeclaration, mirrors: dict[str, str]) -> t
     if not any(r.suite == declaration.suite for r in found):
         raise BaseBuildFailed(
             "this machine's apt names no Debian mirror",
-            hint="name a base image with --base, or add a Debian source to /etc/apt/sources.list.d",
+            hint="add a Debian source to /etc/apt/sources.list.d, "
+            "or build on another image: imagekit build --base-image REF",
         )
     return tuple(found)
 

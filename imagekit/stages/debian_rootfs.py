@@ -22,7 +22,7 @@ from imagekit.errors import BaseBuildFailed
 from imagekit.oci.digest import Digest
 from imagekit.progress import Reporter
 from imagekit.stages.debian_fetch import fetch_debs, newest_change, write_repository
-from imagekit.stages.debian_lock import KEYRING, DebianLock
+from imagekit.stages.debian_lock import KEYRING, LOCK_ANEW, DebianLock
 from imagekit.stages.declared import BaseDeclaration
 
 MMDEBSTRAP = "mmdebstrap"
@@ -87,7 +87,7 @@ def _mmdebstrap(lock: DebianLock, declaration: BaseDeclaration, repository: Path
     if done.returncode != 0:
         raise BaseBuildFailed(
             f"mmdebstrap could not install the packages of {lock.suite}",
-            hint="what stands above is its own words; where a package is no longer there, lock the base anew",
+            hint=f"what stands above is its own words; where a package is no longer there, {LOCK_ANEW}",
             details=done.stderr.decode(errors="replace").strip()[-4000:],
         )
 
@@ -127,7 +127,7 @@ def require_locked(rootfs: RootfsTar, lock: DebianLock) -> None:
         odd = sorted({name for name, _ in set(rootfs.installed) ^ set(locked)})
         raise BaseBuildFailed(
             f"what was installed is not what was locked: {', '.join(odd)}",
-            hint="lock the base anew, and make it again",
+            hint=LOCK_ANEW,
         )
 
 

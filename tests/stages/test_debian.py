@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.building import bases
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseBuildFailed, HashMismatch
+from imagekit.oci.platform import Platform
 from imagekit.progress import SilentReporter
 from imagekit.stages.debian import DebianBase, DebianRootfs, build_base, lock_base
 from imagekit.stages.debian_fetch import fetch_debs
@@ -77,7 +80,7 @@ def test_the_same_mirror_locks_to_the_same_bytes(lock: DebianLock) -> None:
 
 
 def test_a_lock_reads_back_as_itself(lock: DebianLock) -> None:
-    assert DebianLock.from_bytes(lock.to_bytes()) == lock
+    assert DebianLock.from_bytes(lock.to_bytes(), Path("debian.lock.toml")) == lock
 
 
 def test_a_lock_holds_what_is_wanted_and_no_perl_modules(lock: DebianLock) -> None:
@@ -87,9 +90,33 @@ def test_a_lock_holds_what_is_wanted_and_no_perl_modules(lock: DebianLock) -> No
     assert not names & {"usrmerge", "perl", "perl-modules-5.36"}
 
 
-def test_a_damaged_lock_is_refused() -> None:
-    with pytest.raises(BaseBuildFailed, match="not a lock"):
-        DebianLock.from_bytes(b"lock-version = 1\n")
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "it has no 'lock-version'"),
+        (b"lock-version = 1\n", "it has no 'suite'"),
+        (b'lock-version = "1.0"\n', "lock-version 1.0 is not 1"),
+        (b"<html>", "Invalid statement"),
+        (b"\xff", "can't decode byte 0xff"),
+    ],
+)
+def test_another_file_is_no_lock(content: bytes, what: str) -> None:
+    with pytest.raises(BaseBuildFailed, match=re.escape(what)) as caught:
+        DebianLock.from_bytes(content, Path("pylock.toml"))
+    assert caught.value.message.startswith("pylock.toml is no lock of Debian packages: ")
+    assert str(caught.value.hint).startswith("remove pylock.toml, or name another: ")
+
+
+def test_a_lock_is_written_to_a_directory_that_is_made(
+    lock: DebianLock, cache: Path, rootfs: DebianRootfs, tmp_path: Path
+) -> None:
+    file, platform = tmp_path / "locks" / "debian.lock.toml", [Platform.host()]
+    made = [
+        bases.lay_out("3.11", platform, tmp_path / name, cache, SilentReporter(), lock_file=file)
+        for name in ("first", "second")
+    ]
+    assert made[0] == made[1]
+    assert DebianLock.from_bytes(file.read_bytes(), file) == lock == rootfs.lock
 
 
 def test_the_same_lock_gives_the_same_bytes(
