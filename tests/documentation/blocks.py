@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = "docs/commands.md"
 RUN = frozenset({"console", "bash", "python"})
 
-_BLOCK = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$")
+BLOCK = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>[^\s`]*)\n(?P<text>.*?)^(?P=indent)```$")
 # A comment right above a block: nobody who reads the page sees it.
 _MARK = re.compile(
     r"<!-- (?P<kind>not run|file|ends with|in another terminal|looks like|make test-docs alone)"
@@ -19,6 +19,8 @@ _MARK = re.compile(
     re.DOTALL,
 )
 _SOME = "…"
+# Of a command on its page, without what it takes.
+HEADING = re.compile(r"(?m)^## `imagekit (?P<words>[a-z -]+?)(?: [\[A-Z].*)?`$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def blocks(page: str) -> list[Block]:
     """The blocks of ``page`` in their order, whatever their language."""
     text = (ROOT / page).read_text("utf-8")
     found = []
-    for match in _BLOCK.finditer(text):
+    for match in BLOCK.finditer(text):
         indent = len(match["indent"])
         lines = (line[indent:] for line in match["text"].splitlines(keepends=True))
         marked = _MARK.search(text[: match.start()])

@@ -11,7 +11,7 @@ import pytest
 from imagekit.engine.client import Engine
 from tests.lock.faulty_index import FaultyIndex
 from tests.own_engine import OwnEngine
-from tests.own_registry import OwnRegistry
+from tests.own_registry import OwnRegistry, free_port
 
 from .machine import NEEDS, loaded
 from .reader import TYPED, Reader
@@ -90,6 +90,8 @@ def reader(
                 "https://packages.example.com/simple": private_index.url,
                 "packages.example.com": private_index.host.partition(":")[0],
                 "/etc/ssl/site.pem": str(tmp_path / "site.pem"),
+                # Somebody else may have the port that a page takes.
+                "8000:8000": f"{free_port()}:8000",
             },
         )
         started.append(somebody)

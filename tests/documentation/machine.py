@@ -53,16 +53,29 @@ def _environment(somebody: Reader, request: pytest.FixtureRequest) -> None:
 
 
 def _newer_base(somebody: Reader, request: pytest.FixtureRequest) -> None:
+    """Under both names, whichever of the two it was made, or pulled, as."""
     address = somebody.variables["IMAGEKIT_ENGINE"]
     shared: Engine = request.getfixturevalue("engine")
     with Engine.connect(address) as ours:
-        if ours.image(NEWER) is None and shared.image(NEWER) is None:
-            subprocess.run([_IMAGEKIT, "base", "ensure", "--python", "3.13"], check=True, env=somebody.environment)
-        elif ours.image(NEWER) is None:
-            ours.load(shared.save(NEWER))
-        found = ours.image(NEWER)
-        assert found is not None
-        ours.tag(found.id, NEWER_ELSEWHERE)
+        names = (NEWER, NEWER_ELSEWHERE)
+        if all(ours.image(name) is None for name in names):
+            there = next((name for name in names if shared.image(name) is not None), None)
+            if there is None:
+                subprocess.run([_IMAGEKIT, "base", "ensure", "--python", "3.13"], check=True, env=somebody.environment)
+            else:
+                ours.load(shared.save(there))
+        here = next(name for name in names if ours.image(name) is not None)
+        loaded(ours, shared, here, *names)
+
+
+def _hub(somebody: Reader, request: pytest.FixtureRequest) -> None:
+    """Docker Hub is the tests' registry, which has what pages pull from there."""
+    there = f"{somebody.stand_ins['registry.example.com']}/library/python"
+    with Engine.connect(somebody.variables["IMAGEKIT_ENGINE"]) as ours:
+        loaded(ours, ours, "imagekit/python:3.11", f"{there}:3.11-slim")
+    subprocess.run(["docker", "push", "--quiet", f"{there}:3.11-slim"], check=True, env=somebody.environment)
+    subprocess.run(["docker", "rmi", f"{there}:3.11-slim"], check=True, env=somebody.environment)
+    somebody.stand_ins |= {f"python:{version}-slim": f"{there}:{version}-slim" for version in ("3.11", "{python}")}
 
 
 def _layout(somebody: Reader, request: pytest.FixtureRequest) -> None:
@@ -166,4 +179,5 @@ NEEDS: dict[str, Callable[[Reader, pytest.FixtureRequest], None]] = {
     "site": _site,
     "prefect": _prefect,
     "clone": _clone,
+    "hub": _hub,
 }

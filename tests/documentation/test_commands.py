@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from .blocks import COMMANDS, ROOT, Block, blocks
+from .blocks import COMMANDS, HEADING, ROOT, Block, blocks
 from .command_worlds import LOOKED_UP, POLLS, TRUSTED_BY_BUILDS, WORLDS
 from .conftest import StartReading
 from .reader import Reader
@@ -17,13 +16,12 @@ from .worlds import IMAGES, PROJECT, writes
 
 # Quick ones, which want no engine, stand for all of them in `make test`.
 LEAN = frozenset({"config", "init"})
-_HEADING = re.compile(r"(?m)^## `imagekit (?P<words>[a-z -]+?)(?: [\[A-Z].*)?`$")
 
 
 def sections() -> dict[str, Block]:
     """The examples of each command, by its words without ``imagekit``."""
     text = (ROOT / COMMANDS).read_text("utf-8")
-    headings = [(text.count("\n", 0, match.start()) + 1, match["words"]) for match in _HEADING.finditer(text)]
+    headings = [(text.count("\n", 0, match.start()) + 1, match["words"]) for match in HEADING.finditer(text)]
     found = {}
     for block in blocks(COMMANDS):
         [*_, words] = [words for line, words in headings if line < block.line]
@@ -45,7 +43,7 @@ def params() -> list[object]:
 
 def test_every_command_has_examples() -> None:
     text = (ROOT / COMMANDS).read_text("utf-8")
-    assert [match["words"] for match in _HEADING.finditer(text)] == list(SECTIONS)
+    assert [match["words"] for match in HEADING.finditer(text)] == list(SECTIONS)
     assert len(SECTIONS) > 60
     assert set(WORLDS) - set(SECTIONS) == set()
 

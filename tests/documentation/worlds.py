@@ -76,6 +76,7 @@ VALID_JOB = (
     f"{sys.executable} -c 'import yaml, kubernetes_validate as k; [k.validate(each, k.latest_version(), strict=True)"
     ' for each in yaml.safe_load(open("job.yml"))["items"]]\''
 )
+CLEANED = "make clean"
 WITH_PREFECT = "'PATH_OF_A_CLONE_OF_THIS_REPOSITORY[prefect]'"
 # The run of that number, the last one first.
 RUNS = 'imagekit flow-run ls --json | python -c \'import json, sys; print(json.load(sys.stdin)["runs"][{}]["id"][:8])\''
@@ -114,18 +115,29 @@ _HISTORY = (
     'GIT_COMMITTER_DATE="$(dated $day)" git commit -q -a -m "$day"; done',
 )
 WORLDS = {
-    "README.md": World(needs=("clone",), images=False, before=('ln -s "$PWD" ~/orders',)),
+    "README.md": World(
+        needs=("environment", "clone"),
+        images=False,
+        before=('ln -s "$PWD" ~/orders',),
+        after=("cd ~/imagekit", CLEANED, "test ! -e .venv && test ! -e build"),
+    ),
+    "docs/benchmarks.md": World(
+        needs=("environment", "clone"),
+        images=False,
+        before=("git clone -q https://example.com/imagekit.git ~/imagekit",),
+        after=("test -s benchmarks.html", "test -s kept.html"),
+    ),
     "docs/tutorial.md": World(needs=("environment", "clone"), nothing=True),
     "docs/how-to/private-index.md": World(
         nothing=True,
         before=(f"echo {_OTHER_LOGIN} > ~/.netrc", "chmod 600 ~/.netrc"),
         after=(f"grep -qx '{_OTHER_LOGIN}' ~/.netrc", "test $(wc -l < ~/.netrc) = 1"),
     ),
-    "docs/how-to/base-matrix.md": World(nothing=True),
+    "docs/how-to/base-matrix.md": World(needs=("hub",), nothing=True),
     "docs/how-to/corporate-ca.md": World(needs=("site",), images=False),
     "docs/how-to/conda.md": World(needs=("environment", "clone", "conda"), images=False),
     "docs/how-to/prefect.md": World(needs=("environment", "clone", "prefect"), images=False),
-    "docs/how-to/ci.md": World(images=False),
+    "docs/how-to/ci.md": World(needs=("hub", "clone"), images=False),
     "docs/how-to/sql-server.md": World(images=False),
     "docs/advise.md": World(
         files={"requirements.txt": "tabulate==0.9.0\nrich==14.2.0\nhttpx==0.28.1\nsqlalchemy==2.0.44\n"},
@@ -172,7 +184,13 @@ WORLDS = {
         looked_up={"7aafe6f1": RUNS.format(0), "497de7a2": RUNS.format(1)},
     ),
     "docs/secrets.md": World(before=("printf token > FILE",)),
-    "docs/supply-chain.md": World(before=("imagekit build -q -t registry.example.com/team/orders:v1 --push",)),
+    "docs/supply-chain.md": World(
+        before=(
+            "imagekit build -q -t registry.example.com/team/orders:v1 --push",
+            "docker tag imagekit/python:3.11 registry.example.com/team/python:3.11",
+            "docker push -q registry.example.com/team/python:3.11",
+        )
+    ),
 }
 
 
