@@ -47,7 +47,7 @@ test-report: setup ## the pages in a real Chromium: light, dark, on a phone; scr
 	@$(BIN)/pytest tests/report -m 'browser or not browser' $(PYTEST_ARGS)
 
 bench-memory: setup ## what a build of 2 GB of wheels holds in memory
-	@$(BIN)/python -m benchmarks.memory --base-image imagekit/python:3.11
+	@$(BIN)/python -m benchmarks.memory
 
 test-docs: setup ## every command of README.md and docs/, typed as a reader does; PYTEST_ARGS='-k tutorial' chooses
 	@$(BIN)/pip install -q --disable-pip-version-check --group docs

@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from benchmarks.listing import listing, seconds_of_rounds
 from benchmarks.machine import machine, now, versions
 from benchmarks.matrix_case import matrix_cases
 from benchmarks.measure import CaseResult, run_cases
+from benchmarks.needs import check_needs
 from benchmarks.ours import Imagekit
 from benchmarks.peers.cases import peer_cases
 from benchmarks.peers.environment import versions as peer_versions
@@ -58,55 +60,73 @@ def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
 def main() -> int:
     arguments = _arguments()
     in_own_mounts()
-    began = time.monotonic()
     # Ended by whichever signal, engines and registries of ours go too.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     program = Imagekit(program=arguments.imagekit) if arguments.imagekit else None
-    at = Surroundings(arguments.base, arguments.directory, program)
     output = arguments.output or RESULTS / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}.json"
     before = earlier(sorted(RESULTS.glob("*.json")))
-    results: list[CaseResult] = []
-    text, is_whole = "", False
-    try:
-        cases = list(all_cases(at, arguments.set or SETS_OF_BUILDS))
-        wanted = [word for word in arguments.only.split(",") if word]
-        cases = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
-        if not cases:
-            raise Failed(f"no case has one of {arguments.only} in its name: --list names them all")
+    with closing(Surroundings(arguments.base, arguments.directory, program)) as at:
+        cases = _chosen(all_cases(at, arguments.set or SETS_OF_BUILDS), arguments)
         if arguments.list:
             kept = (json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json")))
             print(listing(cases, seconds_of_rounds(kept)))
             return 0
-        here: dict[str, Any] = {
-            "started": now(),
-            "machine": machine(at.has_own_filesystem),
-            "versions": {**versions(), **peer_versions()},
-            "base": at.base,
-            "full": arguments.full,
-        }
-        # Kept after each case: of hours, what ends them early takes one case and no more.
-        for result in run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say):
-            results.append(result)
-            text = _keep(output, document(results, **here, seconds=round(time.monotonic() - began, 1)))
-        is_whole = True
-    except KeyboardInterrupt:
-        print("\nended early", file=sys.stderr)
-    finally:
-        at.close()
-    if not results and is_whole:
-        how = "--rounds 1" if arguments.full else "make bench-full"
-        raise Failed(f"no round of {', '.join(case.name for case in cases)}: {how} measures them")
+        # Before hours are spent, and before a document of failures stands beside those that were kept.
+        check_needs(at.disk, [case.name for case in cases])
+        results, found = _measured(at, cases, arguments, output)
     if not results:
         return 130
-    _tell(results, compared(before, read_results(text, output.name)))
-    print(f"\n{here['machine']['cpu']}, {here['machine']['cores']} cores; {here['versions']['engine']}")
-    print(f"{time.monotonic() - began:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
+    _tell(results, compared(before, read_results(json.dumps(found), output.name)))
+    here = found["machine"]
+    print(f"\n{here['cpu']}, {here['cores']} cores; {found['versions']['engine']}")
+    print(f"{found['seconds']:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
     if missing := unavailable(results):
         print(f"\nnot measured here:\n{missing}")
     if failed := failures(results):
         print(f"\nfailed, and so without figures:\n{failed}", file=sys.stderr)
-    return 130 if not is_whole else 1 if failed else 0
+    return 130 if len(results) < len(cases) else 1 if failed else 0
+
+
+def _chosen(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Case]:
+    """Those that are asked for; without ``--list``, those that are measured at all."""
+    wanted = [word for word in arguments.only.split(",") if word]
+    named = [case for case in cases if not wanted or any(word in case.name for word in wanted)]
+    if not named:
+        names = ".venv/bin/python -m benchmarks --list names them all"
+        raise Failed(f"no case has one of {arguments.only} in its name: {names}")
+    if arguments.list or arguments.rounds is not None:
+        return named
+    measured = [case for case in named if case.rounds.of(arguments.full)]
+    if not measured:
+        how = "BENCH_ARGS='--rounds 1'" if arguments.full else "make bench-full"
+        raise Failed(f"no round of {', '.join(case.name for case in named)}: {how} measures them")
+    return measured
+
+
+def _measured(
+    at: Surroundings, cases: Sequence[Case], arguments: argparse.Namespace, output: Path
+) -> tuple[list[CaseResult], dict[str, Any]]:
+    """What came of the cases, fewer where it was ended early, and the document of it, which is kept in ``output``."""
+    began = time.monotonic()
+    here: dict[str, Any] = {
+        "started": now(),
+        "machine": machine(at.has_own_filesystem),
+        "versions": {**versions(), **peer_versions()},
+        "base": at.base,
+        "full": arguments.full,
+    }
+    results: list[CaseResult] = []
+    found: dict[str, Any] = {}
+    try:
+        # Kept after each case: of hours, what ends them early takes one case and no more.
+        for result in run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say):
+            results.append(result)
+            found = document(results, **here, seconds=round(time.monotonic() - began, 1))
+            _keep(output, found)
+    except KeyboardInterrupt:
+        print("\nended early", file=sys.stderr)
+    return results, found
 
 
 def _tell(results: Sequence[CaseResult], since: str) -> None:
@@ -117,14 +137,12 @@ def _tell(results: Sequence[CaseResult], since: str) -> None:
         print(f"\nbefore → now\n{since}")
 
 
-def _keep(output: Path, found: Mapping[str, Any]) -> str:
-    """Write ``found`` whole or not at all; the text that is written."""
-    text = json.dumps(found, indent=1) + "\n"
+def _keep(output: Path, found: Mapping[str, Any]) -> None:
+    """Write ``found`` whole or not at all."""
     output.parent.mkdir(exist_ok=True)
     unfinished = output.with_name(f"{output.name}.part")
-    unfinished.write_text(text)
+    unfinished.write_text(json.dumps(found, indent=1) + "\n")
     unfinished.replace(output)
-    return text
 
 
 def _end(number: int, _: object) -> None:
@@ -142,7 +160,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", action="append", choices=sorted(p.name for p in SETS.iterdir()), help="instead of all")
     parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
-    parser.add_argument("--directory", type=Path, help="where to work (80 GB; no overlay file system)")
+    parser.add_argument("--directory", type=Path, help="where to work (60 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/DATE.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases, their rounds and minutes, and end")

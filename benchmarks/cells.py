@@ -25,7 +25,7 @@ from benchmarks.engines import Store
 from benchmarks.process import Finished
 from benchmarks.resident import Resident
 from benchmarks.sets import PackageSet, Pin
-from benchmarks.surroundings import Surroundings
+from benchmarks.surroundings import Surroundings, base_of
 
 JOBS = 2
 
@@ -43,7 +43,7 @@ class Cell:
 
     @property
     def base(self) -> str:
-        return f"imagekit/python:{self.python}"
+        return base_of(self.python)
 
     @property
     def peer(self) -> str:
@@ -92,8 +92,6 @@ class Matrix:
         from imagekit.matrix.base_image_matrix import BaseImageMatrix
         from imagekit.matrix.cells import program
 
-        for python in self.pythons:
-            self.at.ensure_base(python)
         command = self.at.imagekit.matrix("plan", self.file, self.select, JOBS)
         planned = json.loads(self.at.timed(command, self._env(self.directory / "asked")).stdout)
         declared = BaseImageMatrix.load(self.file)
@@ -121,7 +119,7 @@ class Matrix:
         self.at.empty(self.store)
         shutil.rmtree(self.cache, ignore_errors=True)
         for python in sorted({cell.python for cell in self.cells} or self.pythons):
-            self.at.bring(self.store, f"imagekit/python:{python}")
+            self.at.bring_base(self.store, python)
 
     def build_ours(self) -> dict[str, float]:
         before = self._disk()

@@ -13,6 +13,7 @@ from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Row, Side
 from benchmarks.pair import Pair
 from benchmarks.pushing import deliver, hand_over
 from benchmarks.sides import build, row
+from benchmarks.surroundings import base_of
 
 OTHER_PYTHON = "3.13"
 
@@ -58,20 +59,15 @@ def add(pair: Pair, *, rounds: Rounds) -> Case:
 def change_python(pair: Pair, *, rounds: Rounds) -> Case:
     """The same versions on another Python, of which neither side has seen a file; after it the engine is of no use."""
     at = pair.at
-    base = f"imagekit/python:{OTHER_PYTHON}"
     packages = pair.packages.on(OTHER_PYTHON)
-
-    def prepare() -> None:
-        at.ensure_base(OTHER_PYTHON)
-        pair.restore()
 
     def change(number: int) -> None:
         if number:
             pair.lost()
             at.empty(pair.store)
             pair.restore()
-        at.bring(pair.store, base)
-        pair.change_python(base, at.locks_of(OTHER_PYTHON), packages.pins)
+        at.bring_base(pair.store, OTHER_PYTHON)
+        pair.change_python(base_of(OTHER_PYTHON), at.locks_of(OTHER_PYTHON), packages.pins)
 
     def check(_: int) -> None:
         for image in pair.images:
@@ -84,7 +80,7 @@ def change_python(pair: Pair, *, rounds: Rounds) -> Case:
         "python",
         f"change Python to {OTHER_PYTHON}",
         rounds,
-        prepare=prepare,
+        prepare=pair.restore,
         change=change,
         check=check,
     )
@@ -116,8 +112,7 @@ def _case(
 
     def checked(number: int) -> None:
         check(number)
-        pair.at.tidy(pair.store)
-        pair.at.tidy("second")
+        pair.tidy()
 
     return Case(
         name=f"{pair.packages.name}-{name}",

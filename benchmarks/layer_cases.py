@@ -186,7 +186,7 @@ def drawn(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         pair.check_version(moves[number], pair.ours_image)
         if number % every == 0:
             pair.check_version(moves[number], pair.peer_image)
-            pair.at.tidy(pair.store)
+            pair.tidy()
         if number == count - 1:
             checks.works(pair.at, pair.store, pair.packages, pair.ours_image)
 
@@ -225,7 +225,7 @@ def other_project(pair: Pair, *, rounds: Rounds) -> Case:
     def check(number: int) -> None:
         for name in other.images if number == 0 else ():
             checks.works(pair.at, pair.store, packages, name, without=packages.settings["leaf"])
-        pair.at.tidy(pair.store)
+        pair.tidy()
 
     return Case(
         name=f"{packages.name}-other-project",

@@ -1,6 +1,6 @@
 """How much memory a build takes at most, for wheels of 2 GB in all.
 
-    .venv/bin/python benchmarks/memory.py --base-image IMAGE [--gigabytes 2] [--limit 500]
+    .venv/bin/python -m benchmarks.memory [--base-image IMAGE] [--gigabytes 2] [--limit 500]
 
 The wheels are made here: large shared libraries, stored and deflated; many modules; many small
 files. The whole `imagekit build` process is measured, with the programs that it starts. It ends with 1
@@ -22,6 +22,9 @@ import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from benchmarks.at_hand import AtHand
+from benchmarks.ours import Imagekit
 
 _PIECE = 1 << 20
 
@@ -111,11 +114,12 @@ def build(project: Path, cache: Path, base_image: str) -> tuple[float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--base-image", required=True)
+    parser.add_argument("--base-image", metavar="REF", help="instead of the one that make setup left")
     parser.add_argument("--gigabytes", type=float, default=2.0)
     parser.add_argument("--limit", type=float, default=500.0, help="MB resident")
     parser.add_argument("--directory", type=Path, default=None, help="where there is room; it stays empty")
     arguments = parser.parse_args()
+    base = arguments.base_image or AtHand(os.environ, Imagekit()).base()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="imagekit-bench-", dir=arguments.directory) as directory:
         wheels, project = Path(directory, "wheels"), Path(directory, "project")
@@ -127,9 +131,7 @@ def main() -> None:
         (project / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
         try:
             for case in ("cold", "layers kept"):
-                found[f"{case}, seconds"], found[f"{case}, bytes"] = build(
-                    project, Path(directory, "cache"), arguments.base_image
-                )
+                found[f"{case}, seconds"], found[f"{case}, bytes"] = build(project, Path(directory, "cache"), base)
         finally:
             subprocess.run(["docker", "image", "rm", "--force", "imagekit-bench/memory:1"], capture_output=True)
     print(json.dumps(found, indent=2))

@@ -13,7 +13,7 @@ from benchmarks import checks, ours, uv_dockerfile
 from benchmarks.engines import Store
 from benchmarks.process import Finished
 from benchmarks.sets import Locks, PackageSet, Pin
-from benchmarks.surroundings import Surroundings
+from benchmarks.surroundings import ROOM, Surroundings
 
 _CODE = '''"""The project's own code."""
 
@@ -115,6 +115,13 @@ class Pair:
             self.build_ours()
             self.build_peer()
             self.built()
+
+    def tidy(self) -> None:
+        """Keep the disk from filling: there is room for another round on both engines that the pair has."""
+        room = 3 * ROOM if self.packages.is_heavy else ROOM
+        for store in (self.store, "second"):
+            if store in self.at.engines:
+                self.at.tidy(store, room)
 
     def built(self) -> None:
         """Both images were made at the pins that the set has at first: keep the cache as it is now for others."""

@@ -22,6 +22,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.at_hand import AtHand
+from benchmarks.ours import Imagekit
 from imagekit.deploying.pool import new_pool
 from imagekit.deploying.submit import run_deployment
 from imagekit.engine.client import Engine
@@ -137,12 +139,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--at-once", type=int, default=4)
-    parser.add_argument("--base-image", default="imagekit/python:3.11")
+    parser.add_argument("--base-image", metavar="REF", help="instead of the one that make setup left")
     given = parser.parse_args()
+    base = given.base_image or AtHand(os.environ, Imagekit()).base()
     with tempfile.TemporaryDirectory(prefix="ik-queued-") as name:
         directory = Path(name)
         (directory / "context").mkdir()
-        image = make_image(given.base_image, directory / "context")
+        image = make_image(base, directory / "context")
         try:
             environ = {**os.environ, "XDG_STATE_HOME": str(directory / "state")}
             with Store.open(directory / "state" / "imagekit") as store:

@@ -7,18 +7,19 @@ holds it to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.case import OURS
+from benchmarks.peers.builder import Builder
 from benchmarks.peers.cases import PEERS
-from benchmarks.sets import SETS_OF_BUILDS
+from benchmarks.sets import SETS_OF_BUILDS, PackageSet
 from imagekit.report.bench_page import key_rows
 from imagekit.report.drawing import svg
-from imagekit.report.figures import beside_peers, headed
+from imagekit.report.figures import beside_peers
 from imagekit.report.page import palette
 from imagekit.report.results import Case, Results, Row, latest_cases, read_results
-from imagekit.report.words import amount, relation
+from imagekit.report.words import amount, headed, relation
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs", "benchmarks.svg")
@@ -76,9 +77,10 @@ def block(runs: Sequence[Results]) -> str:
             f"{row.ours.count}/{row.theirs.count}",
         )
         lines.append(f"| {' | '.join(cells)} |")
+    wheels = len(PackageSet(_MAIN).pins)
     told = (
-        f"Builds are of the set `{_MAIN}` (122 wheels) where no other is named. Medians, of the drawn ones that of the "
-        f"ratios of single rounds; measured {' and '.join(dates)} on {' or '.join(machines)}."
+        f"Builds are of the set `{_MAIN}` ({wheels} wheels) where no other is named. Medians, of the drawn ones that "
+        f"of the ratios of single rounds; measured {' and '.join(dates)} on {' or '.join(machines)}."
     )
     return "\n".join([*lines, "", *beside_all(latest_cases(runs)), told, ""])
 
@@ -89,24 +91,33 @@ def _other_set(row: Row) -> str:
 
 
 def beside_all(cases: Sequence[Case]) -> list[str]:
-    """A table of all peers, of the first set that was measured by them; nothing where none was."""
-    rows = {row.name: row for case in cases for row in case.rows if row.theirs is not None}
-    packages = next((name.partition("/")[0] for name in rows if "/peers-" in name), None)
-    if packages is None:
-        return []
+    """A table of all peers for each set that was measured by them, the one with most peers first."""
+    names = [row.name for case in cases for row in case.rows]
+    sets = dict.fromkeys(name.partition("/")[0] for name in names if "/peers-" in name)
+    peers = {
+        packages: [peer for peer in PEERS if any(f"{packages}/peers-{each}-{peer.slug}" in names for each in _ALL)]
+        for packages in sets
+    }
+    found = {row.name: row for case in cases for row in case.rows if row.theirs is not None}
+    return [
+        line
+        for packages in sorted(sets, key=lambda each: -len(peers[each]))
+        for line in _of_set(packages, peers[packages], found)
+    ]
 
+
+def _of_set(packages: str, peers: Sequence[type[Builder]], found: Mapping[str, Row]) -> list[str]:
     def line(name: str, cells: Iterable[str]) -> str:
         return f"| {name} | {' | '.join(cells)} |"
 
-    by_peer = {peer.name: [rows.get(f"{packages}/peers-{each}-{peer.slug}") for each in _ALL] for peer in PEERS}
+    by_peer = {peer.name: [found.get(f"{packages}/peers-{each}-{peer.slug}") for each in _ALL] for peer in peers}
     ours = [next(filter(None, column), None) for column in zip(*by_peer.values(), strict=True)]
     lines = [line("", _ALL.values()), "|---" * (len(_ALL) + 1) + "|"]
     lines.append(line(OURS, (amount(row.ours_at or 0.0, row.unit) if row else _NONE for row in ours)))
-    for name, found in by_peer.items():
-        lines.append(
-            line(name, (amount(row.theirs.median, row.unit) if row and row.theirs else _NONE for row in found))
-        )
-    return [f"All peers, on one engine and one base (the set `{packages}`):", "", *lines, ""]
+    for name, rows in by_peer.items():
+        lines.append(line(name, (amount(row.theirs.median, row.unit) if row and row.theirs else _NONE for row in rows)))
+    wheels = len(PackageSet(packages).pins)
+    return [f"Beside all peers, on one engine and one base (the set `{packages}`, {wheels} wheels):", "", *lines, ""]
 
 
 def with_block(readme: str, made: str) -> str:

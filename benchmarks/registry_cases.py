@@ -100,8 +100,7 @@ def tail(pair: Pair, *, rounds: Rounds, every: int) -> Case:
         pair.check_version(moves[number], pair.ours_image)
         if number % every == 0:
             pair.check_version(moves[number], pair.peer_image)
-        at.tidy(pair.store)
-        at.tidy("second")
+        pair.tidy()
 
     def directly(number: int) -> dict[str, float]:
         return build_directly(pair, direct, moves[number])

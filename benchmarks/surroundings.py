@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import ours, uv_dockerfile
+from benchmarks.at_hand import AtHand
 from benchmarks.engines import BenchEngine, Store
 from benchmarks.filesystem import give_back, mount_own, unmount
 from benchmarks.process import Failed, Finished, run
@@ -20,11 +21,15 @@ from benchmarks.registry import Registry
 from benchmarks.resident import Resident
 from benchmarks.sets import Locks, uv_program
 
-BASES = ("imagekit/python:3.11", "python:3.11-slim")
 # What this machine says about how things are set up must not tell one run from another.
 _FOREIGN = ("IMAGEKIT_", "PREFECT_", "DOCKER_", "BUILDX_", "BUILDKIT_", "SOURCE_DATE_EPOCH", "XDG_", "PIP_FIND_LINKS")
-_ROOM = 10 * 10**9  # bytes that a round may need
+ROOM = 10 * 10**9  # bytes that a round may need
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+
+
+def base_of(python: str) -> str:
+    """What engines of the benchmarks' own call the bare base with ``python``, whoever made it."""
+    return f"imagekit/python:{python}"
 
 
 class Surroundings:
@@ -36,17 +41,19 @@ class Surroundings:
         self.imagekit = program or ours.Imagekit()
         # A socket's path may have no more than 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
-        self._disk = self.directory.parent
+        self.disk = self.directory.parent  # whose room all of it takes
         self.has_own_filesystem = mount_own(self.directory, self._image("run"))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
-        self.base = base or self._found_base()
-        self.python = self._python_of_base()
+        self._at_hand = AtHand(self.environment, self.imagekit)
+        self.base = base or self._at_hand.base()
+        self.python = self._at_hand.python_of(self.base)
         self.locks = self.locks_of(self.python)
         self._engines: dict[Store, BenchEngine] = {}
         self._places: dict[Store, Path] = {}  # of their file systems
         self._engines_made = 0
         self._registries: dict[str, Registry] = {}
+        self._bases: dict[str, str] = {}  # by Python, in the engine at hand
 
     def timed(
         self,
@@ -77,7 +84,7 @@ class Surroundings:
             self._start(store)
             if store == "second":
                 return self._engines[store]
-            self._bring_base(store)
+            self._load_own_base(store)
             context = self.directory / "uv"
             if not context.exists():
                 context.mkdir()
@@ -96,7 +103,7 @@ class Surroundings:
         self._engines[store] = BenchEngine(store, place / "engine", others)
 
     def _image(self, name: str) -> Path:
-        return self._disk / f"{self.directory.name}-{name}.ext4"
+        return self.disk / f"{self.directory.name}-{name}.ext4"
 
     def _end(self, store: Store) -> None:
         if found := self._engines.pop(store, None):
@@ -107,11 +114,11 @@ class Surroundings:
             elif self._is_short():
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _is_short(self) -> bool:
+    def _is_short(self, room: int = ROOM) -> bool:
         """Whether a disk has no room for another round."""
-        return min(shutil.disk_usage(place).free for place in (self._disk, self.directory)) < _ROOM
+        return min(shutil.disk_usage(place).free for place in (self.disk, self.directory)) < room
 
-    def _bring_base(self, store: Store) -> None:
+    def _load_own_base(self, store: Store) -> None:
         """The base, with its layers compressed where the store keeps them so: as if it had been pulled from a hub."""
         if store == "classic":
             self.docker(store, "load", "--input", str(self._base_archive()))
@@ -133,16 +140,21 @@ class Surroundings:
         """Locks for another Python (``X.Y`` or ``X.Y.Z``) on this machine."""
         return Locks(python, f"{os.uname().machine}-manylinux_2_36")
 
-    def ensure_base(self, python: str) -> None:
-        """The bare base with ``python`` in the engine at hand, made where it is missing; in nobody's time."""
-        run(self.imagekit.ensure_base(python), env=self._host_env)
+    def bring_base(self, store: Store, python: str) -> None:
+        """The bare base with ``python`` is in the engine with ``store``, as :func:`base_of` calls it."""
+        if python not in self._bases:
+            self._bases[python] = self._at_hand.ensure_base(python)
+        self.bring(store, self._bases[python], base_of(python))
 
-    def bring(self, store: Store, reference: str) -> None:
-        """An image of the engine at hand, into the engine with ``store``."""
+    def bring(self, store: Store, reference: str, name: str = "") -> None:
+        """An image of the engine at hand, into the engine with ``store``, by another ``name`` if one is given."""
         archive = self.directory / "brought.tar"
-        self._host_docker("save", "--output", str(archive), reference)
+        self._at_hand.save(reference, archive)
         self.docker(store, "load", "--input", str(archive))
         archive.unlink()
+        if name not in ("", reference):
+            self.docker(store, "tag", reference, name)
+            self.docker(store, "image", "rm", reference)
 
     @property
     def engines(self) -> frozenset[Store]:
@@ -173,12 +185,12 @@ class Surroundings:
             self.docker(store, "image", "rm", "--force", *unwanted)
         self.docker(store, "image", "prune", "--force")
 
-    def tidy(self, store: Store) -> None:
-        """Keep the disk from filling: what builds left that no image names, and BuildKit's oldest.
+    def tidy(self, store: Store, room: int = ROOM) -> None:
+        """Keep ``room`` bytes for a round: what builds left that no image names goes, and BuildKit's oldest.
 
         Not before it must be: what comes after thousands of files were removed is slow (see ``filesystem``).
         """
-        if not self._is_short():
+        if not self._is_short(room):
             return
         self.docker(store, "image", "prune", "--force")
         self.docker(store, "builder", "prune", "--force", "--keep-storage", "10GB")
@@ -212,27 +224,8 @@ class Surroundings:
             unmount(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _found_base(self) -> str:
-        for reference in BASES:
-            with suppress(Failed):
-                self._host_docker("image", "inspect", "--format", ".", reference)
-                return reference
-        raise Failed(f"the engine has no base image ({' or '.join(BASES)}): make setup")
-
-    def _python_of_base(self) -> str:
-        program = "import platform; print(platform.python_version())"
-        return self._host_docker("run", "--rm", "--network", "none", self.base, "python3", "-c", program).strip()
-
     def _base_archive(self) -> Path:
         archive = self.directory / "base.tar"
         if not archive.exists():
-            self._host_docker("save", "--output", str(archive), self.base)
+            self._at_hand.save(self.base, archive)
         return archive
-
-    def _host_docker(self, *words: str) -> str:
-        """``docker`` on the engine that this machine has anyway: only to read the base image."""
-        return run(["docker", *words], env=self._host_env).stdout
-
-    @property
-    def _host_env(self) -> dict[str, str]:
-        return {**self.environment, **{k: v for k, v in os.environ.items() if k.startswith("DOCKER_")}}

@@ -77,7 +77,12 @@ class Builder(ABC):
 
     def measured(self, command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
         """Run a command of a build; its memory is looked at together with the engine's."""
-        return self.at.timed(command, env, cwd=cwd, beside=self.at.engine(STORE).processes)
+        # Some leave there what they made for the moment.
+        temporary = self.at.directory / "temporary"
+        temporary.mkdir(exist_ok=True)
+        return self.at.timed(
+            command, {**env, "TMPDIR": str(temporary)}, cwd=cwd, beside=self.at.engine(STORE).processes
+        )
 
     @property
     def engine(self) -> dict[str, str]:

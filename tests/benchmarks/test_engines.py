@@ -9,7 +9,7 @@ import pytest
 from benchmarks import uv_dockerfile
 from benchmarks.cells import JOBS
 from benchmarks.matrix_case import MATRIX
-from benchmarks.surroundings import Surroundings
+from benchmarks.surroundings import Surroundings, base_of
 from imagekit.matrix.reading import read_matrix
 
 
@@ -22,14 +22,13 @@ def test_the_peers_build_on_every_base_and_several_at_once() -> None:
     def build(python: str) -> None:
         place = at.directory / python
         place.mkdir()
-        for name, text in uv_dockerfile.files_of_versions(f"imagekit/python:{python}", (), at.ca_bundle).items():
+        for name, text in uv_dockerfile.files_of_versions(base_of(python), (), at.ca_bundle).items():
             (place / name).write_text(text)
         at.run(uv_dockerfile.build(place, f"peer:{python}", at.ca_bundle), at.engine("classic").env)
 
     try:
         for python in pythons:
-            at.ensure_base(python)
-            at.bring("classic", f"imagekit/python:{python}")
+            at.bring_base("classic", python)
         with ThreadPoolExecutor(JOBS) as pool:
             list(pool.map(build, pythons))
         made = at.docker("classic", "images", "peer", "--format", "{{.Tag}}").split()

@@ -40,7 +40,9 @@ def test_all_peers_stand_in_a_table_with_what_was_measured_of_them() -> None:
     push = peer("tail-push", "pip", "pip Dockerfile", ours=7.0, theirs=8.0)
     moved = peer("tail", "pip", "pip Dockerfile", ours=3.0, theirs=6.0)
     text = json.dumps(results(first, case("api-peers-tail", push, moved)))
-    lines = [line for line in beside_all(read_results(text, "x.json").cases) if line.startswith("|")]
+    told = beside_all(read_results(text, "x.json").cases)
+    assert told[0] == "Beside all peers, on one engine and one base (the set `api`, 52 wheels):"
+    lines = [line for line in told if line.startswith("|")]
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in (lines[0], lines[2], *lines[-1:])] == [
         ["", "cold", "code edit", "no change", "one package moves", "pushed after it", "image", "packages in it"],
         ["imagekit", "2.00 s", "–", "–", "3.00 s", "–", "–", "–"],
