@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from imagekit.report.figures import (
-    COLOURED,
-    Figure,
-    Table,
-    against_targets,
-    growth,
-    has_all_peers,
-    headed,
-    row_table,
-    scenarios,
-    starts,
-)
-from imagekit.report.image_figures import COLOURS, KINDS, layer_change, layer_map
-from imagekit.report.page import Card, Page, Section
-from imagekit.report.results import Case, Results, Row, latest_cases
-from imagekit.report.words import amount, relation
+from imagekit.report.figures import COLOURED, against_targets, has_all_peers, row_table, scenarios
+from imagekit.report.growth_figures import growth
+from imagekit.report.image_figures import KINDS, layer_change, layer_map
+from imagekit.report.results import Case, Results, Row, latest_cases, other_set
+from imagekit.report.shown import Card, Figure, Page, Section, Table
+from imagekit.report.start_figures import is_of_starts, starts
+from imagekit.report.words import amount, headed, listed, relation, when_and_where
 
 # What is shown first where it was measured, by the rows' names without their set.
 KEY_ROWS = (
@@ -33,13 +24,7 @@ KEY_ROWS = (
 def bench_page(runs: Sequence[Results]) -> Page:
     """The page of ``runs``; of a case that several have, what was measured last."""
     cases = latest_cases(runs)
-    newest = max(runs, key=lambda run: run.started)
-    rows = [row for case in cases for row in case.rows]
-    return Page(
-        title="imagekit beside its peers",
-        lead=[_lead(newest), *([] if rows else ["There is no row in these results: nothing was measured."])],
-        sections=list(_sections(cases, runs)),
-    )
+    return Page(title="imagekit beside its peers", lead=list(_lead(cases, runs)), sections=list(_sections(cases, runs)))
 
 
 def key_rows(cases: Sequence[Case]) -> list[Row]:
@@ -61,14 +46,12 @@ def beside(row: Row) -> str:
 
 def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Section]:
     if first := key_rows(cases):
-        cards = [Card(figure=relation(row), title=headed(row.title), words=beside(row)) for row in first]
-        yield Section(title="At a glance", cards=cards)
+        yield Section(title="At a glance", cards=[_card(row) for row in first])
     if (targets := against_targets(cases)) is not None:
         yield Section(title="Targets", figures=[targets], key=COLOURED)
     if beginnings := [figure for case in cases for figure in starts(case)]:
         yield Section(title="Cold start", figures=beginnings)
-    many, few = [case for case in cases if has_all_peers(case)], [case for case in cases if not has_all_peers(case)]
-    if figures := [figure for case in many for figure in scenarios(case)]:
+    if figures := [figure for case in cases if has_all_peers(case) for figure in scenarios(case)]:
         yield Section(
             title="Beside all peers",
             words="Medians, all on one engine and one base; the thin line is from quartile to quartile.",
@@ -76,8 +59,9 @@ def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Sectio
         )
     # What is measured of several sets has the same titles in each.
     by_group: dict[str, list[Figure]] = {}
-    for case in few:
-        if not case.name.startswith("start-"):
+    for case in cases:
+        # Others have figures of their own.
+        if not (has_all_peers(case) or is_of_starts(case) or case.growth):
             by_group.setdefault(_group(case), []).extend(scenarios(case))
     for group, figures in by_group.items():
         if figures:
@@ -88,17 +72,23 @@ def _sections(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[Sectio
                 is_grid=True,
             )
     if grown := [figure for case in cases for figure in growth(case)]:
-        yield Section(title="Growth", figures=grown)
+        yield Section(
+            title="Growth",
+            words="Points are medians of what was measured, lines are fitted to them.",
+            figures=grown,
+        )
     for case in cases:
         if case.before is not None and case.after is not None:
             yield Section(
                 title=f"Layers: {_group(case)}, {case.title}",
                 figures=[layer_change(case.before, case.after), layer_map(case.after)],
-                key=[(COLOURS[kind], words) for kind, words in KINDS.items()],
+                key=list(KINDS.values()),
             )
-    rows = [row for case in cases for row in case.rows]
+    rows = [(row, _date(case.started)) for case in cases for row in case.rows]
     if rows:
-        yield Section(title="All rows", tables=[("Every row that was measured", row_table(rows))])
+        of = [run for _, run in rows] if len({case.started for case in cases}) > 1 else []
+        table = row_table([row for row, _ in rows], of)
+        yield Section(title="All rows", tables=[("Every row that was measured", table)])
     yield Section(
         title="How it was measured",
         words="Whole processes from outside, in turns, on engines of their own; benchmarks/README.md tells all of it.",
@@ -111,10 +101,23 @@ def _group(case: Case) -> str:
     return next((row.name.partition("/")[0] for row in case.rows), case.name)
 
 
-def _lead(run: Results) -> str:
-    cpu, cores = run.machine.get("cpu", "a processor not told"), run.machine.get("cores", "?")
-    engine = run.versions.get("engine", "an engine not told")
-    return f"Measured {_date(run.started)} on {cores} cores ({cpu}) with {engine}."
+def _card(row: Row) -> Card:
+    of = f" (set {name})" if (name := other_set(row)) is not None else ""
+    return Card(figure=relation(row), title=headed(row.title) + of, words=beside(row))
+
+
+def _lead(cases: Sequence[Case], runs: Sequence[Results]) -> Iterator[str]:
+    """When, where and with what all was measured that is shown."""
+    shown = {case.name: case.started for case in cases}
+    told = [run for run in runs if run.started in shown.values()] or runs
+    engines = listed((str(run.versions.get("engine", "an engine not told")) for run in told), "or")
+    of = " The table of all rows tells the run of each." if len(set(shown.values())) > 1 else ""
+    yield f"Measured {when_and_where(told)} with {engines}.{of}"
+    later = {case.name for run in runs for case in run.cases if run.started > shown[case.name]}
+    if later:
+        yield f"A later run has no figures of {listed(sorted(later))}; shown is what was measured before."
+    if not any(case.rows for case in cases):
+        yield "There is no row in these results: nothing was measured."
 
 
 def _date(started: str) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from imagekit.report.charts import Tile, strip, treemap
-from imagekit.report.figures import NARROW, WIDE, Figure, Table
+from imagekit.report.layer_charts import Tile, strips, treemap
 from imagekit.report.picture import Fate, Kind, PicturedImage, PicturedLayer, fates
+from imagekit.report.shown import NARROW, WIDE, Figure, Key, Table
 from imagekit.report.words import amount
 
 _GROUPS: dict[Kind, str] = {"base": "the base", "package": "packages", "packages": "packages", "own": "the project"}
-COLOURS: dict[Kind, str] = {"base": "base", "package": "package", "packages": "shared", "own": "own"}
-KINDS: dict[Kind, str] = {
-    "base": "the base",
-    "package": "a package of its own layer",
-    "packages": "packages that share a layer",
-    "own": "the project and its environment",
+KINDS: dict[Kind, Key] = {
+    "base": Key(words="the base", colour="base"),
+    "package": Key(words="a package of its own layer", colour="package"),
+    "packages": Key(words="packages that share a layer", colour="shared"),
+    "own": Key(words="the project and its environment", colour="own"),
 }
-_FATES: dict[Fate, tuple[str, str]] = {
-    "kept": ("the same", "peer"),
-    "again": ("the same, unpacked again", "line2"),
-    "new": ("another one", "missed"),
+_FATES: dict[Fate, Key] = {
+    "kept": Key(words="the same", colour="peer"),
+    "again": Key(words="the same, unpacked again", colour="line2"),
+    "gone": Key(words="removed", colour="line3"),
+    "new": Key(words="added", colour="missed"),
 }
 
 
@@ -29,7 +29,7 @@ def layer_map(image: PicturedImage) -> Figure:
             label=layer.label,
             text=amount(layer.size, "B"),
             size=layer.size,
-            colour=COLOURS[layer.kind],
+            colour=KINDS[layer.kind].colour,
             group=_GROUPS[layer.kind],
         )
         for layer in image.layers
@@ -58,24 +58,35 @@ def layer_table(image: PicturedImage) -> Table:
 
 
 def layer_change(before: PicturedImage, after: PicturedImage) -> Figure:
-    """The layers of ``after``, by whether ``before`` has them."""
-    what = fates(before, after)
-    new = [layer for layer, fate in zip(after.layers, what, strict=True) if fate == "new"]
-    gone = [layer for layer in before.layers if layer.digest not in {each.digest for each in after.layers}]
-    items = [(_FATES[fate][0], float(layer.size), layer.label) for layer, fate in zip(after.layers, what, strict=True)]
-    kinds = {words: colour for words, colour in _FATES.values() if any(words == found for found, _, _ in items)}
-    again = what.count("again")
-    size = amount(sum(layer.size for layer in new), "B")
-    words = f"{len(new)} of {len(after.layers)} layers are other ones: {size} of {amount(after.size, 'B')}."
+    """The layers of both, by what becomes of them in an engine that has ``before``."""
+    old, new = (
+        list(zip(fate, image.layers, strict=True))
+        for fate, image in zip(fates(before, after), (before, after), strict=True)
+    )
+    added = [layer for fate, layer in new if fate == "new"]
+    again = [layer for fate, layer in new if fate == "again"]
+    size = amount(sum(layer.size for layer in added), "B")
+    words = f"{len(added)} of {len(after.layers)} layers are other ones: {size} of {amount(after.size, 'B')}."
     if again:
-        words += f" {again} more lie above them: an engine unpacks those again, a registry is sent none."
-    rows = [("removed", str(each.place), amount(each.size, "B"), _content(each), short(each.digest)) for each in gone]
-    rows += [("added", str(each.place), amount(each.size, "B"), _content(each), short(each.digest)) for each in new]
+        words += (
+            f" {len(again)} more, {amount(sum(layer.size for layer in again), 'B')}, lie above them: an engine unpacks "
+            "those again, a registry is sent none."
+        )
+    images = {
+        name: [(_FATES[fate].words, float(layer.size)) for fate, layer in layers]
+        for name, layers in (("before", old), ("after", new))
+    }
+    key = [each for fate, each in _FATES.items() if any(fate == found for found, _ in (*old, *new))]
+    colours = {each.words: each.colour for each in key}
+    rows = [_changed("removed", layer) for fate, layer in old if fate == "gone"]
+    rows += [_changed("added", layer) for layer in added]
+    rows += [_changed("unpacked again", layer) for layer in again]
     return Figure(
         title="Layers before and after",
-        words=words,
-        wide=strip(items, kinds, WIDE),
-        narrow=strip(items, kinds, NARROW),
+        words=f"{words} A bar is a layer, as high as its bytes on a logarithmic axis.",
+        wide=strips(images, colours, WIDE),
+        narrow=strips(images, colours, NARROW),
+        key=key,
         table=Table(head=("change", "layer", "size", "holds", "digest"), rows=tuple(rows), right=frozenset({1, 2})),
     )
 
@@ -92,6 +103,10 @@ def package_table(image: PicturedImage) -> Table:
 def short(digest: str) -> str:
     """The first twelve hex digits of a digest."""
     return digest.partition(":")[2][:12] or digest[:12]
+
+
+def _changed(what: str, layer: PicturedLayer) -> tuple[str, ...]:
+    return what, str(layer.place), amount(layer.size, "B"), _content(layer), short(layer.digest)
 
 
 def _content(layer: PicturedLayer) -> str:

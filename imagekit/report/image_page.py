@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagekit.report.figures import Table
-from imagekit.report.image_figures import COLOURS, KINDS, layer_map, layer_table, package_table
-from imagekit.report.page import Page, Section
+from imagekit.report.image_figures import KINDS, layer_map, layer_table, package_table
 from imagekit.report.picture import PicturedImage
+from imagekit.report.shown import Page, Section, Table
 from imagekit.report.words import amount
 
 
@@ -24,7 +23,7 @@ def _sections(image: PicturedImage) -> Iterator[Section]:
         title="What takes the room",
         words="" if image.is_ours else "None of its layers was assembled by imagekit, so what each holds is not known.",
         figures=[layer_map(image)] if any(layer.size for layer in image.layers) else [],
-        key=[(COLOURS[kind], KINDS[kind]) for kind in kinds] if image.is_ours else [],
+        key=[KINDS[kind] for kind in kinds] if image.is_ours else [],
     )
     yield Section(title="Layers", tables=[("The layers, the lowest first", layer_table(image))])
     if image.packages:

@@ -1,51 +1,15 @@
-"""A page of figures and tables → one HTML document that needs nothing beside itself. Pure."""
+"""A page → one HTML document that needs nothing beside itself. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.report.drawing import missing, svg, writable
-from imagekit.report.figures import Figure, Table
+from imagekit.report.shown import Figure, Key, Page, Section, Table
 
 _TEMPLATES = Path(__file__).with_name("templates")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One figure that is to be seen first."""
-
-    figure: str
-    title: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A part of a page; ``key`` says what colours of its figures mean: variable and words."""
-
-    title: str
-    words: str = ""
-    cards: Sequence[Card] = ()
-    key: Sequence[tuple[str, str]] = ()
-    figures: Sequence[Figure] = ()
-    tables: Sequence[tuple[str, Table]] = ()  # by what it is called
-    is_grid: bool = False  # figures stand side by side where there is room
-
-    @property
-    def anchor(self) -> str:
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") or "section"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What a document says, from the top down."""
-
-    title: str
-    lead: Sequence[str]
-    sections: Sequence[Section]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +20,7 @@ class _Drawn:
     words: str
     wide: str
     narrow: str
+    key: Sequence[Key]
     table: Table
 
 
@@ -90,7 +55,14 @@ def _charts(figure: Figure) -> _Drawn:
     described = f"{figure.title}. {figure.words}"
     wide = svg(figure.wide, described, classes="wide" if figure.narrow is not None else "")
     narrow = svg(figure.narrow, described, classes="narrow") if figure.narrow is not None else ""
-    return _Drawn(title=figure.title, words=figure.words, wide=_safe(wide), narrow=_safe(narrow), table=figure.table)
+    return _Drawn(
+        title=figure.title,
+        words=figure.words,
+        wide=_safe(wide),
+        narrow=_safe(narrow),
+        key=figure.key,
+        table=figure.table,
+    )
 
 
 def _safe(markup: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from imagekit.plan.record import LABEL, Record
 
 Kind = Literal["base", "package", "packages", "own"]
-Fate = Literal["kept", "again", "new"]
+Fate = Literal["kept", "again", "new", "gone"]
 _BASE = "org.opencontainers.image.base."
 
 
@@ -92,18 +92,18 @@ def pictured(document: Mapping[str, Any]) -> PicturedImage:
     )
 
 
-def fates(before: PicturedImage, after: PicturedImage) -> tuple[Fate, ...]:
-    """What becomes of each layer of ``after`` in an engine that has ``before``.
+def fates(before: PicturedImage, after: PicturedImage) -> tuple[tuple[Fate, ...], tuple[Fate, ...]]:
+    """What becomes of each layer of ``before``, and of ``after``, in an engine that has ``before``.
 
     ``again``: it is the same layer and lies above another one, so that an engine unpacks it again; a registry does not.
     """
     known = {layer.digest for layer in before.layers}
-    intact, found = True, []
+    intact, found = True, list[Fate]()
     for n, layer in enumerate(after.layers):
         intact = intact and n < len(before.layers) and before.layers[n].digest == layer.digest
-        fate: Fate = "kept" if intact else "again" if layer.digest in known else "new"
-        found.append(fate)
-    return tuple(found)
+        found.append("kept" if intact else "again" if layer.digest in known else "new")
+    by_digest = {layer.digest: fate for layer, fate in zip(after.layers, found, strict=True)}
+    return tuple(by_digest.get(layer.digest, "gone") for layer in before.layers), tuple(found)
 
 
 def _kind(packages: list[str], *, is_base: bool) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,19 +10,15 @@ from typing import Any, Literal
 from imagekit.errors import InputError
 from imagekit.report.picture import PicturedImage, pictured
 from imagekit.report.results_schema import results_schema
+from imagekit.report.spread import Spread
 
 Unit = Literal["s", "B", "n"]
+Verdict = Literal["aim", "must", "missed", "failed", "unavailable", "noted"]
+# Names in results that whoever shows them looks for.
+OURS = "imagekit"  # a side
+ALONE = "docker load alone"  # a side of what grows: the engine without imagekit
+SETS_OF_BUILDS = ("data", "api", "ml")  # what the names of their rows begin with; the main one first
 _MOST_FAULTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """A median with its quartiles, of ``count`` measurements."""
-
-    median: float
-    low: float
-    high: float
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +30,7 @@ class Row:
     unit: Unit
     side: str
     peer: str | None
-    verdict: Literal["aim", "must", "missed", "failed", "unavailable", "noted"]
+    verdict: Verdict
     must: float | None = None
     aim: float | None = None
     ratio: float | None = None  # to the peer's; without a peer the measure itself
@@ -64,11 +59,17 @@ class Case:
 
     name: str
     title: str
+    started: str  # when its run began
     rows: tuple[Row, ...]
     samples: Mapping[str, Mapping[str, tuple[float, ...]]]
     growth: tuple[Growth, ...] = ()
     before: PicturedImage | None = None
     after: PicturedImage | None = None
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether any of its rows has."""
+        return any(row.ours is not None for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,26 +112,37 @@ def read_results(text: str, source: str) -> Results:
         versions=document["versions"],
         base=document.get("base", ""),
         full=document.get("full", False),
-        cases=tuple(_case(case) for case in document["cases"]),
+        cases=tuple(_case(case, document["started"]) for case in document["cases"]),
     )
 
 
 def latest_cases(runs: Sequence[Results]) -> tuple[Case, ...]:
-    """The cases of all ``runs``; of one that several have, what was measured last."""
+    """The cases of all ``runs``; of one that several have, what was measured last.
+
+    A run in which nothing of the case could be measured takes nothing from those before it.
+    """
     found: dict[str, Case] = {}
     for run in sorted(runs, key=lambda run: run.started):
         for case in run.cases:
-            found[case.name] = case
+            if case.has_figures or case.name not in found or not found[case.name].has_figures:
+                found[case.name] = case
     order = list(dict.fromkeys(case.name for run in runs for case in run.cases))
     return tuple(found[name] for name in order)
 
 
-def _case(document: Mapping[str, Any]) -> Case:
+def other_set(row: Row) -> str | None:
+    """The set of builds that a row is of, where it is not the main one."""
+    name = row.name.partition("/")[0]
+    return name if name in SETS_OF_BUILDS[1:] else None
+
+
+def _case(document: Mapping[str, Any], started: str) -> Case:
     images = document.get("images") or {}
     before, after = (pictured(images[side]) if side in images else None for side in ("before", "after"))
     return Case(
         name=document["name"],
         title=document["title"],
+        started=started,
         rows=tuple(_row(row) for row in document["rows"]),
         samples={side: _measures(samples) for side, samples in document["samples"].items()},
         growth=tuple(_growth(each) for each in document.get("growth") or ()),
@@ -174,14 +186,3 @@ def _growth(document: Mapping[str, Any]) -> Growth:
 def _refused(constant: str) -> float:
     """``NaN`` and ``Infinity``, which Python's reader would take, and no chart has a place for."""
     raise ValueError(f"{constant} is no number of JSON")
-
-
-def break_even(first_low: float, each_low: float, first_high: float, each_high: float) -> int | None:
-    """From how many starts on the way that costs ``first_high`` at first costs no more than the other; ``None``: never.
-
-    All four in seconds.
-    """
-    more, saved = first_high - first_low, each_low - each_high
-    if saved > 0:
-        return max(math.ceil(more / saved - 1e-9), 1)
-    return 1 if more <= 0 and saved == 0 else None

@@ -16,7 +16,7 @@ def test_results_become_a_page_beside_them(imagekit: Imagekit, tmp_path: Path) -
     (kept / "latest.json").write_text(json.dumps(everything()))
     done = imagekit("bench", "report")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"benchmarks.html: 11 rows of {Path('benchmarks', 'results', 'latest.json')}\n"
+    assert done.stdout == f"benchmarks.html: 15 rows of {Path('benchmarks', 'results', 'latest.json')}\n"
     text = (tmp_path / "benchmarks.html").read_text()
     assert "data/tail-push" in text
     told = json.loads(imagekit("bench", "report", "-o", "other.html", "--json").stdout)

@@ -14,11 +14,9 @@ import pytest
 
 from imagekit.errors import InputError
 from imagekit.report.bench_page import bench_page, key_rows
-from imagekit.report.figures import against_targets, scenarios, starts, strategies
-from imagekit.report.image_figures import layer_change
 from imagekit.report.image_page import image_page
 from imagekit.report.page import html
-from imagekit.report.picture import fates, pictured
+from imagekit.report.picture import pictured
 from imagekit.report.results import Results, read_results
 from tests.report import documents
 from tests.report.documents import HOSTILE, everything, image
@@ -78,6 +76,9 @@ def test_every_chart_is_described_and_has_a_table(tree: Any) -> None:
         assert charts
         assert all(chart.get("role") == "img" and chart.get("aria-label") for chart in charts)
         assert figure.find(".//table") is not None
+        title = figure.find("h3")
+        assert title.get("id") in figure.get("aria-labelledby").split()
+        assert words(figure.find(".//summary")) == f"{words(title)}: figures as a table"
     order = [int(each.tag[1]) for each in tree.iter() if re.fullmatch("h[1-6]", str(each.tag))]
     assert order[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(order))
@@ -98,76 +99,82 @@ def test_the_same_measured_of_two_sets_is_told_apart() -> None:
     assert len(headings) == len(set(headings))
 
 
+def test_every_row_of_a_table_has_a_head_and_no_two_columns_have_one_name(tree: Any) -> None:
+    tables = tree.findall(".//table")
+    assert len(tables) > 10
+    for table in tables:
+        heads = [words(each) for each in table.findall("thead/tr/th")]
+        assert len(set(heads)) == len(heads)
+        for row in table.findall("tbody/tr"):
+            first, *others = row
+            assert (first.tag, first.get("scope")) == ("th", "row")
+            assert {each.tag for each in others} == {"td"}
+
+
+def runs_of_several_days() -> list[Results]:
+    """Three runs on two machines, the last of which measured nothing new."""
+    first = documents.results(
+        documents.case("data-cold", documents.row("data/cold", title="cold")),
+        documents.case("data-tail", documents.row("data/tail-push")),
+        started="2026-11-20T08:30:00+00:00",
+    )
+    second = documents.results(
+        documents.case("api-cold", documents.row("api/size", title="size of the image")),
+        documents.case("data-tail", documents.row("data/tail-push")),
+        started="2026-11-21T09:00:00+00:00",
+    )
+    third = documents.results(
+        documents.case("data-cold", documents.failed("data/cold", "no")), started="2026-11-22T10:00:00+00:00"
+    )
+    return [read(each) for each in ({**first, "machine": {"cpu": "another", "cores": 4}}, second, third)]
+
+
+def test_what_is_of_several_runs_says_so_and_each_row_its_own() -> None:
+    page = bench_page(runs_of_several_days())
+    assert page.lead == [
+        "Measured 2026-11-20 and 2026-11-21 on 4 cores (another) or 2 cores (a processor) with Docker 26. "
+        "The table of all rows tells the run of each.",
+        "A later run has no figures of data-cold; shown is what was measured before.",
+    ]
+    ((_, table),) = next(each.tables for each in page.sections if each.title == "All rows")
+    assert [(row[0], row[-1]) for row in table.rows] == [
+        ("data/cold", "2026-11-20 08:30 UTC"),
+        ("data/tail-push", "2026-11-21 09:00 UTC"),
+        ("api/size", "2026-11-21 09:00 UTC"),
+    ]
+    # The same words as of the run's own table.
+    shown = words(parsed(html(page)))
+    assert "The run of 2026-11-20 08:30 UTC: latest.json" in shown
+
+
+def test_one_run_is_told_once() -> None:
+    page = bench_page([read(everything())])
+    assert page.lead == ["Measured 2026-11-21 on 2 cores (a processor) with Docker 26."]
+    ((_, table),) = next(each.tables for each in page.sections if each.title == "All rows")
+    assert table.head[-1] == "rounds"
+
+
+def test_a_card_says_which_set_where_it_is_not_the_main_one() -> None:
+    glance = next(each for each in bench_page(runs_of_several_days()).sections if each.title == "At a glance")
+    assert [card.title for card in glance.cards] == ["Title of data/tail-push", "Cold", "Size of the image (set api)"]
+
+
+def test_what_grows_has_curves_and_no_bars() -> None:
+    page = bench_page([read(everything())])
+    titles = [each.title for each in page.sections]
+    assert "Growth" in titles
+    assert "Scenarios: data" in titles
+    assert "Scenarios: growth" not in titles
+    grown = next(each for each in page.sections if each.title == "Growth")
+    assert [each.title for each in grown.figures] == ["Time, by packages", "Memory at most, by packages"]
+
+
 def test_the_same_results_are_the_same_page(page: str) -> None:
     assert html(bench_page([read(everything())])) == page
 
 
 def test_results_without_a_row_say_so() -> None:
     assert "nothing was measured" in html(bench_page([read(documents.results())]))
-
-
-def test_targets_are_shares_of_what_must_be_kept() -> None:
-    figure = against_targets(read(everything()).cases)
-    assert figure is not None
-    values = {row["label"]: row["value"] for row in figure.wide["data"]["values"]}
-    assert values["data: title of data/cold"] == pytest.approx(0.75 / 0.8)
-    assert values["data: title of data/tail-push"] == pytest.approx(0.5)
-    assert "data: title of data/files" not in values
-    # What failed has met no target.
-    assert values["data: title of data/broken"] == 0
-    assert figure.words.startswith(f"{len(values) - 1} of {len(values)} targets are met.")
-
-
-def test_nothing_may_be_left_and_something_is_far_beyond_that() -> None:
-    none = {"theirs": None, "must": 0, "aim": None, "unit": "n"}
-    kept, left = documents.row("run/threads", ours=0, **none), documents.row("run/files", ours=3, **none)
-    cases = read(documents.results(documents.case("run-many", kept, {**left, "verdict": "missed"}))).cases
-    figure = against_targets(cases)
-    assert figure is not None
-    first, second = (row["value"] for row in figure.wide["data"]["values"])
-    assert first == 0
-    assert second > 1
-    assert [each.title for each in scenarios(cases[0])] == ["Title of run/threads", "Title of run/files"]
-
-
-def test_what_has_no_peer_has_a_chart_of_its_own() -> None:
-    none = {"theirs": None, "must": 0, "aim": None, "unit": "n", "ours": 0}
-    names = ("run/containers", "run/threads")
-    case = documents.case("run-many", *(documents.row(name, **none) for name in names))
-    found = list(scenarios(read(documents.results(case)).cases[0]))
-    assert [len(each.table.rows) for each in found] == [1, 1]
-
-
-def test_peers_of_one_measure_stand_in_one_chart() -> None:
-    first = next(scenarios(read(everything()).cases[0]))
-    assert [row["label"] for row in first.wide["data"]["values"]] == ["imagekit", "uv Dockerfile", f"pip {HOSTILE}"]
-    assert first.words.startswith("1.3 × as fast as uv Dockerfile; 3 × as fast as pip")
-
-
-def test_many_peers_have_room_and_one_that_was_not_measured_is_named() -> None:
-    (figure,) = scenarios(read(everything()).cases[-1])
-    assert figure.title == "Cold: the set api"
-    labels = ["imagekit", "uv Dockerfile", "Prefect DockerImage (docker-py)", "BentoML"]
-    assert [row["label"] for row in figure.wide["data"]["values"]] == labels
-    assert figure.narrow is not None
-    assert figure.narrow["width"] < figure.wide["width"]
-    assert figure.words == (
-        "1.3 × as fast as uv Dockerfile, which takes the least of its peers; "
-        "X is not to be had there: no registry has its base"
-    )
-
-
-def test_the_break_even_is_said() -> None:
-    case = read(everything()).cases[2]
-    assert strategies(case) == {
-        "uv at start": (0.0, 6.0),
-        "pip at start": (0.0, 20.0),
-        "extras": (8.0, 2.0),
-        "baked": (20.0, 1.0),
-    }
-    _, pays = starts(case)
-    assert "baked instead of extras pays from 12 starts on" in pays.words.lower()
-    assert "extras instead of uv at start pays from 2 starts on" in pays.words
 
 
 def test_key_rows_are_those_that_were_measured() -> None:
@@ -177,14 +184,6 @@ def test_key_rows_are_those_that_were_measured() -> None:
         "data/size",
         "start/medium-warm",
     ]
-
-
-def test_one_moved_pin_is_one_other_layer() -> None:
-    before, after = pictured(image()), pictured(image(moved="1.1"))
-    assert fates(before, after) == ("kept", "kept", "new", "again", "again")
-    assert fates(before, before) == ("kept",) * 5
-    assert layer_change(before, after).words.startswith("1 of 5 layers are other ones: 300 kB of 170 MB.")
-    assert [row[0] for row in layer_change(before, after).table.rows] == ["removed", "added"]
 
 
 def test_the_page_of_an_image() -> None:

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from imagekit.errors import InputError
-from imagekit.report.results import break_even, latest_cases, read_results
+from imagekit.report.results import latest_cases, other_set, read_results
 from imagekit.report.results_schema import FILE, results_schema, schema_file
 from tests.report.documents import case, everything, failed, results, row, starts
 
@@ -40,7 +40,8 @@ def test_what_is_read_is_what_was_written() -> None:
     cold = found.cases[0].rows[0]
     assert (cold.ratio, cold.ours and cold.ours.median, cold.theirs and cold.theirs.low) == (0.75, 3.0, 3.6)
     assert found.cases[0].rows[4].ours is None
-    assert found.cases[0].growth[0].points == ((5, 1.5), (80, 9.0))
+    assert [at for at, _ in found.cases[4].growth[0].points] == [5, 80, 300]
+    assert (found.cases[4].growth[0].slope, found.cases[4].started) == (0.113, "2026-11-21T12:00:00+00:00")
     assert found.cases[2].samples["baked"]["build"] == (20.0, 20.0, 20.0)
     assert found.cases[1].after is not None
 
@@ -73,10 +74,31 @@ def test_of_a_case_that_two_runs_have_the_later_one_is_taken() -> None:
     assert latest_cases(runs)[0].rows[0].name == "s/late"
 
 
-def test_break_even() -> None:
-    assert break_even(0, 6, 8, 2) == 2
-    assert break_even(0, 6, 8.1, 2) == 3
-    assert break_even(0, 6, 0, 2) == 1  # at once
-    assert break_even(0, 2, 8, 6) is None
-    assert break_even(0, 2, 8, 2) is None
-    assert break_even(0, 2, 0, 2) == 1
+def test_a_run_in_which_a_case_failed_takes_nothing_from_those_before_it() -> None:
+    days = ("2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22")
+    half = case("half", failed("s/half-a", "no"), row("s/half-b"))
+    oldest, old, late, newest = (
+        read_results(json.dumps(results(*cases, started=f"{day}T00:00:00+00:00")), day)
+        for day, cases in zip(
+            days,
+            (
+                [case("a", row("s/oldest"))],
+                [case("a", row("s/old")), case("half", row("s/half-a")), case("never", failed("s/old", "no"))],
+                [case("a", failed("s/late", "no")), half],
+                [case("a", failed("s/newest", "no")), case("never", failed("s/newest", "no"))],
+            ),
+            strict=True,
+        )
+    )
+    for runs in ([oldest, old, late, newest], [newest, late, old, oldest]):
+        found = {each.name: each for each in latest_cases(runs)}
+        assert (found["a"].rows[0].name, found["a"].started[:10]) == ("s/old", "2026-11-20")
+        # One row with figures is enough; and of what never had any, the newest says why.
+        assert found["half"].started[:10] == "2026-11-21"
+        assert found["never"].rows[0].name == "s/newest"
+
+
+def test_the_set_of_a_row_is_told_where_it_is_not_the_main_one() -> None:
+    names = ("data/cold", "api/cold", "ml/cold", "start/medium-warm", "growth/packages-5")
+    rows = read_results(json.dumps(results(case("a", *map(row, names)))), "a.json").cases[0].rows
+    assert [other_set(each) for each in rows] == [None, "api", "ml", None, None]
