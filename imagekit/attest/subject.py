@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from imagekit.attest.materials import Materials, Wheel
 from imagekit.attest.packages import Origin, Packages, PythonPackage
+from imagekit.moments import parse_rfc3339
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.digest import Digest
 from imagekit.oci.platform import Platform
@@ -42,11 +43,8 @@ class Subject:
     def moment(self) -> datetime:
         """``created``, or the epoch where the image does not say: documents are the same on any day."""
         if self.created:
-            text = self.created.replace("Z", "+00:00")
-            head, dot, rest = text.partition(".")
             try:
-                # Engines write nanoseconds, which Python 3.10 does not read.
-                found = datetime.fromisoformat(head + rest.lstrip("0123456789") if dot else text)
+                found = parse_rfc3339(self.created)
                 return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).replace(microsecond=0)
             except ValueError:
                 pass

@@ -235,10 +235,11 @@ def _next(times: list[str | None]) -> str | None:
 
 def _moment(text: str) -> str:
     from imagekit.errors import InputError
+    from imagekit.moments import parse_rfc3339
 
     try:
         # As the clock here shows it, unless it says otherwise.
-        found = datetime.fromisoformat(text).astimezone(timezone.utc)
+        found = parse_rfc3339(text).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise InputError(f"--start-at: {text!r} is no time", hint="write it as 2026-01-31T09:00") from None
     return found.isoformat(timespec="milliseconds")

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from imagekit.errors import InputError
+from imagekit.moments import parse_rfc3339
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -27,7 +28,7 @@ def moment_of(text: str, option: str) -> datetime:
     except InputError:
         pass
     try:
-        return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone(timezone.utc)
+        return parse_rfc3339(text).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise InputError(
             f"{option} {text!r} is neither a length of time nor a day", hint="write 12h, 30d, 8w or 2026-01-31"

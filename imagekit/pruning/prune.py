@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection
 from pathlib import Path
 
 from imagekit.building.commands import made_by_commands
@@ -14,6 +12,7 @@ from imagekit.engine.containers import LABEL_OWNER, Container, is_abandoned
 from imagekit.engine.listing import ListedContainer, list_containers, list_images
 from imagekit.explaining.built_image import steps
 from imagekit.export.presence import LABEL
+from imagekit.moments import parse_rfc3339
 from imagekit.progress import Reporter
 from imagekit.pruning.choose import choose
 from imagekit.pruning.maker import IMAGEKIT, OTHERS, maker_of
@@ -43,7 +42,8 @@ def prune_engine(
     Nothing is forced: what something began to use meanwhile stays, and is in ``in_use``.
     """
     runs = store.runs()
-    with builds(cache) as builds_run, reporter.task("looking at the engine's images"):
+    builds_run = is_building(cache)
+    with reporter.task("looking at the engine's images"):
         found = _found(engine, runs, cache)
         chosen = choose(
             found,
@@ -73,18 +73,15 @@ def prune_engine(
     )
 
 
-@contextlib.contextmanager
-def builds(cache: Path) -> Iterator[bool]:
+def is_building(cache: Path) -> bool:
     """Whether a process may be building with ``cache``; while it is looked at, none begins."""
     try:
         if not cache.is_dir():
-            yield False
-            return
+            return False
         with closed_gate(cache) as gate:
-            busy = gate.used_since is not None
-        yield busy
+            return gate.used_since is not None
     except (Busy, LocksUnavailable):
-        yield True
+        return True
 
 
 def _found(engine: Engine, runs: list[StoredRun], cache: Path) -> Found:
@@ -132,10 +129,9 @@ def _image(image: EngineImage, image_id: str, tags: tuple[str, ...], known: bool
 
 
 def _seconds(text: str) -> float:
-    """RFC 3339 with any number of digits; 0 for the year 1 that engines write where they know none."""
-    head, dot, rest = text.replace("Z", "+00:00").partition(".")
+    """Of the epoch; 0 for the year 1 that engines write where they know none."""
     try:
-        return max(datetime.fromisoformat(head + rest.lstrip("0123456789") if dot else head).timestamp(), 0.0)
+        return max(parse_rfc3339(text).timestamp(), 0.0)
     except (ValueError, OverflowError):
         return 0.0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from imagekit.engine.containers import Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.moments import parse_rfc3339
 from imagekit.runs.outcome import Facts, judge
 from imagekit.runs.own_directory import OUT
 from imagekit.runs.request import END_FILE, LARGEST_RESULT, OUTCOME_FILE, RESULT_FILE
@@ -124,8 +124,7 @@ def facts_of_found(container: Container, facts: Facts) -> Facts:
     state = (container.inspect() or {}).get("State") or {}
     if state.get("Status") != "exited":
         return facts
-    # Nanoseconds, which Python 3.10 does not read.
-    ended = datetime.fromisoformat(f"{state['FinishedAt'][:19]}+00:00").timestamp()
+    ended = parse_rfc3339(state["FinishedAt"]).timestamp()
     # What is still to come, by its clock, is waited for; that may have been set back.
     known, is_all = container.remembered(min(ended + 2, time.time() + 10))
     if "start" in known or ("die" in known and not is_all):

@@ -109,6 +109,10 @@ def test_deployments_and_their_runs(imagekit: Imagekit, store: Store) -> None:
         {"n": 3},
         "2031-01-01T08:00:00.000+00:00",
     )
+    # RFC 3339, as the clock in Greenwich shows it.
+    utc = imagekit("deployment", "run", "etl/nightly", "-p", "n=3", "--start-at", "2031-01-01T08:00:00Z", "--json")
+    assert json.loads(utc.stdout)["scheduled_for"] == "2031-01-01T08:00:00.000+00:00"
+    assert imagekit("flow-run", "cancel", json.loads(utc.stdout)["id"]).returncode == 0
     assert imagekit("flow-run", "cancel", run["id"]).stdout == f"{run['name']}: cancelled\n"
     assert "has ended: cancelled" in imagekit("flow-run", "cancel", run["id"]).stderr
     again = json.loads(imagekit("flow-run", "retry", run["id"], "--json").stdout)

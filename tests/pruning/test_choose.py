@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imagekit.oci.digest import Digest
 from imagekit.pruning.choose import ORIGIN, choose
-from imagekit.pruning.prune import builds
+from imagekit.pruning.prune import is_building
 from imagekit.pruning.values import Chosen, Found, FoundContainer, FoundImage
 from imagekit.pruning.weigh import unique_sizes
 from imagekit.sharing.leases import in_use
@@ -138,9 +138,7 @@ def test_what_all_free_together_is_what_only_they_have(stacks: list[str], cut: i
 
 
 def test_a_build_under_way_is_seen(tmp_path: Path) -> None:
-    with builds(tmp_path) as under_way:
-        assert not under_way
-    with in_use(tmp_path), builds(tmp_path) as under_way:
-        assert under_way
-    with builds(tmp_path / "not there yet") as under_way:
-        assert not under_way
+    assert not is_building(tmp_path)
+    with in_use(tmp_path):
+        assert is_building(tmp_path)
+    assert not is_building(tmp_path / "not there yet")
