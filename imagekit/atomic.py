@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -12,9 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from imagekit.errors import DiskFull
+from imagekit.errors import DiskFull, InputError
 
-UNFINISHED = ".new-"
+UNFINISHED = ".new-"  # how the name of whatever is not whole yet begins, file or directory
+# A quota that is used up is a full disk to whoever has it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether ``error`` is of a disk that has no room left, or of which its user has no more."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 @contextlib.contextmanager
@@ -39,7 +47,7 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFull(
                 f"no space left for {path}", hint=f"free some (df -h {path.parent}), or: imagekit cache prune"
             ) from error
@@ -96,3 +104,21 @@ def write_as_named(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         place.write_bytes(data)
     else:
         write_whole(place, data, mode=mode)
+
+
+def rewrite(
+    path: Path, data: bytes, error: type[InputError], *, hint: str, details: str | None = None, mode: int = 0o644
+) -> None:
+    """Put ``data`` into a file that is its user's own: links are followed, and the file keeps its mode.
+
+    ``mode`` is that of one that is not there yet. What the file system refuses is raised as ``error``.
+    """
+    place = followed(path)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(place.stat().st_mode)
+        write_as_named(place, data, mode=mode)
+    except OSError as problem:
+        raise error(
+            f"{place} cannot be written: {problem.strerror or problem}", hint=hint, details=details
+        ) from problem

@@ -1,12 +1,14 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 import time
 from pathlib import Path
 
 import pytest
 
-from imagekit.atomic import replacing, sweep_unfinished, write_as_named, write_whole
+from imagekit.atomic import is_disk_full, replacing, rewrite, sweep_unfinished, write_as_named, write_whole
+from imagekit.errors import InvalidConfig
 
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
@@ -76,3 +78,31 @@ def test_what_is_being_written_is_left_however_old_it_looks(tmp_path: Path) -> N
         sweep_unfinished(tmp_path)
         out.write(b"1")
     assert (tmp_path / "ab" / "file").read_bytes() == b"1"
+
+
+def test_a_user_s_file_keeps_its_mode_behind_its_link(tmp_path: Path) -> None:
+    rewrite(tmp_path / "new", b"1", InvalidConfig, hint="")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o644
+    (tmp_path / "new").chmod(0o600)
+    link = tmp_path / "link"
+    link.symlink_to("new")
+    rewrite(link, b"2", InvalidConfig, hint="")
+    assert link.is_symlink()
+    assert ((tmp_path / "new").read_bytes(), (tmp_path / "new").stat().st_mode & 0o777) == (b"2", 0o600)
+
+
+def test_what_the_file_system_refuses_is_the_error_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "below"):
+        with pytest.raises(InvalidConfig, match=r"cannot be written: [A-Z]") as raised:
+            rewrite(path, b"", InvalidConfig, hint="elsewhere", details="more")
+        assert (raised.value.hint, raised.value.details) == ("elsewhere", "more")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_used_up_quota_is_a_full_disk() -> None:
+    full = [OSError(number, "") for number in (errno.ENOSPC, errno.EDQUOT)]
+    assert [is_disk_full(each) for each in (*full, OSError(errno.EIO, ""), ValueError(), None)] == [
+        *(True, True),
+        *(False, False, False),
+    ]

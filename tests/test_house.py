@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import imagekit
+from imagekit.cache.kinds import KINDS
 
 PACKAGE = Path(imagekit.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -23,11 +25,7 @@ ROOMS = [
     if line.startswith("| `")
 ]
 # Sent into containers, where they read what is there.
-PROGRAMS = {
-    *("extras/start_program.py", "runs/stand_in.py"),
-    *("runs/bootstrap.py", "check/probe_program.py"),
-    *("stages/probe_program.py", "stages/installed_program.py", "stages/compile_server.py", "stages/inside_base.py"),
-}
+PROGRAMS = set(re.findall(r"`(\w+/\w+\.py)`", TABLE.partition("\nSmall programs ")[2].partition("\n\n")[0]))
 HEIGHT = {room: -row for row, rooms in enumerate(ROOMS) for room in rooms}
 FACES = {"__init__", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -86,6 +84,57 @@ def test_only_settings_and_the_command_line_read_the_environment(path: Path) -> 
             assert node.attr not in ("environ", "environb", "getenv"), f"line {node.lineno}"
         if isinstance(node, ast.ImportFrom) and node.module == "os":
             assert not {alias.name for alias in node.names} & {"environ", "environb", "getenv"}
+
+
+def test_programs_for_containers_stand_alone() -> None:
+    # Beside them in the container; Prefect is asked for where it is.
+    along = {"bootstrap", "bootstrap_ends", "bootstrap_json", "bootstrap_usage", "pieces", "prefect"}
+    for name in PROGRAMS:
+        for node in ast.walk(ast.parse((PACKAGE / name).read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, name
+                modules = [node.module or ""]
+            assert {module.partition(".")[0] for module in modules} <= {*sys.stdlib_module_names, *along}, name
+    # Who is called a program is sent somewhere, and so is who is read as a file.
+    called = {str(path.relative_to(PACKAGE)) for path in MODULES if path.name.endswith("_program.py")}
+    read = re.compile(r"""(?:joinpath|with_name)\("(\w+\.py)"\)""")
+    sent = {f"{path.parent.relative_to(PACKAGE)}/{name}" for path in MODULES for name in read.findall(path.read_text())}
+    assert len(called) >= 6
+    assert len(sent) >= 6
+    assert called | sent <= PROGRAMS
+
+
+def directories_of_the_cache(path: Path) -> Iterator[str]:
+    """What ``path`` puts below a cache directory: ``cache / "layers"``, ``settings.cache_dir / NAME``."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+            continue
+        above = re.sub(r"\.path$|\(\)$", "", ast.unparse(node.left)).rpartition(".")[2]
+        if above not in ("cache", "_cache", "cache_dir", "cache_directory", "usable_cache_dir"):
+            continue
+        if isinstance(node.right, ast.Name):
+            module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+            named = getattr(importlib.import_module(module), node.right.id, None)
+            yield from [named] if isinstance(named, str) else []
+        elif isinstance(node.right, ast.Constant):
+            yield str(node.right.value)
+
+
+def test_whatever_lies_in_the_cache_is_counted_and_pruned() -> None:
+    found = {name for path in MODULES for name in directories_of_the_cache(path)}
+    # An image layout with names of its own: the bases of a matrix that goes to no engine.
+    kept = {"matrix-bases"}
+    assert {"layers", "locks", "checkouts", "repodata", "extras", "keys", *kept} <= found
+    assert found - kept <= {Path(kind.directory).parts[0] for kind in KINDS}
+
+
+def test_a_full_disk_is_told_by_one_predicate() -> None:
+    # One that asks for ENOSPC alone forgets quotas.
+    asking = {
+        str(path.relative_to(PACKAGE)) for path in MODULES if re.search(r"errno\.(ENOSPC|EDQUOT)\b", path.read_text())
+    }
+    assert asking - PROGRAMS == {"atomic.py"}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """What lies in the cache directory: entries of several kinds, each of one or more files.
 
 An entry's files share their name up to the first dot, or lie in one directory; the name is 64
-hex digits. What has another name, or lies elsewhere, is not ours to judge: it is counted and
-left alone.
+hex digits, or a key's fingerprint. What has another name, or lies elsewhere, is not ours to judge:
+it is counted and left alone.
 """
 
 from __future__ import annotations
@@ -59,10 +59,12 @@ KINDS = (
     Kind("contents", "contents", "packages that layers have", is_note=True, most=5000),
     Kind("images", "images", "what images of ours are made of", is_note=True, most=500),
     Kind("homes", "homes", "which repositories hold what was pushed", is_note=True, most=500),
+    Kind("keys", "keys", "keys of apt repositories, as recipes name them", is_note=True),
 )
-_KEY = re.compile(r"[0-9a-f]{64}")
+_KEY = re.compile(r"[0-9a-f]{64}|[0-9A-F]{40}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
-_PARTIAL = (".partial-", "fetch-")
+# And as versions before this one named it.
+_UNFINISHED = (UNFINISHED, ".partial-", "fetch-", "rootfs-")
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Unit:
     """One entry: its files, or its directory."""
 
     kind: Kind
-    key: str  # 64 hex digits
+    key: str  # what the names of its files begin with, or that of its directory
     paths: list[Path] = field(default_factory=list)
     size: int = 0  # bytes
     used: float = 0.0  # seconds since the epoch, to the hour
@@ -129,7 +131,7 @@ def scan(root: Path) -> Contents:
 
 def _sort(found: Contents, units: dict[str, Unit], kind: Kind, entry: os.DirEntry[str]) -> None:
     name, path = entry.name, Path(entry.path)
-    if name.startswith((UNFINISHED, *_PARTIAL)) or name.endswith(SUFFIX):
+    if name.startswith(_UNFINISHED) or name.endswith(SUFFIX):
         found.unfinished.append(path)
         return
     key = name.partition(".")[0]

@@ -210,6 +210,12 @@ def _image_id(unit: Unit) -> Iterator[str]:
             yield "no image ID"
 
 
+def _signing_key(unit: Unit) -> Iterator[str]:
+    """Held to its fingerprint whenever it is used (``recipes.keys``)."""
+    if not all(read_file(path) for path in unit.paths):
+        yield "empty"
+
+
 _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "layers": _layer,
     "blobs": _blob,
@@ -234,5 +240,6 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "contents": _record,
     "images": _record,
     "homes": _record,
+    "keys": _signing_key,
 }
 assert set(_JUDGES) == {kind.name for kind in KINDS}

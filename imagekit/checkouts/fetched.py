@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagekit.atomic import UNFINISHED
+from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.cache.prune import trim
 from imagekit.checkouts.import_paths import import_paths
 from imagekit.checkouts.mirror import Mirror
@@ -121,7 +121,7 @@ def _made(place: Path, source: GitSource, commit: str, access: SourceAccess, ser
     except OSError as error:
         if error.errno == errno.ENOTEMPTY:
             return note
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             hint = f"free some (df -h {place.parent}), or: imagekit cache prune"
             raise DiskFull(f"no space left for {place.parent}", hint=hint) from error
         raise

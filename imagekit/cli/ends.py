@@ -36,7 +36,7 @@ def end(error: BaseException, *, as_json: bool, debug: bool) -> int:
         _line(_shown(lines).rstrip())
     if isinstance(error, ImagekitError):
         return _say(error, type(error).__name__, error.exit_code, as_json)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and _is_disk_full(error):
         place = error.filename or _full_place()
         where = f": {place}" if place else ""
         _keep_stdout()
@@ -70,7 +70,13 @@ def _full_place() -> str | None:
         return directory if shutil.disk_usage(directory).free < _NO_ROOM else None
     except OSError as error:
         # Not even the smallest file could be made in any directory for them.
-        return os.environ.get("TMPDIR") if error.errno in (errno.ENOENT, errno.ENOSPC) else None
+        return os.environ.get("TMPDIR") if error.errno == errno.ENOENT or _is_disk_full(error) else None
+
+
+def _is_disk_full(error: OSError) -> bool:
+    from imagekit.atomic import is_disk_full
+
+    return is_disk_full(error)
 
 
 def _keep_stdout() -> None:

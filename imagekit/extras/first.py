@@ -12,7 +12,7 @@ from imagekit.extras.derive import Start, TakesFiles
 from imagekit.extras.reading import read_image
 from imagekit.plan.values import WheelsLayer
 from imagekit.progress import Reporter, SilentReporter
-from imagekit.sharing.once import make_once
+from imagekit.sharing.once import SUFFIX, make_once
 
 if TYPE_CHECKING:
     from imagekit.building.planned import Planned
@@ -48,7 +48,7 @@ def make_start(addition: Addition, takes_files: TakesFiles) -> Start:
         unless_used.callback(compiler.end)
         lock = make_once(
             # Whoever waits finds the other one's lock in the cache.
-            addition.lock().with_suffix(".resolving"),
+            addition.lock().with_suffix(f".resolving{SUFFIX}"),
             lambda: None,
             lambda: resolved(addition, spec, base, making=False, sized=False),
         )

@@ -7,7 +7,6 @@ all: it is written beside its place and renamed into it, so several processes ma
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -20,12 +19,14 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.download import Downloads, PassingFault, offline
 from imagekit.lock.redaction import redacted
 from imagekit.lock.stop import Stop
 from imagekit.lock.values import Artifact, LockedPackage, is_file_name
+from imagekit.network.passing import pause_after
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
@@ -42,8 +43,8 @@ class WheelStore:
 
     ``directory`` is made as needed. ``access`` says how servers are reached; without one, as ``requests`` finds it
     in the environment. ``attempts`` bounds how often a passing failure (a 5xx, a broken connection, a file cut
-    short) is tried; ``pause`` is the first wait between two tries, in seconds, doubled each time; ``read_seconds``
-    may pass between two pieces of a file.
+    short) is tried; ``pause`` is the first wait between two tries, in seconds, doubled each time (and up to a half
+    less, by chance); a server may ask for a longer one. ``read_seconds`` may pass between two pieces of a file.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class WheelStore:
         except BeingMade:
             raise CancelledError from None
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise DiskFull(
                     f"no space left for {self.path(artifact)}", hint="free some space: imagekit cache prune"
                 ) from error
@@ -155,7 +156,8 @@ class WheelStore:
             except PassingFault as fault:
                 advance(-received)
                 stop.check()
-                wanted = self._pause * 2 ** (attempt - 1) if fault.pause is None else fault.pause
+                # A server that asks for none at all, or for one that is over, is not to be stormed.
+                wanted = max(fault.pause or 0.0, pause_after(attempt, first=self._pause, longest=_LONGEST_PAUSE))
                 if attempt == self._attempts or wanted > _LONGEST_PAUSE:
                     raise IndexUnreachable(
                         f"{name}: could not be fetched from {shown}: {redacted(str(fault))}",
@@ -169,7 +171,7 @@ class WheelStore:
     def _once(self, artifact: Artifact, name: str, advance: Advance, stop: Stop) -> Path:
         path = self.path(artifact)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
                 actual = self._stream(artifact, name, stream, advance, stop)

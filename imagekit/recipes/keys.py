@@ -10,6 +10,7 @@ from imagekit.atomic import write_whole
 from imagekit.errors import BuildError, DiskFull
 from imagekit.recipes.fitted import Fitted
 from imagekit.recipes.openpgp import NotAKey, fingerprints, is_armored, only
+from imagekit.sharing.leases import mark_used
 
 # Of a key: keyrings of whole distributions have some hundred kilobytes.
 LIMIT = 4 << 20
@@ -19,8 +20,8 @@ Fetch = Callable[[str, str], bytes]  # (URL, whose it is) → content
 def signing_keys(recipes: Iterable[Fitted], cache: Path, fetch: Fetch) -> dict[str, bytes]:
     """The key of each repository, by fingerprint: that key alone, not armored.
 
-    ``cache`` keeps what was fetched. Raises what ``fetch`` raises, and ``BuildError`` for keys that are other ones, all
-    at once.
+    ``cache``, which lies in the cache directory, keeps what was fetched. Raises what ``fetch`` raises, and
+    ``BuildError`` for keys that are other ones, all at once.
     """
     found: dict[str, bytes] = {}
     others: list[BuildError] = []
@@ -60,6 +61,7 @@ def _together(errors: Sequence[BuildError]) -> BuildError:
 
 
 def _kept(path: Path, fingerprint: str) -> bytes | None:
+    mark_used(path, path.parents[1])
     try:
         return only(path.read_bytes(), fingerprint)
     except (OSError, NotAKey):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from imagekit.errors import RegistryError
+from imagekit.network.passing import pause_after
 
 _Value = TypeVar("_Value")
 
@@ -98,7 +98,7 @@ class Tries:
         self._retries.pause(0)
         patience = self._retries.patience
         self._count += 1
-        pause: float = min(patience.first_pause * 2 ** (self._count - 1), patience.longest_pause) * _jitter()
+        pause = pause_after(self._count, first=patience.first_pause, longest=patience.longest_pause)
         if fault.pause is not None:
             if fault.pause > patience.longest_asked:
                 raise self._end(fault, f"it asks to wait {fault.pause:.0f} s") from None
@@ -114,8 +114,3 @@ class Tries:
             f"{self._step}: {fault} ({why})",
             hint="check the network, the proxy and the registry; the same command goes on where this one ended",
         )
-
-
-def _jitter() -> float:
-    """Between a half and one, so that many who failed together do not come back together."""
-    return 0.5 + os.urandom(1)[0] / 510

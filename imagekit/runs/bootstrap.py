@@ -47,7 +47,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 LARGEST_RESULT = (1 << 28) - (1 << 16)  # bytes; the outcome has some more
 # Beside the outcome, as long as there is none: room for it on a disk that is full by then.
 RESERVE, RESERVED = "reserve", 1 << 14
-NO_SPACE = 28  # errno.ENOSPC
+NO_SPACE = (28, 122)  # errno.ENOSPC and, of a quota, EDQUOT
 FEW_COLLECTIONS = (500_000, 10, 10)  # gc.set_threshold's
 
 
@@ -348,7 +348,7 @@ def put(path: str, data: str | bytes, *, synced: bool = True) -> None:
         fill(aside, "wb", content, synced)
     except OSError as error:
         spare = os.path.join(os.path.dirname(path), RESERVE)
-        if error.errno != NO_SPACE or len(content) > RESERVED or not os.path.exists(spare):
+        if error.errno not in NO_SPACE or len(content) > RESERVED or not os.path.exists(spare):
             raise
         if os.path.exists(aside):
             os.unlink(aside)

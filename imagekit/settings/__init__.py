@@ -6,7 +6,6 @@ it came from (``origin``), so that a person can find the line to change.
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imagekit.atomic import is_disk_full
 from imagekit.errors import DiskFull, InvalidConfig
 from imagekit.network.proxies import Proxies
 from imagekit.registry.access import Access
@@ -117,7 +117,7 @@ class Settings:
             with tempfile.TemporaryFile(dir=path):
                 return path
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise DiskFull(f"no space left for {path}", hint=f"free some: df -h {path.parent}") from error
             raise InvalidConfig(
                 f"the cache directory {path} ({self.origin('cache-dir')}) cannot be written: {error.strerror}",

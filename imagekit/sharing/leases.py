@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagekit.atomic import is_disk_full
 from imagekit.sharing.flock import LocksUnavailable, acquire, acquire_directory
 
 LEASES = "leases"
@@ -117,7 +118,7 @@ def _gate_lock(root: Path, *, shared: bool) -> int | None:
         return acquire(root / GATE, shared=shared, seconds=_GATE_SECONDS)
     except LocksUnavailable as error:
         cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if is_disk_full(cause) or (isinstance(cause, OSError) and cause.errno == errno.EROFS):
             # When a disk is full there is most need to prune.
             return acquire_directory(root, shared=shared, seconds=_GATE_SECONDS)
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
+from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import DiskFull
 from imagekit.lock.values import Artifact, BuildTool, is_file_name
 from imagekit.oci.digest import Digest
@@ -74,7 +74,7 @@ class BuiltWheels:
         made = LocalWheel(path=wheel, sha256=_sha256(wheel), filename=wheel.name, tools=tools)
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._directory))
+            temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._directory))
             try:
                 (temporary / made.sha256).mkdir()
                 shutil.copyfile(wheel, temporary / made.sha256 / wheel.name)
@@ -84,7 +84,7 @@ class BuiltWheels:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise DiskFull(f"no space left for {place}", hint="free some space") from error
             raise
         return self.get(key) or made

@@ -6,7 +6,6 @@ the root filesystem and a configuration of our own, so that the same lock has th
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from imagekit.atomic import is_disk_full
 from imagekit.errors import BaseBuildFailed, DiskFull
 from imagekit.oci.config import History, ImageConfig
 from imagekit.oci.digest import Digest, digest_of_json
@@ -111,7 +111,7 @@ def build_base(
             rootfs = _make(base, lock, tar, cache, reporter)
             _note(tar).write_text(json.dumps({"diff_id": rootfs.diff_id, "size": rootfs.size}))
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if is_disk_full(error):
                 raise DiskFull(f"no space left for a base image in {store}", hint=f"df -h {store}") from error
             raise
         kept = (rootfs.diff_id, rootfs.size)

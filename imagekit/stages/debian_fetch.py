@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
+from imagekit.atomic import UNFINISHED
 from imagekit.errors import BaseBuildFailed, HashMismatch
 from imagekit.progress import Reporter
 from imagekit.stages.debian_lock import (
@@ -41,7 +42,7 @@ def fetch_debs(lock: DebianLock, store: Path, reporter: Reporter) -> dict[str, P
         return files
     with (
         reporter.task("Fetching Debian packages", total=sum(p.size for p in missing), unit="B") as task,
-        tempfile.TemporaryDirectory(prefix="fetch-", dir=store) as directory,
+        tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=store) as directory,
     ):
         for batch in _batches(missing, 16):
             _fetch(batch, Path(directory))

@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagekit.atomic import UNFINISHED
 from imagekit.errors import BaseBuildFailed
 from imagekit.progress import Reporter
 from imagekit.stages.debian_dpkg import OneDeb, info_files, open_deb, status_of
@@ -63,7 +64,7 @@ def build_foreign_rootfs(
     here, there = (Packages(lock=lock, files=fetch_debs(lock, store, reporter)) for lock in (native, foreign))
     epoch = newest_change(list(there.files.values()))
     with (
-        tempfile.TemporaryDirectory(prefix="rootfs-", dir=store) as directory,
+        tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=store) as directory,
         reporter.task(f"Unpacking Debian packages for {foreign.architecture}"),
     ):
         members = transplant(native_tar, here, there, declaration, epoch=epoch, directory=Path(directory))

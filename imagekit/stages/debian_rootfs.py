@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import quote
 
+from imagekit.atomic import UNFINISHED
 from imagekit.errors import BaseBuildFailed
 from imagekit.oci.digest import Digest
 from imagekit.progress import Reporter
@@ -53,7 +54,7 @@ def build_rootfs(
     files = fetch_debs(lock, store, reporter)
     epoch = newest_change(list(files.values()))
     with (
-        tempfile.TemporaryDirectory(prefix="rootfs-", dir=store) as directory,
+        tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=store) as directory,
         reporter.task("Installing Debian packages", total=None),
     ):
         repository = Path(directory) / "repository"

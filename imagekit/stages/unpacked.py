@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from imagekit.atomic import UNFINISHED
+from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import BaseUnusable, DiskFull
 from imagekit.oci.content import ImageContent
 from imagekit.stages.file_tree import BadLayer, FileTree, Node, parts_of
@@ -194,7 +194,7 @@ def _disk(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFull(f"no space left for {place}", hint=f"free some: df -h {place.parent}") from error
         raise
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagekit.atomic import UNFINISHED
+from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import DiskFull, InputError, StoreBusy, StoreCorrupt, StoreError
 from imagekit.store.sql import APPLICATION_ID, MIGRATIONS, QUICK_CHECK
 
@@ -79,7 +79,7 @@ def faults(path: Path) -> Iterator[None]:
         if any(words in text for words in _CORRUPT):
             raise corrupt(path, text) from error
         if any(words in text for words in _UNWRITABLE):
-            raise _unusable(path, text) from error
+            raise unusable(path, text) from error
         raise StoreError(f"the record of runs {path} cannot be used: {text}", hint=_ELSEWHERE) from error
     except OverflowError as error:
         # SQLite's integers have 64 bits.
@@ -87,11 +87,9 @@ def faults(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        import errno
-
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise _disk_full(path) from error
-        raise _unusable(path, error.strerror or str(error)) from error
+        raise unusable(path, error.strerror or str(error)) from error
 
 
 def busy(path: Path) -> StoreBusy:
@@ -239,7 +237,7 @@ def _disk_full(path: Path) -> DiskFull:
     return DiskFull(f"no space left for {path}", hint=f"free some (df -h {path.parent}), or: imagekit prune")
 
 
-def _unusable(path: Path, why: str) -> StoreError:
+def unusable(path: Path, why: str) -> StoreError:
     return StoreError(
         f"the record of runs {path} cannot be used: {why}",
         hint=_ELSEWHERE,

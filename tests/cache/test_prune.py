@@ -216,6 +216,10 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
     left = [shard / ".new-abc", shard / ("a" * 64 + ".lock")]
     for path in left:
         path.write_bytes(b"half")
+    # One is as an earlier version named it.
+    for name in (".new-def", "rootfs-ghi"):
+        left.append(tmp_path / "debian" / "debs" / name)
+        (left[-1] / "repository").mkdir(parents=True)
     (tmp_path / "trash" / "x").mkdir(parents=True)
     (tmp_path / "trash" / "x" / "old.tar").write_bytes(b"old")
     prune(tmp_path)

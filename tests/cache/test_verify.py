@@ -42,6 +42,7 @@ def everything(root: Path) -> None:
         "bases/" + "d" * 64 + ".1.json.gz": gzip.compress(b"{}"),
         "locks/" + "e" * 64 + ".toml": b"a = 1",
         "checked/" + "f" * 64: b"",
+        "keys/" + "0A" * 20 + ".gpg": b"key",
         **{
             f"{name}/{'1' * 64}.json": b"{}\n" + hashlib.sha256(b"{}").hexdigest().encode()
             for name in ("builds", "images", "homes")
@@ -58,7 +59,7 @@ def everything(root: Path) -> None:
 
 def test_what_is_whole_is_whole(tmp_path: Path) -> None:
     everything(tmp_path)
-    assert verify(tmp_path, SilentReporter()) == (14, [])
+    assert verify(tmp_path, SilentReporter()) == (15, [])
     assert {unit.kind.name for unit in scan(tmp_path).units} == {
         *(
             "layers",
@@ -73,6 +74,7 @@ def test_what_is_whole_is_whole(tmp_path: Path) -> None:
             "builds",
             "images",
             "homes",
+            "keys",
         )
     }
 
@@ -120,7 +122,7 @@ def test_damage_is_found_and_removed(pattern: str, kind: str, damage: str, tmp_p
     remove(units, tmp_path)
     assert found(tmp_path) == {}
     assert not path.exists()
-    assert len(scan(tmp_path).units) == 13
+    assert len(scan(tmp_path).units) == 14
 
 
 def test_half_an_entry_of_a_killed_process_is_damage(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ from typer.testing import CliRunner
 
 from imagekit.cli.app import app
 from imagekit.cli.commands import COMMANDS
+from imagekit.cli.ends import end
 from imagekit.cli.exit_codes import EXIT_CODES
-from imagekit.errors import ImagekitError
+from imagekit.errors import DiskFull, ImagekitError
 from tests.cli.conftest import Imagekit
 
 HEAVY = {
@@ -204,6 +206,12 @@ def test_a_full_disk_under_stdout(environ: dict[str, str], more: list[str]) -> N
     assert done.returncode == 5
     assert done.stderr.startswith("error: no space left on the device")
     assert "Traceback" not in done.stderr
+
+
+def test_a_used_up_quota_is_told_as_a_full_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    error = OSError(errno.EDQUOT, "Disk quota exceeded", "/home/me/file")
+    assert end(error, as_json=False, debug=False) == DiskFull.exit_code
+    assert capsys.readouterr().err.startswith("error: no space left on the device: /home/me/file\n")
 
 
 @pytest.mark.parametrize(

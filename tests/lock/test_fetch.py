@@ -170,6 +170,15 @@ def test_a_server_that_asks_to_wait_for_long_is_not_waited_for(server, store):
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("asked", ["0", "Sun, 06 Nov 1994 08:49:37 GMT"])
+def test_a_server_that_asks_for_no_pause_is_not_stormed(server, tmp_path, asked):
+    server.answers = [status(429, Retry_After=asked), status(429, Retry_After=asked), whole]
+    began = time.monotonic()
+    WheelStore(tmp_path / "wheels", pause=0.2).get(server.artifact())
+    # Half of 0.2 and of 0.4 seconds at least.
+    assert time.monotonic() - began > 0.3
+
+
 def test_a_missing_file_is_not_asked_for_twice(server, store, tmp_path):
     server.answers = [status(404)]
     with pytest.raises(IndexUnreachable, match=r"alpha.*404"):
