@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imagekit.atomic import write_whole
+from imagekit.atomic import rewrite
 from imagekit.engine.client import Engine
 from imagekit.errors import BaseBuildFailed, BaseNotFound, EngineError, InputError
 from imagekit.export.engine_load import load_image
@@ -115,10 +115,7 @@ def _made(base: DebianBase, cache: Path, reporter: Reporter, lock_file: Path | N
         )
     rootfs = build_base(base, cache=cache, lock=lock, reporter=reporter)
     if lock_file is not None and lock is None:
-        try:
-            write_whole(lock_file.resolve(), rootfs.lock.to_bytes(), mode=0o644)
-        except OSError as error:
-            raise InputError(f"{lock_file} cannot be written: {error.strerror}", hint=_NAME_LOCK) from error
+        rewrite(lock_file, rootfs.lock.to_bytes(), InputError, hint=_NAME_LOCK)
     return rootfs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -207,17 +208,12 @@ def _shown(conda: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 
 def _write(path: Path, text: str) -> bool:
     """Put ``text`` in place whole; ``False`` where it is there already."""
-    from imagekit.atomic import write_whole
+    from imagekit.atomic import rewrite
     from imagekit.errors import InvalidProject
 
-    path = path.resolve()
     data = text.encode()
-    try:
+    with contextlib.suppress(OSError):
         if path.is_file() and path.read_bytes() == data:
             return False
-        write_whole(path, data, mode=0o644)
-    except OSError as error:
-        raise InvalidProject(
-            f"{path} cannot be written: {error.strerror}", hint="--output names another place"
-        ) from error
+    rewrite(path, data, InvalidProject, hint="--output names another place")
     return True

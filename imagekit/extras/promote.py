@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imagekit.engine.client import EngineImage
     from imagekit.pipeline import Pipeline
 
+_BY_HAND = "add the lines by hand"
 _OWN = (LABEL_ORIGIN, LABEL_LOCK, LABEL_REQUIREMENTS)
 
 
@@ -165,17 +166,18 @@ def _has_project(path: Path) -> bool:
 
 
 def _to_requirements(path: Path, lines: Sequence[str]) -> Written:
-    from imagekit.atomic import write_whole
+    from imagekit.atomic import rewrite
+    from imagekit.spec.toml import with_line_ends_of
 
     try:
-        text = path.read_text("utf-8") if path.exists() else ""
+        text = path.read_bytes().decode() if path.exists() else ""
     except (OSError, UnicodeDecodeError):
-        raise InvalidProject(f"{path.name} cannot be read as UTF-8", hint="add the lines by hand") from None
+        raise InvalidProject(f"{path.name} cannot be read as UTF-8", hint=_BY_HAND) from None
     added, there = _new(lines, text.splitlines())
     if added:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         body = text if not text or text.endswith("\n") else f"{text}\n"
-        write_whole(path.resolve(), (body + "".join(f"{line}\n" for line in added)).encode(), mode=mode)
+        body = with_line_ends_of(text, body + "".join(f"{line}\n" for line in added))
+        rewrite(path, body.encode(), InvalidProject, hint=_BY_HAND, details="\n".join(added))
     return Written(path=path, added=added, there=there)
 
 
@@ -183,12 +185,14 @@ def _to_pyproject(path: Path, lines: Sequence[str]) -> Written:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    from imagekit.atomic import write_whole
+    from imagekit.atomic import rewrite
+    from imagekit.spec.toml import toml_text, with_line_ends_of
 
+    text = toml_text(path, InvalidProject)
     try:
-        document: Any = tomlkit.parse(path.read_text("utf-8"))
-    except (TOMLKitError, OSError, UnicodeDecodeError) as problem:
-        raise InvalidProject(f"{path.name} cannot be edited: {problem}", hint="add the lines by hand") from None
+        document: Any = tomlkit.parse(text)
+    except TOMLKitError as problem:
+        raise InvalidProject(f"{path.name} cannot be edited: {problem}", hint=_BY_HAND) from None
     table = document["project"]
     if "dependencies" in table.get("dynamic", []):
         raise InvalidProject(
@@ -202,7 +206,8 @@ def _to_pyproject(path: Path, lines: Sequence[str]) -> Written:
         for line in added:
             table["dependencies"].append(line)
         table["dependencies"].multiline(len(known) + len(added) > 1)
-        write_whole(path.resolve(), tomlkit.dumps(document).encode(), mode=path.stat().st_mode & 0o777)
+        body = with_line_ends_of(text, tomlkit.dumps(document))
+        rewrite(path, body.encode(), InvalidProject, hint=_BY_HAND, details="\n".join(added))
     return Written(path=path, added=added, there=there)
 
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import write_whole
+from imagekit.atomic import rewrite
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.matrix.bases import newest_digest, unpinned
 from imagekit.matrix.declared import MatrixTable
 from imagekit.matrix.values import REGISTRY
-from imagekit.spec.toml import parse_toml, toml_text
+from imagekit.spec.toml import parse_toml, toml_text, with_line_ends_of
 
 if TYPE_CHECKING:
     from imagekit.pipeline import Pipeline
+
+
+_BY_HAND = "write into it what the details are"
 
 
 def newest_pins(table: MatrixTable, pipeline: Pipeline) -> dict[str, str]:
@@ -26,19 +29,18 @@ def newest_pins(table: MatrixTable, pipeline: Pipeline) -> dict[str, str]:
 
 def write_pins(path: Path, pins: Mapping[str, str]) -> bool:
     """Make ``[base.digest]`` of the file at ``path`` say ``pins``; whether it said otherwise. Comments stay."""
-    try:
-        text = toml_text(path, InvalidConfig)
-        parsed = parse_toml(text, path.name, InvalidConfig)
-        wanted = {**parsed, "base": {**parsed["base"], "digest": dict(pins)}}
-        if parsed == wanted:
-            return False
-        written = _with_pins(text, pins)
-        # Tables may be written in ways that are not changed without harm: base.source = …, base = {…}.
-        if written is None or parse_toml(written, path.name, InvalidConfig) != wanted:
-            raise _by_hand(path, "its [base] is written in a way that cannot be added to", pins)
-        write_whole(path.resolve(), written.encode(), mode=0o644)
-    except OSError as error:
-        raise _by_hand(path, str(error.strerror), pins) from None
+    text = toml_text(path, InvalidConfig)
+    parsed = parse_toml(text, path.name, InvalidConfig)
+    wanted = {**parsed, "base": {**parsed["base"], "digest": dict(pins)}}
+    if parsed == wanted:
+        return False
+    written = _with_pins(text, pins)
+    lines = "\n".join(["[base.digest]", *(f'"{python}" = "{digest}"' for python, digest in pins.items())])
+    # Tables may be written in ways that are not changed without harm: base.source = …, base = {…}.
+    if written is None or parse_toml(written, path.name, InvalidConfig) != wanted:
+        why = "its [base] is written in a way that cannot be added to"
+        raise InvalidConfig(f"{path} cannot be changed: {why}", hint=_BY_HAND, details=lines)
+    rewrite(path, with_line_ends_of(text, written).encode(), InvalidConfig, hint=_BY_HAND, details=lines)
     return True
 
 
@@ -54,8 +56,3 @@ def _with_pins(text: str, pins: Mapping[str, str]) -> str | None:
         return tomlkit.dumps(document)
     except (ValueError, TypeError):
         return None
-
-
-def _by_hand(path: Path, why: str, pins: Mapping[str, str]) -> InvalidConfig:
-    words = "\n".join(["[base.digest]", *(f'"{python}" = "{digest}"' for python, digest in pins.items())])
-    return InvalidConfig(f"{path} cannot be changed: {why}", hint="write into it what the details are", details=words)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import write_whole
+from imagekit.atomic import rewrite
 from imagekit.errors import InputError, InvalidConfig
 from imagekit.nearest import nearest_hint
 from imagekit.settings.origin import Origin
-from imagekit.spec.toml import read_toml
+from imagekit.spec.toml import parse_toml, toml_text, with_line_ends_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,8 +46,8 @@ class ConfigFile:
         """The file at ``path``, which need not exist. Raises ``InvalidConfig`` with file and line, all at once."""
         if not path.exists():
             return cls(path=path)
-        tables = read_toml(path, InvalidConfig)
-        return cls._checked(path, path.read_text(encoding="utf-8"), tables)
+        text = toml_text(path, InvalidConfig)
+        return cls._checked(path, text, parse_toml(text, path.name, InvalidConfig))
 
     @classmethod
     def _checked(cls, path: Path, text: str, tables: Mapping[str, Any]) -> ConfigFile:
@@ -130,13 +130,8 @@ class ConfigFile:
 
     def write(self) -> None:
         """Put the file in place, whole or not at all; a link is followed."""
-        path = self.path.resolve()
-        try:
-            write_whole(path, self.text.encode())
-        except OSError as error:
-            raise InvalidConfig(
-                f"{path} cannot be written: {error.strerror}", hint="IMAGEKIT_CONFIG_FILE names another"
-            ) from error
+        hint = "IMAGEKIT_CONFIG_FILE names another"
+        rewrite(self.path, self.text.encode(), InvalidConfig, hint=hint, mode=0o600)
 
     def _edited(self, edit: _Edit, profile: str | None, *, makes: bool = False) -> ConfigFile:
         import tomlkit
@@ -154,7 +149,7 @@ class ConfigFile:
                 document["profiles"][profile] = tomlkit.table()
             table = document["profiles"][profile]
         edit(table)
-        text = tomlkit.dumps(document)
+        text = with_line_ends_of(self.text, tomlkit.dumps(document))
         return self._checked(self.path, text, tomllib.loads(text))
 
 

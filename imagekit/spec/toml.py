@@ -58,6 +58,14 @@ def parse_toml(text: str, name: str, error: type[InputError]) -> dict[str, Any]:
     return tables
 
 
+def with_line_ends_of(before: str, text: str) -> str:
+    """``text``, which ``before`` became, with its line ends: those of Windows where all of its lines end so."""
+    lines = before.count("\n")
+    if lines and before.count("\r\n") == lines:
+        return text.replace("\r\n", "\n").replace("\n", "\r\n")
+    return text
+
+
 def toml_value(value: Any) -> str:
     """``value`` as TOML, on one line."""
     if isinstance(value, Mapping):

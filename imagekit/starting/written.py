@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from imagekit.atomic import write_whole
+from imagekit.atomic import rewrite
 from imagekit.errors import InvalidConfig, InvalidProject
-from imagekit.spec.toml import read_toml, toml_value
+from imagekit.spec.toml import read_toml, toml_value, with_line_ends_of
 from imagekit.starting.propose import Proposal
 
 if sys.version_info >= (3, 11):
@@ -57,17 +57,13 @@ def target_of(context: Path, *, in_pyproject: bool, force: bool) -> Path:
 
 def write(target: Path, text: str) -> None:
     """Put ``text`` in place, whole; a pyproject.toml keeps what it has."""
-    target = target.resolve()
-    try:
-        before = target.read_bytes().decode() if target.name == "pyproject.toml" else ""
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-        if target.name == "pyproject.toml":
-            text = f"[tool.imagekit]\n{text}"
-        whole = f"{before.rstrip()}\n\n{text}" if before.strip() else text
-        _refuse_closed(target.name, whole)
-        write_whole(target, whole.encode(), mode=mode)
-    except OSError as error:
-        raise InvalidConfig(f"{target} cannot be written: {error.strerror}", hint="--dry-run prints it") from error
+    if target.name == "pyproject.toml":
+        # With its byte order mark, where it has one.
+        before = target.read_bytes().decode()
+        text = f"[tool.imagekit]\n{text}"
+        text = with_line_ends_of(before, f"{before.rstrip()}\n\n{text}" if before.strip() else text)
+        _refuse_closed(target.name, text)
+    rewrite(target, text.encode(), InvalidConfig, hint="--dry-run prints it")
 
 
 def _refuse_closed(name: str, whole: str) -> None:

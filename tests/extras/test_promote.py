@@ -39,20 +39,29 @@ def test_pins() -> None:
         ("", "boto3>=1\nrich\n"),
         ("# mine\nrequests==2  # why", "# mine\nrequests==2  # why\nboto3>=1\nrich\n"),
         ("-r other.txt\nRICH==13 # held\n", "-r other.txt\nRICH==13 # held\nboto3>=1\n"),
+        ("requests==2\r\n", "requests==2\r\nboto3>=1\r\nrich\r\n"),
     ],
 )
 def test_lines_of_a_requirements_file(tmp_path: Path, before: str | None, after: str) -> None:
     path = tmp_path / "requirements.txt"
     if before is not None:
-        path.write_text(before)
+        path.write_bytes(before.encode())
         path.chmod(0o640)
     written = write_lines(tmp_path, ["boto3>=1", "rich"])
-    assert path.read_text() == after
+    assert path.read_bytes().decode() == after
     assert {*written.added, *(line.split("=")[0].lower() for line in written.there)} == {"boto3>=1", "rich"}
     assert before is None or path.stat().st_mode & 0o777 == 0o640
     # Twice does no more.
     assert write_lines(tmp_path, ["boto3>=1", "rich"]).added == ()
-    assert path.read_text() == after
+    assert path.read_bytes().decode() == after
+
+
+def test_a_file_that_cannot_be_written_is_told_with_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "requirements.txt").symlink_to(tmp_path / "file" / "requirements.txt")
+    with pytest.raises(InvalidProject, match="cannot be written") as raised:
+        write_lines(tmp_path, ["boto3>=1", "rich"])
+    assert raised.value.details == "boto3>=1\nrich"
 
 
 def test_lines_of_a_pyproject(tmp_path: Path) -> None:
@@ -69,6 +78,9 @@ def test_lines_of_a_pyproject(tmp_path: Path) -> None:
     path.write_text('[project]\nname = "x"\nversion = "1"\n')
     write_lines(tmp_path, ["boto3"])
     assert 'dependencies = ["boto3"]' in path.read_text()
+    path.write_bytes(b'[project]\r\nname = "x"\r\ndependencies = [\r\n  "rich",\r\n]\r\n')
+    write_lines(tmp_path, ["boto3"])
+    assert (data := path.read_bytes()).count(b"\n") == data.count(b"\r\n") > 5
     path.write_text('[project]\nname = "x"\nversion = "1"\ndynamic = ["dependencies"]\n')
     with pytest.raises(InvalidProject, match="dynamic"):
         write_lines(tmp_path, ["boto3"])

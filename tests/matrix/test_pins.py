@@ -40,6 +40,15 @@ def test_pins_are_written(tmp_path: Path, text: str) -> None:
     assert not write_pins(file, PINS)
 
 
+def test_line_ends_and_the_mode_stay(tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_bytes((HEAD + BASE + REST).replace("\n", "\r\n").encode())
+    file.chmod(0o600)
+    assert write_pins(file, PINS)
+    assert (data := file.read_bytes()).count(b"\n") == data.count(b"\r\n") > 10
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "text",
     [

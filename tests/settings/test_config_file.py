@@ -94,6 +94,17 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert real.read_text() == "engine-timeout = 3\n"
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_line_ends_and_the_mode_stay(tmp_path: Path, ends: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(f"# mine{ends}default-namespace = 'x'{ends}".encode())
+    path.chmod(0o640)
+    ConfigFile.read(path).with_value("engine-timeout", "3").with_value("cache-size", "1GB").write()
+    lines = path.read_bytes().decode().split(ends)
+    assert lines == ["# mine", "default-namespace = 'x'", "engine-timeout = 3", 'cache-size = "1GB"', ""]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     file = ConfigFile.read(tmp_path / "file" / "config.toml").with_value("engine-timeout", "3")

@@ -23,7 +23,8 @@ def test_a_table_is_added_and_what_was_there_stays(tmp_path: Path, before: bytes
     path.write_bytes(before)
     write(target_of(tmp_path, in_pyproject=True, force=False), TEXT)
     assert read_pyproject(path).imagekit == {"python": "3.12"}
-    assert path.read_bytes().startswith(before.rstrip())
+    assert (after := path.read_bytes()).startswith(before.rstrip())
+    assert after.count(b"\r\n") == (after.count(b"\n") if b"\r" in before else 0)
     with pytest.raises(InvalidConfig, match="already"):
         target_of(tmp_path, in_pyproject=True, force=True)
 
