@@ -51,11 +51,13 @@ class StoreFile:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, on the disk when the block ends, and undone where it raises."""
-        from imagekit.store.database import faults
+        from imagekit.store.database import faults, unusable
 
         with self._guard:
             connection = self._opened(create=True)
-            assert connection is not None
+            if connection is None:
+                # A link that leads nowhere, or a directory that is taken away in this moment.
+                raise unusable(self.path, "it cannot be made")
             with faults(self.path):
                 # Immediate: two that read first and then both wanted to write could never wait for each other.
                 connection.execute("BEGIN IMMEDIATE")

@@ -95,13 +95,14 @@ class Store:
             raise ValueError(f"no state that a run ends in: {end.state!r}")
         result = None if end.result is None else to_json(end.result)
         result_file = end.result_file
-        if result is not None and len(result) > LARGEST_RESULT:
-            if not self.file.rows(sql.MAY_END, {"id": run_id, "attempt": attempt}):
-                return False  # nor is the result that is there replaced
-            path = self._result_path(run_id)
-            write_whole(path, result.encode("ascii"))
-            result, result_file = None, str(path.relative_to(self.directory))
+        # Looked at, written and noted under one lock: nobody else ends it in between, and has its result replaced.
         with self.file.writing() as connection:
+            if result is not None and len(result) > LARGEST_RESULT:
+                if not connection.execute(sql.MAY_END, {"id": run_id, "attempt": attempt}).fetchall():
+                    return False
+                path = self._result_path(run_id)
+                write_whole(path, result.encode("ascii"))
+                result, result_file = None, str(path.relative_to(self.directory))
             values = {**end_row(run_id, end, result, result_file), "attempt": attempt}
             return connection.execute(sql.END_RUN, values).rowcount == 1
 

@@ -37,6 +37,14 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def test_a_link_that_leads_nowhere_is_told_as_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").symlink_to("nowhere/store.sqlite")
+    with Store.open(tmp_path) as store:
+        assert store.runs() == []
+        with pytest.raises(StoreError, match="cannot be used: it cannot be made"):
+            store.begin(record())
+
+
 @pytest.fixture
 def filled(tmp_path: Path, hundred: Path) -> Path:
     """The directory of a store of a hundred runs."""

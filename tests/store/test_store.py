@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import UnknownRun
+from imagekit.store import sql
 from imagekit.store.ownership import is_orphan, machine
+from imagekit.store.rows import end_row
 from imagekit.store.store import LARGEST_RESULT, Store
 from imagekit.store.values import RunEnd, RunRecord
 
@@ -113,6 +115,23 @@ def test_a_large_result_is_in_a_file(store: Store) -> None:
     assert store.result(store.run(small.id)) is None
     (store.directory / found.end.result_file).unlink()
     assert store.result(found) is None
+
+
+def test_a_large_result_replaces_none_of_whoever_ended_it_meanwhile(store: Store) -> None:
+    run, told = record(), [True]
+    store.begin(run)
+    with Store.open(store.directory) as other:
+        late = threading.Thread(target=lambda: told.append(other.end(run.id, completed(result="x" * LARGEST_RESULT))))
+        with store.file.writing() as connection:
+            late.start()
+            # What it looks at and writes before it has the lock, it does now.
+            late.join(0.5)
+            values = {**end_row(run.id, RunEnd(state="crashed", cause="worker"), None, None), "attempt": None}
+            assert connection.execute(sql.END_RUN, values).rowcount == 1
+        late.join()
+    assert told == [True, False]
+    assert store.run(run.id).state == "crashed"
+    assert not (store.directory / "results").exists()
 
 
 def test_runs_are_found_by_id_name_and_beginning(store: Store) -> None:
