@@ -59,8 +59,10 @@ class Told:
         waiting = "; what was due waits" if was_kept else ""
         self._line(f"stopped after {ended} run{'' if ended == 1 else 's'}{left}{waiting}")
 
-    def trouble(self, error: ImagekitError) -> None:
+    def trouble(self, error: Exception) -> None:
         """Once, for as long as it is the same."""
+        if not isinstance(error, ImagekitError):
+            error = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
         if error.message != self._trouble:
             self._trouble = error.message
             self._line(f"{error.message}{f' ({error.hint})' if error.hint else ''}")

@@ -292,14 +292,19 @@ class Worker:
                     self._jobs.tell(renewed.cancelled, StopAsked(why="cancel"))
                 state = STOPPING if self._signals else ONLINE
                 self._pools.seen(replace(self._seen, last_polled=now(), state=state))
-            except ImagekitError as error:
+            except Exception as error:
+                # Whatever it is: the loop claims on, and what it claims is to be renewed.
                 self._told.trouble(error)
 
     def _sweep(self) -> None:
         """Take away what killed processes, or an engine that was away, left since."""
         while not self._over.wait(SWEEP_SECONDS):
-            with suppress(ImagekitError):
+            try:
                 reconcile(self._store, self._machine.engine)
+            except ImagekitError:
+                continue  # whoever needs the engine, or the store, tells it
+            except Exception as error:
+                self._told.trouble(error)
 
     def _let_go(self) -> int:
         """Leave what still runs to the next worker; how many runs that are."""

@@ -18,6 +18,7 @@ from imagekit.running import Machine
 from imagekit.store.deployments import Deployments
 from imagekit.store.pools import Pools
 from imagekit.store.values import now
+from imagekit.store.work_values import WorkerSeen
 from imagekit.worker.told import Told
 from imagekit.worker.worker import Worker
 
@@ -188,6 +189,29 @@ def test_a_worker_that_idles_begins_what(works: Works, when: str, monkeypatch: p
         assert Submits(machine, works.store, "docker", Told(say)).run().ended == 1
     (run,) = works.store.runs(deployment="add/test")
     assert str(run.scheduled_for) <= str(run.started)
+
+
+def test_a_heart_that_stumbles_beats_on(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever it stumbles: claims that nobody renews are another worker's after a while."""
+    monkeypatch.setattr(worker_module, "HEARTBEAT", 0.05)
+    beats: list[str] = []
+    said: list[str] = []
+
+    class Stumbling(Pools):
+        def seen(self, worker: WorkerSeen) -> None:
+            beats.append(worker.state)
+            if len(beats) == 2:
+                raise RuntimeError("stumbled")
+            if len(beats) == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+            super().seen(worker)
+
+    with Machine.here(SilentReporter()) as machine:
+        worker = Worker(machine, works.store, "docker", Told(said.append))
+        worker._pools = Stumbling(works.store.file)
+        assert worker.run().ended == 0
+    assert [line for line in said if line.endswith("a fault of imagekit's own: RuntimeError: stumbled")] != []
+    assert len(beats) >= 5
 
 
 def test_a_pool_that_is_deleted_ends_its_idle_worker(works: Works) -> None:
