@@ -11,9 +11,10 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
 from imagekit.check.leaks import Leak, leaks_of_member
+from imagekit.engine.stream import PiecesReader
 from imagekit.errors import EngineError
 from imagekit.oci.digest import Digest
 from imagekit.secrets.needles import Needles
@@ -39,7 +40,7 @@ def read_layers(
     documents: dict[str, Any] = {}
     links: dict[str, str] = {}
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], Stream(archive)), mode="r|") as outer:
+        with tarfile.open(fileobj=PiecesReader(archive), mode="r|") as outer:
             for member in outer:
                 if member.issym():
                     # Older engines: a layer that is in the archive already.
@@ -98,7 +99,7 @@ def leaks_of_archive(
 def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read:
     # The containerd store keeps layers as they came: plain, or compressed by gzip or zstd.
     pieces = decompressed(iter(lambda: stream.read(_PIECE), b""))
-    with tarfile.open(fileobj=cast(IO[bytes], Stream(pieces)), mode="r|") as inner:
+    with tarfile.open(fileobj=PiecesReader(pieces), mode="r|") as inner:
         found = read(inner)
     for _ in pieces:  # to its end: it may be cut short behind the last member
         pass
@@ -119,23 +120,3 @@ def _followed(name: str, links: Mapping[str, str], known: Mapping[str, object]) 
             return name
         name = re.sub(r"^(\.\./)+", "", links[name])
     return name
-
-
-class Stream:
-    """An iterator of pieces as the file that ``tarfile`` reads."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces: Iterator[bytes] = iter(pieces)
-        self._left = b""
-
-    def read(self, size: int) -> bytes:
-        found = []
-        while size > 0:
-            if not self._left:
-                self._left = next(self._pieces, b"")
-                if not self._left:
-                    break
-            found.append(self._left[:size])
-            self._left = self._left[size:]
-            size -= len(found[-1])
-        return b"".join(found)

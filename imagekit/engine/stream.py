@@ -1,27 +1,38 @@
-"""An engine's answer, which comes in pieces, as a file to read from."""
+"""What comes in pieces, an engine's answer or a layer, as a file to read from."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable
 
 
 class PiecesReader(io.RawIOBase):
-    """An iterator of pieces as the file that ``tarfile`` reads from."""
+    """``pieces`` as the file that ``tarfile`` reads from: small reads of large pieces copy nothing twice."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._held = b""
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._piece = b""
+        self._at = 0
 
     def read(self, count: int = -1, /) -> bytes:
-        parts = [self._held]
-        held = len(self._held)
-        while held < count:
-            piece = next(self._chunks, b"")
-            if not piece:
+        left = sys.maxsize if count < 0 else count
+        parts = []
+        while left > 0:
+            part = self._piece[self._at : self._at + left]
+            if part:
+                parts.append(part)
+                self._at += len(part)
+                left -= len(part)
+                continue
+            # One that is empty is not the end: a decoder may have nothing to give as yet.
+            piece = next(self._pieces, None)
+            if piece is None:
                 break
-            parts.append(piece)
-            held += len(piece)
-        data = b"".join(parts)
-        self._held = data[count:]
-        return data[:count]
+            self._piece, self._at = piece, 0
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def drain(self) -> None:
+        """Read on to the end, and keep nothing."""
+        for _ in self._pieces:
+            pass

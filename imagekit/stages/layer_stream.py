@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol, cast
 
+from imagekit.engine.stream import PiecesReader
 from imagekit.errors import BaseUnusable
 from imagekit.oci.content import Blob
 from imagekit.oci.digest import Digest
@@ -33,7 +34,7 @@ def layer_tar(blob: Blob, diff_id: Digest, reference: str) -> Iterator[IO[bytes]
     else:
         pieces = unpacked.through(decompressed(pieces))
     try:
-        stream = _Pieces(pieces)
+        stream = PiecesReader(pieces)
         yield cast(IO[bytes], stream)
         stream.drain()
     except (zlib.error, EOFError) as error:
@@ -117,34 +118,6 @@ def _zstd_decoder() -> _ZstdDecoder:
         from backports import zstd
     decoder: _ZstdDecoder = zstd.ZstdDecompressor()
     return decoder
-
-
-class _Pieces:
-    """Pieces as the file that ``tarfile`` reads from: small reads of large pieces copy nothing twice."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._piece = b""
-        self._at = 0
-
-    def read(self, count: int) -> bytes:
-        parts = []
-        while count > 0:
-            part = self._piece[self._at : self._at + count]
-            if not part:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    break
-                self._piece, self._at = piece, 0
-                continue
-            parts.append(part)
-            self._at += len(part)
-            count -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def drain(self) -> None:
-        for _ in self._pieces:
-            pass
 
 
 class _Counted:
