@@ -92,6 +92,8 @@ class Remembering:
                 *(directory / ".git" for directory in above),
             ],
             listed=[spec.context],
+            # The configuration, which may say where it is, is not read before the watch begins.
+            aside=[] if spec.context.is_relative_to(settings.cache_dir) else [settings.cache_dir],
         )
 
 

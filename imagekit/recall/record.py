@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from imagekit.atomic import write_whole
 from imagekit.recall.seen import Sights
 
 FORMAT = 3
+MOST = 500  # records that stay, as many as in a cache directory that is pruned
+_ROOM = 50  # so that not every build takes one away
 # Terminals and shells change these from one command to the next, and no build asks for them.
 _PASSING = frozenset(
     """_ COLUMNS LINES OLDPWD PWD SHLVL TERM TERM_PROGRAM TERM_PROGRAM_VERSION TERM_SESSION_ID WINDOWID COLORTERM
@@ -49,8 +52,7 @@ class Record:
             "sights": self.sights.to_json(),
             **{name: getattr(self, name) for name in _PLAIN},
         }
-        known = json.dumps(value).encode()
-        write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+        write_record(path, value)
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
@@ -80,6 +82,19 @@ _PLAIN = (
     "asked",
     "resolved",
 )
+
+
+def write_record(path: Path, value: Mapping[str, Any]) -> None:
+    """Put ``value`` at ``path``, with what tells that it is whole; of many records beside it the newest stay."""
+    known = json.dumps(value).encode()
+    write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    # Where the configuration has another cache directory, nothing else prunes this one.
+    with suppress(OSError):
+        beside = [other for other in path.parent.iterdir() if other.suffix == ".json"]
+        if len(beside) >= MOST + _ROOM:
+            beside.sort(key=lambda other: other.stat().st_mtime)
+            for other in beside[:-MOST]:
+                other.unlink(missing_ok=True)
 
 
 def record_path(arguments: Sequence[str], environ: Mapping[str, str]) -> Path:

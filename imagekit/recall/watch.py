@@ -44,15 +44,18 @@ class Watch:
         """What is read from here on decides nothing any more."""
         self._on = False
 
-    def sights(self, *, asked_for: Iterable[Path], listed: Iterable[Path]) -> Sights:
+    def sights(self, *, asked_for: Iterable[Path], listed: Iterable[Path], aside: Iterable[Path]) -> Sights:
         """What was read, as it is now; the watch ends.
 
         ``asked_for`` are files that may have been looked for without being opened, ``listed`` directories
-        in which names were.
+        in which names were. ``aside`` are directories that were not known to be so when the watch began.
         """
         self.end()
-        files = {*self._files, *map(str, asked_for)}
-        return Sights.of(files, self._source, {*self._directories, *map(str, listed)})
+        own = tuple(f"{path}/" for path in aside)
+        read, directories = (
+            {name for name in names if not f"{name}/".startswith(own)} for names in (self._files, self._directories)
+        )
+        return Sights.of({*read, *map(str, asked_for)}, self._source, {*directories, *map(str, listed)})
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._on or event not in ("open", "os.listdir", "os.scandir"):

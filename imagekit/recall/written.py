@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagekit.atomic import write_whole
 from imagekit.errors import EngineError, ImagekitError
 from imagekit.oci.reference import Reference
+from imagekit.recall.record import write_record
 from imagekit.recall.seen import Mark, Sights, mark
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class WrittenRecord:
 
     def write(self, path: Path) -> None:
         value = {"format": _FORMAT, "sights": self.sights.to_json(), **{name: getattr(self, name) for name in _PLAIN}}
-        known = json.dumps(value).encode()
-        write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+        write_record(path, value)
 
     @classmethod
     def read(cls, path: Path) -> WrittenRecord | None:

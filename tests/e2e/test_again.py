@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -102,6 +103,20 @@ def test_everything_else_is_built_as_ever(again: Again, root: Path, python_image
     assert "typer" in imported
     same = change in ("no image", "another image", "a repository")
     assert (second["image_id"] == first["image_id"]) == same
+
+
+def test_a_cache_that_the_configuration_names_is_no_part_of_it(imagekit: Imagekit, root: Path, tmp_path: Path) -> None:
+    del imagekit.env["IMAGEKIT_CACHE_DIR"]
+    imagekit.env["XDG_CACHE_HOME"] = str(tmp_path / "usual")
+    (tmp_path / "config.toml").write_text(f"cache-dir = {json.dumps(str(tmp_path / 'cache'))}\n")
+    again = Again(imagekit, root)
+    again()
+    # As the hours pass, and other builds.
+    for path in (tmp_path / "cache").rglob("*"):
+        os.utime(path)
+    second, imported = again()
+    assert HEAVY & imported == set()
+    assert second["up_to_date"]
 
 
 def test_a_link_that_is_turned_is_a_change(again: Again, root: Path) -> None:
