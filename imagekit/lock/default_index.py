@@ -13,11 +13,11 @@ _SAID = re.compile(r"--default-index.*?\(by\s+default:\s+<(?P<url>[^>\s]+)>\)", 
 
 @cache
 def uv_default_index() -> str:
-    """Its URL; :class:`InvalidConfig` where this uv does not say it."""
-    import uv
+    """Its URL; :class:`InvalidConfig` where this uv does not say it, :class:`ResolveError` where there is no uv."""
+    from imagekit.lock.uv import find_uv
 
     done = subprocess.run(
-        [uv.find_uv_bin(), "pip", "compile", "--help"],
+        [find_uv(), "pip", "compile", "--help"],
         env={},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,9 @@ def _run(engine: Engine, image_id: str, program: str) -> tuple[int, bytes]:
         host_config=SAFE_DEFAULTS,
     )
     with Container.create(engine, spec) as container:
-        streams = container.attach()
-        container.start()
         words = b""
-        for _, piece in streams.frames():
-            words = (words + piece)[-_TAIL:]
+        with closing(container.attach()) as streams:
+            container.start()
+            for _, piece in streams.frames():
+                words = (words + piece)[-_TAIL:]
         return container.wait(), words

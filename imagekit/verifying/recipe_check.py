@@ -154,11 +154,11 @@ def _run(pipeline: Pipeline, name: str, program: str, image_id: str) -> None:
         host_config=SAFE_DEFAULTS,
     )
     with Container.create(pipeline.engine, spec) as container, _ended_in_time(container) as late:
-        streams = container.attach()
-        container.start()
         words = b""
-        for _, data in streams.frames():
-            words = (words + data)[-_TAIL:]
+        with contextlib.closing(container.attach()) as streams:
+            container.start()
+            for _, data in streams.frames():
+                words = (words + data)[-_TAIL:]
         code = container.wait()
     if code != 0 or late.is_set():
         how = f"took longer than {PATIENCE:.0f} s" if late.is_set() else f"ended with exit code {code}"
