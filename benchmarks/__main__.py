@@ -33,10 +33,10 @@ from benchmarks.peers.environment import versions as peer_versions
 from benchmarks.process import Failed
 from benchmarks.report import curves, document, failures, table, unavailable
 from benchmarks.run_cases import run_cases as cases_of_runs
-from benchmarks.sets import SETS, SETS_OF_BUILDS, PackageSet
+from benchmarks.sets import SETS, PackageSet
 from benchmarks.start_cases import start_cases
 from benchmarks.surroundings import Surroundings
-from imagekit.report.results import read_results
+from imagekit.report.results import SETS_OF_BUILDS, read_results
 
 RESULTS = Path(__file__).with_name("results")
 

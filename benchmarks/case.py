@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmarks.process import Failed
+from imagekit.report.results import OURS
 
 __all__ = ["OURS", "PEER", "Case", "Curve", "Failed", "Growing", "Measures", "Rounds", "Row", "Side"]
 
 Measures = Mapping[str, float]  # by name: seconds, or bytes
-OURS, PEER = "imagekit", "uv Dockerfile"
+PEER = "uv Dockerfile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

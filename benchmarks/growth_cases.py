@@ -24,8 +24,8 @@ from benchmarks.resident import Resident
 from benchmarks.sets import PackageSet
 from benchmarks.sides import build
 from benchmarks.surroundings import Surroundings
+from imagekit.report.results import ALONE
 
-ALONE = "docker load alone"
 PACKAGES, AT_ONCE, CELLS = (5, 20, 80, 300), (1, 2, 4, 8, 16), (1, 4, 16)
 SET = "growth"
 MATRIX = Path(__file__).with_name("cells.toml")

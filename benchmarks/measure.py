@@ -11,7 +11,8 @@ from typing import Any, Literal
 from benchmarks.case import Case, Failed, Row
 from benchmarks.growth import Grown, grown
 from benchmarks.process import Unavailable
-from benchmarks.summary import Summary, quantile
+from benchmarks.summary import Summary
+from imagekit.report.spread import quantile
 
 Say = Callable[[str], object]
 Verdict = Literal["aim", "must", "missed", "failed", "unavailable", "noted"]

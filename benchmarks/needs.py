@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.process import Failed
-from benchmarks.sets import SETS_OF_BUILDS, PackageSet
+from benchmarks.sets import PackageSet
+from imagekit.report.results import SETS_OF_BUILDS
 
 _PROGRAMS = ("docker", "dockerd", "docker-registry", "ip", "nsenter", "unshare")
 # Free at first, in bytes: what a whole run took at most, with some more, and the same without a heavy set.

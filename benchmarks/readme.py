@@ -13,13 +13,13 @@ from pathlib import Path
 from benchmarks.case import OURS
 from benchmarks.peers.builder import Builder
 from benchmarks.peers.cases import PEERS
-from benchmarks.sets import SETS_OF_BUILDS, PackageSet
+from benchmarks.sets import PackageSet
 from imagekit.report.bench_page import key_rows
 from imagekit.report.drawing import svg
 from imagekit.report.figures import beside_peers
 from imagekit.report.page import palette
-from imagekit.report.results import Case, Results, Row, latest_cases, read_results
-from imagekit.report.words import amount, headed, relation
+from imagekit.report.results import SETS_OF_BUILDS, Case, Results, Row, latest_cases, other_set, read_results
+from imagekit.report.words import amount, headed, relation, when_and_where
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path("docs", "benchmarks.svg")
@@ -55,8 +55,6 @@ def picture(runs: Sequence[Results]) -> str:
 def block(runs: Sequence[Results]) -> str:
     """The Markdown: the picture, and the same figures as a table."""
     rows = key_rows(latest_cases(runs))
-    dates = sorted({run.started[:10] for run in runs})
-    machines = dict.fromkeys(f"{run.machine['cores']} cores ({run.machine['cpu']})" for run in runs)
     lines = [
         f"![Key figures beside those of the peers, as the table below has them]({PICTURE})",
         "",
@@ -69,8 +67,9 @@ def block(runs: Sequence[Results]) -> str:
         assert row.ours is not None
         assert row.ours_at is not None
         assert row.theirs is not None
+        other = f" (set `{name}`)" if (name := other_set(row)) else ""
         cells = (
-            f"{headed(row.title)}{_other_set(row)}",
+            f"{headed(row.title)}{other}",
             amount(row.ours_at, row.unit),
             f"{amount(row.theirs.median, row.unit)} ({row.peer})",
             relation(row),
@@ -80,14 +79,9 @@ def block(runs: Sequence[Results]) -> str:
     wheels = len(PackageSet(_MAIN).pins)
     told = (
         f"Builds are of the set `{_MAIN}` ({wheels} wheels) where no other is named. Medians, of the drawn ones that "
-        f"of the ratios of single rounds; measured {' and '.join(dates)} on {' or '.join(machines)}."
+        f"of the ratios of single rounds; measured {when_and_where(runs)}."
     )
     return "\n".join([*lines, "", *beside_all(latest_cases(runs)), told, ""])
-
-
-def _other_set(row: Row) -> str:
-    name = row.name.partition("/")[0]
-    return f" (set `{name}`)" if name in SETS_OF_BUILDS and name != _MAIN else ""
 
 
 def beside_all(cases: Sequence[Case]) -> list[str]:

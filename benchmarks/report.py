@@ -6,20 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.case import Row
 from benchmarks.growth import Grown
 from benchmarks.measure import CaseResult, RowResult, Verdict
-from benchmarks.summary import Summary
 from imagekit.report.results_schema import NUMBER
+from imagekit.report.words import VERDICTS, amount, bound, ratio, spread
 
-_VERDICTS = {
-    "aim": "aim met",
-    "must": "must met",
-    "missed": "MISSED",
-    "failed": "FAILED",
-    "unavailable": "unavailable",
-    "noted": "",
-}
 _HEAD = ("", "must", "aim", "measured", "imagekit", "peer", "rounds", "")
 
 
@@ -117,55 +108,39 @@ def _growth(found: Grown) -> dict[str, Any]:
 def _line(found: Grown) -> str:
     if found.line is None:
         return ""
-    each, none = (_amount(Summary.of([value]), found.unit) for value in (found.line.slope, found.line.intercept))
+    each, none = (amount(value, found.unit) for value in (found.line.slope, found.line.intercept))
     return f"{each} for each one more, {none} at none: "
 
 
 def _points(found: Grown) -> Iterable[str]:
-    return (f"{at} {_amount(Summary.of([value]), found.unit)}" for at, value in found.points)
+    return (f"{at} {amount(value, found.unit)}" for at, value in found.points)
 
 
 def _cells(result: RowResult) -> Sequence[str]:
     row, figures = result.row, result.figures
-    head = (row.name, _bound(row.must, row), _bound(row.aim, row))
-    verdict = _VERDICTS[result.verdict]
+    head = (row.name, bound(row.must, row), bound(row.aim, row))
+    verdict = _verdict(result.verdict)
     if figures is None:
         return (*head, "", "", "", "", verdict)
     unit = row.unit
     if figures.theirs is None:
-        ours = _amount(figures.ours, unit, figures.ours_at)
-        return (*head, _bound(figures.ratio, row), ours, "", str(figures.ours.count), verdict)
+        ours = spread(figures.ours, unit, figures.ours_at)
+        return (*head, bound(figures.ratio, row), ours, "", str(figures.ours.count), verdict)
     rounds = f"{figures.ours.count}/{figures.theirs.count}"
-    measured = _ratio(figures.ratio)
+    measured = ratio(figures.ratio)
     return (
         *head,
         measured,
-        _amount(figures.ours, unit, figures.ours_at),
-        _amount(figures.theirs, unit),
+        spread(figures.ours, unit, figures.ours_at),
+        spread(figures.theirs, unit),
         rounds,
         verdict,
     )
 
 
-def _bound(value: float | None, row: Row) -> str:
-    if value is None or row.peer is not None:
-        return _ratio(value)
-    return _amount(Summary.of([value]), row.unit)
-
-
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"1/{1 / value:.0f}" if 0 < value < 0.1 else f"{value:.2f}"
-
-
-def _amount(found: Summary, unit: str, at: float | None = None) -> str:
-    shown = found.median if at is None else at
-    scale, digits, name = {"B": (1e6, 3, " MB"), "n": (1.0, 0, ""), "s": (1.0, 2 if shown >= 1 else 3, " s")}[unit]
-    text = f"{shown / scale:.{digits}f}{name}"
-    if found.low == found.high:
-        return text
-    return f"{text} ({found.low / scale:.{digits}f}–{found.high / scale:.{digits}f})"
+def _verdict(verdict: Verdict) -> str:
+    words = VERDICTS[verdict]
+    return words.upper() if verdict in ("missed", "failed") else words
 
 
 def _padded(cell: str, width: int, column: int) -> str:

@@ -24,7 +24,6 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 SETS = Path(__file__).with_name("sets")
-SETS_OF_BUILDS = ("data", "api", "ml")  # the main one first
 _TABLE = "[[packages]]"
 
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imagekit.report.spread import quantile
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -28,12 +30,3 @@ class Summary:
             mad=statistics.median(abs(value - middle) for value in values),
             count=len(values),
         )
-
-
-def quantile(values: Sequence[float], q: float) -> float:
-    """The ``q`` quantile (0 … 1), between two values by the line that joins them (Hyndman and Fan's type 7)."""
-    ordered = sorted(values)
-    place = q * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)

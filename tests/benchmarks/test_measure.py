@@ -16,7 +16,8 @@ from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Row, Side
 from benchmarks.measure import CaseResult, run_case, run_cases
 from benchmarks.process import run
 from benchmarks.report import document, failures, table
-from benchmarks.summary import Summary, quantile
+from benchmarks.summary import Summary
+from imagekit.report.spread import quantile
 
 
 def row(**more: object) -> Row:
@@ -103,8 +104,8 @@ def test_a_row_without_a_peer_is_the_measure_itself() -> None:
     assert [found.verdict for found in result.rows] == ["must", "missed"]
     shown = table([result]).splitlines()[2:]
     assert [line.split() for line in shown] == [
-        ["s/none", "0", "0", "0", "3", "must", "met"],
-        ["s/bytes", "0.000", "MB", "0.004", "MB", "0.004", "MB", "3", "MISSED"],
+        ["s/none", "0", "0", "0", "3", "target", "met"],
+        ["s/bytes", "0", "B", "4.10", "kB", "4.10", "kB", "3", "MISSED"],
     ]
     assert document([result])["cases"][0]["rows"][0]["theirs"] is None
 
@@ -207,7 +208,7 @@ def test_the_document_is_json_and_names_its_schema() -> None:
 def test_the_table_shows_bounds_ratio_and_spread() -> None:
     text = table([run_one(case(lambda n: [1.0, 2.0, 3.0][n], lambda n: 100.0))])
     line = text.splitlines()[2]
-    assert line.split() == ["s/a", "0.50", "0.10", "1/50", *"2.00 s (1.50–2.50) 100.00 s 3/3 aim met".split()]
+    assert line.split() == ["s/a", "0.50", "0.10", "1/50", *"2.00 s (1.50–2.50 s) 100 s 3/3 aim met".split()]
 
 
 def test_a_process_is_timed_from_outside() -> None:
