@@ -199,7 +199,7 @@ def test_what_could_not_be_measured_of_growth_is_named_and_nobody_has_our_colour
 
 
 def test_a_label_without_room_is_broken_and_stands_above_its_bar() -> None:
-    label = "data: the build and the push after one small package moves, by uv Dockerfile, no bytecode"
+    label = "data: the build and the push after one small package moves, by uv Dockerfile"
     items = [Bar(label=each, text="0.012 of 0.03", value=1.0, colour="ours") for each in (label, "short")]
     assert "line 1" not in bars(items, WIDE)["data"]["values"][0]
     first, second = bars(items, NARROW)["data"]["values"]
