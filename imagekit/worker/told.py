@@ -61,11 +61,12 @@ class Told:
 
     def trouble(self, error: Exception) -> None:
         """Once, for as long as it is the same."""
-        if not isinstance(error, ImagekitError):
-            error = ImagekitError(f"a fault of imagekit's own: {type(error).__name__}: {error}")
-        if error.message != self._trouble:
-            self._trouble = error.message
-            self._line(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
+        words, hint = f"a fault of imagekit's own: {type(error).__name__}: {error}", None
+        if isinstance(error, ImagekitError):
+            words, hint = error.message, error.hint
+        if words != self._trouble:
+            self._trouble = words
+            self._line(f"{words}{f' ({hint})' if hint else ''}")
 
     def output_of(self, run: StoredRun) -> Lines:
         """Shows what the run writes, line by line."""
