@@ -34,7 +34,7 @@ test: setup ## lint, then the tests
 bench: setup ## imagekit beside the best Dockerfile there is, within 25 minutes; ONLY=tail,cold chooses cases
 	@$(BIN)/python -m benchmarks --only '$(ONLY)' $(BENCH_ARGS)
 
-bench-full: setup ## the same with all cases and sets and more rounds, two and three quarter hours
+bench-full: setup ## the same with all cases and sets and more rounds, by its cases two and three quarter hours
 	@$(BIN)/python -m benchmarks --full --only '$(ONLY)' $(BENCH_ARGS)
 
 report: $(BIN)/imagekit ## a page of what was measured (benchmarks.html), and the figures of README.md; RESULTS=FILE…
