@@ -13,7 +13,7 @@ from imagekit.report.results import SETS_OF_BUILDS
 
 _PROGRAMS = ("docker", "dockerd", "docker-registry", "ip", "nsenter", "unshare")
 # Below these, in bytes free at first, it is not tried. A run with 60 GB had 55 in use by the set `data` (pruned from
-# 10 GB free on), and was full in a heavy set, which has been pruned earlier since; that it ends with these is not measured.
+# 10 GB free on), and was full in a heavy set, which is pruned earlier since; that it ends with these is not measured.
 _DISK, _DISK_HEAVY = 40 * 10**9, 60 * 10**9
 
 
