@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ from benchmarks.run_cases import run_cases as cases_of_runs
 from benchmarks.sets import SETS, PackageSet
 from benchmarks.start_cases import start_cases
 from benchmarks.surroundings import Surroundings
+from imagekit.atomic import write_whole
+from imagekit.errors import DiskFull
 from imagekit.report.results import SETS_OF_BUILDS, read_results
 
 RESULTS = Path(__file__).with_name("results")
@@ -57,6 +61,19 @@ def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
     yield from matrix_cases(at)
 
 
+def by_groups(at: Surroundings, cases: Sequence[Case]) -> Iterator[Case]:
+    """``cases``, of which the first of each group begins with nothing of what others made."""
+    group = ""
+    for case in cases:
+        yield case if case.group == group else replace(case, prepare=partial(_prepare_anew, at, case))
+        group = case.group
+
+
+def _prepare_anew(at: Surroundings, case: Case) -> None:
+    at.begin_group()
+    case.prepare()
+
+
 def main() -> int:
     arguments = _arguments()
     in_own_mounts()
@@ -75,6 +92,9 @@ def main() -> int:
         # Before hours are spent, and before a document of failures stands beside those that were kept.
         check_needs(at.disk, [case.name for case in cases])
         results, found = _measured(at, cases, arguments, output)
+    if found:
+        # By now the disk has room, whatever the cases took of it.
+        _keep(output, found)
     if not results:
         return 130
     _tell(results, compared(before, read_results(json.dumps(found), output.name)))
@@ -120,10 +140,13 @@ def _measured(
     found: dict[str, Any] = {}
     try:
         # Kept after each case: of hours, what ends them early takes one case and no more.
-        for result in run_cases(cases, full=arguments.full, rounds=arguments.rounds, say=_say):
+        for result in run_cases(by_groups(at, cases), full=arguments.full, rounds=arguments.rounds, say=_say):
             results.append(result)
             found = document(results, **here, seconds=round(time.monotonic() - began, 1))
-            _keep(output, found)
+            try:
+                _keep(output, found)
+            except (OSError, DiskFull) as error:
+                _say(f"  not kept yet: {error}")
     except KeyboardInterrupt:
         print("\nended early", file=sys.stderr)
     return results, found
@@ -139,10 +162,7 @@ def _tell(results: Sequence[CaseResult], since: str) -> None:
 
 def _keep(output: Path, found: Mapping[str, Any]) -> None:
     """Write ``found`` whole or not at all."""
-    output.parent.mkdir(exist_ok=True)
-    unfinished = output.with_name(f"{output.name}.part")
-    unfinished.write_text(json.dumps(found, indent=1) + "\n")
-    unfinished.replace(output)
+    write_whole(output, (json.dumps(found, indent=1) + "\n").encode(), mode=0o644)
 
 
 def _end(number: int, _: object) -> None:
@@ -160,7 +180,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", action="append", choices=sorted(p.name for p in SETS.iterdir()), help="instead of all")
     parser.add_argument("--rounds", type=int, help="of every case, instead of its own")
     parser.add_argument("--base", metavar="REF", help="the base image, of the engine at hand")
-    parser.add_argument("--directory", type=Path, help="where to work (60 GB; no overlay file system)")
+    parser.add_argument("--directory", type=Path, help="where to work (70 GB; no overlay file system)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of benchmarks/results/DATE.json")
     parser.add_argument("--imagekit", metavar="PROGRAM", help="instead of this environment's: to compare versions")
     parser.add_argument("--list", action="store_true", help="name the cases, their rounds and minutes, and end")

@@ -106,3 +106,8 @@ class Case:
     growing: Growing | None = None  # then a round is as many, numbered on, as there are points
     # An image of ours ``before`` the last change and ``after`` it, as ``imagekit inspect --json`` tells it.
     images: Callable[[], Mapping[str, Any]] = dict
+
+    @property
+    def group(self) -> str:
+        """What its name begins with: a case may go on with what those of its group before it made."""
+        return self.name.partition("-")[0]

@@ -77,7 +77,7 @@ class Matrix:
         self.file = file
         self.select = select
         self.imports = imports
-        self.directory = at.directory / name
+        self.directory = at.work / name
         self.cache = self.directory / "cache"
         self.cells: tuple[Cell, ...] = ()
 

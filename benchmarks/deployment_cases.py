@@ -91,7 +91,7 @@ def deployment_cases(at: Surroundings) -> Iterator[Case]:
 class _Deployments:
     def __init__(self, at: Surroundings) -> None:
         self.at = at
-        self.directory = at.directory / "deployment"
+        self.directory = at.work / "deployment"
         self.project = self.directory / "project"
         self.logs: dict[str, Path] = {}
         self.ends = ExitStack()

@@ -67,7 +67,7 @@ class _Engines:
         """The second engine loads ``images``, all at once; each was saved before, in nobody's time."""
         archives = []
         for number, image in enumerate(images):
-            archives.append(self.at.directory / f"loaded-{number}.tar")
+            archives.append(self.at.work / f"loaded-{number}.tar")
             self.at.docker(_STORE, "save", "--output", str(archives[-1]), image)
         env = self.at.engine("second").env
         commands = [["docker", "load", "--quiet", "--input", str(archive)] for archive in archives]

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from benchmarks.case import Case, Failed, Row
 from benchmarks.growth import Grown, grown
 from benchmarks.process import Unavailable
-from benchmarks.summary import Summary
-from imagekit.report.spread import quantile
+from imagekit.report.spread import Spread, quantile
 
 Say = Callable[[str], object]
 Verdict = Literal["aim", "must", "missed", "failed", "unavailable", "noted"]
@@ -24,9 +23,9 @@ class Figures:
     """What was measured for a row; ``ratio`` is ours to theirs, or ours where there is no peer."""
 
     ratio: float
-    ours: Summary
+    ours: Spread
     ours_at: float  # the row's quantile of ours
-    theirs: Summary | None
+    theirs: Spread | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +151,11 @@ def row_result(row: Row, samples: Samples, errors: Mapping[str, Exception], by: 
         theirs = _values(samples[row.peer], row.theirs) if row.peer is not None else {}
     except KeyError as error:
         return RowResult(row=row, error=f"there is no measure {error}")
-    summary = Summary.of(list(ours.values()))
+    summary = Spread.of(list(ours.values()))
     if row.peer is None:
         at = quantile(list(ours.values()), row.quantile or 0.5)
         return RowResult(row=row, figures=Figures(ratio=at, ours=summary, ours_at=at, theirs=None))
-    middle = Summary.of(list(theirs.values()))
+    middle = Spread.of(list(theirs.values()))
     ratio = summary.median / middle.median
     if row.quantile is not None:
         ratio = quantile([ours[n] / theirs.get(n, middle.median) for n in ours], row.quantile)

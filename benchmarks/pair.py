@@ -35,7 +35,7 @@ class Pair:
         self.packages = packages
         self.store = store
         self.name = name or packages.name
-        self.directory = at.directory / f"{self.name}-{store}"
+        self.directory = at.work / f"{self.name}-{store}"
         self.ours, self.peer = self.directory / "ours", self.directory / "peer"
         self.ours_image, self.peer_image = f"imagekit-bench/{self.name}:ours", f"imagekit-bench/{self.name}:peer"
         self.cache = self.directory / "cache"
@@ -164,7 +164,7 @@ class Pair:
 
     @property
     def _pristine(self) -> Path:
-        return self.at.directory / f"cache-{self.packages.name}"
+        return self.at.work / f"cache-{self.packages.name}"
 
     def check_version(self, pin: Pin, *images: str) -> None:
         for image in images or self.images:

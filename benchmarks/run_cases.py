@@ -96,8 +96,8 @@ class _Runs:
 
     def __init__(self, at: Surroundings) -> None:
         self._at = at
-        self._project = at.directory / "empty-flow"
-        self._cache = at.directory / "empty-flow-cache"
+        self._project = at.work / "empty-flow"
+        self._cache = at.work / "empty-flow-cache"
         self._image = "imagekit-bench/empty-flow:1"
         self._process: subprocess.Popen[str] | None = None
         self.docker = ["docker", "run", "--rm", self._image, "python", "-c", "pass"]

@@ -78,7 +78,7 @@ def start_cases(at: Surroundings) -> Iterator[Case]:
 class _Starts:
     def __init__(self, at: Surroundings, extras: Extras) -> None:
         self.at, self.extras = at, extras
-        self.directory = at.directory / f"start-{extras.name}"
+        self.directory = at.work / f"start-{extras.name}"
         self.project, self.warm_cache = self.directory / "project", self.directory / "warm"
         self.building = 0.0  # seconds of the baked image's first build
         self.plain, self.baked = (f"imagekit-bench/start-{extras.name}:{tag}" for tag in ("plain", "baked"))

@@ -43,6 +43,8 @@ class Surroundings:
         self.directory = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
         self.disk = self.directory.parent  # whose room all of it takes
         self.has_own_filesystem = mount_own(self.directory, self._image("run"))
+        self.work = self.directory / "work"  # what cases make, gone with their group
+        self.work.mkdir()
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self._at_hand = AtHand(self.environment, self.imagekit)
@@ -167,14 +169,27 @@ class Surroundings:
         self.engine(store)
 
     def begin_again(self, store: Store) -> None:
-        """As ``empty``, and no other engine nor a registry is there: disks have room for one set at a time."""
+        """As ``empty``, and no other engine nor a registry is there."""
+        self._end_all()
+        self._give_back()
+        self.engine(store)
+
+    def begin_group(self) -> None:
+        """Nothing is left of the cases before: disks have room for one group of them at a time."""
+        self._end_all()
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(exist_ok=True)
+        self._give_back()
+
+    def _end_all(self) -> None:
         for each in tuple(self._engines):
             self._end(each)
         for name in tuple(self._registries):
             self.close_registry(name)
+
+    def _give_back(self) -> None:
         if self.has_own_filesystem:
             give_back(self.directory)
-        self.engine(store)
 
     def remove_images(self, store: Store) -> None:
         """Take every image but the base and uv's from the engine with ``store``."""
@@ -200,7 +215,7 @@ class Surroundings:
     def registry(self, name: str) -> Registry:
         """The registry called ``name``; a name that is new has an empty one."""
         if name not in self._registries:
-            self._registries[name] = Registry(self.directory / f"registry-{name}")
+            self._registries[name] = Registry(self.work / f"registry-{name}")
         return self._registries[name]
 
     def close_registry(self, name: str) -> None:

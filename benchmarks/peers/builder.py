@@ -35,7 +35,7 @@ class Builder(ABC):
     def __init__(self, at: Surroundings, packages: PackageSet) -> None:
         self.at = at
         self.packages = packages
-        self.directory = at.directory / f"peers-{packages.name}" / self.slug
+        self.directory = at.work / f"peers-{packages.name}" / self.slug
         self.project = self.directory / "project"
         self.image = f"imagekit-bench/peers-{packages.name}:{self.slug}"
 
@@ -78,7 +78,7 @@ class Builder(ABC):
     def measured(self, command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> Finished:
         """Run a command of a build; its memory is looked at together with the engine's."""
         # Some leave there what they made for the moment.
-        temporary = self.at.directory / "temporary"
+        temporary = self.at.work / "temporary"
         temporary.mkdir(exist_ok=True)
         return self.at.timed(
             command, {**env, "TMPDIR": str(temporary)}, cwd=cwd, beside=self.at.engine(STORE).processes

@@ -7,7 +7,6 @@ conda's ``PrefixRecord`` (``conda-meta``).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import tarfile
@@ -20,6 +19,7 @@ from typing import IO
 from imagekit.atomic import write_whole
 from imagekit.errors import DiskFull
 from imagekit.layers.values import read_file
+from imagekit.notes import from_note, to_note
 from imagekit.oci.digest import Digest
 from imagekit.sharing.leases import mark_used
 
@@ -110,10 +110,7 @@ def _is_below(path: str, places: Sequence[str]) -> bool:
 
 
 class ContentsCache:
-    """What layers say of packages, kept in ``cache`` (the cache directory) by diff ID.
-
-    A note's second line is the SHA-256 of its first.
-    """
+    """What layers say of packages, kept in ``cache`` (the cache directory) by diff ID."""
 
     def __init__(self, cache: Path) -> None:
         self._directory = cache / _DIRECTORY
@@ -122,9 +119,8 @@ class ContentsCache:
     def get(self, diff_id: Digest) -> LayerContents | None:
         path = self._path(diff_id)
         try:
-            text, _, check = read_file(path).partition(b"\n")
-            known = json.loads(text)
-            if known["format"] != FORMAT or check.decode() != hashlib.sha256(text).hexdigest():
+            known = from_note(read_file(path))
+            if known["format"] != FORMAT:
                 return None
             found = LayerContents(dict(known["files"]), tuple(known["hidden"]), tuple(known["emptied"]))
         except (OSError, ValueError, KeyError, TypeError):
@@ -134,10 +130,9 @@ class ContentsCache:
 
     def keep(self, diff_id: Digest, found: LayerContents) -> LayerContents:
         value = {"format": FORMAT, "files": found.files, "hidden": found.hidden, "emptied": found.emptied}
-        known = json.dumps(value).encode()
         # What is only remembered must not end what is under way.
         with suppress(OSError, DiskFull):
-            write_whole(self._path(diff_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+            write_whole(self._path(diff_id), to_note(value))
         return found
 
     def _path(self, diff_id: Digest) -> Path:

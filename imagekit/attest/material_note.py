@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from imagekit.lock.values import Artifact, GitCommit, Lock
+from imagekit.network.urls import bare
 from imagekit.oci.digest import digest_of_json
 from imagekit.plan.record import LABEL, Record
 from imagekit.plan.values import FilesLayer, Plan, SourceLayer
@@ -84,4 +85,4 @@ def bare_url(url: str) -> str:
         return ""
     if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
         return ""
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    return bare(url)

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from imagekit.attest.material_note import bare_url
 from imagekit.conda.channels import without_token
+from imagekit.stanzas import stanzas
 
 _INFO = re.compile(r"(?P<place>.*-packages)/(?P<stem>[^/]+)\.(?:dist|egg)-info(?:/(?:METADATA|PKG-INFO))?")
 _SOURCE = re.compile(r"(?P<name>\S+)(?: \((?P<version>[^)]+)\))?")
@@ -194,11 +195,10 @@ def _origin(text: str | None) -> Origin | None:
 def _system(path: str, text: str) -> Iterator[SystemPackage]:
     # Of distroless images each package has a file of its own, without a word on its state.
     is_shared = path == "var/lib/dpkg/status"
-    for paragraph in text.split("\n\n"):
-        fields = HeaderParser().parsestr(paragraph.lstrip("\n"))
-        name, version = fields.get("Package"), fields.get("Version")
+    for fields in stanzas(text):
+        name, version = fields["Package"], fields.get("Version")
         state = (fields.get("Status") or ("" if is_shared else "install ok installed")).split()
-        if not name or not version or state[-1:] != ["installed"]:
+        if not version or state[-1:] != ["installed"]:
             continue
         source = _SOURCE.match(fields.get("Source") or name)
         yield SystemPackage(

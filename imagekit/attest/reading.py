@@ -8,26 +8,22 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import Any
 
 from imagekit.attest.layer_contents import ContentsCache, LayerContents, read_layer, read_stream
-from imagekit.engine.stream import PiecesReader
-from imagekit.errors import BaseUnusable, EngineError
+from imagekit.errors import BaseUnusable
 from imagekit.layers.values import FileRange, Layer, damaged, open_file
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.content import Blob
 from imagekit.oci.digest import Digest, digest_of
 from imagekit.progress import Reporter
-from imagekit.stages.layer_stream import decompressed, layer_tar
+from imagekit.stages.layer_stream import layer_tar
+from imagekit.stages.saved_archive import read_saved, unreadable
 
-_PIECE = 1 << 20
-_DOCUMENT = 8 << 20  # bytes of a manifest or configuration
 _READS = 4  # blobs at a time
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,46 +137,24 @@ class _LayerFile(io.RawIOBase):
 
 def read_archive(pieces: Iterable[bytes], kept: ContentsCache) -> SavedImage:
     """The image in an engine's archive (``docker save``). Raises ``EngineError`` for one that cannot be read."""
-    documents: dict[str, bytes] = {}
-    layers: dict[str, LayerContents] = {}
-    links: dict[str, str] = {}
+    known: dict[str, LayerContents] = {}
+
+    def is_known(name: str) -> bool:
+        # On the classic store a layer's name in the archive is its diff ID; elsewhere nothing is kept by that name.
+        digits = name.rpartition("/")[2]
+        contents = kept.get(Digest(f"sha256:{digits}")) if len(digits) == 64 else None
+        if contents is not None:
+            known[f"sha256:{digits}"] = contents
+        return contents is not None
+
+    saved = read_saved(pieces, read_layer, is_known)
     try:
-        with tarfile.open(fileobj=PiecesReader(iter(pieces)), mode="r|", bufsize=_PIECE) as archive:
-            for member in archive:
-                if member.issym():
-                    links[member.name] = member.linkname.replace("../", "")
-                stream = archive.extractfile(member) if member.isreg() else None
-                if stream is None:
-                    continue
-                head = stream.read(tarfile.BLOCKSIZE)
-                # The first member of a layer is a file's header; documents begin with a brace.
-                if head[257:262] == b"ustar" or head.startswith(_PACKED) or (head and not head.strip(b"\0")):
-                    layers[member.name] = _layer(member.name, head, stream, kept)
-                elif member.size <= _DOCUMENT:
-                    documents[member.name] = head + stream.read()
-        (entry,) = json.loads(documents["manifest.json"])
-        data = documents[entry["Config"]]
-        config = ImageConfig(json.loads(data))
-        found = [layers[links.get(name, name)] for name in entry["Layers"]]
-    except (tarfile.TarError, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"the engine's archive of the image cannot be read ({error})", hint="try it again") from error
-    for diff_id, contents in zip(config.diff_ids, found, strict=True):
-        if kept.get(diff_id) is None:
-            kept.keep(diff_id, contents)
-    return SavedImage(config=config, config_digest=digest_of(data), layers=tuple(found))
-
-
-def _layer(name: str, head: bytes, stream: IO[bytes], kept: ContentsCache) -> LayerContents:
-    digits = name.rpartition("/")[2]
-    # On the classic store a layer's name in the archive is its diff ID; elsewhere nothing is kept by that name.
-    known = kept.get(Digest(f"sha256:{digits}")) if len(digits) == 64 else None
-    return known if known is not None else read_stream(_unpacked(head, stream))
-
-
-def _unpacked(head: bytes, stream: IO[bytes]) -> IO[bytes]:
-    def pieces() -> Iterator[bytes]:
-        yield head
-        while piece := stream.read(_PIECE):
-            yield piece
-
-    return cast("IO[bytes]", PiecesReader(decompressed(pieces())))
+        config = ImageConfig(json.loads(saved.config))
+        layers = list(zip(config.diff_ids, saved.layers, strict=True))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise unreadable(error) from error
+    return SavedImage(
+        config=config,
+        config_digest=digest_of(saved.config),
+        layers=tuple(known[id] if found is None else kept.keep(id, found) for id, found in layers),
+    )

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from imagekit.lock.fetch import WheelStore
     from imagekit.spec.installed import Contents
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONDA_LABEL = "imagekit.conda"  # the digest of what conda's packages are
 
 
@@ -241,7 +240,7 @@ def _markers(below: BaseImage, version: str) -> tuple[tuple[str, str], ...]:
 def _environment(below: BaseImage) -> dict[str, str]:
     from imagekit.conda.values import PREFIX
 
-    path = below.config.env.get("PATH") or _PATH
+    path = below.config.path
     scripts = f"{PREFIX}/bin"
     return {
         "PATH": path if scripts in path.split(":") else f"{scripts}:{path}",

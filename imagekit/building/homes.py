@@ -7,7 +7,6 @@ is wrong by now costs nothing: what cannot be mounted is sent.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from imagekit.atomic import write_whole
 from imagekit.errors import DiskFull
 from imagekit.layers.values import read_file
+from imagekit.notes import from_note, to_note
 from imagekit.oci.content import Blob, ImageContent
 from imagekit.oci.reference import Reference
 from imagekit.progress import Reporter
@@ -64,18 +64,14 @@ def _at_home(image: ImageContent, known: dict[str, str]) -> ImageContent:
 
 def _read(path: Path) -> tuple[str, list[str]] | None:
     try:
-        known, _, check = read_file(path).partition(b"\n")
-        if check.strip() != hashlib.sha256(known).hexdigest().encode():
-            return None
-        value = json.loads(known)
+        value = from_note(read_file(path))
         return str(value["home"]), [str(digest) for digest in value["blobs"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _write(path: Path, home: str, blobs: Sequence[str]) -> None:
-    known = json.dumps({"home": home, "blobs": blobs[:_MOST_BLOBS]}).encode()
-    write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    write_whole(path, to_note({"home": home, "blobs": blobs[:_MOST_BLOBS]}))
 
 
 def _path(cache: Path, home: str) -> Path:

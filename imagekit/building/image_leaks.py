@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import tarfile
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.atomic import write_whole
-from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_file
-from imagekit.check.saved_layers import leaks_of_archive
+from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_file, leaks_of_member
 from imagekit.errors import DiskFull, EngineError, InputError, InvalidReference
+from imagekit.oci.digest import Digest
 from imagekit.oci.reference import Reference
 from imagekit.secrets.dockerfile_text import instructions
 from imagekit.spec.source_tree import scan
+from imagekit.stages.saved_archive import members, read_saved
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine, EngineImage
@@ -38,8 +40,20 @@ def image_leaks(
     inherited = document_of(engine, base) if base is not None else None
     found = leaks_of_config(document_of(engine, image), inherited, needles)
     if below is not None:
-        found += leaks_of_archive(engine.save(image.id), image.diff_ids, below=below, needles=needles)
+        found += _in_layers(engine.save(image.id), image.diff_ids, below=below, needles=needles)
     return found
+
+
+def _in_layers(archive: Iterable[bytes], diff_ids: Sequence[Digest], *, below: int, needles: Needles) -> list[Leak]:
+    """What the layers of the image in ``archive``, which has ``diff_ids``, hold, but for its lowest ``below``."""
+    names = {digest.removeprefix("sha256:") for digest in diff_ids[:below]}
+
+    def read(layer: tarfile.TarFile) -> list[Leak]:
+        return [leak for member in members(layer) for leak in leaks_of_member(layer, member, needles)]
+
+    found = read_saved(archive, read, lambda name: not names.isdisjoint(name.split("/"))).layers
+    layers = list(zip(diff_ids, found, strict=True))[below:]
+    return [leak._replace(layer=diff_id) for diff_id, leaks in layers for leak in leaks or ()]
 
 
 def leaks_of_image(engine: Engine, reference: str, needles: Needles) -> list[Leak]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.errors import InvalidProject
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_stream
 from imagekit.spec.files import within
 from imagekit.spec.image import FileMapping, ImageSpec
 from imagekit.spec.source_tree import SourceTree, scan
@@ -55,11 +54,9 @@ def _refuse_on_source(files: Iterable[FileMapping], tree: SourceTree, workdir: s
 def file_digest(path: Path) -> str:
     """The digest of a file's content and of its executable bit; ``InvalidProject`` where it cannot be read."""
     try:
-        content = hashlib.sha256()
         with open(path, "rb") as stream:
             mode = path.stat().st_mode
-            while piece := stream.read(1 << 20):
-                content.update(piece)
+            content = digest_of_stream(stream)
     except OSError as problem:
         raise InvalidProject(f"{path} cannot be read: {problem.strerror}", hint=f"see: ls -l {path}") from None
-    return f"{'x' if mode & 0o100 else '-'}:{content.hexdigest()}"
+    return f"{'x' if mode & 0o100 else '-'}:{content.removeprefix('sha256:')}"

@@ -5,8 +5,6 @@ A note's second line is the SHA-256 of its first.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from imagekit.atomic import write_whole
 from imagekit.codec import decode, encode
 from imagekit.layers.values import FileRange, Layer, read_file
+from imagekit.notes import from_note, to_note
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.manifest import Descriptor
 from imagekit.spec import base as base_values
@@ -58,8 +57,7 @@ def keep_note(cache: Path, image_id: str, note: Mapping[str, Any]) -> None:
 
 
 def _keep(cache: Path, image_id: str, **parts: Any) -> None:
-    known = json.dumps({"format": _FORMAT, **parts}).encode()
-    write_whole(_path(cache, image_id), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    write_whole(_path(cache, image_id), to_note({"format": _FORMAT, **parts}))
 
 
 def made_image(cache: Path, image_id: str) -> MadeImage | None:
@@ -88,10 +86,7 @@ def note_of(cache: Path, image_id: str) -> Mapping[str, Any] | None:
 
 def _kept(cache: Path, image_id: str) -> dict[str, Any] | None:
     try:
-        known, _, check = read_file(_path(cache, image_id)).partition(b"\n")
-        if check.strip() != hashlib.sha256(known).hexdigest().encode():
-            return None
-        value: dict[str, Any] = json.loads(known)
+        value = from_note(read_file(_path(cache, image_id)))
         return value if value["format"] == _FORMAT and isinstance(value["materials"], dict) else None
     except Exception:
         return None

@@ -18,7 +18,7 @@ from imagekit.oci.digest import Digest, digest_of, digest_of_json
 # Of the package: what decides whether something is a finding.
 _JUDGES = (
     *("secrets/shapes.py", "secrets/telling.py", "secrets/no_credential.py", "secrets/command_text.py"),
-    *("secrets/urls.py", "secrets/needles.py", "check/leaks.py", "check/saved_layers.py", "building/leak_gate.py"),
+    *("secrets/urls.py", "secrets/needles.py", "check/leaks.py", "stages/saved_archive.py", "building/leak_gate.py"),
     *("building/image_leaks.py", "building/scan_notes.py"),
 )
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from imagekit.building.leak_gate import reads_layers_of, refuse_found
 from imagekit.building.outputs import REGISTRY
 from imagekit.check.leaks import Leak, leaks_of_config, leaks_of_member
-from imagekit.check.saved_layers import members
 from imagekit.errors import ImagekitError, InvalidReference
 from imagekit.explaining.results import WrittenResult
 from imagekit.export.layout_whole import WrittenImage, read_whole
 from imagekit.oci.config import ImageConfig
 from imagekit.oci.reference import Reference
 from imagekit.stages.layer_stream import layer_tar
+from imagekit.stages.saved_archive import members
 
 if TYPE_CHECKING:
     from imagekit.engine.client import Engine

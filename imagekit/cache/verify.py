@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import re
 import sys
@@ -19,6 +18,7 @@ from imagekit.errors import DamagedLayer, RepositoryError
 from imagekit.git.remote import Git
 from imagekit.layers.cache import read_entry
 from imagekit.layers.values import digest_of_file, read_file
+from imagekit.notes import from_note
 from imagekit.oci.digest import is_digest
 from imagekit.progress import Reporter
 from imagekit.sharing.once import SUFFIX
@@ -103,7 +103,7 @@ def _blob(unit: Unit) -> Iterator[str]:
     if not notes or not contents:
         yield "a file of it is missing"
         return
-    known = json.loads(read_file(notes[0]).partition(b"\n")[0])
+    known = from_note(read_file(notes[0]))
     digests = {value for value in _texts(known) if is_digest(value)}
     for path in contents:
         # Its note names the digest among others: that of what it unpacks to.
@@ -196,10 +196,10 @@ def _note(unit: Unit) -> Iterator[str]:
 
 
 def _record(unit: Unit) -> Iterator[str]:
-    """A line of JSON, and its sha256."""
     for path in unit.paths:
-        known, _, check = read_file(path).partition(b"\n")
-        if check.decode() != hashlib.sha256(known).hexdigest():
+        try:
+            from_note(read_file(path))
+        except ValueError:
             yield "other bytes than were written"
 
 

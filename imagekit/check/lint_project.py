@@ -11,13 +11,13 @@ from packaging.specifiers import SpecifierSet
 
 from imagekit.check.lint import ERROR, Finding, finding
 from imagekit.errors import CredentialExposed, InputError
-from imagekit.lock.redaction import redacted
 from imagekit.oci.reference import Reference
 from imagekit.secrets.file_names import telling_file
 from imagekit.secrets.refusal import exposed_values
 from imagekit.spec.image import OCI_LAYOUT, ImageSpec
 from imagekit.spec.source_tree import SourceTree
 from imagekit.spec.toml_places import places_of
+from imagekit.spec.url import redacted
 
 LARGE = 20_000_000  # bytes
 _MOST_FILES = 10

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from imagekit.check.saved_image import File, files_of
+from imagekit.stanzas import stanzas
 
 _STATUS = "/var/lib/dpkg/status"
 _LIST = re.compile(r"/var/lib/dpkg/info/(?P<name>[^/:]+)(:[^/]+)?\.list")
@@ -56,10 +57,8 @@ def sizes_of(archive: Iterable[bytes]) -> tuple[PackageSize, ...]:
 
 def _packages(files: Mapping[str, File]) -> Iterator[tuple[str, tuple[str, str]]]:
     """By name, version and section of each package that dpkg says is there."""
-    for block in _text(files.get(_STATUS)).split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line[0].isspace())
-        if "Package" in fields:
-            yield fields["Package"], (fields.get("Version", ""), fields.get("Section", NO_SECTION).rpartition("/")[2])
+    for fields in stanzas(_text(files.get(_STATUS))):
+        yield fields["Package"], (fields.get("Version", ""), fields.get("Section", NO_SECTION).rpartition("/")[2])
 
 
 def _owners(files: Mapping[str, File]) -> Iterator[tuple[str, str]]:

@@ -12,8 +12,8 @@ import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from imagekit.check.saved_layers import members, read_layers, unreadable
 from imagekit.stages.file_tree import FileTree
+from imagekit.stages.saved_archive import members, read_saved, unreadable
 
 _PIECE = 1 << 20
 _XATTR = "SCHILY.xattr."
@@ -46,7 +46,7 @@ def files_of(archive: Iterable[bytes], keep: Callable[[str], bool] = lambda path
     Raises ``EngineError`` for an archive that cannot be read.
     """
     contents: list[Content] = []
-    layers = read_layers(archive, lambda layer: _layer(layer, contents, keep))
+    layers = read_saved(archive, lambda layer: _layer(layer, contents, keep)).layers
     tree = FileTree()
     try:
         for number, layer in enumerate(layers):

@@ -22,8 +22,8 @@ from imagekit.checkouts.remarks import lfs_pointers, remarks
 from imagekit.checkouts.server import Server, server_of
 from imagekit.checkouts.values import Checkout, GitSource, SourceAccess
 from imagekit.errors import DiskFull, InputError, RepositoryError
-from imagekit.git.program import shown
 from imagekit.git.remote import is_commit
+from imagekit.network.urls import without_login
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import in_use, mark_used
 from imagekit.sharing.once import make_once
@@ -48,8 +48,9 @@ def fetched(source: GitSource, access: SourceAccess, *, secret: str | None, repo
     elif access.offline and urlsplit(source.url).scheme != "file":
         what = f"the branch or tag {source.ref!r}" if source.ref else "the default branch"
         raise RepositoryError(
-            f"offline, and {what} of {shown(source.url)} may be another commit by now",
-            hint=f"name the commit: git+{shown(source.url)}@COMMIT (imagekit flow-run inspect shows that of a run)",
+            f"offline, and {what} of {without_login(source.url)} may be another commit by now",
+            hint=f"name the commit: git+{without_login(source.url)}@COMMIT "
+            "(imagekit flow-run inspect shows that of a run)",
         )
     with in_use(access.cache), server_of(source, access, secret) as server:
         commit = source.ref if is_commit(source.ref) else server.ask(lambda git: git.commit(source.url, source.ref))
@@ -57,7 +58,7 @@ def fetched(source: GitSource, access: SourceAccess, *, secret: str | None, repo
         place = _place(source, commit, access)
         note = _kept(place, access.cache)
         if note is None:
-            with reporter.task(f"fetching {shown(source.url)} at {commit[:12]}"):
+            with reporter.task(f"fetching {without_login(source.url)} at {commit[:12]}"):
                 note = make_once(
                     place.with_name(f"{place.name}.lock"),
                     lambda: _kept(place, access.cache),
@@ -72,7 +73,7 @@ def _checkout(source: GitSource, commit: str, place: Path, note: dict[str, Any])
     project = tree / source.subdirectory
     if not project.is_dir() or not project.resolve().is_relative_to(tree.resolve()):
         raise InputError(
-            f"{shown(source.url)} has no directory {source.subdirectory!r} at {commit[:12]}",
+            f"{without_login(source.url)} has no directory {source.subdirectory!r} at {commit[:12]}",
             hint="look at its #subdirectory=…",
         )
     record = {"kind": "git", "url": source.url, "ref": source.ref, "commit": commit}

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from imagekit.checkouts.values import GitSource, SourceAccess
 from imagekit.errors import InputError, InvalidSecret, RepositoryError
 from imagekit.git.login import GitLogin, login_by_key, login_of_helper
-from imagekit.git.program import shown
 from imagekit.git.remote import Git
+from imagekit.network.urls import without_login
 
 T = TypeVar("T")
 
@@ -55,10 +55,10 @@ class Server:
 
     def _refused(self, error: RepositoryError) -> RepositoryError:
         if self._secret is not None:
-            message = f"{shown(self._url)} refuses the credentials of the secret {self._secret!r}"
+            message = f"{without_login(self._url)} refuses the credentials of the secret {self._secret!r}"
             hint = f"look whether they may read it, and keep others: imagekit secret set {self._secret}"
         elif urlsplit(self._url).scheme == "ssh":
-            message = f"{shown(self._url)} refuses every key that ssh has"
+            message = f"{without_login(self._url)} refuses every key that ssh has"
             hint = "ssh-add a key, or keep one: imagekit secret set NAME < KEY_FILE; then --source-secret NAME"
         else:
             message = error.message
@@ -98,7 +98,7 @@ def _login(url: str, name: str, value: str) -> Iterator[GitLogin]:
     if is_key != (parts.scheme == "ssh"):
         given, taken = ("a private key", "a token") if is_key else ("no private key", "one")
         raise InvalidSecret(
-            f"the secret {name!r} is {given}, and {shown(url)} takes {taken}",
+            f"the secret {name!r} is {given}, and {without_login(url)} takes {taken}",
             hint="git+ssh:// takes a private key, git+https:// a token, or USER:PASSWORD",
         )
     if is_key:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from imagekit.errors import InvalidSecret
-from imagekit.git.program import shown
+from imagekit.network.urls import without_login
 from imagekit.spec.url import join_ref
 
 
@@ -82,5 +82,5 @@ class Checkout:
         """The source in messages."""
         if isinstance(self.source, MountedSource):
             return str(self.source.directory)
-        at = f"{shown(self.source.url)} at {str(self.record['commit'])[:12]}"
+        at = f"{without_login(self.source.url)} at {str(self.record['commit'])[:12]}"
         return f"{self.subdirectory} of {at}" if self.subdirectory else at

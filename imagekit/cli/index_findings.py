@@ -43,7 +43,7 @@ def package_indexes(settings: Settings, *, offline: bool = False) -> Iterator[Fi
 
 
 def _asked(found: PackageIndexes, access: IndexAccess) -> Iterator[Finding]:
-    from imagekit.lock.redaction import redacted
+    from imagekit.spec.url import redacted
 
     counted, _ = found.places()
     names = {each.url: each.name for each in access.indexes.named if not each.name.startswith("imagekit-")}
@@ -69,8 +69,8 @@ def _asked(found: PackageIndexes, access: IndexAccess) -> Iterator[Finding]:
 
 def _passed_over(found: PackageIndexes) -> Iterator[Finding]:
     """What is configured and not asked."""
-    from imagekit.lock.redaction import redacted
     from imagekit.settings.package_indexes import is_there
+    from imagekit.spec.url import redacted
 
     counted, passed = found.places()
     for key, setting in passed.items():
@@ -99,7 +99,7 @@ def _where(key: str) -> str:
 
 def _ways(found: PackageIndexes, access: IndexAccess) -> Iterator[Finding]:
     """Proxies, certificates, logins."""
-    from imagekit.lock.redaction import redacted
+    from imagekit.spec.url import redacted
 
     for scheme, url in (("http", access.proxies.http), ("https", access.proxies.https)):
         if url is not None:
@@ -163,7 +163,7 @@ def _answers(access: IndexAccess) -> Iterator[Finding]:
     """Whether the indexes answer; without any here, the resolver's own."""
     from imagekit.lock.download import Downloads
     from imagekit.lock.logins import server_of
-    from imagekit.lock.redaction import redacted
+    from imagekit.spec.url import redacted
 
     remote = [url for url in access.urls if url.startswith(("http://", "https://"))]
     if not remote and not access.indexes.no_index:

@@ -15,8 +15,8 @@ from imagekit.conda.asking import SOLVER
 from imagekit.conda.channels import ChannelPlace, without_token
 from imagekit.conda.values import CondaPackage
 from imagekit.errors import IndexUnreachable, InputError, InvalidRequirement, ResolveError, Unsatisfiable
-from imagekit.lock.redaction import redacted
 from imagekit.spec.conda import CondaWanted
+from imagekit.spec.url import redacted
 
 # The same modules as here are found there, whatever lies in the working directory.
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from imagekit.conda.asking import main; main()"

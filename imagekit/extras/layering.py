@@ -18,8 +18,6 @@ from imagekit.plan.user import choose_user
 from imagekit.plan.values import Plan, PlannedWheel
 from imagekit.spec.base import BaseImage, real_directory
 
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 def extra_plan(lock: Lock, base: BaseImage, labels: dict[str, str]) -> Plan:
     """The wheels of ``lock`` on ``base``, whose user, working directory and environment stay as they are.
@@ -29,7 +27,7 @@ def extra_plan(lock: Lock, base: BaseImage, labels: dict[str, str]) -> Plan:
     prefix = Prefix.of(base)
     wheels = [_with_own_key(planned_wheel(package, base, prefix)) for package in lock.packages]
     groups = _groups(wheels, LAYER_LIMIT - len(base.config.diff_ids), base)
-    path = base.config.env.get("PATH") or _DEFAULT_PATH
+    path = base.config.path
     on_path = prefix.scripts_path in {real_directory(place, base) for place in path.split(":")}
     return Plan(
         base=base,

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from imagekit.errors import DiskFull, RepositoryError
 from imagekit.git.login import GitLogin
+from imagekit.network.urls import without_login
 from imagekit.spec.url import redacted
 
 _CREDENTIALS = re.compile(r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]\b")
@@ -106,7 +107,7 @@ class GitProgram:
                 stdout, stderr = process.communicate(timeout=self.deadline)
             except subprocess.TimeoutExpired:
                 raise RepositoryError(
-                    f"{shown(url)} did not give what was asked for within {self.deadline:.0f} seconds",
+                    f"{without_login(url)} did not give what was asked for within {self.deadline:.0f} seconds",
                     hint="try again: what a server that is overloaded refuses now it may give later",
                 ) from None
             finally:
@@ -166,14 +167,14 @@ class GitProgram:
             words = self.login.concealed(words)
         if _FULL.search(words):
             return DiskFull("no space left on the device for a git repository", hint="free some space", details=words)
-        hint = f"check the address and the network: git ls-remote {shown(url)}"
-        message = f"{shown(url)} could not be read"
+        hint = f"check the address and the network: git ls-remote {without_login(url)}"
+        message = f"{without_login(url)} could not be read"
         asks_login = _CREDENTIALS.search(words) is not None
         if asks_login:
-            message = f"{shown(url)} asks for credentials, or refuses them"
+            message = f"{without_login(url)} asks for credentials, or refuses them"
             hint = "put them into ~/.netrc for that host, or use git+ssh:// with an ssh agent; never into the URL"
         elif re.search(r"not found|does not exist|does not appear to be a git repository", words):
-            message = f"{shown(url)} is no repository, or not one that you may see"
+            message = f"{without_login(url)} is no repository, or not one that you may see"
         elif "Host key verification failed" in words:
             hint = f"look at the host's key once: ssh {urlsplit(url).hostname}"
         elif "dubious ownership" in words:
@@ -181,9 +182,3 @@ class GitProgram:
         error = RepositoryError(message, hint=hint, details=words or None)
         error.asks_login = asks_login
         return error
-
-
-def shown(url: str) -> str:
-    """``url`` as messages have it: without anything before the host's name."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from imagekit.errors import RepositoryError
-from imagekit.git.program import GitProgram, shown
+from imagekit.git.program import GitProgram
+from imagekit.network.urls import without_login
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
@@ -46,13 +47,15 @@ class Git(GitProgram):
         if ref is None or ref == "HEAD":
             if "HEAD" in known:
                 return known["HEAD"]
-            raise RepositoryError(f"{shown(url)} has no default branch", hint="name a branch, tag or commit: …@REF")
+            raise RepositoryError(
+                f"{without_login(url)} has no default branch", hint="name a branch, tag or commit: …@REF"
+            )
         names = [ref] if ref.startswith("refs/") else [f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}"]
         # A tag with a message is an object of its own; what it points at is listed behind it.
         found = {name: known.get(f"{name}^{{}}", known[name]) for name in names if name in known}
         if len(set(found.values())) > 1:
             raise RepositoryError(
-                f"{shown(url)} has a tag and a branch {ref!r}, which differ",
+                f"{without_login(url)} has a tag and a branch {ref!r}, which differ",
                 hint=f"say which: …@refs/tags/{ref} or …@refs/heads/{ref}",
             )
         if found:
@@ -60,7 +63,8 @@ class Git(GitProgram):
         if _SHORT_COMMIT.fullmatch(ref):
             return self._in_full(url, ref)
         raise RepositoryError(
-            f"{shown(url)} has no branch, tag or commit {ref!r}", hint=f"see: git ls-remote {shown(url)}"
+            f"{without_login(url)} has no branch, tag or commit {ref!r}",
+            hint=f"see: git ls-remote {without_login(url)}",
         )
 
     def checkout(self, url: str, commit: str, into: Path) -> None:
@@ -86,7 +90,7 @@ class Git(GitProgram):
             self.output(url, [*at, *_FETCH, "--", url, *_ALL_REFS])
         if not self.has(repository, url, commit):
             raise RepositoryError(
-                f"{shown(url)} has no commit {commit}",
+                f"{without_login(url)} has no commit {commit}",
                 hint="it may have been taken out of its branch: name another commit, or lock anew",
             )
 
@@ -121,7 +125,7 @@ class Git(GitProgram):
     def _refuse_offline(self, url: str) -> None:
         if self.offline and urlsplit(url).scheme != "file":
             raise RepositoryError(
-                f"offline, and {shown(url)} is asked for",
+                f"offline, and {without_login(url)} is asked for",
                 hint="run it once with the network: what is fetched of a commit is kept",
             )
 
@@ -141,7 +145,8 @@ class Git(GitProgram):
             found = self.run(url, [*at, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{short}^{{commit}}"])
             if found.returncode != 0:
                 raise RepositoryError(
-                    f"{shown(url)} has no branch, tag or commit {short!r}", hint=f"see: git ls-remote {shown(url)}"
+                    f"{without_login(url)} has no branch, tag or commit {short!r}",
+                    hint=f"see: git ls-remote {without_login(url)}",
                 )
             return found.stdout.strip()
 

@@ -11,7 +11,6 @@ That a blob's bytes are right is seen whenever they are read.
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -23,6 +22,7 @@ from imagekit.errors import DamagedLayer
 from imagekit.layers.cache import drop
 from imagekit.layers.gzip_members import codec, compressed
 from imagekit.layers.values import FileRange, Layer
+from imagekit.notes import from_note, to_note
 from imagekit.oci.content import Blob
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.oci.manifest import LAYER_GZIP, Descriptor
@@ -120,8 +120,7 @@ class BlobCache:
         fields = {"blob": descriptor.to_json(), "codec": made_by}
         if path.name.endswith(_GZIP):
             fields["diff_id"] = name
-        known = json.dumps(fields).encode()
-        write_whole(self._path(name, ".json"), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+        write_whole(self._path(name, ".json"), to_note(fields))
         return _blob(descriptor, path)
 
     def _find(self, name: Digest, suffix: str, *, is_used: bool = True) -> Blob | None:
@@ -130,10 +129,7 @@ class BlobCache:
         if is_used:
             mark_used(note, self._root.parent)
         try:
-            known, _, check = note.read_bytes().partition(b"\n")
-            if check.strip() != hashlib.sha256(known).hexdigest().encode():
-                return None
-            fields = json.loads(known)
+            fields = from_note(note.read_bytes())
             descriptor = Descriptor.from_json(fields["blob"])
             found = path.stat()
             # What another codec made has another digest, and the cache's past must not decide an image's.

@@ -2,8 +2,8 @@
 
 ``<root>/<two hex digits>/<key>.tar`` holds a layer, ``<key>.json`` what is known of it and
 ``<key>.paths`` its files, a line each. The JSON file is renamed into place last and read
-first, so an entry is there whole or not at all, whichever process wrote it. Its second line
-is the SHA-256 of its first. Its modification time says when the layer was last used, to the hour.
+first, so an entry is there whole or not at all, whichever process wrote it. It is a
+note (``notes``); its modification time says when the layer was last used, to the hour.
 
 That a layer's bytes are right is seen when they are sent (``values.Layer.chunks``): reading
 gigabytes before each build would cost more than a damaged disk is worth.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -27,6 +26,7 @@ from typing import BinaryIO
 
 from imagekit.atomic import replacing, write_whole
 from imagekit.layers.values import FileRange, WrittenLayer, damaged, open_file, read_file
+from imagekit.notes import from_note, to_note
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.sharing.leases import MARKED_EVERY, mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
@@ -192,11 +192,7 @@ def _noted(path: Path) -> tuple[bytes, float]:
 
 def _entry(path: Path, noted: bytes) -> Entry | None:
     try:
-        known, _, check = noted.partition(b"\n")
-        # An entry of an earlier version has no second line.
-        if check and check.strip() != hashlib.sha256(known).hexdigest().encode():
-            return None
-        fields = json.loads(known)
+        fields = from_note(noted)
         entry = Entry(
             path=path,
             diff_id=Digest(fields["diff_id"]),
@@ -233,7 +229,7 @@ def _write(path: Path, write: Callable[[BinaryIO], WrittenLayer], title: str) ->
     paths = "".join(f"{p}\n" for p in written.paths).encode()
     write_whole(path.with_suffix(".paths"), paths)
     paths_digest = hashlib.sha256(paths).hexdigest()
-    fields = {
+    note = {
         "diff_id": written.diff_id,
         "size": written.size,
         "body": written.body,
@@ -241,8 +237,7 @@ def _write(path: Path, write: Callable[[BinaryIO], WrittenLayer], title: str) ->
         "title": title,
         "paths": paths_digest,
     }
-    known = json.dumps(fields).encode()
-    write_whole(path.with_suffix(".json"), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    write_whole(path.with_suffix(".json"), to_note(note))
     return Entry(
         path=path,
         diff_id=written.diff_id,

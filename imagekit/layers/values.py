@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from imagekit.errors import DamagedLayer
-from imagekit.oci.digest import Digest
+from imagekit.oci.digest import Digest, digest_of_stream
 
 _PIECE = 1 << 20
 
@@ -135,8 +135,5 @@ def read_file(path: Path) -> bytes:
 
 def digest_of_file(path: Path) -> Digest:
     """The digest of a regular file's content; ``OSError`` where it cannot be read."""
-    sha256 = hashlib.sha256()
     with open_file(path) as source:
-        while piece := source.read(_PIECE):
-            sha256.update(piece)
-    return Digest("sha256:" + sha256.hexdigest())
+        return digest_of_stream(source)

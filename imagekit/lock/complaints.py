@@ -14,9 +14,9 @@ from collections.abc import Callable
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError, Unsatisfiable
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.pylock import no_wheel
-from imagekit.lock.redaction import redacted
 from imagekit.lock.refusals import first_url, refusal
 from imagekit.lock.target import Target
+from imagekit.spec.url import redacted
 
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _NO_WHEEL = (

@@ -21,11 +21,10 @@ from imagekit.errors import HashMismatch, InvalidRequirement, ResolveError, Unsa
 from imagekit.git.remote import Git
 from imagekit.lock.fetch import WheelStore
 from imagekit.lock.inputs import applying
-from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, GitCommit, Lock, LockedPackage, is_file_name
 from imagekit.spec.image import ImageSpec, RequirementLine
-from imagekit.spec.url import fragment_items, split_ref
+from imagekit.spec.url import fragment_items, redacted, split_ref
 
 _THREADS = 2  # a build is a container, which uses a core
 _METADATA_LIMIT = 32 << 20

@@ -17,9 +17,9 @@ from imagekit.errors import IndexUnreachable
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.complaints import unreachable
 from imagekit.lock.logins import Login, server_of, split_login
-from imagekit.lock.redaction import redacted
 from imagekit.lock.refusals import denied, refusal
 from imagekit.network.passing import PASSING, retry_after
+from imagekit.spec.url import redacted
 
 if TYPE_CHECKING:
     import requests

@@ -23,13 +23,14 @@ from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import DiskFull, HashMismatch, IndexUnreachable, ResolveError
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.download import Downloads, PassingFault, offline
-from imagekit.lock.redaction import redacted
 from imagekit.lock.stop import Stop
 from imagekit.lock.values import Artifact, LockedPackage, is_file_name
 from imagekit.network.passing import pause_after
+from imagekit.oci.digest import digest_of_stream
 from imagekit.progress import Reporter
 from imagekit.sharing.leases import mark_used
 from imagekit.sharing.once import SUFFIX, BeingMade, make_once
+from imagekit.spec.url import redacted
 
 _CHUNK = 1 << 18  # bytes held in memory for each download
 _READ_SECONDS = 60.0  # between two pieces of a file, not for all of it
@@ -290,8 +291,5 @@ def _size(path: Path) -> int | None:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return digest_of_stream(stream).removeprefix("sha256:")

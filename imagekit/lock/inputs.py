@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from imagekit.lock.redaction import without_credentials
 from imagekit.lock.target import Target
+from imagekit.network.urls import without_login
 from imagekit.oci.digest import Digest, digest_of_json
 from imagekit.spec.image import ImageSpec, Indexes, RequirementLine
 
@@ -37,10 +37,10 @@ def inputs_digest(spec: ImageSpec, target: Target) -> Digest:
             **({"overrides": _lines(spec.overrides)} if spec.overrides else {}),
             "requires_hashes": spec.requires_hashes,
             "indexes": {
-                "default": None if indexes.default is None else without_credentials(indexes.default),
-                "extra": [without_credentials(u) for u in indexes.extra],
+                "default": None if indexes.default is None else without_login(indexes.default),
+                "extra": [without_login(u) for u in indexes.extra],
                 **({"supplemental": list(indexes.supplemental)} if indexes.supplemental else {}),
-                "find_links": [without_credentials(u) for u in indexes.find_links],
+                "find_links": [without_login(u) for u in indexes.find_links],
                 "no_index": indexes.no_index,
                 **_pinned(indexes),
             },
@@ -90,7 +90,7 @@ def _text(line: RequirementLine) -> str:
 def without_credentials_in(requirement: str) -> str:
     """``requirement`` with the credentials of its direct URL, if it has one, left out."""
     name, at, url = requirement.partition("@")
-    return f"{name}@{without_credentials(url.strip())}" if at and "://" in url else requirement
+    return f"{name}@{without_login(url.strip())}" if at and "://" in url else requirement
 
 
 def direct_names(spec: ImageSpec, target: Target) -> frozenset[str]:

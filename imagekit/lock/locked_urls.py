@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagekit.errors import InputError, InvalidProject, ResolveError
-from imagekit.lock.redaction import redacted, without_credentials
 from imagekit.lock.values import Lock
+from imagekit.network.urls import without_login
 from imagekit.secrets.urls import WHAT_TO_DO, in_lines, in_url
+from imagekit.spec.url import redacted
 
 
 def refuse_urls_of_file(path: Path, remedy: str) -> None:
@@ -31,7 +32,7 @@ def refuse_urls_of(lock: Lock) -> None:
     """``ResolveError`` where a file that an index gave has a token in its URL, which a lock would show."""
     for package in lock.packages:
         # A login is left out when it is written.
-        url = without_credentials(package.artifact.url)
+        url = without_login(package.artifact.url)
         if (kind := in_url(url)) is not None:
             raise ResolveError(
                 f"the index has {package.name} at {kind} ({redacted(url)}), and a lock would show it",

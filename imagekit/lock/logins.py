@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from imagekit.errors import InvalidRequirement
-from imagekit.lock.redaction import redacted, without_credentials
+from imagekit.network.urls import has_login, without_login
+from imagekit.spec.url import redacted
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -101,11 +102,11 @@ def server_of(url: str) -> tuple[str, str, int]:
 
 def split_login(url: str) -> tuple[str, str | None, str | None]:
     """``url`` without its login, the user and the password in it; ``None`` for what it has not."""
-    if "://" not in url or "@" not in urlsplit(url).netloc:
+    if not has_login(url):
         return url, None, None
     userinfo = urlsplit(url).netloc.rpartition("@")[0]
     user, colon, password = userinfo.partition(":")
-    return without_credentials(url), unquote(user) or None, unquote(password) if colon else None
+    return without_login(url), unquote(user) or None, unquote(password) if colon else None
 
 
 def with_login(url: str, login: Login | None) -> str:

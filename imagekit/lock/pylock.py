@@ -28,12 +28,12 @@ from packaging.utils import (
 from imagekit.errors import InputError, InvalidProject, NoWheel, StaleLock
 from imagekit.lock.locked_places import named_lines
 from imagekit.lock.pylock_sources import Source, artifact_of, file_table, source_table, stated_version
-from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.values import Artifact, Lock, LockedPackage
 from imagekit.oci.digest import Digest, is_digest
 from imagekit.spec.toml import parse_toml
 from imagekit.spec.toml_places import place_in, places_of
+from imagekit.spec.url import redacted
 
 _ANEW = "make the lock anew with the program that wrote it, or with: imagekit lock"
 

@@ -12,12 +12,12 @@ from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageS
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from imagekit.errors import InputError, InvalidProject, InvalidRequirement
-from imagekit.lock.redaction import redacted, without_credentials
 from imagekit.lock.values import Artifact, Directory, GitCommit, is_file_name
+from imagekit.network.urls import without_login
 from imagekit.oci.digest import is_digest
 from imagekit.spec.local_source import SDISTS, Places, local_source, path_within
 from imagekit.spec.toml import read_toml
-from imagekit.spec.url import check_requirement_url
+from imagekit.spec.url import check_requirement_url, redacted
 
 Source = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
 
@@ -186,7 +186,7 @@ def _location(url: str, relative_to: Path | None) -> dict[str, str]:
         path = Path(url2pathname(urlsplit(url).path))
         if path.is_relative_to(relative_to):
             return {"path": path.relative_to(relative_to).as_posix()}
-    return {"url": without_credentials(url)}
+    return {"url": without_login(url)}
 
 
 def _last_part(location: str) -> str:

@@ -7,7 +7,7 @@ import re
 from imagekit.errors import IndexUnreachable
 from imagekit.lock.access import IndexAccess, variable_name
 from imagekit.lock.logins import server_of
-from imagekit.lock.redaction import redacted
+from imagekit.spec.url import redacted
 
 DOCS = "docs/indexes.md"
 # What uv (rustls) and Python (OpenSSL) say of a certificate, in this order.

@@ -18,12 +18,12 @@ from packaging.pylock import Package
 from imagekit.errors import InputError, InvalidProject, StaleLock
 from imagekit.lock.locked_source import git_line, inside_archive, path_line, url_line
 from imagekit.lock.pylock import LockFile, parse
-from imagekit.lock.redaction import redacted
 from imagekit.lock.target import Target
 from imagekit.lock.uv import find_uv
 from imagekit.lock.uv_lock_check import check_fresh
 from imagekit.spec.image import RequirementLine
 from imagekit.spec.toml import toml_text
+from imagekit.spec.url import redacted
 from imagekit.spec.uv_workspace import Workspace, find_workspace
 
 REMEDY = "make it anew: uv lock"

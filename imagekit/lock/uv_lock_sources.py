@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from imagekit.lock.target import Target
+from imagekit.network.urls import bare
 from imagekit.spec.git_url import git_url
 from imagekit.spec.typed_table import TypedTable
 from imagekit.spec.url import fragment_items, split_ref
@@ -121,6 +122,8 @@ def _inside(source: Mapping[str, Any]) -> str:
 
 
 def _bare(url: str) -> str:
-    """``url`` without login, query and fragment; git's user of ssh is none of the place's, too."""
-    parts = _split(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    """The place alone; git's user of ssh is none of it, too."""
+    try:
+        return bare(url)
+    except ValueError:  # as in ``_split``
+        return url

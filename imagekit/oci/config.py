@@ -9,6 +9,9 @@ from typing import Any
 from imagekit.oci.digest import Digest, canonical_json, digest_of
 from imagekit.oci.platform import Platform
 
+# What engines give a process whose image names no PATH (moby, oci/defaults.go).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -57,6 +60,11 @@ class ImageConfig:
     def env(self) -> dict[str, str]:
         """The environment, in order; an entry without ``=`` has an empty value."""
         return {k: v for k, _, v in (e.partition("=") for e in self.settings.get("Env") or ())}
+
+    @property
+    def path(self) -> str:
+        """``PATH`` of its processes: its own, or what engines give one without."""
+        return self.env.get("PATH") or DEFAULT_PATH
 
     @property
     def labels(self) -> dict[str, str]:

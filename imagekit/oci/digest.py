@@ -5,9 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, NewType
+from typing import Any, NewType, Protocol
 
 Digest = NewType("Digest", str)
+
+
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -25,6 +32,14 @@ def digest_of(data: bytes) -> Digest:
 def canonical_json(value: Any) -> bytes:
     """``value`` as the same bytes every time: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest_of_stream(stream: Readable) -> Digest:
+    """The digest of all that is left to read of ``stream``, in pieces of 1 MiB."""
+    sha256 = hashlib.sha256()
+    while piece := stream.read(1 << 20):
+        sha256.update(piece)
+    return Digest("sha256:" + sha256.hexdigest())
 
 
 def digest_of_json(value: Any) -> Digest:

@@ -194,7 +194,7 @@ def _project(project: Project, prefix: Prefix, workdir: str) -> ProjectLayer:
 
 
 def _environment_variables(spec: ImageSpec, base: BaseImage, prefix: Prefix, user: User) -> dict[str, str]:
-    path = base.config.env.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path = base.config.path
     places = {real_directory(place, base) for place in path.split(":")}
     if prefix.is_ours or prefix.scripts_path not in places:
         path = f"{prefix.scripts_path}:{path}"

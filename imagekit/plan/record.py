@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagekit.lock.redaction import redacted
 from imagekit.oci.digest import canonical_json, digest_of_json, short
 from imagekit.plan.values import FORMAT, PlannedLayer
 from imagekit.spec.base import BaseImage
 from imagekit.spec.image import ImageSpec, RequirementLine
 from imagekit.spec.portable import portable
+from imagekit.spec.url import redacted
 
 LABEL = "imagekit.inputs"
 # Of the label's own shape: a reader passes over what it does not know.

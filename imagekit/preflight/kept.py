@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -12,6 +10,7 @@ from pathlib import Path
 from imagekit.atomic import write_whole
 from imagekit.errors import DiskFull
 from imagekit.layers.values import read_file
+from imagekit.notes import from_note, to_note
 from imagekit.preflight.values import CompiledFile
 from imagekit.sharing.leases import mark_used
 
@@ -21,10 +20,7 @@ _DIRECTORY = "needs"
 
 
 class KeptNeeds:
-    """What wheels' compiled files ask for, kept in ``cache`` (the cache directory) by the wheel's SHA-256.
-
-    A note's second line is the SHA-256 of its first.
-    """
+    """What wheels' compiled files ask for, kept in ``cache`` (the cache directory) by the wheel's SHA-256."""
 
     def __init__(self, cache: Path) -> None:
         self._root = cache
@@ -33,9 +29,8 @@ class KeptNeeds:
         """The files of that wheel; ``None`` where it was not looked at, or the note is not whole."""
         path = self._path(sha256)
         try:
-            text, _, check = read_file(path).partition(b"\n")
-            known = json.loads(text)
-            if known["format"] != FORMAT or check.decode() != hashlib.sha256(text).hexdigest():
+            known = from_note(read_file(path))
+            if known["format"] != FORMAT:
                 return None
             found = tuple(_file(value) for value in known["files"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -44,10 +39,10 @@ class KeptNeeds:
         return found
 
     def keep(self, sha256: str, files: Sequence[CompiledFile]) -> None:
-        known = json.dumps({"format": FORMAT, "files": [_value(file) for file in files]}).encode()
+        note = to_note({"format": FORMAT, "files": [_value(file) for file in files]})
         # What is only remembered must not end what is under way.
         with suppress(OSError, DiskFull):
-            write_whole(self._path(sha256), known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+            write_whole(self._path(sha256), note)
 
     def _path(self, sha256: str) -> Path:
         return self._root / _DIRECTORY / f"{sha256}.json"

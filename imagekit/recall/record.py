@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit.atomic import write_whole
+from imagekit.notes import from_note, to_note
 from imagekit.recall.seen import Sights
 
 FORMAT = 3
@@ -58,10 +59,7 @@ class Record:
     def read(cls, path: Path) -> Record | None:
         """The record at ``path``; ``None`` where there is none, or none of ours."""
         try:
-            known, _, check = path.read_bytes().partition(b"\n")
-            if check != hashlib.sha256(known).hexdigest().encode():
-                return None
-            value = json.loads(known)
+            value = from_note(path.read_bytes())
             if value["format"] != FORMAT:
                 return None
             return cls(sights=Sights.from_json(value["sights"]), **{name: value[name] for name in _PLAIN})
@@ -85,9 +83,8 @@ _PLAIN = (
 
 
 def write_record(path: Path, value: Mapping[str, Any]) -> None:
-    """Put ``value`` at ``path``, with what tells that it is whole; of many records beside it the newest stay."""
-    known = json.dumps(value).encode()
-    write_whole(path, known + b"\n" + hashlib.sha256(known).hexdigest().encode())
+    """Put ``value`` at ``path``; of many records beside it the newest stay."""
+    write_whole(path, to_note(value))
     # Where the configuration has another cache directory, nothing else prunes this one.
     with suppress(OSError):
         beside = [other for other in path.parent.iterdir() if other.suffix == ".json"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagekit.building.planned import Resolved
 from imagekit.codec import decode, encode
-from imagekit.lock.redaction import has_credentials
+from imagekit.network.urls import has_login
 from imagekit.recall.record import Record
 from imagekit.recall.seen import Sights
 from imagekit.spec.image import ImageSpec
@@ -84,7 +84,7 @@ def _has_secrets(spec: ImageSpec) -> bool:
     """Whether an index has credentials in its URL, which are not to lie about."""
     indexes = spec.indexes
     urls = [*indexes.extra, *indexes.supplemental, *indexes.find_links, indexes.default or ""]
-    return any(map(has_credentials, urls))
+    return any(map(has_login, urls))
 
 
 def known_classes() -> Mapping[str, type[Any]]:

@@ -7,14 +7,13 @@ an image is looked at by builds that do something, not here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit.errors import EngineError, ImagekitError
+from imagekit.notes import from_note
 from imagekit.oci.reference import Reference
 from imagekit.recall.record import write_record
 from imagekit.recall.seen import Mark, Sights, mark
@@ -51,10 +50,7 @@ class WrittenRecord:
     def read(cls, path: Path) -> WrittenRecord | None:
         """The record at ``path``; ``None`` where there is none, or none of these."""
         try:
-            known, _, check = path.read_bytes().partition(b"\n")
-            if check != hashlib.sha256(known).hexdigest().encode():
-                return None
-            value = json.loads(known)
+            value = from_note(path.read_bytes())
             if value["format"] != _FORMAT:
                 return None
             return cls(sights=Sights.from_json(value["sights"]), **{name: value[name] for name in _PLAIN})

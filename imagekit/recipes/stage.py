@@ -24,8 +24,6 @@ from imagekit.stages.reference_dockerfile import CA as CA_SECRET
 from imagekit.stages.reference_dockerfile import ENVIRONMENT as ENVIRONMENT_SECRET
 
 LABEL = "imagekit.recipes"  # NAME@DIGEST of each, the lowest first
-# What a base without a PATH of its own has (moby, oci/defaults.go).
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FOR_BUILDS = "build"
 # What whoever builds may hand over: logins for apt (apt_auth.conf(5)).
 LOGINS = "apt-auth"
@@ -43,7 +41,7 @@ def stage_of(
     """
     user = str(base.config.settings.get("User") or "")
     lines = ["USER 0:0"] if user else []
-    path = base.config.env.get("PATH") or _PATH
+    path = base.config.path
     files: dict[str, bytes] = {}
     for recipe in recipes:
         lines.append(f"# {recipe.name}: {' '.join(recipe.summary.split())}")

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from imagekit.lock.redaction import redacted
+from imagekit.spec.url import redacted
 
 _LONGEST = 400  # characters shown
 

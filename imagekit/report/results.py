@@ -170,7 +170,7 @@ def _row(document: Mapping[str, Any]) -> Row:
 
 
 def _spread(document: Mapping[str, Any]) -> Spread:
-    return Spread(**{name: document[name] for name in ("median", "low", "high", "count")})
+    return Spread(**{name: document[name] for name in ("median", "low", "high", "mad", "count")})
 
 
 def _growth(document: Mapping[str, Any]) -> Growth:

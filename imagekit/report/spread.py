@@ -9,20 +9,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A median with its quartiles, of ``count`` measurements."""
+    """A median with its quartiles and its median absolute deviation, of ``count`` measurements."""
 
     median: float
     low: float
     high: float
+    mad: float
     count: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         """That of at least one value."""
+        middle = statistics.median(values)
         return cls(
-            median=statistics.median(values),
+            median=middle,
             low=quantile(values, 0.25),
             high=quantile(values, 0.75),
+            mad=statistics.median(abs(value - middle) for value in values),
             count=len(values),
         )
 

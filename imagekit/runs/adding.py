@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from imagekit.engine.containers import Container
+from imagekit.oci.config import DEFAULT_PATH
 from imagekit.runs.body import host_config
 from imagekit.runs.create_kwargs import converted, merged
 from imagekit.runs.settings import RunSettings
@@ -14,8 +15,6 @@ from imagekit.spec.base import BaseImage, real_directory
 
 # Puts files into the container, in which the flow's file has that text; ``Stopped`` when the last one says so.
 Put = Callable[[Container, bytes, Callable[[], bool]], object]
-
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Stopped(Exception):
@@ -48,4 +47,4 @@ def _targets(host: Mapping[str, Any]) -> Iterator[str]:
 
 def has_program(container: Container, name: str, path: str | None) -> bool:
     """Whether a container that is not started has a file ``name`` on ``path`` (``PATH``)."""
-    return any(container.has(posixpath.join(place, name)) for place in (path or _DEFAULT_PATH).split(":") if place)
+    return any(container.has(posixpath.join(place, name)) for place in (path or DEFAULT_PATH).split(":") if place)

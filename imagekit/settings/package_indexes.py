@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from imagekit.errors import InvalidConfig
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.logins import Login, Logins, split_login
-from imagekit.lock.redaction import redacted
 from imagekit.network.proxies import Proxies
 from imagekit.settings.found import Found
 from imagekit.settings.netrc_file import netrc_path, read_netrc
@@ -25,6 +24,7 @@ from imagekit.settings.pip_config import read_pip
 from imagekit.settings.tool_variables import handed_on, not_honoured
 from imagekit.settings.uv_config import read_uv
 from imagekit.spec.image import Indexes, NamedIndex
+from imagekit.spec.url import redacted
 
 if TYPE_CHECKING:
     from imagekit.lock.access import Keyring

@@ -19,7 +19,7 @@ from packaging.utils import (
 )
 
 from imagekit.errors import InputError, InvalidRequirement
-from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.oci.digest import digest_of_json, digest_of_stream
 from imagekit.spec.image import LocalSource
 from imagekit.spec.source_tree import scan
 from imagekit.spec.toml import read_toml
@@ -54,16 +54,13 @@ def local_source(path: str, places: Places, origin: str) -> LocalSource:
             f"{origin}: {path!r} is neither a directory, a wheel nor a source distribution",
             hint="name a directory with a pyproject.toml, a .whl, a .tar.gz or a .zip",
         )
-    content = hashlib.sha256()
     try:
         with real.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                content.update(piece)
+            digest = digest_of_stream(stream)
     except OSError as problem:
         raise InvalidRequirement(
             f"{origin}: {path!r} cannot be read: {problem.strerror}", hint=f"see: ls -l {real}"
         ) from None
-    digest = Digest(f"sha256:{content.hexdigest()}")
     return LocalSource(path=real, content=digest, metadata=digest)
 
 

@@ -10,7 +10,9 @@ from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
+
+from imagekit.network.urls import bare
 
 _SCP_LIKE = re.compile(r"[\w.-]+@[\w.-]+:[^:\s]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -82,7 +84,7 @@ def _source(git: Path) -> str | None:
     if parts.scheme not in ("https", "http", "ssh", "git"):
         return None
     # A token in a remote's URL must not travel with the image.
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    return bare(url)
 
 
 def _text(path: Path) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -15,7 +13,9 @@ from packaging.utils import parse_wheel_filename
 
 from imagekit.atomic import UNFINISHED, is_disk_full
 from imagekit.errors import DiskFull
+from imagekit.layers.values import digest_of_file
 from imagekit.lock.values import Artifact, BuildTool, is_file_name
+from imagekit.notes import from_note, to_note
 from imagekit.oci.digest import Digest
 from imagekit.sharing.leases import mark_used
 
@@ -78,7 +78,7 @@ class BuiltWheels:
             try:
                 (temporary / made.sha256).mkdir()
                 shutil.copyfile(wheel, temporary / made.sha256 / wheel.name)
-                (temporary / _NOTE).write_text(_note(made, key), "utf-8")
+                (temporary / _NOTE).write_bytes(_note(made, key))
                 with contextlib.suppress(OSError):  # there already, and not empty: another was first
                     os.rename(temporary, place)
             finally:
@@ -90,8 +90,8 @@ class BuiltWheels:
         return self.get(key) or made
 
 
-def _note(wheel: LocalWheel, key: Digest) -> str:
-    content = json.dumps(
+def _note(wheel: LocalWheel, key: Digest) -> bytes:
+    return to_note(
         {
             "key": key,
             "filename": wheel.filename,
@@ -99,16 +99,12 @@ def _note(wheel: LocalWheel, key: Digest) -> str:
             "tools": [[tool.name, tool.version, tool.filename, tool.sha256] for tool in wheel.tools],
         }
     )
-    return f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}\n"
 
 
 def _read_note(path: Path, key: Digest) -> LocalWheel | None:
     """What was noted, its ``path`` that of the note; ``None`` where it is damaged, or of another key."""
     try:
-        content, _, check = path.read_text("utf-8").partition("\n")
-        if check.strip() != hashlib.sha256(content.encode()).hexdigest():
-            return None
-        known = json.loads(content)
+        known = from_note(path.read_bytes())
         tools = tuple(BuildTool(name=n, version=v, filename=f, sha256=s) for n, v, f, s in known["tools"])
         wheel = LocalWheel(path=path, sha256=known["sha256"], filename=known["filename"], tools=tools)
     except (OSError, ValueError, KeyError, TypeError):
@@ -118,6 +114,6 @@ def _read_note(path: Path, key: Digest) -> LocalWheel | None:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest_of_file(path).removeprefix("sha256:")
     except OSError:
         return ""

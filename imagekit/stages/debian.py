@@ -6,7 +6,6 @@ the root filesystem and a configuration of our own, so that the same lock has th
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from imagekit.atomic import is_disk_full
 from imagekit.errors import BaseBuildFailed, DiskFull
-from imagekit.oci.config import History, ImageConfig
-from imagekit.oci.digest import Digest, digest_of_json
+from imagekit.oci.config import DEFAULT_PATH, History, ImageConfig
+from imagekit.oci.digest import Digest, digest_of_json, digest_of_stream
 from imagekit.oci.platform import Platform
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.sharing.leases import mark_used
@@ -27,7 +26,6 @@ from imagekit.stages.declared import BUILD, SLIM, BaseDeclaration, base_declarat
 
 # Part of the key of a kept root filesystem: raise it when the same packages give other bytes.
 FORMAT = 2
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +185,11 @@ def _kept(tar: Path) -> tuple[Digest, int] | None:
         diff_id, size = Digest(noted["diff_id"]), int(noted["size"])
         if tar.stat().st_size != size:
             return None
-        digest = hashlib.sha256()
         with tar.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+            digest = digest_of_stream(stream)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (diff_id, size) if f"sha256:{digest.hexdigest()}" == diff_id else None
+    return (diff_id, size) if digest == diff_id else None
 
 
 def _config(base: DebianBase, lock: DebianLock, diff_id: Digest) -> ImageConfig:
@@ -204,7 +200,7 @@ def _config(base: DebianBase, lock: DebianLock, diff_id: Digest) -> ImageConfig:
     return bare.extended(
         layers=[(diff_id, History(f"{how} (Debian {lock.suite})"))],
         settings={"Cmd": ["python3"]},
-        env={"PATH": PATH, "LANG": "C.UTF-8"},
+        env={"PATH": DEFAULT_PATH, "LANG": "C.UTF-8"},
         labels={
             "org.opencontainers.image.title": f"Python {base.python}{' and a compiler' * build} on Debian {lock.suite}",
             "org.opencontainers.image.version": version,

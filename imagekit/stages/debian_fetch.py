@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 from imagekit.atomic import UNFINISHED
 from imagekit.errors import BaseBuildFailed, HashMismatch
+from imagekit.oci.digest import digest_of_stream
 from imagekit.progress import Reporter
 from imagekit.stages.debian_lock import (
     LOCK_ANEW,
@@ -123,13 +123,11 @@ def _intact(package: DebPackage, file: Path) -> bool:
     try:
         if file.stat().st_size != package.size:
             return False
-        digest = hashlib.sha256()
         with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+            digest = digest_of_stream(stream)
     except FileNotFoundError:
         return False
-    return digest.hexdigest() == package.sha256
+    return digest == f"sha256:{package.sha256}"
 
 
 def _batches(packages: Sequence[DebPackage], size: int) -> list[Sequence[DebPackage]]:

@@ -11,14 +11,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from imagekit.errors import BaseBuildFailed
+from imagekit.network.urls import without_login
 from imagekit.oci.digest import Digest, digest_of
 from imagekit.stages.declared import BaseDeclaration
+from imagekit.stanzas import stanzas
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -197,7 +199,7 @@ def lock_packages(
         uris = [unquote(m) for m in re.findall(r"^'([^']+)' ", printed, re.MULTILINE)]
         names = sorted({uri.rpartition("/")[2].partition("_")[0] for uri in uris})
         shown = run_words([*apt, "apt-cache", "show", "--", *names], failure="apt could not describe its own choice")
-    packages = [_matched(stanza, uris) for stanza in _stanzas(shown)]
+    packages = [_matched(stanza, uris) for stanza in stanzas(shown)]
     by_name = {p.name: p for p in packages if p is not None}
     if len(by_name) != len(uris):
         raise BaseBuildFailed(
@@ -209,15 +211,9 @@ def lock_packages(
         python=declaration.python,
         architecture=architecture,
         wanted=wanted,
-        repositories=tuple(Repository(uri=without_credentials(r.uri), suite=r.suite) for r in repositories),
+        repositories=tuple(Repository(uri=without_login(r.uri), suite=r.suite) for r in repositories),
         packages=tuple(by_name[name] for name in sorted(by_name)),
     )
-
-
-def without_credentials(uri: str) -> str:
-    """``uri`` with a user name and password taken off: it goes into a lock and an image."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def apt_with(config: Path) -> list[str]:
@@ -260,15 +256,6 @@ def network_settings_of_host() -> list[str]:
     return [*lines, 'APT::Sandbox::User "root";', 'quiet "2";']
 
 
-def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    """Control stanzas (deb-control(5)), without their continuation lines."""
-    for block in text.split("\n\n"):
-        fields = (line.partition(": ") for line in block.splitlines() if line and not line[0].isspace())
-        stanza = {key: value for key, _, value in fields}
-        if "Package" in stanza:
-            yield stanza
-
-
 def _matched(stanza: dict[str, str], uris: Sequence[str]) -> DebPackage | None:
     filename = stanza["Filename"]
     uri = next((u for u in uris if u.endswith("/" + filename)), None)
@@ -278,7 +265,7 @@ def _matched(stanza: dict[str, str], uris: Sequence[str]) -> DebPackage | None:
         name=stanza["Package"],
         version=stanza["Version"],
         architecture=stanza["Architecture"],
-        uri=without_credentials(uri.removesuffix("/" + filename)),
+        uri=without_login(uri.removesuffix("/" + filename)),
         filename=filename,
         sha256=stanza["SHA256"],
         size=int(stanza["Size"]),

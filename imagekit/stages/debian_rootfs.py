@@ -25,6 +25,7 @@ from imagekit.progress import Reporter
 from imagekit.stages.debian_fetch import fetch_debs, newest_change, write_repository
 from imagekit.stages.debian_lock import KEYRING, LOCK_ANEW, DebianLock
 from imagekit.stages.declared import BaseDeclaration
+from imagekit.stanzas import stanzas
 
 MMDEBSTRAP = "mmdebstrap"
 MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
@@ -248,9 +249,5 @@ def _with_user(name: str, content: bytes, epoch: int) -> bytes:
 
 
 def _installed(status: bytes) -> tuple[tuple[str, str], ...]:
-    found = []
-    for block in status.decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line[0].isspace())
-        if fields.get("Status") == "install ok installed":
-            found.append((fields["Package"], fields["Version"]))
-    return tuple(sorted(found))
+    found = (known for known in stanzas(status.decode()) if known.get("Status") == "install ok installed")
+    return tuple(sorted((known["Package"], known["Version"]) for known in found))

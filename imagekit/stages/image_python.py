@@ -16,8 +16,6 @@ from imagekit.oci.config import ImageConfig
 from imagekit.preflight.elf import read_elf
 from imagekit.stages.unpacked import Unpacked
 
-# An engine's own, where the configuration names none.
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PYTHON = re.compile(r"python(3\.\d+)t?")
 _IMPORT_ROOTS = ("lib", "lib64")
 
@@ -90,7 +88,7 @@ class _NotPython(Exception):
 
 def _on_path(base: Unpacked, config: ImageConfig, name: str) -> list[str]:
     found = []
-    for directory in (config.env.get("PATH") or _PATH).split(":"):
+    for directory in config.path.split(":"):
         path = f"{directory.rstrip('/')}/{name}"
         there = base.tree.resolve(path) if path.startswith("/") else None
         if there is not None and there[1].kind == "file" and there[1].mode & 0o111:

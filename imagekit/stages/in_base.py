@@ -21,13 +21,13 @@ from pathlib import Path, PurePosixPath
 from imagekit.engine.faults import reach
 from imagekit.errors import BaseNotFound, BuildError
 from imagekit.lock.access import IndexAccess
-from imagekit.lock.redaction import redacted
 from imagekit.lock.runner import DIRECTORIES, CompletedInBase
 from imagekit.oci.platform import Platform
 from imagekit.preflight.values import Remedy
 from imagekit.progress import Reporter, SilentReporter
 from imagekit.secrets.handed import NOTHING, Handed
 from imagekit.spec.base import BaseImage
+from imagekit.spec.url import redacted
 from imagekit.stages.buildx import BuildxFailed, buildx_fault, buildx_lines
 
 _ROOT = PurePosixPath("/run/imagekit")

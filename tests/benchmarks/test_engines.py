@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks import uv_dockerfile
+from benchmarks.__main__ import by_groups
+from benchmarks.case import Case, Rounds
 from benchmarks.cells import JOBS
 from benchmarks.matrix_case import MATRIX
 from benchmarks.surroundings import Surroundings, base_of
@@ -35,3 +37,23 @@ def test_the_peers_build_on_every_base_and_several_at_once() -> None:
         assert sorted(made) == sorted(pythons)
     finally:
         at.close()
+
+
+def test_a_group_of_cases_begins_with_nothing_of_what_others_made() -> None:
+    at = Surroundings()
+    made: list[bool] = []
+    try:
+
+        def look(name: str) -> Case:
+            def prepare() -> None:
+                made.append((at.work / "made").exists() or bool(at.engines))
+                (at.work / "made").touch()
+                at.engine("second")
+
+            return Case(name=name, title="", rows=[], sides=[], rounds=Rounds(quick=1, full=1), prepare=prepare)
+
+        for case in by_groups(at, [look("one-a"), look("one-b"), look("two")]):
+            case.prepare()
+    finally:
+        at.close()
+    assert made == [False, True, False]

@@ -16,8 +16,7 @@ from benchmarks.case import OURS, PEER, Case, Failed, Rounds, Row, Side
 from benchmarks.measure import CaseResult, run_case, run_cases
 from benchmarks.process import run
 from benchmarks.report import document, failures, table
-from benchmarks.summary import Summary
-from imagekit.report.spread import quantile
+from imagekit.report.spread import Spread, quantile
 
 
 def row(**more: object) -> Row:
@@ -229,4 +228,4 @@ def test_quantiles_lie_within_and_grow(values: list[float]) -> None:
     assert found[0] == min(values)
     assert found[-1] == max(values)
     assert all(a <= b + 1e-9 for a, b in itertools.pairwise(found))
-    assert Summary.of(values).low <= Summary.of(values).median <= Summary.of(values).high
+    assert Spread.of(values).low <= Spread.of(values).median <= Spread.of(values).high

@@ -69,7 +69,9 @@ def test_the_two_dockerfiles_of_uv_differ_in_bytecode_and_share_no_cache() -> No
 def nowhere(tmp_path: Path) -> Any:
     """Surroundings of which nothing is asked."""
     env = {"PATH": os.environ["PATH"], "UV_INDEX_URL": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
-    return types.SimpleNamespace(directory=tmp_path, environment={**env, "UV_CACHE_DIR": str(tmp_path / "uv")})
+    return types.SimpleNamespace(
+        directory=tmp_path, work=tmp_path, environment={**env, "UV_CACHE_DIR": str(tmp_path / "uv")}
+    )
 
 
 def test_every_row_is_of_a_side_and_has_a_name_of_its_own(nowhere: Any) -> None:

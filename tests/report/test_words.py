@@ -17,12 +17,12 @@ from tests.report.documents import case, failed, results, row
 
 def test_a_spread_has_its_unit_once_where_it_is_the_same() -> None:
     seconds = Spread.of([1.0, 2.0, 3.0])
-    assert seconds == Spread(median=2.0, low=1.5, high=2.5, count=3)
+    assert seconds == Spread(median=2.0, low=1.5, high=2.5, mad=1.0, count=3)
     assert spread(seconds, "s") == "2.00 s (1.50–2.50 s)"
     assert spread(seconds, "s", at=2.9) == "2.90 s (1.50–2.50 s)"
     assert spread(Spread.of([4.0]), "n") == "4"
     assert spread(Spread.of([4, 6, 8]), "n") == "6 (5–7)"
-    assert spread(Spread(median=1e9, low=9e8, high=1.1e9, count=3), "B") == "1.00 GB (900 MB–1.10 GB)"
+    assert spread(Spread(median=1e9, low=9e8, high=1.1e9, mad=1e8, count=3), "B") == "1.00 GB (900 MB–1.10 GB)"
 
 
 def test_what_is_less_than_nothing_has_a_unit_too() -> None:

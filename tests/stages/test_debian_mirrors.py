@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagekit.errors import BaseBuildFailed
-from imagekit.stages.debian_lock import mirrors_in, repositories_for, without_credentials
+from imagekit.stages.debian_lock import mirrors_in, repositories_for
 from imagekit.stages.declared import base_declaration
 
 PRINTED = """\
@@ -38,7 +38,3 @@ def test_a_host_of_another_release_uses_its_own_mirror() -> None:
 def test_no_mirror_is_an_error() -> None:
     with pytest.raises(BaseBuildFailed, match="no Debian mirror"):
         repositories_for(base_declaration("3.11"), {})
-
-
-def test_credentials_of_a_mirror_stay_out_of_locks_and_images() -> None:
-    assert without_credentials("https://user:secret@mirror.example.com/debian") == "https://mirror.example.com/debian"

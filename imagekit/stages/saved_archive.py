@@ -1,4 +1,4 @@
-"""The layers in an engine's archive of an image (``docker save``), read as it streams by.
+"""An engine's archive of an image (``docker save``), read as it streams by.
 
 Layers may lie in the archive in any order, and what says which is which comes last.
 Sources: image-spec image-layout.md; the Docker image specification's ``manifest.json``.
@@ -10,14 +10,12 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Generic, TypeVar
 
-from imagekit.check.leaks import Leak, leaks_of_member
 from imagekit.engine.stream import PiecesReader
 from imagekit.errors import EngineError
-from imagekit.oci.digest import Digest
-from imagekit.secrets.needles import Needles
 from imagekit.stages.layer_stream import decompressed
 
 _PIECE = 1 << 20
@@ -28,16 +26,24 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _Read = TypeVar("_Read")
 
 
-def read_layers(
-    archive: Iterable[bytes], read: Callable[[tarfile.TarFile], _Read], skip: Callable[[str], bool] = lambda name: False
-) -> list[_Read | None]:
-    """What ``read`` makes of each layer of the image in ``archive``, the lowest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved(Generic[_Read]):
+    """The image of an archive: its configuration's bytes, and what was made of each layer, the lowest first."""
 
-    ``None`` for those whose name in the archive ``skip`` knows. Raises ``EngineError`` for an archive that
-    cannot be read.
+    config: bytes  # empty where the archive has none
+    layers: tuple[_Read | None, ...]  # None for those that were skipped
+
+
+def read_saved(
+    archive: Iterable[bytes], read: Callable[[tarfile.TarFile], _Read], skip: Callable[[str], bool] = lambda name: False
+) -> Saved[_Read]:
+    """What ``read`` makes of each layer of the image in ``archive``, but for those whose name there ``skip`` knows.
+
+    The classic store names a layer by its diff ID, the containerd store by that of its blob. Raises ``EngineError``
+    for an archive that cannot be read.
     """
     layers: dict[str, _Read | None] = {}
-    documents: dict[str, Any] = {}
+    documents: dict[str, bytes] = {}
     links: dict[str, str] = {}
     try:
         with tarfile.open(fileobj=PiecesReader(archive), mode="r|") as outer:
@@ -52,19 +58,20 @@ def read_layers(
                 # A tar archive begins with a file's name, which may be anything.
                 is_tar = head[257:262] == b"ustar"
                 if head[:1] in (b"{", b"[") and not is_tar:
-                    documents[member.name] = json.loads(stream.read(_DOCUMENT))
+                    documents[member.name] = stream.read(_DOCUMENT)
                 elif is_tar or member.size >= tarfile.BLOCKSIZE or head.startswith((_GZIP, _ZSTD)):
                     layers[member.name] = None if skip(member.name) else _layer(stream, read)
+        image = _image(documents)
         found = []
-        for name in _order(documents):
-            known = _followed(name, links, layers)
+        for name in image["Layers"]:
+            known = _followed(str(name), links, layers)
             if known not in layers:
                 raise EngineError(
                     f"the engine's archive of the image lacks its layer {name}", hint="pull or build it anew"
                 )
             found.append(layers[known])
-        return found
-    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
+        return Saved(config=documents.get(str(image.get("Config")), b""), layers=tuple(found))
+    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise unreadable(error) from error
 
 
@@ -81,21 +88,6 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         member.tarfile = None
 
 
-def leaks_of_archive(
-    archive: Iterable[bytes], diff_ids: Sequence[Digest], *, below: int, needles: Needles
-) -> list[Leak]:
-    """What the layers of the image in ``archive``, which has ``diff_ids``, hold, but for its lowest ``below``."""
-    # The classic store names a layer by its diff ID, the containerd store by that of its blob.
-    names = {digest.removeprefix("sha256:") for digest in diff_ids[:below]}
-
-    def read(layer: tarfile.TarFile) -> list[Leak]:
-        return [leak for member in members(layer) for leak in leaks_of_member(layer, member, needles)]
-
-    found = read_layers(archive, read, lambda name: not names.isdisjoint(name.split("/")))
-    layers = list(zip(diff_ids, found, strict=True))[below:]
-    return [leak._replace(layer=diff_id) for diff_id, leaks in layers for leak in leaks or ()]
-
-
 def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read:
     # The containerd store keeps layers as they came: plain, or compressed by gzip or zstd.
     pieces = decompressed(iter(lambda: stream.read(_PIECE), b""))
@@ -106,12 +98,13 @@ def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read
     return found
 
 
-def _order(documents: Mapping[str, Any]) -> list[str]:
-    """The names of the layers in the archive, the lowest first."""
-    manifest = documents.get("manifest.json")
+def _image(documents: Mapping[str, bytes]) -> Mapping[str, Any]:
+    """The one entry of the archive's ``manifest.json``."""
+    manifest = json.loads(documents.get("manifest.json", b"null"))
     if not isinstance(manifest, list) or len(manifest) != 1:
         raise EngineError("the engine's archive is not of one image", hint="try it again")
-    return [str(name) for name in manifest[0]["Layers"]]
+    image: Mapping[str, Any] = manifest[0]
+    return image
 
 
 def _followed(name: str, links: Mapping[str, str], known: Mapping[str, object]) -> str:
