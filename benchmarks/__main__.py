@@ -47,7 +47,6 @@ RESULTS = Path(__file__).with_name("results")
 
 def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
     """Every case there is, in the order in which they are run; the first set is the main one."""
-    # First what empties engines that others would have what they need on; a set's cases begin by emptying all.
     for packages in map(PackageSet, sets):
         # By all peers a heavy set takes more than an hour.
         if not packages.is_heavy:
@@ -63,15 +62,17 @@ def all_cases(at: Surroundings, sets: Sequence[str]) -> Iterator[Case]:
 
 def by_groups(at: Surroundings, cases: Sequence[Case]) -> Iterator[Case]:
     """``cases``, of which the first of each group begins with nothing of what others made."""
-    group = ""
+    begun = ""
+
+    def prepare(case: Case) -> None:
+        nonlocal begun
+        if case.group != begun:
+            at.begin_group()
+            begun = case.group
+        case.prepare()
+
     for case in cases:
-        yield case if case.group == group else replace(case, prepare=partial(_prepare_anew, at, case))
-        group = case.group
-
-
-def _prepare_anew(at: Surroundings, case: Case) -> None:
-    at.begin_group()
-    case.prepare()
+        yield replace(case, prepare=partial(prepare, case))
 
 
 def main() -> int:
@@ -92,12 +93,11 @@ def main() -> int:
         # Before hours are spent, and before a document of failures stands beside those that were kept.
         check_needs(at.disk, [case.name for case in cases])
         results, found = _measured(at, cases, arguments, output)
-    if found:
-        # By now the disk has room, whatever the cases took of it.
-        _keep(output, found)
     if not results:
         return 130
     _tell(results, compared(before, read_results(json.dumps(found), output.name)))
+    # By now the disk has room, whatever the cases took of it.
+    _keep(output, found)
     here = found["machine"]
     print(f"\n{here['cpu']}, {here['cores']} cores; {found['versions']['engine']}")
     print(f"{found['seconds']:.0f} s in all; kept in {os.path.relpath(output)}; make report draws it")
@@ -145,7 +145,7 @@ def _measured(
             found = document(results, **here, seconds=round(time.monotonic() - began, 1))
             try:
                 _keep(output, found)
-            except (OSError, DiskFull) as error:
+            except DiskFull as error:
                 _say(f"  not kept yet: {error}")
     except KeyboardInterrupt:
         print("\nended early", file=sys.stderr)
@@ -162,6 +162,7 @@ def _tell(results: Sequence[CaseResult], since: str) -> None:
 
 def _keep(output: Path, found: Mapping[str, Any]) -> None:
     """Write ``found`` whole or not at all."""
+    output.parent.mkdir(exist_ok=True)
     write_whole(output, (json.dumps(found, indent=1) + "\n").encode(), mode=0o644)
 
 

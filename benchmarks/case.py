@@ -109,5 +109,6 @@ class Case:
 
     @property
     def group(self) -> str:
-        """What its name begins with: a case may go on with what those of its group before it made."""
-        return self.name.partition("-")[0]
+        """``data-peers`` of ``data-peers-cold``, ``data`` of ``data-cold``: cases go on with what their group made."""
+        first, _, rest = self.name.partition("-")
+        return f"{first}-peers" if rest.startswith("peers-") else first

@@ -77,6 +77,7 @@ def run_cases(at: Surroundings) -> Iterator[Case]:
         ],
         rounds=Rounds(quick=1, full=1),
         prepare=runs.prepare,
+        close=runs.close,
     )
 
 
@@ -123,6 +124,13 @@ class _Runs:
         # Its exit code is 0 for a completed run alone.
         command = self._at.imagekit.run("flow.py:nothing", self._image)
         return self._at.timed(command, self._env, cwd=self._project).seconds
+
+    def close(self) -> None:
+        """End the process that runs were measured in."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def by_library(self, count: int, at_once: int) -> dict[str, float]:
         """``seconds`` of so many runs; then ``descriptors``, ``threads`` and ``resident`` bytes of their process."""

@@ -44,7 +44,7 @@ class Surroundings:
         self.disk = self.directory.parent  # whose room all of it takes
         self.has_own_filesystem = mount_own(self.directory, self._image("run"))
         self.work = self.directory / "work"  # what cases make, gone with their group
-        self.work.mkdir()
+        self._mount_work()
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         self.ca_bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
         self._at_hand = AtHand(self.environment, self.imagekit)
@@ -118,7 +118,7 @@ class Surroundings:
 
     def _is_short(self, room: int = ROOM) -> bool:
         """Whether a disk has no room for another round."""
-        return min(shutil.disk_usage(place).free for place in (self.disk, self.directory)) < room
+        return min(shutil.disk_usage(place).free for place in (self.disk, self.work)) < room
 
     def _load_own_base(self, store: Store) -> None:
         """The base, with its layers compressed where the store keeps them so: as if it had been pulled from a hub."""
@@ -171,25 +171,30 @@ class Surroundings:
     def begin_again(self, store: Store) -> None:
         """As ``empty``, and no other engine nor a registry is there."""
         self._end_all()
-        self._give_back()
+        if os.path.ismount(self.work):
+            give_back(self.work)
         self.engine(store)
 
     def begin_group(self) -> None:
-        """Nothing is left of the cases before: disks have room for one group of them at a time."""
+        """Nothing is left of the cases before, and no disk is used on: there is room for one group at a time."""
         self._end_all()
-        shutil.rmtree(self.work, ignore_errors=True)
+        if os.path.ismount(self.work):
+            unmount(self.work)
+        else:
+            shutil.rmtree(self.work, ignore_errors=True)
+            for place in self.directory.glob("*/engine"):
+                shutil.rmtree(place, ignore_errors=True)
+        self._mount_work()
+
+    def _mount_work(self) -> None:
         self.work.mkdir(exist_ok=True)
-        self._give_back()
+        mount_own(self.work, self._image(self.work.name))
 
     def _end_all(self) -> None:
         for each in tuple(self._engines):
             self._end(each)
         for name in tuple(self._registries):
             self.close_registry(name)
-
-    def _give_back(self) -> None:
-        if self.has_own_filesystem:
-            give_back(self.directory)
 
     def remove_images(self, store: Store) -> None:
         """Take every image but the base and uv's from the engine with ``store``."""
@@ -234,8 +239,10 @@ class Surroundings:
         for end in (*ends, *(partial(self._end, store) for store in tuple(self._engines))):
             with suppress(Failed, OSError, subprocess.SubprocessError):
                 end()
+        # All of it goes with the last process that has it open.
+        if os.path.ismount(self.work):
+            unmount(self.work)
         if self.has_own_filesystem:
-            # All of it goes with the last process that has it open.
             unmount(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:
-    """The fields of each stanza that names a package, without their continuation lines."""
+    """The fields of each stanza that names a package, without their continuation lines; of one twice, the first."""
     for block in text.split("\n\n"):
-        fields = (line.partition(":") for line in block.splitlines() if line and not line[0].isspace())
-        stanza = {name: value.strip() for name, _, value in fields}
+        stanza: dict[str, str] = {}
+        # Not by ``splitlines``: a description may hold other signs that end a line elsewhere.
+        for line in block.split("\n"):
+            name, colon, value = line.partition(":")
+            if colon and not line.startswith((" ", "\t")):
+                stanza.setdefault(name, value.strip())
         if stanza.get("Package"):
             yield stanza

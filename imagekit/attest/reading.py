@@ -150,11 +150,11 @@ def read_archive(pieces: Iterable[bytes], kept: ContentsCache) -> SavedImage:
     saved = read_saved(pieces, read_layer, is_known)
     try:
         config = ImageConfig(json.loads(saved.config))
-        layers = list(zip(config.diff_ids, saved.layers, strict=True))
-    except (ValueError, TypeError, AttributeError) as error:
+        found = list(zip(config.diff_ids, saved.layers, strict=True))
+        layers = tuple(known[diff_id] if contents is None else contents for diff_id, contents in found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise unreadable(error) from error
-    return SavedImage(
-        config=config,
-        config_digest=digest_of(saved.config),
-        layers=tuple(known[id] if found is None else kept.keep(id, found) for id, found in layers),
-    )
+    for diff_id, contents in found:
+        if contents is not None and kept.get(diff_id) is None:
+            kept.keep(diff_id, contents)
+    return SavedImage(config=config, config_digest=digest_of(saved.config), layers=layers)

@@ -1,7 +1,7 @@
 """Which repositories hold blobs that were pushed from here: on the same registry they are mounted, and not sent.
 
-A note for each repository, by the SHA-256 of its name; its second line is the SHA-256 of its first. A note that
-is wrong by now costs nothing: what cannot be mounted is sent.
+A note for each repository, by the SHA-256 of its name; one that is wrong by now costs nothing: what cannot be
+mounted is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What images of ours are made of, by their IDs in an engine: so that one can be pushed from the layer cache.
-
-A note's second line is the SHA-256 of its first.
-"""
+"""What images of ours are made of, by their IDs in an engine: so that one can be pushed from the layer cache."""
 
 from __future__ import annotations
 

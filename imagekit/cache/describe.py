@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from imagekit.cache.kinds import Unit
 from imagekit.layers.cache import read_entry
-
-_DIST_INFO = re.compile(r"(?P<name>[^/]+)-(?P<version>[^-/]+)\.dist-info")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +27,8 @@ def kept_layer(unit: Unit) -> KeptLayer | None:
         return None
     return KeptLayer(
         key=unit.key,
-        title=entry.title or _guess(entry.directories),
+        title=entry.title,
         diff_id=entry.diff_id,
         size=unit.size,
         used=unit.used,
     )
-
-
-def _guess(directories: tuple[str, ...]) -> str:
-    # Entries of earlier versions do not say it.
-    found = (_DIST_INFO.fullmatch(directory.rpartition("/")[2]) for directory in directories)
-    return next((f"{each['name'].replace('_', '-').lower()}=={each['version']}" for each in found if each), "(unknown)")

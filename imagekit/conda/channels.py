@@ -16,7 +16,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from imagekit.lock.access import IndexAccess
 from imagekit.lock.logins import Logins, split_login, with_login
-from imagekit.network.urls import without_login
 from imagekit.spec.conda import DEFAULTS
 
 # What conda's own configuration has for the word, as it calls them on its usual server.
@@ -104,11 +103,11 @@ def shown(channel: str) -> str:
 
 def without_token(url: str) -> str:
     """``url`` without a login and without a token in its path."""
-    parts = urlsplit(without_login(url))
+    parts = urlsplit(url)
     path = parts.path.split("/")
     if len(path) > 3 and path[1] == "t":
         path[1:3] = []
-    return urlunsplit(parts._replace(path="/".join(path)))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path="/".join(path)))
 
 
 def _with_secret(url: str, value: str) -> str:

@@ -1,9 +1,8 @@
 """The blob cache: layers as registries and layouts hold them, compressed once.
 
 ``<root>/<two hex digits>/<name>.tar.gz`` holds a blob, and ``<name>.json``, renamed into place
-last and read first, what is known of it; its second line is the SHA-256 of its first. The name
-is the diff ID of what was compressed here. A blob that was made elsewhere is kept under its own
-digest, as ``<name>.blob``.
+last and read first, what is known of it (``notes``). The name is the diff ID of what was
+compressed here. A blob that was made elsewhere is kept under its own digest, as ``<name>.blob``.
 
 That a blob's bytes are right is seen whenever they are read.
 """

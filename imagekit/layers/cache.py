@@ -44,15 +44,15 @@ class Entry:
     body: tuple[int, int]
     directories: tuple[str, ...]
     cached: bool  # it was there before
-    title: str = ""  # what it holds: a package's pin
-    paths_digest: str = ""  # sha256 of the list of its files; empty for one written before there was that
+    title: str  # what it holds: a package's pin
+    paths_digest: str  # sha256 of the list of its files
 
     def paths(self) -> list[str]:
         """Its files' paths in the image, without a leading slash. Raises ``DamagedLayer``."""
         path = self.path.with_suffix(".paths")
         try:
             data = read_file(path)
-            if self.paths_digest and hashlib.sha256(data).hexdigest() != self.paths_digest:
+            if hashlib.sha256(data).hexdigest() != self.paths_digest:
                 raise damaged(f"{path} is not what was written", [self.path])
             return data.decode("utf-8").split("\n")[:-1]
         except (OSError, UnicodeDecodeError) as error:
@@ -200,8 +200,8 @@ def _entry(path: Path, noted: bytes) -> Entry | None:
             body=(fields["body"][0], fields["body"][1]),
             directories=tuple(fields["directories"]),
             cached=True,
-            title=fields.get("title", ""),
-            paths_digest=fields.get("paths", ""),
+            title=fields["title"],
+            paths_digest=fields["paths"],
         )
         archive = os.fspath(path)
         found = os.stat(archive)

@@ -122,7 +122,7 @@ def _inside(source: Mapping[str, Any]) -> str:
 
 
 def _bare(url: str) -> str:
-    """The place alone; git's user of ssh is none of it, too."""
+    """``url`` without login, query and fragment; git's user of ssh is none of the place's, too."""
     try:
         return bare(url)
     except ValueError:  # as in ``_split``

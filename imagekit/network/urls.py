@@ -20,4 +20,5 @@ def without_login(url: str) -> str:
 
 def bare(url: str) -> str:
     """``url`` without login, query and fragment: a token may be in each."""
-    return urlsplit(without_login(url))._replace(query="", fragment="").geturl()
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

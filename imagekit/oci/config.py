@@ -9,7 +9,7 @@ from typing import Any
 from imagekit.oci.digest import Digest, canonical_json, digest_of
 from imagekit.oci.platform import Platform
 
-# What engines give a process whose image names no PATH (moby, oci/defaults.go).
+# What engines give a process whose image names no PATH (moby, oci/defaults.go); bases that are made here name it, too.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

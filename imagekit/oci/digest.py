@@ -9,14 +9,13 @@ from typing import Any, NewType, Protocol
 
 Digest = NewType("Digest", str)
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
 
 class Readable(Protocol):
     """What bytes can be read from."""
 
     def read(self, size: int, /) -> bytes | None: ...
-
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def is_digest(text: str) -> bool:

@@ -91,7 +91,7 @@ def _summary() -> dict[str, Any]:
     fields = {name: _described(text, type="number") if text else {"type": "number"} for name, text in names.items()}
     return {
         "type": "object",
-        "required": ["median", "low", "high", "count"],
+        "required": ["median", "low", "high", "mad", "count"],
         "properties": {**fields, "count": {"type": "integer", "minimum": 1}},
     }
 

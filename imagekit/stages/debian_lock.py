@@ -211,6 +211,7 @@ def lock_packages(
         python=declaration.python,
         architecture=architecture,
         wanted=wanted,
+        # A login is this machine's: what is locked goes into images.
         repositories=tuple(Repository(uri=without_login(r.uri), suite=r.suite) for r in repositories),
         packages=tuple(by_name[name] for name in sorted(by_name)),
     )

@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 from imagekit.engine.stream import PiecesReader
 from imagekit.errors import EngineError
@@ -46,7 +46,7 @@ def read_saved(
     documents: dict[str, bytes] = {}
     links: dict[str, str] = {}
     try:
-        with tarfile.open(fileobj=PiecesReader(archive), mode="r|") as outer:
+        with tarfile.open(fileobj=PiecesReader(archive), mode="r|", bufsize=_PIECE) as outer:
             for member in outer:
                 if member.issym():
                     # Older engines: a layer that is in the archive already.
@@ -57,22 +57,19 @@ def read_saved(
                 head = stream.peek(tarfile.BLOCKSIZE)  # type: ignore[attr-defined]
                 # A tar archive begins with a file's name, which may be anything.
                 is_tar = head[257:262] == b"ustar"
-                if head[:1] in (b"{", b"[") and not is_tar:
+                if head.lstrip()[:1] in (b"{", b"[") and not is_tar:
                     documents[member.name] = stream.read(_DOCUMENT)
                 elif is_tar or member.size >= tarfile.BLOCKSIZE or head.startswith((_GZIP, _ZSTD)):
                     layers[member.name] = None if skip(member.name) else _layer(stream, read)
-        image = _image(documents)
-        found = []
-        for name in image["Layers"]:
-            known = _followed(str(name), links, layers)
-            if known not in layers:
-                raise EngineError(
-                    f"the engine's archive of the image lacks its layer {name}", hint="pull or build it anew"
-                )
-            found.append(layers[known])
-        return Saved(config=documents.get(str(image.get("Config")), b""), layers=tuple(found))
-    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        config, names = _image(documents)
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise unreadable(error) from error
+    places = [_followed(name, links, layers) for name in names]
+    if lacking := [name for name, place in zip(names, places, strict=True) if place not in layers]:
+        raise EngineError(
+            f"the engine's archive of the image lacks its layer {lacking[0]}", hint="pull or build it anew"
+        )
+    return Saved(config=documents.get(config, b""), layers=tuple(layers[place] for place in places))
 
 
 def unreadable(error: Exception) -> EngineError:
@@ -91,20 +88,22 @@ def members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _layer(stream: IO[bytes], read: Callable[[tarfile.TarFile], _Read]) -> _Read:
     # The containerd store keeps layers as they came: plain, or compressed by gzip or zstd.
     pieces = decompressed(iter(lambda: stream.read(_PIECE), b""))
-    with tarfile.open(fileobj=PiecesReader(pieces), mode="r|") as inner:
+    with tarfile.open(fileobj=PiecesReader(pieces), mode="r|", bufsize=1 << 16) as inner:
         found = read(inner)
     for _ in pieces:  # to its end: it may be cut short behind the last member
         pass
     return found
 
 
-def _image(documents: Mapping[str, bytes]) -> Mapping[str, Any]:
-    """The one entry of the archive's ``manifest.json``."""
+def _image(documents: Mapping[str, bytes]) -> tuple[str, list[str]]:
+    """The names of the configuration and of the layers, the lowest first, of the one image in ``manifest.json``."""
     manifest = json.loads(documents.get("manifest.json", b"null"))
     if not isinstance(manifest, list) or len(manifest) != 1:
         raise EngineError("the engine's archive is not of one image", hint="try it again")
-    image: Mapping[str, Any] = manifest[0]
-    return image
+    try:
+        return str(manifest[0].get("Config")), [str(name) for name in manifest[0]["Layers"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise unreadable(error) from error
 
 
 def _followed(name: str, links: Mapping[str, str], known: Mapping[str, object]) -> str:

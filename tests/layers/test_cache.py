@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -56,10 +57,12 @@ def test_a_damaged_entry_is_none(suffix: str, damage: str, tmp_path: Path) -> No
     assert cache.get(KEY) is not None
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "{}", '{"diff_id": 1}', "\xff"])
-def test_an_entry_of_other_words_is_none(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b"[]", b"null", b"{}", b'{"diff_id": 1}', b"\xff"])
+@pytest.mark.parametrize("has_sum", [True, False])
+def test_an_entry_of_other_words_is_none(line: bytes, has_sum: bool, tmp_path: Path) -> None:
     cache = LayerCache(tmp_path)
-    cache.put(KEY, _write).path.with_suffix(".json").write_text(text, "latin-1")
+    note = line + b"\n" + hashlib.sha256(line).hexdigest().encode() if has_sum else line
+    cache.put(KEY, _write).path.with_suffix(".json").write_bytes(note)
     assert cache.get(KEY) is None
 
 

@@ -34,6 +34,11 @@ def test_a_place_has_no_query_and_no_fragment() -> None:
     assert bare("https://user:secret@example.com/a.whl?token=b#sha256=c") == "https://example.com/a.whl"
 
 
+def test_what_is_a_url_by_its_login_alone() -> None:
+    """Python finds both brackets, and a host between them; without the login there is one."""
+    assert bare("https://a]b@[::1/x") == "https://[::1/x"
+
+
 def test_what_is_no_url_is_refused() -> None:
     with pytest.raises(ValueError, match="IPv6"):
         bare("https://[example.com/")

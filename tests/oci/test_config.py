@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.oci.config import History, ImageConfig
+from imagekit.oci.config import DEFAULT_PATH, History, ImageConfig
 from imagekit.oci.digest import Digest, digest_of
 
 LAYER = Digest("sha256:" + "a" * 64)
@@ -103,3 +103,11 @@ def test_null_is_as_good_as_nothing(document: dict[str, Any]) -> None:
 def test_the_same_in_any_order_of_keys() -> None:
     backwards = dict(reversed(BASE.items()))
     assert ImageConfig(backwards).digest == ImageConfig(BASE).digest
+
+
+@pytest.mark.parametrize(
+    ("env", "path"),
+    [(["PATH=/opt/bin"], "/opt/bin"), (["PATH="], DEFAULT_PATH), ([], DEFAULT_PATH), (None, DEFAULT_PATH)],
+)
+def test_a_configuration_without_a_path_has_that_of_engines(env: list[str] | None, path: str) -> None:
+    assert ImageConfig({"config": {"Env": env}}).path == path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from imagekit.lock import redaction
 from imagekit.spec.url import redacted
 
 
@@ -34,7 +33,3 @@ from imagekit.spec.url import redacted
 )  # fmt: skip
 def test_shown(text: str, shown: str | None) -> None:
     assert redacted(text) == (text if shown is None else shown)
-
-
-def test_there_is_one() -> None:
-    assert redaction.redacted is redacted
