@@ -8,7 +8,7 @@ from typing import Any
 from imagekit.report.figures import COLOURED, against_targets, has_all_peers, row_table, scenarios
 from imagekit.report.growth_figures import growth
 from imagekit.report.image_figures import KINDS, layer_change, layer_map
-from imagekit.report.results import Case, Results, Row, latest_cases, other_set
+from imagekit.report.results import SETS_OF_BUILDS, Case, Results, Row, latest_cases, other_set
 from imagekit.report.shown import Card, Figure, Page, Section, Table
 from imagekit.report.start_figures import is_of_starts, starts
 from imagekit.report.words import amount, headed, listed, relation, when_and_where
@@ -28,13 +28,17 @@ def bench_page(runs: Sequence[Results]) -> Page:
 
 
 def key_rows(cases: Sequence[Case]) -> list[Row]:
-    """The rows to show first, each of the first set that has it."""
+    """The rows to show first, each of the first of ``SETS_OF_BUILDS`` that has it, whichever was measured last."""
+    rows = [row for case in cases for row in case.rows if row.ratio is not None and row.theirs is not None]
     by_name: dict[str, Row] = {}
-    for case in cases:
-        for row in case.rows:
-            if row.ratio is not None and row.theirs is not None:
-                by_name.setdefault(row.name.partition("/")[2], row)
+    for row in sorted(rows, key=_rank):
+        by_name.setdefault(row.name.partition("/")[2], row)
     return [by_name[name] for name in KEY_ROWS if name in by_name]
+
+
+def _rank(row: Row) -> int:
+    name = row.name.partition("/")[0]
+    return SETS_OF_BUILDS.index(name) if name in SETS_OF_BUILDS else len(SETS_OF_BUILDS)
 
 
 def beside(row: Row) -> str:

@@ -117,7 +117,7 @@ def read_results(text: str, source: str) -> Results:
 
 
 def latest_cases(runs: Sequence[Results]) -> tuple[Case, ...]:
-    """The cases of all ``runs``; of one that several have, what was measured last.
+    """The cases of all ``runs``, those of the earliest first; of one that several have, what was measured last.
 
     A run in which nothing of the case could be measured takes nothing from those before it.
     """
@@ -126,8 +126,7 @@ def latest_cases(runs: Sequence[Results]) -> tuple[Case, ...]:
         for case in run.cases:
             if case.has_figures or case.name not in found or not found[case.name].has_figures:
                 found[case.name] = case
-    order = list(dict.fromkeys(case.name for run in runs for case in run.cases))
-    return tuple(found[name] for name in order)
+    return tuple(found.values())
 
 
 def other_set(row: Row) -> str | None:

@@ -186,6 +186,12 @@ def test_key_rows_are_those_that_were_measured() -> None:
     ]
 
 
+def test_a_key_row_is_of_the_main_set_whichever_was_measured_last() -> None:
+    heavy, main = (documents.case(name, documents.row(f"{name}/cold")) for name in ("ml", "data"))
+    assert [row.name for row in key_rows(read(documents.results(heavy, main)).cases)] == ["data/cold"]
+    assert [row.name for row in key_rows(read(documents.results(heavy)).cases)] == ["ml/cold"]
+
+
 def test_the_page_of_an_image() -> None:
     text = html(image_page(pictured(image(name=HOSTILE))))
     tree = parsed(text)

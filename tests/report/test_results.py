@@ -70,7 +70,7 @@ def test_of_a_case_that_two_runs_have_the_later_one_is_taken() -> None:
     late = results(case("a", row("s/late")), starts(), started="2026-11-22T00:00:00+00:00")
     early = results(case("a", row("s/early")), case("b", row("s/b")), started="2026-11-21T00:00:00+00:00")
     runs = [read_results(json.dumps(each), "x") for each in (late, early)]
-    assert [each.name for each in latest_cases(runs)] == ["a", "start-medium", "b"]
+    assert [each.name for each in latest_cases(runs)] == ["a", "b", "start-medium"]
     assert latest_cases(runs)[0].rows[0].name == "s/late"
 
 
