@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, TimeoutError
 from contextlib import closing, suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from imagekit.layers.bytecode import pyc_path
 from imagekit.layers.clashes import refuse_files_for_directories
 from imagekit.layers.loose_files import LooseFiles, Unpacked, in_large_pieces, sharing
 from imagekit.lock.stop import Stop
+from imagekit.mailbox import Empty, Mailbox
 from imagekit.plan.layering import HEAVY, WELL_KNOWN_LARGE
 from imagekit.runs.adding import Stopped
 from imagekit.sharing.leases import in_use
@@ -65,7 +65,7 @@ class Unpacking:
         self._compiler = compiler
         self._contents = contents
         self._order = order
-        self._arrived: SimpleQueue[tuple[LockedPackage, Path] | BaseException | None] = SimpleQueue()
+        self._arrived: Mailbox[tuple[LockedPackage, Path] | BaseException | None] = Mailbox()
         self._stop = Stop()
         self._thread: Thread | None = None
 

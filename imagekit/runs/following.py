@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
 
 from imagekit.engine.containers import Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.mailbox import Empty, Mailbox
 from imagekit.moments import parse_rfc3339
 from imagekit.runs.outcome import Facts, judge
 from imagekit.runs.own_directory import OUT
@@ -34,7 +34,7 @@ class Following:
 
     container: Container
     output: Output
-    happenings: SimpleQueue[Happening]
+    happenings: Mailbox[Happening]
     clock: float
     timeout: float | None
     grace: int

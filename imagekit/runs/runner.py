@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import KEPT, LABEL_RECORDED, Attached, Container
 from imagekit.errors import ContainerNameTaken, EngineError, EngineLost, EngineTimeout
+from imagekit.mailbox import Empty, Mailbox
 from imagekit.runs.body import container_spec, is_demoted
 from imagekit.runs.concealing import concealed_problem, held, needles_of
 from imagekit.runs.interrupts import interrupts
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from imagekit.store.claimed import Record
 
 # Keeps what is ready from its start; ``Unstarted`` where it is left to somebody else.
-Hold = Callable[["SimpleQueue[Happening]"], "str | None"]
+Hold = Callable[["Mailbox[Happening]"], "str | None"]
 
 LABEL_RUN = "imagekit.run"  # the run's ID
 LABEL_HELD = "imagekit.secret"  # names of variables that were given in secret
@@ -54,7 +54,7 @@ def run_flow(
     put: Put | None = None,
     on_started: Callable[[], object] = lambda: None,
     raise_on_failure: bool = False,
-    happenings: SimpleQueue[Happening] | None = None,
+    happenings: Mailbox[Happening] | None = None,
     hold: Hold | None = None,
 ) -> RunResult:
     """Carry out ``order``.
@@ -84,7 +84,7 @@ def run_flow(
         needles=needles,
         recording=recording,
         output=output,
-        happenings=happenings or SimpleQueue(),
+        happenings=happenings or Mailbox(),
         put=put,
         on_started=on_started,
         hold=hold,
@@ -141,7 +141,7 @@ class _Run:
     needles: Needles | None
     recording: Recording
     output: Output
-    happenings: SimpleQueue[Happening]
+    happenings: Mailbox[Happening]
     put: Put | None
     on_started: Callable[[], object]
     hold: Hold | None

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from imagekit.engine.containers import Attached, Container
 from imagekit.errors import EngineError, EngineLost, EngineTimeout
+from imagekit.mailbox import Mailbox
 from imagekit.runs.concealing import Masking
 from imagekit.store.logs import LogWriter
 
@@ -148,7 +148,7 @@ class Output:
             self.failure = error
 
 
-def watch(container: Container, streams: Attached, output: Output, happenings: SimpleQueue[Happening]) -> None:
+def watch(container: Container, streams: Attached, output: Output, happenings: Mailbox[Happening]) -> None:
     """Pass on the output of ``container`` and, at last, put ``Ended`` or ``Lost``.
 
     One piece at a time is held: a sink that is slow slows the flow, as a pipe does.
@@ -165,7 +165,7 @@ def watch(container: Container, streams: Attached, output: Output, happenings: S
     threading.Thread(target=work, name="imagekit-run-watch", daemon=True).start()
 
 
-def watch_again(container: Container, output: Output, happenings: SimpleQueue[Happening]) -> Attached:
+def watch_again(container: Container, output: Output, happenings: Mailbox[Happening]) -> Attached:
     """As ``watch``, for a container that was found again and may have ended meanwhile; its streams.
 
     What it wrote while nobody listened is passed on, where the engine has it. The engine may keep a connection to the

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from imagekit.mailbox import Empty, Mailbox
 from imagekit.runs.recording import NotOurs
 from imagekit.runs.watch import Happening, StopAsked, Unstarted
 from imagekit.store.queue import Queue
@@ -27,7 +27,7 @@ class UntilDue:
     queue: Queue
     on_ready: Callable[[], object]
 
-    def __call__(self, happenings: SimpleQueue[Happening]) -> str | None:
+    def __call__(self, happenings: Mailbox[Happening]) -> str | None:
         """Comes back when it is to begin, or with why it is not. ``Unstarted`` where it is put back, ``NotOurs`` where
         it is another worker's by now."""
         run = self.job.run

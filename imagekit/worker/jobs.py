@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from queue import SimpleQueue
 
+from imagekit.mailbox import Mailbox
 from imagekit.runs.watch import Happening, LetGo
 from imagekit.store.values import StoredRun
 
@@ -23,7 +23,7 @@ class Job:
     """A run that is this worker's. ``happenings`` takes what others want of it."""
 
     run: StoredRun
-    happenings: SimpleQueue[Happening]
+    happenings: Mailbox[Happening]
     was_restarted: bool = False  # the machine, since the claim before this one
     take_place: Callable[[], bool] = _granted  # when its time has come; False: there is none
 
@@ -54,7 +54,7 @@ class Jobs:
         """Hold ``run``, with a place if it is due or was begun."""
         job = Job(
             run=run,
-            happenings=SimpleQueue(),
+            happenings=Mailbox(),
             was_restarted=was_restarted,
             take_place=lambda: self._take_place(run.id),
         )

@@ -17,11 +17,11 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from imagekit.errors import DiskFull, EngineError, ImagekitError, StoreCorrupt, StoreError
+from imagekit.mailbox import Empty, Mailbox
 from imagekit.runs.reconcile import reconcile
 from imagekit.runs.watch import LetGo, StopAsked
 from imagekit.store.deployments import Deployments
@@ -88,7 +88,7 @@ class Worker:
         self._prefetch = prefetch
         self._once = once
         self._jobs = Jobs(limit)
-        self._bell: SimpleQueue[tuple[Job, JobEnd] | None] = SimpleQueue()
+        self._bell: Mailbox[tuple[Job, JobEnd] | None] = Mailbox()
         self._signals: list[int] = []
         self._over = threading.Event()
         self._ended = 0

@@ -6,13 +6,13 @@ import io
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
 
 from imagekit.engine.client import Engine
 from imagekit.engine.containers import Container, labelled
 from imagekit.errors import FlowFailed
+from imagekit.mailbox import Mailbox
 from imagekit.runs import runner
 from imagekit.runs.adding import Stopped
 from imagekit.runs.watch import Happening, LetGo, StopAsked, Unstarted
@@ -59,7 +59,7 @@ def test_the_flow_has_them(engine: Engine, image: str) -> None:
 
 @pytest.mark.parametrize("happening", [StopAsked(why="terminate"), LetGo()])
 def test_somebody_ends_it_meanwhile(engine: Engine, image: str, tmp_path: Path, happening: Happening) -> None:
-    happenings: SimpleQueue[Happening] = SimpleQueue()
+    happenings: Mailbox[Happening] = Mailbox()
 
     def put(container: Container, flow: bytes, is_stopped: Callable[[], bool]) -> None:
         happenings.put(happening)
