@@ -203,6 +203,15 @@ def _record(unit: Unit) -> Iterator[str]:
             yield "other bytes than were written"
 
 
+def _records(unit: Unit) -> Iterator[str]:
+    """A directory of notes, one for each image."""
+    for path in unit.paths:
+        for file in path.glob("*.json"):
+            from_note(read_file(file))
+        if not path.is_dir():
+            yield "no directory"
+
+
 def _image_id(unit: Unit) -> Iterator[str]:
     """The image is the engine's to have, and is looked up there."""
     for path in unit.paths:
@@ -235,7 +244,7 @@ _JUDGES: dict[str, Callable[[Unit], Iterator[str]]] = {
     "preflights": _note,
     "commands": _image_id,
     "locks": _note,
-    "extras": _note,
+    "extras": _records,
     "builds": _record,
     "contents": _record,
     "images": _record,

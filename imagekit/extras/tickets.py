@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from imagekit.atomic import write_whole
 from imagekit.errors import DiskFull
 from imagekit.extras.values import Derived
+from imagekit.notes import from_note, to_note
 from imagekit.recall.seen import Mark, mark
 from imagekit.settings import Settings, home
 
@@ -71,7 +72,7 @@ class Tickets:
     def find(self, image_id: str) -> Derived | None:
         """What it came to on that image, if nothing that decides it is another now."""
         try:
-            value = json.loads(self._path(image_id).read_bytes())
+            value = from_note(self._path(image_id).read_bytes())
             if value["format"] != FORMAT or value["files"] != self.files:
                 return None
             return Derived(
@@ -85,7 +86,7 @@ class Tickets:
         value = {f.name: getattr(derived, f.name) for f in fields(Derived)}
         document = {"format": FORMAT, "files": self.files, "derived": value}
         with suppress(OSError, DiskFull):
-            write_whole(self._path(derived.origin_id), json.dumps(document).encode())
+            write_whole(self._path(derived.origin_id), to_note(document))
 
     def _path(self, image_id: str) -> Path:
         return self.directory / f"{image_id.removeprefix('sha256:')}.json"

@@ -44,7 +44,7 @@ def everything(root: Path) -> None:
         "locks/" + "e" * 64 + ".toml": b"a = 1",
         "checked/" + "f" * 64: b"",
         "keys/" + "0A" * 20 + ".gpg": b"key",
-        **{f"{name}/{'1' * 64}.json": to_note({}) for name in ("builds", "images", "homes")},
+        **{f"{name}/{'1' * 64}.json": to_note({}) for name in ("builds", "images", "homes", "extras/" + "2" * 64)},
         "debian/debs/" + hashlib.sha256(b"deb").hexdigest() + ".deb": b"deb",
         "debian/" + "9" * 64 + ".tar": b"base",
         "debian/" + "9" * 64 + ".json": json.dumps(
@@ -57,7 +57,7 @@ def everything(root: Path) -> None:
 
 def test_what_is_whole_is_whole(tmp_path: Path) -> None:
     everything(tmp_path)
-    assert verify(tmp_path, SilentReporter()) == (15, [])
+    assert verify(tmp_path, SilentReporter()) == (16, [])
     assert {unit.kind.name for unit in scan(tmp_path).units} == {
         *(
             "layers",
@@ -72,6 +72,7 @@ def test_what_is_whole_is_whole(tmp_path: Path) -> None:
             "builds",
             "images",
             "homes",
+            "extras",
             "keys",
         )
     }
@@ -99,6 +100,7 @@ def flip(path: Path) -> None:
         ("builds/*.json", "builds"),
         ("images/*.json", "images"),
         ("homes/*.json", "homes"),
+        ("extras/*/*.json", "extras"),
     ],
 )
 @pytest.mark.parametrize("damage", ["flipped", "cut", "directory"])
@@ -120,7 +122,7 @@ def test_damage_is_found_and_removed(pattern: str, kind: str, damage: str, tmp_p
     remove(units, tmp_path)
     assert found(tmp_path) == {}
     assert not path.exists()
-    assert len(scan(tmp_path).units) == 14
+    assert len(scan(tmp_path).units) == 15
 
 
 def test_half_an_entry_of_a_killed_process_is_damage(tmp_path: Path) -> None:
