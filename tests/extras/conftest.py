@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from imagekit.engine.client import Engine
 from imagekit.extras.derive import check_extras, derive
 from imagekit.extras.values import REPOSITORY, Derived
+from imagekit.notes import from_note
 from imagekit.pipeline import Pipeline
 from imagekit.settings import Settings
 
@@ -70,7 +70,7 @@ def machine(engine: Engine, tmp_path: Path) -> Iterator[Machine]:
     (tmp_path / "wheels").mkdir()
     yield Machine(tmp_path, engine, tmp_path / "wheels")
     for ticket in tmp_path.glob("cache/extras/*/*.json"):
-        reference = json.loads(ticket.read_text())["derived"]["reference"]
+        reference = from_note(ticket.read_bytes())["derived"]["reference"]
         if reference.startswith(f"{REPOSITORY}:"):
             engine.remove_image(reference, force=True)
 
